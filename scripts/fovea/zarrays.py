@@ -1,0 +1,320 @@
+"""Arrays on disk: Zarr 3, one frame per inner chunk, all frames in one shard, written as a stream.
+
+zarr-python writes a shard as a whole, so it would hold a full recording in memory, or need many
+shards and thus many files; and it takes longer to call than one frame takes to compress. The
+format itself is simple: encoded chunks one after the other, then an index of (offset, length)
+pairs and its checksum. This module writes that, and reads it back; any Zarr 3 reader can.
+
+An array's ``zarr.json`` is written last and by renaming, so an array that has one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+
+from fovea.errors import FoveaError
+
+_MISSING = 0xFFFFFFFFFFFFFFFF
+_CODEC = {"cname": "lz4", "clevel": 1, "shuffle": "bitshuffle", "blocksize": 0}
+_SHUFFLE = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
+
+# One thread per chunk: with several, blosc's bytes depend on which thread is first.
+blosc.use_threads = False
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file so that it is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    temporary.replace(path)
+
+
+def write_group(path: str | Path, attributes: dict | None = None) -> None:
+    """Write the ``zarr.json`` of a group."""
+    content = {"zarr_format": 3, "node_type": "group", "attributes": attributes or {}}
+    write_json(Path(path) / "zarr.json", content)
+
+
+def read_attributes(path: str | Path) -> dict:
+    """Attributes of a group or array."""
+    return _read_metadata(Path(path)).get("attributes", {})
+
+
+def encode(chunk: np.ndarray) -> bytes:
+    """One chunk as it stands in the shard (blosc: lz4, level 1, bits shuffled)."""
+    data = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
+    return blosc.compress(data, b"lz4", _CODEC["clevel"], blosc.BITSHUFFLE, _CODEC["blocksize"])
+
+
+class ShardWriter:
+    """A shard file, filled chunk by chunk.
+
+    Parameters
+    ----------
+    path : Path
+        The shard's file; an existing one is replaced.
+    chunks : int
+        Number of inner chunks.
+    """
+
+    def __init__(self, path: Path, chunks: int):
+        self.path = path
+        self.index = np.full((chunks, 2), _MISSING, "<u8")
+        self.size = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+    def write(self, chunks: dict[int, bytes]) -> None:
+        """Append encoded chunks, given by their position in the index."""
+        with self.path.open("ab") as file:
+            for position, data in chunks.items():
+                self.index[position] = (self.size, len(data))
+                self.size += len(data)
+                file.write(data)
+
+    def close(self) -> None:
+        """Append the index: little-endian pairs of 64 bits and their CRC-32C."""
+        index = self.index.tobytes()
+        with self.path.open("ab") as file:
+            file.write(index + struct.pack("<I", google_crc32c.value(index)))
+
+
+def array_metadata(shape, dtype, dimensions: list[str], attributes: dict) -> dict:
+    """Content of the ``zarr.json`` of an array of one shard with one frame per inner chunk."""
+    little = {"name": "bytes", "configuration": {"endian": "little"}}
+    dtype = np.dtype(dtype)
+    codec = {**_CODEC, "typesize": dtype.itemsize}
+    sharding = {
+        "chunk_shape": [1, *(int(n) for n in shape[1:])],
+        "codecs": [little if dtype.itemsize > 1 else {"name": "bytes"},
+                   {"name": "blosc", "configuration": codec}],
+        "index_codecs": [little, {"name": "crc32c"}],
+        "index_location": "end",
+    }  # fmt: skip
+    regular = {"name": "regular", "configuration": {"chunk_shape": [int(n) for n in shape]}}
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [int(n) for n in shape],
+        "data_type": dtype.name,
+        "chunk_grid": regular,
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0.0 if dtype.kind == "f" else 0,
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        "attributes": attributes,
+        "dimension_names": dimensions,
+        "storage_transformers": [],
+    }
+
+
+def write_array(path, data: np.ndarray, dimensions: list[str], attributes=None) -> None:
+    """Write a small array as one chunk."""
+    path = Path(path)
+    content = array_metadata(data.shape, data.dtype, dimensions, attributes or {})
+    chunk = [max(1, n) for n in data.shape]
+    content["chunk_grid"]["configuration"]["chunk_shape"] = chunk
+    content["codecs"] = content["codecs"][0]["configuration"]["codecs"]
+    if data.dtype == bool:
+        content["fill_value"] = False
+    if data.size:
+        file = shard_path(path, data.ndim)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encode(data))
+    write_json(path / "zarr.json", content)
+
+
+def read_array(path) -> np.ndarray:
+    """Read an array written by `write_array`."""
+    path = Path(path)
+    metadata = _read_metadata(path)
+    out = np.empty(metadata["shape"], metadata["data_type"])
+    if out.size:
+        try:
+            blosc.decompress(shard_path(path, out.ndim).read_bytes(), out)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _damaged(path) from error
+    return out
+
+
+def shard_path(path: Path, ndim: int = 3) -> Path:
+    """The file of an array's only shard."""
+    return path.joinpath("c", *["0"] * ndim)
+
+
+class ArrayWriter:
+    """Write a (T, H, W) array frame by frame; memory does not grow with T.
+
+    Used as a context manager. At its end the array gets its ``zarr.json``; after an exception it
+    has none, and its data are removed.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the array.
+    shape : (int, int, int)
+        T, H, W.
+    dtype : dtype
+        Unsigned integer or float32.
+    attributes : dict
+        Can be changed until the end.
+    dimensions : list of str
+        Names of the axes.
+    """
+
+    def __init__(self, path, shape, dtype, attributes=None, dimensions=("t", "y", "x")):
+        self.path = Path(path)
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.attributes = attributes if attributes is not None else {}
+        self.dimensions = list(dimensions)
+        self.written = 0
+        (self.path / "zarr.json").unlink(missing_ok=True)
+        self.shard = ShardWriter(shard_path(self.path, len(self.shape)), self.shape[0])
+
+    def append(self, frame: np.ndarray) -> None:
+        """Write the next frame; one of a wider integer type widens the whole array."""
+        if frame.shape != self.shape[1:]:
+            raise ValueError(
+                f"{self.path}: expected a frame of {self.shape[1:]}, got {frame.shape}"
+            )
+        if frame.dtype != self.dtype:
+            self._widen(frame.dtype)
+            frame = frame.astype(self.dtype, copy=False)
+        self.shard.write({self.written: encode(frame)})
+        self.written += 1
+
+    def _widen(self, dtype: np.dtype) -> None:
+        dtype = np.promote_types(self.dtype, dtype)
+        if dtype == self.dtype:
+            return
+        old, reader = self.shard, _Shard(self.shard.path, self.shard.index, self.dtype)
+        self.shard = ShardWriter(old.path.with_name("wider"), self.shape[0])
+        for position in range(self.written):
+            frame = reader.chunk(position, self.shape[1:]).astype(dtype)
+            self.shard.write({position: encode(frame)})
+        reader.close()
+        self.shard.path = self.shard.path.replace(old.path)
+        self.dtype = np.dtype(dtype)
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if kind is not None:
+            self.shard.path.unlink(missing_ok=True)
+            return
+        if self.written != self.shape[0]:
+            self.shard.path.unlink(missing_ok=True)
+            raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
+        self.shard.close()
+        content = array_metadata(self.shape, self.dtype, self.dimensions, self.attributes)
+        write_json(self.path / "zarr.json", content)
+
+
+class _Shard:
+    """Chunks of an open shard file."""
+
+    def __init__(self, path: Path, index, dtype: np.dtype):
+        self.path, self.index, self.dtype = path, index, dtype
+        self.file = path.open("rb", buffering=0)
+
+    def chunk(self, position: int, shape) -> np.ndarray:
+        offset, length = self.index[position]
+        if offset == _MISSING:
+            return np.zeros(shape, self.dtype)
+        out = np.empty(shape, self.dtype)
+        data = os.pread(self.file.fileno(), int(length), int(offset))
+        if len(data) != length:
+            raise _damaged(self.path)
+        try:
+            blosc.decompress(data, out)
+        except (RuntimeError, ValueError) as error:
+            raise _damaged(self.path) from error
+        return out
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class ArrayReader:
+    """Read an array that this module wrote, frame by frame.
+
+    Attributes
+    ----------
+    shape, dtype, attributes
+        As in its ``zarr.json``.
+
+    Raises
+    ------
+    FoveaError
+        If the array is missing or damaged.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        metadata = _read_metadata(self.path)
+        self.shape = tuple(metadata["shape"])
+        self.dtype = np.dtype(metadata["data_type"])
+        self.attributes = metadata["attributes"]
+        shard = shard_path(self.path, len(self.shape))
+        try:
+            index = _read_index(shard, self.shape[0])
+            self._shard = _Shard(shard, index, self.dtype)
+        except OSError as error:
+            raise _damaged(self.path) from error
+
+    def __enter__(self) -> ArrayReader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the shard's file."""
+        self._shard.close()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """One frame, (H, W)."""
+        return self._shard.chunk(frame, self.shape[1:])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[frame] for frame in range(len(self)))
+
+    def stored(self, frame: int) -> bool:
+        """Whether the frame takes space on disk; one that does not is 0 everywhere."""
+        return self._shard.index[frame][0] != _MISSING
+
+
+def _read_index(path: Path, chunks: int) -> np.ndarray:
+    length = 16 * chunks
+    with path.open("rb") as file:
+        file.seek(-length - 4, os.SEEK_END)
+        data = file.read()
+    if struct.unpack("<I", data[length:])[0] != google_crc32c.value(data[:length]):
+        raise _damaged(path)
+    return np.frombuffer(data[:length], "<u8").reshape(chunks, 2)
+
+
+def _read_metadata(path: Path) -> dict:
+    try:
+        return json.loads((path / "zarr.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FoveaError(
+            f"{path} is not there or not whole; run Snakemake again to make it"
+        ) from error
+
+
+def _damaged(path: Path) -> FoveaError:
+    return FoveaError(f"{path} is damaged or not whole; delete it and run Snakemake again")
