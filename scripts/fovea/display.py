@@ -1,0 +1,128 @@
+"""Display levels of images: half the size, 8 bits, contrast from the whole stack.
+
+The 1st and 99th percentile of a stack are counted while the stack is written, kept with it as
+`display_limits`, and used for the level `/1` and for the contrast that viewers open it with.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.kernels import display as kernels
+
+
+def _interpolate(value_at, total: int) -> tuple[float, float]:
+    limits = []
+    for percent in (1, 99):
+        position = (total - 1) * (percent / 100)
+        below = int(np.floor(position))
+        share = position - below
+        low, high = value_at(below), value_at(min(below + 1, total - 1))
+        # numpy's percentile takes the nearer end first; so must this, to be equal to it
+        value = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+        limits.append(float(value))
+    return limits[0], limits[1]
+
+
+def percentile_limits(counts: np.ndarray) -> tuple[float, float]:
+    """1st and 99th percentile of integers given by their counts.
+
+    Parameters
+    ----------
+    counts : (n,) int64
+        How often 0, 1, .. n - 1 occur.
+
+    Returns
+    -------
+    low, high : float
+        As ``numpy.percentile(values, [1, 99])``; 0, 0 if there are no values.
+    """
+    ends = np.cumsum(counts)
+    if len(ends) == 0 or ends[-1] == 0:
+        return 0.0, 0.0
+    return _interpolate(lambda rank: int(np.searchsorted(ends, rank, side="right")), int(ends[-1]))
+
+
+class CountLimits:
+    """Display limits of uint16 frames, one after the other."""
+
+    def __init__(self):
+        self._counts = np.zeros((4, 1 << 16), np.int64)
+
+    def add(self, frame: np.ndarray) -> None:
+        """Count a (H, W) uint16 frame."""
+        kernels.count_uint16(frame, self._counts)
+
+    def limits(self) -> tuple[float, float]:
+        """1st and 99th percentile of all frames."""
+        return percentile_limits(self._counts.sum(axis=0))
+
+
+class SmoothLimits:
+    """Display limits of float32 frames that are multiples of a step, one after the other.
+
+    Parameters
+    ----------
+    step : float
+        Values are counted in multiples of it; 0 stands for 1/64 count.
+    """
+
+    def __init__(self, step: float):
+        self.step = step or 1 / 64
+        self._base = 0
+        self._counts = np.zeros(0, np.int64)
+
+    def add(self, frame: np.ndarray) -> None:
+        """Count a (H, W) float32 frame."""
+        low = int(np.floor(float(frame.min()) / self.step)) - 1
+        high = int(np.ceil(float(frame.max()) / self.step)) + 1
+        if len(self._counts) == 0:
+            self._base = low
+        before = max(0, self._base - low)
+        after = max(0, high + 1 - (self._base + len(self._counts)))
+        if before or after:
+            self._counts = np.pad(self._counts, (before, after))
+            self._base -= before
+        kernels.count_steps(frame, self.step, self._base, self._counts)
+
+    def limits(self) -> tuple[float, float]:
+        """1st and 99th percentile of all frames."""
+        low, high = percentile_limits(self._counts)
+        return (low + self._base) * self.step, (high + self._base) * self.step
+
+
+def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Display level of a frame.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16 or float32
+        Counts.
+    low, high : float
+        Counts shown as 0 and as 255.
+
+    Returns
+    -------
+    (ceil(H / 2), ceil(W / 2)) uint8
+    """
+    out = np.empty(((frame.shape[0] + 1) // 2, (frame.shape[1] + 1) // 2), np.uint8)
+    kernels.halve_intensity(frame, low, high, out)
+    return out
+
+
+def downsample_labels(labels: np.ndarray, largest: int) -> np.ndarray:
+    """Display level of a label image.
+
+    Parameters
+    ----------
+    labels : (H, W) unsigned integer
+    largest : int
+        Largest label of the whole stack, shown as 255.
+
+    Returns
+    -------
+    (ceil(H / 2), ceil(W / 2)) uint8
+    """
+    out = np.empty(((labels.shape[0] + 1) // 2, (labels.shape[1] + 1) // 2), np.uint8)
+    kernels.halve_labels(labels, max(int(largest), 1), out)
+    return out

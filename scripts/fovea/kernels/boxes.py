@@ -1,0 +1,134 @@
+"""One pass over a label image: boxes and areas; and the relabelling by a table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.kernels.jit import kernel
+
+
+@kernel
+def boxes_and_areas(labels, count):
+    """Boxes and areas of the labels 1..count.
+
+    Neighbouring pixels mostly hold the same label, so a row is taken as runs.
+
+    Returns
+    -------
+    boxes : (count, 4) int32
+        y0, x0, y1, x1, ends exclusive; y1 = 0 for a label that does not occur.
+    areas : (count,) int64
+        Pixels.
+    """
+    height, width = labels.shape
+    boxes = np.zeros((count, 4), np.int32)
+    areas = np.zeros(count, np.int64)
+    boxes[:, 0] = height
+    boxes[:, 1] = width
+    for y in range(height):
+        x = 0
+        while x < width:
+            value = labels[y, x]
+            start = x
+            x += 1
+            while x < width and labels[y, x] == value:
+                x += 1
+            if value > 0:
+                i = np.int64(value) - 1
+                areas[i] += x - start
+                boxes[i, 0] = min(boxes[i, 0], y)
+                boxes[i, 1] = min(boxes[i, 1], start)
+                boxes[i, 2] = y + 1
+                boxes[i, 3] = max(boxes[i, 3], x)
+    return boxes, areas
+
+
+@kernel
+def relabel(labels, table, out):
+    """out = table[labels]; table[0] is the background's value."""
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            out[y, x] = table[labels[y, x]]
+
+
+@kernel
+def overlapping_boxes(a, b, order_a, order_b):
+    """Pairs of boxes that share at least one pixel, by a sweep down the rows.
+
+    Parameters
+    ----------
+    a, b : (N, 4), (M, 4) int32
+        Boxes.
+    order_a, order_b : (N,), (M,) int64
+        Their indices sorted by y0.
+
+    Returns
+    -------
+    pairs : (P, 2) int64
+        Indices into a and b.
+    shared : (P,) int64
+        Pixels of the intersection.
+    """
+    pairs = np.empty((max(16, 4 * len(a)), 2), np.int64)
+    shared = np.empty(len(pairs), np.int64)
+    n = 0
+    first = 0
+    tallest = 0
+    for j in range(len(b)):
+        tallest = max(tallest, b[j, 2] - b[j, 0])
+    for i in order_a:
+        y0, x0, y1, x1 = a[i]
+        while first < len(order_b) and b[order_b[first], 0] + tallest <= y0:
+            first += 1
+        for k in range(first, len(order_b)):
+            j = order_b[k]
+            if b[j, 0] >= y1:
+                break
+            high = min(y1, b[j, 2]) - max(y0, b[j, 0])
+            wide = min(x1, b[j, 3]) - max(x0, b[j, 1])
+            if high > 0 and wide > 0:
+                if n == len(pairs):
+                    pairs = np.concatenate((pairs, np.empty_like(pairs)))
+                    shared = np.concatenate((shared, np.empty_like(shared)))
+                pairs[n, 0] = i
+                pairs[n, 1] = j
+                shared[n] = np.int64(high) * np.int64(wide)
+                n += 1
+    return pairs[:n], shared[:n]
+
+
+@kernel
+def overlapping_runs(a, b):
+    """Runs of pixels in which both label images (H, W) are set.
+
+    Returns
+    -------
+    keys : (R,) uint64
+        Label of a (upper 32 bits) and of b (lower 32 bits).
+    lengths : (R,) int64
+        Pixels of each run.
+    """
+    height, width = a.shape
+    keys = np.empty(1024, np.uint64)
+    lengths = np.empty(1024, np.int64)
+    n = 0
+    for y in range(height):
+        last = np.uint64(0)
+        for x in range(width):
+            key = np.uint64(0)
+            if a[y, x] > 0 and b[y, x] > 0:
+                key = (np.uint64(a[y, x]) << np.uint64(32)) | np.uint64(b[y, x])
+            if key == 0:
+                last = key
+                continue
+            if key == last:
+                lengths[n - 1] += 1
+                continue
+            if n == len(keys):
+                keys = np.concatenate((keys, np.empty_like(keys)))
+                lengths = np.concatenate((lengths, np.empty_like(lengths)))
+            keys[n] = key
+            lengths[n] = 1
+            n += 1
+            last = key
+    return keys[:n], lengths[:n]

@@ -1,0 +1,180 @@
+"""Segmentation `logstd`: the logarithm of the local standard deviation, thresholded.
+
+Cells in phase contrast are textured, their surroundings are not. The method is that of PyAMA.
+The logarithm is never computed per pixel: the local variance is an exact integer V, the logarithm
+is monotonic in V, so bins and threshold become integer limits of V, found by bisection with the
+very expression that the definition uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fovea.kernels import bits, labelling, morphology, variance
+
+BINS = 200
+_SMOOTHING = 3.0  # bins, for the threshold `valley`
+_PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
+_TABLE = 1 << 22  # longest table of counts; beyond it values are sorted
+
+
+def segment_logstd(
+    frame: np.ndarray,
+    *,
+    window_size: int = 3,
+    threshold: str = "mode",
+    morph_size: int = 7,
+    morph_iterations: int = 3,
+    min_object_size: int = 50,
+    max_object_size: int = 10000,
+    order: str = "close_open",
+) -> np.ndarray:
+    """Label the cells of one phase-contrast frame.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16
+        Raw counts.
+    window_size : int
+        Size in pixels of the neighbourhood whose variance is taken, odd.
+    threshold : {"mode", "valley", "otsu"}
+        How the threshold is found, see ``docs/algorithms.md``.
+    morph_size : int
+        Diameter in pixels of the disk for closing and opening, odd.
+    morph_iterations : int
+        Number of dilations and erosions of closing and opening.
+    min_object_size, max_object_size : int
+        Objects of fewer, or more, pixels are removed.
+    order : {"close_open", "open_close"}
+        Closing before opening, or as in PyAMA's program opening before closing.
+
+    Returns
+    -------
+    (H, W) uint16 or uint32
+        0 background, 1..N in raster order; uint32 where N exceeds 65,535.
+
+    Raises
+    ------
+    ValueError
+        If frame is not a (H, W) array of uint16 or uint8, or threshold or order is unknown.
+    """
+    if frame.ndim != 2 or frame.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
+    if order not in ("close_open", "open_close"):
+        raise ValueError(f"order must be close_open or open_close, got {order!r}")
+    packed = _foreground(frame, window_size, threshold)
+    if packed is None:
+        return np.zeros(frame.shape, np.uint16)
+    width = frame.shape[1]
+    element = morphology.disk_half_widths(morph_size, morph_iterations)
+    if order == "close_open":
+        packed = morphology.close(packed, width, element)
+        labelling.remove_by_size(packed, width, min_object_size, frame.size)
+        labelling.fill_holes_packed(packed, width)
+        packed = morphology.open_(packed, width, element)
+        labelling.remove_by_size(packed, width, 0, max_object_size)
+    else:
+        labelling.fill_holes_packed(packed, width)
+        packed = morphology.open_(packed, width, element)
+        packed = morphology.close(packed, width, element)
+        labelling.remove_by_size(packed, width, min_object_size, max_object_size)
+    return labelling.label_packed(packed, width)
+
+
+def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
+    """Packed mask of the pixels above the threshold; None for a frame without contrast."""
+    n = window * window
+    contrast = int(frame.max()) - int(frame.min())
+    fits = (n * contrast) ** 2 < 4 << 32  # V <= (n x contrast)² / 4
+    values = np.empty(frame.shape, np.uint32 if fits else np.uint64)
+    low, high = (int(v) for v in variance.local_variance(frame, window, values))
+    edges = np.linspace(_logstd(low, n), _logstd(high, n), BINS + 1)
+    if edges[0] == edges[-1]:
+        return None
+    counts = _histogram(values, low, high, edges, n)
+    centres = (edges[:-1] + edges[1:]) / 2
+    if rule == "otsu":
+        limit = _otsu(counts, centres)
+    elif rule == "valley" and (valley := _valley(counts)) is not None:
+        limit = centres[valley]
+    elif rule in ("mode", "valley"):
+        mode = centres[np.argmax(counts)]
+        limit = mode + 3 * _deviation_below(values, low, _last_up_to(mode, low, high, n), n)
+    else:
+        raise ValueError(f"threshold must be mode, valley or otsu, got {rule!r}")
+    return bits.pack_above(values, values.dtype.type(_last_up_to(limit, low, high, n)))
+
+
+def _logstd(v, n: int):
+    """0.5 log(V / n²), the logarithm of the local standard deviation."""
+    return 0.5 * np.log(np.asarray(v, np.uint64) / n**2)
+
+
+def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, size: int):
+    """The largest integers in low..high for which `is_low` holds (low - 1 if for none)."""
+    left = np.full(size, low, np.uint64)  # left - 1 is low, right is not
+    right = np.full(size, high + 1, np.uint64)
+    while np.any(left < right):
+        middle = left + (right - left) // np.uint64(2)
+        below = is_low(middle)
+        left = np.where(below & (left < right), middle + np.uint64(1), left)
+        right = np.where(below, right, np.minimum(middle, right))
+    return left - np.uint64(1)
+
+
+def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
+    """The largest V in low..high whose logarithm is at most `limit`."""
+    return int(_bisect(lambda v: _logstd(v, n) <= limit, low, high, 1)[0])
+
+
+def _histogram(values: np.ndarray, low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
+    """Counts in the bins of ``numpy.histogram``: closed below, the last one closed above."""
+    inner = edges[1:-1]
+    starts = np.empty(BINS + 1, np.uint64)
+    starts[0], starts[-1] = low, high + 1
+    starts[1:-1] = _bisect(lambda v: _logstd(v, n) < inner, low, high, len(inner)) + np.uint64(1)
+    shift = np.uint64(52 - 7)  # 7 bits of mantissa: steps of V well under 1 %
+    codes = np.arange(int(variance.bin_code(np.uint64(high), shift)) + 1, dtype=np.uint64)
+    first_of_code = (codes << shift).view(np.float64)
+    guess = np.searchsorted(starts[1:-1].astype(np.float64), first_of_code, side="right")
+    # a limit that was rounded on its way to float64 may be one too far: step back, then forward
+    guess = np.maximum(guess - 1, 0) if high >= 1 << 53 else guess
+    return variance.count_bins(values, starts, guess.astype(np.int64), shift)
+
+
+def _deviation_below(values: np.ndarray, low: int, last: int, n: int) -> float:
+    """Standard deviation of the logarithms of all V from `low` to `last`, from their counts."""
+    if last < low:
+        return 0.0
+    if last - low < _TABLE:
+        table = np.zeros(last - low + 1, np.int64)
+        variance.count_values(values, low, table)
+        present = np.flatnonzero(table)
+        x, weights = _logstd(present.astype(np.uint64) + np.uint64(low), n), table[present]
+    else:
+        distinct, weights = np.unique(values[values <= last], return_counts=True)
+        x = _logstd(distinct, n)
+    total = weights.sum()
+    mean = (weights * x).sum() / total
+    return float(np.sqrt((weights * (x - mean) ** 2).sum() / total))
+
+
+def _valley(counts: np.ndarray) -> int | None:
+    """The lowest bin between the background's mode and the next one, or None."""
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    smooth = gaussian_filter1d(counts.astype(float), _SMOOTHING, mode="nearest")
+    mode = int(np.argmax(smooth))
+    peaks, _ = find_peaks(smooth[mode:], prominence=_PROMINENCE * smooth[mode])
+    if len(peaks) == 0:
+        return None
+    return mode + int(np.argmin(smooth[mode : mode + peaks[0] + 1]))
+
+
+def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
+    from skimage.filters import threshold_otsu
+
+    return float(threshold_otsu(hist=(counts, centres)))
