@@ -1,0 +1,50 @@
+"""Display levels ``1`` of all image arrays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from fovea.display import downsample_intensity, downsample_labels, percentile_limits
+from fovea.images import provenance
+from fovea.logs import progress
+from fovea.threads import ordered_map
+from fovea.zarrays import ArrayReader, ArrayWriter
+
+__all__ = ["cache", "downsample_intensity", "downsample_labels", "percentile_limits"]
+
+_LOG = logging.getLogger("fovea")
+
+
+def cache(groups: Sequence[str | Path], threads: int = 1, log: logging.Logger = _LOG) -> None:
+    """Write the display level of each channel group.
+
+    Parameters
+    ----------
+    groups : sequence of path
+        Channel groups; ``1`` (T, ceil(H / 2), ceil(W / 2)) uint8 is written beside their ``0``.
+    threads : int
+        Frames computed side by side; does not change the result.
+    """
+    for group in map(Path, groups):
+        with ArrayReader(group / "0") as frames:
+            _cache_array(group, frames, threads, log)
+
+
+def _cache_array(group: Path, frames: ArrayReader, threads: int, log: logging.Logger) -> None:
+    known = frames.attributes["fovea"]
+    if "largest_label" in known:
+        scale = {"largest_label": known["largest_label"]}
+        reduce = lambda frame: downsample_labels(frame, known["largest_label"])  # noqa: E731
+    else:
+        low, high = known["display_limits"]
+        scale = {"display_limits": [low, high]}
+        reduce = lambda frame: downsample_intensity(frame, low, high)  # noqa: E731
+    height, width = frames.shape[1:]
+    shape = (len(frames), (height + 1) // 2, (width + 1) // 2)
+    about = provenance("cache", {}, unit="display level 0..255", source="0", **scale)
+    with ArrayWriter(group / "1", shape, "uint8", about) as out:
+        for small in progress(ordered_map(reduce, frames, threads), len(frames), log):
+            out.append(small)
+    log.info("%s: shown as 0..255: %s", group.name, scale)

@@ -1,0 +1,68 @@
+"""Compile all kernels once, into the cache that every job then loads them from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+_LOG = logging.getLogger("fovea")
+
+
+def compile_kernels(report: str | Path, log: logging.Logger = _LOG) -> None:
+    """Run every kernel on a tiny recording, with the types that recordings have.
+
+    Parameters
+    ----------
+    report : path
+        Text file that says where the kernels are.
+    """
+    from fovea.kernels.cache_folder import cache_folder
+
+    log.info("compiling kernels into %s", os.environ.get("NUMBA_CACHE_DIR", cache_folder()))
+    with tempfile.TemporaryDirectory() as folder:
+        _process(Path(folder))
+    Path(report).write_text(f"kernels: {cache_folder().name}\n", "utf-8")
+
+
+def _process(folder: Path) -> None:
+    """All steps on two frames: one with little contrast, one with all 16 bits."""
+    from fovea.background import background
+    from fovea.cache import cache
+    from fovea.crop import crop
+    from fovea.display import CountLimits
+    from fovea.extract import extract
+    from fovea.images import ngff, provenance
+    from fovea.segment import segment
+    from fovea.track import track
+    from fovea.zarrays import ArrayWriter, write_group
+
+    frames = np.full((2, 40, 40), 100, np.uint16)
+    texture = np.arange(400).reshape(20, 20) * 7919 % 50
+    frames[0, 10:30, 10:30] += texture.astype(np.uint16)
+    frames[1, 10:30, 10:30] += (texture * 1300).astype(np.uint16)
+    for name in ("pc_ch_0", "fl_ch_1"):
+        limits = CountLimits()
+        for frame in frames:
+            limits.add(frame)
+        about = provenance("copy_raw", {}, display_limits=list(limits.limits()))
+        with ArrayWriter(folder / name / "0", frames.shape, "uint16", about) as out:
+            for frame in frames:
+                out.append(frame)
+        write_group(folder / name, ngff(name))
+    phase, fluorescence = folder / "pc_ch_0", folder / "fl_ch_1"
+    labelled, tracked = folder / "seg_labeled_ch_0", folder / "seg_tracked_ch_0"
+    smooth = folder / "fl_background_ch_1"
+    segment(phase, labelled, {"method": "logstd", "morph_size": 3, "morph_iterations": 1})
+    track(labelled, tracked, {"method": "iou", "overlap": "box"})
+    background([fluorescence], [smooth], labelled,
+               {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
+                "rounding_error": 0.0625, "save_corrected": False})  # fmt: skip
+    crop(tracked, [phase, fluorescence], [smooth], folder / "cells.zarr", 1)
+    extract(folder / "cells.zarr", folder / "traces.csv", folder / "cells.csv", 0,
+            {"pc_ch_0": ["area", "aspect_ratio"], "fl_ch_1": ["intensity_total"]},
+            min_frames=1, border_margin=0)  # fmt: skip
+    cache([phase, fluorescence, labelled, tracked, smooth])

@@ -1,0 +1,149 @@
+"""One picture of a field of view: a frame with outlines and IDs, the traces beside it."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.zarrays import ArrayReader, read_attributes
+
+_LOG = logging.getLogger("fovea")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_LEFT_OUT = "#e0e0e0"
+
+
+def outlines(labels: np.ndarray) -> np.ndarray:
+    """The labels of pixels that have a neighbour (of 4) with another label, else 0; (H, W)."""
+    padded = np.pad(labels, 1)
+    middle = padded[1:-1, 1:-1]
+    inner = np.ones(labels.shape, bool)
+    for part in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        inner &= part == middle
+    return np.where(inner, 0, middle)
+
+
+def read_traces(path: str | Path | None, column: str) -> dict[int, tuple[list, list]]:
+    """Frames and values of one column, by cell."""
+    traces = defaultdict(lambda: ([], []))
+    if path is not None:
+        with open(path, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                frames, values = traces[int(row["cell"])]
+                frames.append(int(row["frame"]))
+                values.append(float(row[column]) if row[column] else np.nan)
+    return dict(traces)
+
+
+def overview(
+    images: Sequence[str | Path],
+    traces: str | Path | None,
+    target: str | Path,
+    features: Mapping[str, Sequence[str]],
+    time_unit: str = "min",
+    log: logging.Logger = _LOG,
+) -> None:
+    """Draw the middle frame with the cells' outlines and IDs, and traces of up to two features.
+
+    Parameters
+    ----------
+    images : sequence of path
+        The channel group to show and, where there are cells, the one with their IDs.
+    traces : path or None
+        The traces of the field of view.
+    target : path
+        The PNG to write.
+    features : mapping of str to sequence of str
+        Channel to its features: the first of each channel is drawn.
+    time_unit : {"s", "min", "h"}
+        Unit of the time axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = [
+        (channel, names[0], f"{names[0]}_{channel.split('_', 1)[1]}")
+        for channel, names in features.items()
+        if names and traces is not None
+    ]
+    columns = columns[:1] + columns[1:][-1:]
+    data = {column: read_traces(traces, column) for _, _, column in columns}
+    cells = sorted({cell for trace in data.values() for cell in trace})
+    colours = dict(zip(cells, _colours(len(cells)), strict=True))
+
+    figure = Figure(figsize=(11, 5.2) if columns else (5.5, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(max(1, len(columns)), 2 if columns else 1)
+    _draw_frame(figure.add_subplot(grid[:, 0]), images, colours, log)
+    scale, label = _time_axis(images[0], time_unit)
+    for row, (channel, name, column) in enumerate(columns):
+        axes = figure.add_subplot(grid[row, 1])
+        for cell, (frames, values) in data[column].items():
+            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9)
+        unit = "counts" if channel.startswith("fl_") else _UNITS.get(name, "")
+        axes.set_ylabel(f"{name.replace('_', ' ')}{f' ({unit})' if unit else ''}\n{channel}")
+        axes.spines[["top", "right"]].set_visible(False)
+        if row == len(columns) - 1:
+            axes.set_xlabel(label)
+        else:
+            axes.tick_params(labelbottom=False)
+    figure.savefig(target, dpi=110, metadata={"Software": None})
+    log.info("%d traces drawn", len(cells))
+
+
+_UNITS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
+
+
+def _colours(n: int) -> list:
+    """Colours that differ between neighbours in the list, from a map safe for the colour-blind."""
+    from matplotlib import colormaps
+
+    steps = (np.arange(n) * 0.618034) % 1
+    return [colormaps["viridis"](0.15 + 0.8 * step) for step in steps]
+
+
+def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.Logger) -> None:
+    with ArrayReader(Path(images[0]) / "0") as frames:
+        shown = len(frames) // 2
+        low, high = frames.attributes["fovea"]["display_limits"]
+        picture = frames[shown].astype(float)
+    grey = np.clip((picture - low) / max(high - low, 1e-9), 0, 1)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    if len(images) > 1:
+        from matplotlib.colors import to_rgb
+
+        with ArrayReader(Path(images[1]) / "0") as labelled:
+            labels = labelled[shown]
+        edge = outlines(labels)
+        for cell in np.unique(edge[edge > 0]):
+            rgb[edge == cell] = to_rgb(colours.get(int(cell), _LEFT_OUT))
+        _draw_ids(axes, labels, colours)
+        log.info("frame %d: %d cells outlined", shown, len(np.unique(edge[edge > 0])))
+    axes.imshow(rgb, interpolation="nearest")
+    axes.set_title(f"{Path(images[0]).name}, frame {shown}", fontsize=10)
+    axes.set_axis_off()
+
+
+def _draw_ids(axes, labels: np.ndarray, colours: dict) -> None:
+    from matplotlib import patheffects
+
+    for cell in np.unique(labels[labels > 0]):
+        y, x = np.nonzero(labels == cell)
+        axes.text(
+            x.mean(), y.mean(), str(cell), fontsize=6.5, ha="center", va="center",
+            color=colours.get(int(cell), _LEFT_OUT),
+            path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")],
+        )  # fmt: skip
+
+
+def _time_axis(group: str | Path, unit: str) -> tuple[float, str]:
+    """Time between frames in `unit`, and the label; 1 and "frame" where it is not known."""
+    multiscale = read_attributes(group)["ome"]["multiscales"][0]
+    if "unit" not in multiscale["axes"][0]:
+        return 1.0, "frame"
+    seconds = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"][0]
+    return seconds / _SECONDS[unit], f"time ({unit})"

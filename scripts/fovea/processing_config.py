@@ -1,0 +1,58 @@
+"""What a dataset was processed with: recording, channels, parameters, versions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from fovea import __version__
+
+#: Packages whose version can change a result.
+PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "numcodecs", "nd2", "tifffile", "snakemake")
+
+_LOG = logging.getLogger("fovea")
+
+
+def processing_config(
+    metadata: str | Path,
+    target: str | Path,
+    dataset: dict,
+    parameters: dict,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write ``processing_config.yaml``.
+
+    Parameters
+    ----------
+    metadata : path
+        The dataset's ``metadata.yaml``.
+    target : path
+        The file to write.
+    dataset : dict
+        The dataset's entry in the config.
+    parameters : dict
+        The parameters as run: general ones, overridden by the dataset's own.
+    """
+    content = {
+        "dataset": {key: value for key, value in dataset.items() if key != "params"},
+        "params": parameters,
+        "software": {"fovea": __version__, **{name: _version(name) for name in PACKAGES}},
+    }
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    recorded = Path(metadata).read_text("utf-8")
+    text += "metadata:\n" + "".join(f"  {line}\n" for line in recorded.splitlines())
+    temporary = Path(f"{target}.{os.getpid()}")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(target)
+    log.info("written: %s", target)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
