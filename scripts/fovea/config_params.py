@@ -1,0 +1,100 @@
+"""Parameters of the steps: defaults, overrides and methods."""
+
+from __future__ import annotations
+
+from fovea.config_schema import Place, Problems, filled
+from fovea.config_words import unknown_name
+from fovea.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
+
+METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
+# (section, the smaller key, the larger key)
+_ORDERED = (
+    ("segmentation", "min_object_size", "max_object_size"),
+    ("tracking", "min_size", "max_size"),
+)
+
+
+def merged_params(layers: list[dict], schema: dict) -> dict:
+    """Merge parameters, later ones over earlier ones over the defaults.
+
+    A section with a method holds the parameters of that method only.
+    """
+    result = {}
+    for key, item in schema["properties"].items():
+        values = [layer[key] for layer in layers if key in layer]
+        if "properties" not in item:
+            result[key] = filled(values[-1] if values else item["default"], item)
+            continue
+        section: dict = {}
+        for value in values:
+            section |= value if isinstance(value, dict) else {}
+        section = filled(section, item)
+        method = section.get("method")
+        if key in METHODS and isinstance(method, str) and method in METHODS[key]:
+            wanted = ("method", *METHODS[key].parameters(method))
+            section = {name: section[name] for name in section if name in wanted}
+        result[key] = section
+    return result
+
+
+def check_params(place: Place, params: dict, given: dict, problems: Problems) -> None:
+    """Add to `problems` what is wrong with parameters beyond the schema.
+
+    Parameters
+    ----------
+    place : tuple
+        Where they stand.
+    params : dict
+        As they apply there, see `merged_params`.
+    given : dict
+        What stands there itself; only that is found fault with.
+    problems : dict
+        Problems found so far.
+    """
+    preprocess = given.get("preprocess")
+    if isinstance(preprocess, str) and preprocess not in PREPROCESSING:
+        text = unknown_name(preprocess, PREPROCESSING, also=["null"])
+        problems.setdefault((*place, "preprocess"), text)
+    for section, registry in METHODS.items():
+        if isinstance(given.get(section), dict):
+            method = params[section]["method"]
+            _check_method((*place, section), method, given[section], registry, problems)
+    for section, small, large in _ORDERED:
+        own = given.get(section)
+        keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
+        text = _disorder(params[section], small, large, keys)
+        if text:
+            problems.setdefault((*place, section, keys[0]), text)
+
+
+def _check_method(
+    place: Place, method: object, given: dict, registry: Registry, problems: Problems
+) -> None:
+    if not isinstance(method, str):
+        return
+    if method not in registry:
+        if "method" in given:
+            problems.setdefault((*place, "method"), unknown_name(method, registry))
+        return
+    for key in given:
+        owners = registry.owners(key)
+        if owners and method not in owners:
+            text = (
+                f"this key belongs to method {' and '.join(map(repr, owners))}, but the method "
+                f"is {method!r}; allowed: {', '.join(['method', *registry.parameters(method)])}"
+            )
+            problems.setdefault((*place, key), text)
+
+
+def _disorder(params: dict, small: str, large: str, keys: list[str]) -> str:
+    """Say that a lower limit exceeds the upper one, if it does, beginning with the first key."""
+    low, high = params.get(small), params.get(large)
+    if not keys or not all(isinstance(x, int | float) for x in (low, high)) or low <= high:
+        return ""
+    if keys[0] == small:
+        text = f"{low} is more than {large}, {high}"
+        remedy = f"at most {high} (pixels), or a larger {large}"
+    else:
+        text = f"{high} is less than {small}, {low}"
+        remedy = f"at least {low} (pixels), or a smaller {small}"
+    return f"{text}, so that no object would be left; allowed: {remedy}"
