@@ -1,0 +1,23 @@
+# A rule per dataset, because the number of channels differs.
+for dataset in config["datasets"]:
+
+    rule:
+        name:
+            f"cache_{dataset}"
+        input:
+            arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 0),
+            kernels=ancient(KERNELS),
+        output:
+            arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 1),
+        log:
+            f"{LOGS}/cache.log",
+        benchmark:
+            f"{BENCHMARKS}/cache.tsv"
+        wildcard_constraints:
+            dataset=dataset,
+        conda:
+            "../envs/fovea.yaml"
+        message:
+            "Make display levels: {wildcards.dataset}, field of view {wildcards.fov}"
+        script:
+            "../scripts/cache.py"

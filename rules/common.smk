@@ -1,0 +1,239 @@
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
+
+from fovea import config as fovea_config
+from fovea import status as fovea_status
+from fovea.errors import FoveaError
+from fovea.inspect_input import fov_count
+from fovea.kernels.cache_folder import cache_folder
+from fovea.readers.paths import resolve_input
+
+FOV = "results/{dataset}/fov_{fov}"
+IMAGES = f"{FOV}/images.zarr"
+CELLS = f"{FOV}/cells.zarr"
+LOGS = "logs/{dataset}/fov_{fov}"
+BENCHMARKS = "benchmarks/{dataset}/fov_{fov}"
+KERNELS = "logs/compile_kernels.txt"
+
+
+# Inputs that rules make; they need not exist when the config is read.
+MADE_HERE = {"data/demo.ome.tiff"}
+
+
+def valid_config(given):
+    """The config, checked and with its defaults; what is wrong with it, in plain words."""
+    source = ", ".join(str(name) for name in workflow.configfiles) or "config"
+    try:
+        checked = fovea_config.validated(given, source=source)
+        fovea_config.check_inputs(checked, made_by_workflow=MADE_HERE, source=source)
+    except FoveaError as error:
+        raise WorkflowError(str(error))
+    return checked
+
+
+config = valid_config(config)
+
+
+wildcard_constraints:
+    dataset="|".join(config["datasets"]),
+    fov="\\d\\d\\d+",
+    pc="\\d+",
+    fl="\\d+",
+
+
+# One core is what Snakemake counts a job as, so libraries must not start threads of their own.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
+
+
+def params_of(dataset):
+    """Parameters of a dataset: the general ones, overridden by its own."""
+    return fovea_config.params_for(config, dataset)
+
+
+def param(*keys):
+    """A function that gives one parameter to a rule, so that only its change makes it run again."""
+
+    def value(wildcards):
+        found = params_of(wildcards.dataset)
+        for key in keys:
+            found = found[key]
+        return found
+
+    return value
+
+
+def recording(wildcards):
+    """The files of a dataset's recording."""
+    source = config["datasets"][wildcards.dataset]["input"]
+    return source if source in MADE_HERE else resolve_input(source)
+
+
+def expected_channels(wildcards):
+    """Index to name of the channels that are used; None where the config states no name."""
+    channels = config["datasets"][wildcards.dataset]["channels"]
+    return {c["channel"]: c["name"] for c in [channels["pc"], *channels["fl"]] if c}
+
+
+def raw_channels(dataset):
+    """Group to index of the channels that are copied."""
+    pc, fl = fovea_config.channel_indices(config, dataset)
+    phase = {} if pc is None else {f"pc_ch_{pc}": pc}
+    return phase | {f"fl_ch_{channel}": channel for channel in fl}
+
+
+def phase_channel(dataset):
+    """Index of the phase-contrast channel, or None."""
+    return fovea_config.channel_indices(config, dataset)[0]
+
+
+def fluorescence_channels(dataset):
+    """Indices of the fluorescence channels."""
+    return fovea_config.channel_indices(config, dataset)[1]
+
+
+def derived_groups(dataset):
+    """Channel groups that are computed from the raw ones."""
+    params = params_of(dataset)
+    if params["copy_only"]:
+        return []
+    pc, fl = phase_channel(dataset), fluorescence_channels(dataset)
+    groups = [] if pc is None else [f"seg_labeled_ch_{pc}", f"seg_tracked_ch_{pc}"]
+    return groups + background_groups(dataset)
+
+
+def background_groups(dataset):
+    """Channel groups that the background step writes."""
+    fl = fluorescence_channels(dataset)
+    groups = [f"fl_background_ch_{channel}" for channel in fl]
+    if params_of(dataset)["background"]["save_corrected"]:
+        groups += [f"fl_corrected_ch_{channel}" for channel in fl]
+    return groups
+
+
+def array_files(groups, level):
+    """The file that is written last of each array."""
+    return [f"{IMAGES}/{group}/{level}/zarr.json" for group in groups]
+
+
+def group_files(groups):
+    """The metadata of channel groups."""
+    return [f"{IMAGES}/{group}/zarr.json" for group in groups]
+
+
+def median_files(dataset):
+    """The tile medians of each background."""
+    fl = fluorescence_channels(dataset)
+    return [f"{IMAGES}/fl_background_ch_{channel}/tile_medians/zarr.json" for channel in fl]
+
+
+def phase_array(group):
+    """A function that gives the array of a phase-contrast group, or nothing without phase contrast."""
+
+    def files(wildcards):
+        pc = phase_channel(wildcards.dataset)
+        return [] if pc is None else f"{IMAGES}/{group}_ch_{pc}/0/zarr.json".format(**wildcards)
+
+    return files
+
+
+def cells_output(dataset):
+    """What the crop step declares: the file it writes last, or all of a store that is not kept."""
+    if params_of(dataset)["cropping"]["keep"]:
+        return f"{CELLS}/zarr.json"
+    return temp(directory(CELLS))
+
+
+def cells_input(wildcards):
+    """The crops as the crop step declares them."""
+    keep = params_of(wildcards.dataset)["cropping"]["keep"]
+    return (f"{CELLS}/zarr.json" if keep else CELLS).format(**wildcards)
+
+
+def features(wildcards):
+    """Channel to features, in the order of the columns."""
+    return fovea_config.features_for(config, wildcards.dataset)
+
+
+def background_params(dataset):
+    """Parameters of the background step; the weight only where it is used there."""
+    params = dict(params_of(dataset)["background"])
+    if not params["save_corrected"]:
+        del params["weight"]
+    return params
+
+
+def with_phase():
+    """Datasets with a phase-contrast channel."""
+    return [dataset for dataset in config["datasets"] if phase_channel(dataset) is not None]
+
+
+def with_fluorescence():
+    """Datasets with a fluorescence channel."""
+    return [dataset for dataset in config["datasets"] if fluorescence_channels(dataset)]
+
+
+def overview_images(wildcards):
+    """The arrays that the overview figure shows."""
+    dataset = wildcards.dataset
+    groups = [f"seg_tracked_ch_{phase_channel(dataset)}"] if dataset in with_phase() else []
+    groups = list(raw_channels(dataset))[:1] + groups
+    return [file.format(**wildcards) for file in array_files(groups, 0)]
+
+
+def overview_traces(wildcards):
+    """The traces that the overview figure shows, where there are any."""
+    if wildcards.dataset not in with_phase():
+        return []
+    return f"{FOV}/{{dataset}}_fov_{{fov}}_traces.csv".format(**wildcards)
+
+
+def fovs(dataset):
+    """The fields of view of a dataset; those of an explicit list are known without its metadata."""
+    if config["datasets"][dataset]["fovs"] != "all":
+        return fovea_config.dataset_fovs(config, dataset)
+    metadata = checkpoints.inspect_input.get(dataset=dataset).output.metadata
+    return fovea_config.dataset_fovs(config, dataset, fov_count(metadata))
+
+
+def fov_results(dataset, fov):
+    """Everything that is made of one field of view."""
+    groups = list(raw_channels(dataset)) + derived_groups(dataset)
+    files = [f"{IMAGES}/zarr.json"] + array_files(groups, 0) + group_files(groups)
+    if not params_of(dataset)["copy_only"]:
+        files += array_files(groups, 1) + median_files(dataset)
+        if phase_channel(dataset) is not None:
+            files += [f"{FOV}/{{dataset}}_fov_{{fov}}_{table}.csv" for table in ("traces", "cells")]
+            if params_of(dataset)["cropping"]["keep"]:
+                files.append(f"{CELLS}/zarr.json")
+    return [file.format(dataset=dataset, fov=f"{fov:03d}") for file in files]
+
+
+def dataset_results(dataset):
+    """Everything that is made of one dataset."""
+    files = [f"results/{dataset}/metadata.yaml", f"results/{dataset}/processing_config.yaml"]
+    listed = fovs(dataset)
+    for fov in listed:
+        files += fov_results(dataset, fov)
+    if not params_of(dataset)["copy_only"]:
+        files.append(f"results/report/{dataset}_fov_{listed[0]:03d}.png")
+    return files
+
+
+def all_results(wildcards):
+    """Everything that is made of all datasets."""
+    return [file for dataset in config["datasets"] for file in dataset_results(dataset)]
+
+
+def write_status(failed=False):
+    """Write results/status.csv; after a failed run, say what failed, why, and what to do."""
+    rows = fovea_status.collect(config)
+    fovea_status.write(rows, "results/status.csv")
+    if failed:
+        print(fovea_status.failures(rows, workflow.cores), file=sys.stderr)

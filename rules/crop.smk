@@ -1,0 +1,30 @@
+# A rule per dataset, because a store that is not kept is declared in another way.
+for dataset in with_phase():
+
+    rule:
+        name:
+            f"crop_{dataset}"
+        input:
+            raw=array_files(raw_channels(dataset), 0),
+            backgrounds=array_files(
+                [f"fl_background_ch_{fl}" for fl in fluorescence_channels(dataset)], 0
+            ),
+            medians=median_files(dataset),
+            tracked=phase_array("seg_tracked"),
+            kernels=ancient(KERNELS),
+        output:
+            cells=cells_output(dataset),
+        log:
+            f"{LOGS}/crop.log",
+        benchmark:
+            f"{BENCHMARKS}/crop.tsv"
+        wildcard_constraints:
+            dataset=dataset,
+        conda:
+            "../envs/fovea.yaml"
+        params:
+            padding=param("cropping", "padding"),
+        message:
+            "Crop cells: {wildcards.dataset}, field of view {wildcards.fov}"
+        script:
+            "../scripts/crop.py"

@@ -1,0 +1,21 @@
+rule segment:
+    input:
+        phase=f"{IMAGES}/pc_ch_{{pc}}/0/zarr.json",
+        group=f"{IMAGES}/pc_ch_{{pc}}/zarr.json",
+        kernels=ancient(KERNELS),
+    output:
+        group=f"{IMAGES}/seg_labeled_ch_{{pc}}/zarr.json",
+        labels=f"{IMAGES}/seg_labeled_ch_{{pc}}/0/zarr.json",
+    log:
+        f"{LOGS}/segment_ch_{{pc}}.log",
+    benchmark:
+        f"{BENCHMARKS}/segment_ch_{{pc}}.tsv"
+    conda:
+        "../envs/fovea.yaml"
+    params:
+        segmentation=param("segmentation"),
+        preprocess=param("preprocess"),
+    message:
+        "Segment: {wildcards.dataset}, field of view {wildcards.fov}"
+    script:
+        "../scripts/segment.py"

@@ -1,0 +1,16 @@
+rule simulate:
+    output:
+        recording="data/demo.ome.tiff",
+        truth=directory("data/demo_truth"),
+    log:
+        "logs/simulate.log",
+    benchmark:
+        "benchmarks/simulate.tsv"
+    conda:
+        "../envs/fovea.yaml"
+    params:
+        options=config["demo"],
+    message:
+        "Simulate the demo recording"
+    script:
+        "../scripts/simulate.py"

@@ -1,0 +1,13 @@
+from fovea.background import background
+from fovea.logs import job
+from fovea.paths import groups_of
+
+with job(snakemake) as log:
+    background(
+        groups_of(snakemake.input.groups),
+        groups_of(snakemake.output.groups),
+        next(iter(groups_of(snakemake.input.labels)), None),
+        snakemake.params.background,
+        threads=snakemake.threads,
+        log=log,
+    )

@@ -1,0 +1,6 @@
+from fovea.cache import cache
+from fovea.logs import job
+from fovea.paths import groups_of
+
+with job(snakemake) as log:
+    cache(groups_of(snakemake.input.arrays), threads=snakemake.threads, log=log)

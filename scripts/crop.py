@@ -1,0 +1,13 @@
+from fovea.crop import crop
+from fovea.logs import job
+from fovea.paths import groups_of
+
+with job(snakemake) as log:
+    crop(
+        groups_of(snakemake.input.tracked)[0],
+        groups_of(snakemake.input.raw),
+        groups_of(snakemake.input.backgrounds),
+        str(snakemake.output.cells).removesuffix("/zarr.json"),
+        snakemake.params.padding,
+        log=log,
+    )

@@ -1,0 +1,11 @@
+from fovea.logs import job
+from fovea.processing_config import processing_config
+
+with job(snakemake) as log:
+    processing_config(
+        snakemake.input.metadata,
+        snakemake.output.config,
+        snakemake.params.dataset,
+        snakemake.params.parameters,
+        log=log,
+    )

@@ -1,0 +1,14 @@
+from pathlib import Path
+
+from fovea.logs import job
+from fovea.segment import segment
+
+with job(snakemake) as log:
+    segment(
+        Path(snakemake.input.group).parent,
+        Path(snakemake.output.group).parent,
+        snakemake.params.segmentation,
+        snakemake.params.preprocess,
+        threads=snakemake.threads,
+        log=log,
+    )
