@@ -1,0 +1,55 @@
+# make run    set everything up and process the demo
+# make test   set everything up and run all tests
+# The rest is explained in README.md.
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+
+.PHONY: run setup test sweep lint status bench lock clean
+
+run: setup
+	$(BIN)/snakemake --cores $(CORES)
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Fovea needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	touch $@
+
+.venv/ready-for-tests: .venv/ready requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	touch $@
+
+test: .venv/ready-for-tests
+	$(BIN)/pytest $(TESTS)
+
+# The comparison of fast and plain algorithms on many more random images.
+sweep: .venv/ready-for-tests
+	FOVEA_EXAMPLES=50 $(BIN)/pytest -n auto tests/test_segment.py tests/test_track.py \
+	  tests/test_background.py tests/test_crop.py tests/test_extract.py tests/test_cache.py
+
+lint: .venv/ready-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+status: setup
+	@$(BIN)/python scripts/status.py
+
+bench: .venv/ready-for-tests
+	$(BIN)/python benchmarks/bench.py
+
+# Pins; needs uv (https://docs.astral.sh/uv).
+lock:
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header requirements.in -o requirements.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf results logs .snakemake data/demo.ome.tiff data/demo_truth
