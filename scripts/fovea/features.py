@@ -51,12 +51,17 @@ class _Shape:
         self.yx = n * second[1] - self.sum_y * self.sum_x
         self.xx = n * second[2] - self.sum_x * self.sum_x
 
-    def axes(self) -> tuple[float, float]:
-        """Squared axes of the ellipse of equal second moments, larger first, up to a factor."""
+    def axes(self) -> tuple[float, float, float]:
+        """Squares of the axes of the ellipse of equal second moments, and their difference.
+
+        Larger, smaller, larger - smaller, up to a common factor; each without cancellation, so
+        that a round cell has a difference of 0 and a line a smaller axis of 0.
+        """
         yy, yx, xx = float(self.yy), float(self.yx), float(self.xx)
-        larger = (yy + xx + math.hypot(yy - xx, 2 * yx)) / 2
+        difference = math.hypot(yy - xx, 2 * yx)
+        larger = (yy + xx + difference) / 2
         smaller = (yy * xx - yx * yx) / larger if larger > 0 else 0.0
-        return larger, max(smaller, 0.0)
+        return larger, max(smaller, 0.0), difference
 
     def perimeter(self) -> float:
         from skimage.measure import perimeter
@@ -65,13 +70,13 @@ class _Shape:
 
 
 def _aspect_ratio(shape: _Shape) -> float:
-    larger, smaller = shape.axes()
+    larger, smaller, _ = shape.axes()
     return math.sqrt(larger / smaller) if smaller > 0 else math.nan
 
 
 def _eccentricity(shape: _Shape) -> float:
-    larger, smaller = shape.axes()
-    return math.sqrt(1 - smaller / larger) if larger > 0 else 0.0
+    larger, _, difference = shape.axes()
+    return math.sqrt(min(difference / larger, 1.0)) if larger > 0 else 0.0
 
 
 def _circularity(shape: _Shape) -> float:

@@ -17,7 +17,7 @@ from fovea.kernels import bits, labelling, morphology, variance
 BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
 _PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
-_TABLE = 1 << 22  # longest table of counts; beyond it values are sorted
+_TABLE = 1 << 22  # entries of the longest table of counts
 
 
 def segment_logstd(
@@ -93,18 +93,76 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
     edges = np.linspace(_logstd(low, n), _logstd(high, n), BINS + 1)
     if edges[0] == edges[-1]:
         return None
-    counts = _histogram(values, low, high, edges, n)
-    centres = (edges[:-1] + edges[1:]) / 2
-    if rule == "otsu":
-        limit = _otsu(counts, centres)
-    elif rule == "valley" and (valley := _valley(counts)) is not None:
-        limit = centres[valley]
-    elif rule in ("mode", "valley"):
-        mode = centres[np.argmax(counts)]
-        limit = mode + 3 * _deviation_below(values, low, _last_up_to(mode, low, high, n), n)
+    starts = _bin_starts(low, high, edges, n)
+    if rule == "mode":
+        limit = _mode_limit(values, low, high, edges, starts, n)
     else:
-        raise ValueError(f"threshold must be mode, valley or otsu, got {rule!r}")
+        limit = _other_limit(values, low, high, edges, starts, n, rule)
     return bits.pack_above(values, values.dtype.type(_last_up_to(limit, low, high, n)))
+
+
+def _centres(edges: np.ndarray) -> np.ndarray:
+    return (edges[:-1] + edges[1:]) / 2
+
+
+def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
+    """Mode + 3 sigma, from one table of counts if it reaches far enough."""
+    table, codes = _count(values, low, high)
+    reach = low + len(table)
+    counts, certain = _bin_counts(table, codes, low, reach, starts)
+    mode = int(np.argmax(counts))
+    if mode >= certain:
+        counts = _histogram(values, high, starts)
+        mode = int(np.argmax(counts))
+    centre = _centres(edges)[mode]
+    last = _last_up_to(centre, low, high, n)
+    if last < reach:
+        present = np.flatnonzero(table[: max(0, last - low + 1)])
+        weights = table[present].astype(np.int64)
+        x = _logstd(present.astype(np.uint64) + np.uint64(low), n)
+    else:
+        distinct, weights = np.unique(values[values <= last], return_counts=True)
+        x = _logstd(distinct, n)
+    return centre + 3 * _deviation(x, weights)
+
+
+def _count(values: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of V one by one, up to well above the background's, and by code beyond."""
+    usual = int(np.median(values[::37, ::41]))
+    length = min(high - low + 1, max(1 << 12, 4 * (usual - low)), _TABLE)
+    table = np.zeros(length, np.uint32)
+    codes = np.zeros(int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
+    variance.count_values(values, low, table, codes)
+    return table, codes
+
+
+def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray, int]:
+    """Counts of the bins, and up to which bin they are certain.
+
+    Bins within the table's reach are exact; for those beyond, codes that lie in two bins are
+    counted in both. A fullest bin within the reach is therefore the fullest of all.
+    """
+    ends = np.concatenate(([0], np.cumsum(table, dtype=np.int64)))
+    inside = np.minimum(starts, np.uint64(reach)).astype(np.int64) - low
+    counts = np.diff(ends[inside])
+    above = np.concatenate(([0], np.cumsum(codes, dtype=np.int64)))
+    first = variance.bin_codes(np.maximum(starts[:-1], np.uint64(reach)))
+    last = variance.bin_codes(starts[1:] - np.uint64(1))
+    beyond = starts[1:] > np.uint64(reach)
+    counts[beyond] += (above[last + 1] - above[np.minimum(first, last)])[beyond]
+    return counts, int(np.argmax(beyond)) if beyond.any() else BINS
+
+
+def _other_limit(values, low: int, high: int, edges, starts, n: int, rule: str) -> float:
+    counts, centres = _histogram(values, high, starts), _centres(edges)
+    if rule == "otsu":
+        return _otsu(counts, centres)
+    if rule != "valley":
+        raise ValueError(f"threshold must be mode, valley or otsu, got {rule!r}")
+    valley = _valley(counts)
+    if valley is None:
+        return _mode_limit(values, low, high, edges, starts, n)
+    return centres[valley]
 
 
 def _logstd(v, n: int):
@@ -129,34 +187,29 @@ def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
     return int(_bisect(lambda v: _logstd(v, n) <= limit, low, high, 1)[0])
 
 
-def _histogram(values: np.ndarray, low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
-    """Counts in the bins of ``numpy.histogram``: closed below, the last one closed above."""
+def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
+    """First V of the bins of ``numpy.histogram``: closed below, the last one closed above."""
     inner = edges[1:-1]
     starts = np.empty(BINS + 1, np.uint64)
     starts[0], starts[-1] = low, high + 1
     starts[1:-1] = _bisect(lambda v: _logstd(v, n) < inner, low, high, len(inner)) + np.uint64(1)
-    shift = np.uint64(52 - 7)  # 7 bits of mantissa: steps of V well under 1 %
-    codes = np.arange(int(variance.bin_code(np.uint64(high), shift)) + 1, dtype=np.uint64)
-    first_of_code = (codes << shift).view(np.float64)
-    guess = np.searchsorted(starts[1:-1].astype(np.float64), first_of_code, side="right")
+    return starts
+
+
+def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
+    """Counts in the bins."""
+    first = variance.first_values(np.arange(int(variance.bin_code(np.uint64(high))) + 1))
+    guess = np.searchsorted(starts[1:-1].astype(np.float64), first, side="right")
     # a limit that was rounded on its way to float64 may be one too far: step back, then forward
     guess = np.maximum(guess - 1, 0) if high >= 1 << 53 else guess
-    return variance.count_bins(values, starts, guess.astype(np.int64), shift)
+    return variance.count_bins(values, starts, guess.astype(np.int64))
 
 
-def _deviation_below(values: np.ndarray, low: int, last: int, n: int) -> float:
-    """Standard deviation of the logarithms of all V from `low` to `last`, from their counts."""
-    if last < low:
-        return 0.0
-    if last - low < _TABLE:
-        table = np.zeros(last - low + 1, np.int64)
-        variance.count_values(values, low, table)
-        present = np.flatnonzero(table)
-        x, weights = _logstd(present.astype(np.uint64) + np.uint64(low), n), table[present]
-    else:
-        distinct, weights = np.unique(values[values <= last], return_counts=True)
-        x = _logstd(distinct, n)
+def _deviation(x: np.ndarray, weights: np.ndarray) -> float:
+    """Standard deviation of values that occur `weights` times."""
     total = weights.sum()
+    if total == 0:
+        return 0.0
     mean = (weights * x).sum() / total
     return float(np.sqrt((weights * (x - mean) ** 2).sum() / total))
 

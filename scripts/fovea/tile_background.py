@@ -9,7 +9,7 @@ import numpy as np
 
 from fovea.kernels import bits, morphology, spline, tiles
 
-LEAST_SHARE = 0.1  # of a tile's pixels must be background for the tile to have a median
+LEAST_SHARE = 10  # one in so many of a tile's pixels must be background for it to have a median
 _BINS = 4096
 _SAMPLE = 61  # every so many pixels are looked at to place the bins; a prime avoids patterns
 
@@ -88,7 +88,7 @@ class TileGrid:
         (starts_y, starts_x), (size_y, size_x) = self.starts, self.sizes
         geometry = starts_y, size_y, starts_x, size_x
         values, numbers = tiles.tile_medians(frame, covered, *geometry, base, _BINS)
-        enough = numbers >= LEAST_SHARE * size_y * size_x
+        enough = numbers * LEAST_SHARE >= size_y * size_x
         usable = bool(numbers.any())
         if enough.any():
             values[~enough] = np.nan

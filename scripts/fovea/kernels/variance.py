@@ -77,9 +77,10 @@ def local_variance(frame, window, out):
         target = out[y]
         if window == 3:
             for x in range(width):
-                s = sums[x] + sums[x + 1] + sums[x + 2]
-                q = squares[x] + squares[x + 1] + squares[x + 2]
-                v = n * q - s * s
+                # numba's integers grow to 64 bits in between; wrap them around again
+                s = out.dtype.type(sums[x] + sums[x + 1] + sums[x + 2])
+                q = out.dtype.type(squares[x] + squares[x + 1] + squares[x + 2])
+                v = out.dtype.type(n * q - s * s)
                 target[x] = v if v != zero else n * n
         else:
             s = zero
@@ -90,7 +91,7 @@ def local_variance(frame, window, out):
             for x in range(width):
                 s += sums[x + window - 1]
                 q += squares[x + window - 1]
-                v = n * q - s * s
+                v = out.dtype.type(n * q - s * s)
                 target[x] = v if v != zero else n * n
                 s -= sums[x]
                 q -= squares[x]
@@ -101,7 +102,7 @@ def local_variance(frame, window, out):
 
 
 @kernel
-def count_bins(values, starts, guess, shift):
+def count_bins(values, starts, guess):
     """Histogram of (H, W) unsigned integers for bins given by their first integers.
 
     Parameters
@@ -111,8 +112,6 @@ def count_bins(values, starts, guess, shift):
         First integer of each bin; the last entry is larger than every value.
     guess : (codes,) int64
         A bin at or before the right one for each code of `bin_code`.
-    shift : int
-        The shift `bin_code` is used with.
 
     Returns
     -------
@@ -122,26 +121,54 @@ def count_bins(values, starts, guess, shift):
     for y in range(values.shape[0]):
         for x in range(values.shape[1]):
             value = np.uint64(values[y, x])
-            k = guess[bin_code(value, shift)]
+            k = guess[bin_code(value)]
             while value >= starts[k + 1]:
                 k += 1
             counts[k] += 1
     return counts
 
 
-@kernel
-def bin_code(value, shift):
-    """The leading bits of a value as a floating-point number: equal steps of its logarithm."""
-    return np.float64(value).view(np.uint64) >> shift
+CODE_BITS = 7  # of the mantissa: steps of V well under 1 %
+_SHIFT = np.uint64(52 - CODE_BITS)
+_FIRST = np.uint64(1023 << CODE_BITS)  # code of 1
 
 
 @kernel
-def count_values(values, offset, counts):
-    """Add to `counts` the occurrences of the integers offset, offset + 1, ... in `values`."""
-    span = np.uint64(len(counts))
-    base = np.uint64(offset)
+def bin_code(value):
+    """Leading bits of an integer > 0 as a floating-point number: equal steps of its logarithm."""
+    return (np.float64(value).view(np.uint64) >> _SHIFT) - _FIRST
+
+
+def bin_codes(values: np.ndarray) -> np.ndarray:
+    """`bin_code` of an array."""
+    return ((values.astype(np.float64).view(np.uint64) >> _SHIFT) - _FIRST).astype(np.int64)
+
+
+def first_values(codes: np.ndarray) -> np.ndarray:
+    """Smallest floating-point number of each code."""
+    return ((codes.astype(np.uint64) + _FIRST) << _SHIFT).view(np.float64)
+
+
+@kernel
+def count_values(values, base, table, codes):
+    """Count integers: one by one where the table reaches, by `bin_code` beyond it.
+
+    Parameters
+    ----------
+    values : (H, W) uint32 or uint64
+    base : int
+        The smallest of them.
+    table : (n,) uint32
+        Receives the occurrences of base, base + 1, ...
+    codes : (m,) uint32
+        Receives the occurrences of larger values, by their code.
+    """
+    reach = np.uint64(len(table))
+    base = np.uint64(base)
     for y in range(values.shape[0]):
         for x in range(values.shape[1]):
             position = np.uint64(values[y, x]) - base
-            if position < span:
-                counts[position] += 1
+            if position < reach:
+                table[position] += np.uint32(1)
+            else:
+                codes[bin_code(position + base)] += np.uint32(1)
