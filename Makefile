@@ -29,7 +29,7 @@ test: .venv/ready-for-tests
 
 # The comparison of fast and plain algorithms on many more random images.
 sweep: .venv/ready-for-tests
-	FOVEA_EXAMPLES=50 $(BIN)/pytest -n auto tests/test_segment.py tests/test_track.py \
+	FOVEA_EXAMPLES=50 $(BIN)/pytest -n auto tests/test_kernels.py tests/test_segment.py tests/test_track.py \
 	  tests/test_background.py tests/test_crop.py tests/test_extract.py tests/test_cache.py
 
 lint: .venv/ready-for-tests

@@ -15,7 +15,7 @@ from fovea.images import provenance, write_derived_group
 from fovea.logs import progress
 from fovea.threads import ordered_map
 from fovea.tile_background import TileGrid, cover, estimate_background, evaluate
-from fovea.zarrays import ArrayReader, ArrayWriter
+from fovea.zarrays import COUNTS, SMOOTH, ArrayReader, ArrayWriter
 
 __all__ = ["background", "estimate_background", "evaluate"]
 
@@ -114,13 +114,13 @@ class _Channel:
                 self.corrected_about = about
                 self.corrected_limits = SmoothLimits(self.grid.step)
                 self.difference = self._writer(
-                    self.corrected / "0", self.frames.shape, "float32", about
+                    self.corrected / "0", self.frames.shape, "float32", about, COUNTS
                 )
             self.stack = self.stack.pop_all()
         return self
 
-    def _writer(self, path, shape, dtype, about) -> ArrayWriter:
-        return self.stack.enter_context(ArrayWriter(path, shape, dtype, about))
+    def _writer(self, path, shape, dtype, about, codec=SMOOTH) -> ArrayWriter:
+        return self.stack.enter_context(ArrayWriter(path, shape, dtype, about, codec))
 
     def estimate(self, t: int, covered: np.ndarray):
         frame = self.frames[t]

@@ -10,7 +10,7 @@ from fovea.display import downsample_intensity, downsample_labels, percentile_li
 from fovea.images import provenance
 from fovea.logs import progress
 from fovea.threads import ordered_map
-from fovea.zarrays import ArrayReader, ArrayWriter
+from fovea.zarrays import COUNTS, LABELS, ArrayReader, ArrayWriter
 
 __all__ = ["cache", "downsample_intensity", "downsample_labels", "percentile_limits"]
 
@@ -35,16 +35,16 @@ def cache(groups: Sequence[str | Path], threads: int = 1, log: logging.Logger = 
 def _cache_array(group: Path, frames: ArrayReader, threads: int, log: logging.Logger) -> None:
     known = frames.attributes["fovea"]
     if "largest_label" in known:
-        scale = {"largest_label": known["largest_label"]}
+        scale, codec = {"largest_label": known["largest_label"]}, LABELS
         reduce = lambda frame: downsample_labels(frame, known["largest_label"])  # noqa: E731
     else:
         low, high = known["display_limits"]
-        scale = {"display_limits": [low, high]}
+        scale, codec = {"display_limits": [low, high]}, COUNTS
         reduce = lambda frame: downsample_intensity(frame, low, high)  # noqa: E731
     height, width = frames.shape[1:]
     shape = (len(frames), (height + 1) // 2, (width + 1) // 2)
     about = provenance("cache", {}, unit="display level 0..255", source="0", **scale)
-    with ArrayWriter(group / "1", shape, "uint8", about) as out:
+    with ArrayWriter(group / "1", shape, "uint8", about, codec) as out:
         for small in progress(ordered_map(reduce, frames, threads), len(frames), log):
             out.append(small)
     log.info("%s: shown as 0..255: %s", group.name, scale)

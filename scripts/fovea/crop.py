@@ -159,7 +159,7 @@ class _CropStore:
             for cell in cells:
                 levels = source.cut(self.windows[cell, t], int(cell) + 1)
                 for level, values in enumerate(levels):
-                    data = encode(values)
+                    data = encode(values, source.codec)
                     self.waiting.setdefault((s, int(cell), level), {})[t] = data
                     self.bytes += len(data)
         if self.bytes > _BUFFER:
@@ -185,5 +185,5 @@ class _CropStore:
                     self.shards[s, cell, level].close()
                     about = provenance("crop", parameters, **source.about[level])
                     shape = (frames, *(max(1, int(n)) for n in shapes[level]))
-                    content = array_metadata(shape, dtype, ["t", "y", "x"], about)
+                    content = array_metadata(shape, dtype, ["t", "y", "x"], about, source.codec)
                     write_json(self._array(s, cell, level) / "zarr.json", content)

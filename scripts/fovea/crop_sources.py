@@ -9,7 +9,7 @@ import numpy as np
 from fovea.display import downsample_intensity, downsample_labels
 from fovea.kernels.cells import cut_counts, cut_mask
 from fovea.tile_background import TileGrid
-from fovea.zarrays import ArrayReader
+from fovea.zarrays import COUNTS, LABELS, SMOOTH, ArrayReader
 
 #: Counts are divided by this, so that crops lie in [0, 1].
 FULL_SCALE = 65535
@@ -17,6 +17,8 @@ FULL_SCALE = 65535
 
 class _Source:
     """One channel group. `cut` gives a crop and its display level, as they are stored."""
+
+    codec = COUNTS
 
     def __init__(self, group: Path):
         self.group = group
@@ -59,6 +61,8 @@ class CountSource(_Source):
 class BackgroundSource(_Source):
     """A background, evaluated in the windows only, from its tile medians."""
 
+    codec = SMOOTH
+
     def __init__(self, group: Path):
         super().__init__(group)
         known = self.array.attributes["fovea"]
@@ -88,6 +92,8 @@ class BackgroundSource(_Source):
 
 class MaskSource(_Source):
     """The cell's own mask."""
+
+    codec = LABELS
 
     def __init__(self, group: Path):
         super().__init__(group)

@@ -70,24 +70,24 @@ class SmoothLimits:
     def __init__(self, step: float):
         self.step = step or 1 / 64
         self._base = 0
-        self._counts = np.zeros(0, np.int64)
+        self._counts = np.zeros((4, 0), np.int64)
 
     def add(self, frame: np.ndarray) -> None:
         """Count a (H, W) float32 frame."""
         low = int(np.floor(float(frame.min()) / self.step)) - 1
         high = int(np.ceil(float(frame.max()) / self.step)) + 1
-        if len(self._counts) == 0:
+        if self._counts.size == 0:
             self._base = low
         before = max(0, self._base - low)
-        after = max(0, high + 1 - (self._base + len(self._counts)))
+        after = max(0, high + 1 - (self._base + self._counts.shape[1]))
         if before or after:
-            self._counts = np.pad(self._counts, (before, after))
+            self._counts = np.pad(self._counts, ((0, 0), (before, after)))
             self._base -= before
         kernels.count_steps(frame, self.step, self._base, self._counts)
 
     def limits(self) -> tuple[float, float]:
         """1st and 99th percentile of all frames."""
-        low, high = percentile_limits(self._counts)
+        low, high = percentile_limits(self._counts.sum(axis=0))
         return (low + self._base) * self.step, (high + self._base) * self.step
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
 
     Notes
     -----
+    Warnings of Fovea's own are shown on the terminal too.
     After an exception the log holds the traceback and, as its last line, the error; the terminal
     shows that line and the log's name; the job's exit code is 1.
     """
@@ -51,6 +53,8 @@ def job(snakemake) -> Iterator[logging.Logger]:
         logger.addHandler(handler)
     step = snakemake.rule
     place = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    terminal = _terminal(f"{step} ({place})", file)
+    log.addHandler(terminal)
     log.info("%s %s (%s): Fovea %s", STARTED, step, place, __version__)
     log.info(
         "host %s, process %d, threads %d, Python %s",
@@ -61,14 +65,29 @@ def job(snakemake) -> Iterator[logging.Logger]:
     start = time.perf_counter()
     try:
         yield log
-        log.info("%s in %.1f s", DONE, time.perf_counter() - start)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        log.info(
+            "%s in %.1f s; of the whole process: CPU time %.2f s, peak memory %d MB",
+            DONE, time.perf_counter() - start, usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss * 1024 // 10**6,
+        )  # fmt: skip
     except BaseException as error:
         _fail(log, error, f"{step} ({place})", file)
         sys.exit(1)
     finally:
+        log.removeHandler(terminal)
         for logger in loggers:
             logger.removeHandler(handler)
         handler.close()
+
+
+def _terminal(what: str, file: Path) -> logging.Handler:
+    """Shows warnings, not errors: those are printed once, with the last line of the log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)
+    text = "{what}, warning: {{message}} (log: {file})".format(what=what, file=file)
+    handler.setFormatter(logging.Formatter(text, style="{"))
+    return handler
 
 
 def _fail(log: logging.Logger, error: BaseException, what: str, file: Path) -> None:

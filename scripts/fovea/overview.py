@@ -99,11 +99,9 @@ _UNITS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "cent
 
 
 def _colours(n: int) -> list:
-    """Colours that differ between neighbours in the list, from a map safe for the colour-blind."""
-    from matplotlib import colormaps
-
-    steps = (np.arange(n) * 0.618034) % 1
-    return [colormaps["viridis"](0.15 + 0.8 * step) for step in steps]
+    """Colours of cells: those of Okabe and Ito, safe for the colour-blind, again and again."""
+    palette = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
+    return [palette[i % len(palette)] for i in range(n)]
 
 
 def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.Logger) -> None:

@@ -10,7 +10,7 @@ from fovea.images import provenance, write_derived_group
 from fovea.logs import progress
 from fovea.registry import PREPROCESSING, SEGMENTATION, load
 from fovea.threads import ordered_map
-from fovea.zarrays import ArrayReader, ArrayWriter
+from fovea.zarrays import LABELS, ArrayReader, ArrayWriter
 
 _LOG = logging.getLogger("fovea")
 
@@ -46,7 +46,7 @@ def segment(
     with ArrayReader(source / "0") as frames:
         about = provenance("segment", parameters, preprocess=preprocess, source=source.name,
                            unit="label", largest_label=0)  # fmt: skip
-        with ArrayWriter(target / "0", frames.shape, "uint16", about) as out:
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
             labelled = ordered_map(
                 lambda frame: method(prepare(frame) if prepare else frame), frames, threads
             )

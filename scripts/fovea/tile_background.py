@@ -9,9 +9,9 @@ import numpy as np
 
 from fovea.kernels import bits, morphology, spline, tiles
 
-LEAST_SHARE = 10  # one in so many of a tile's pixels must be background for it to have a median
+TILE_TO_FREE = 10  # a tile has a median if at least one in so many of its pixels is background
 _BINS = 4096
-_SAMPLE = 61  # every so many pixels are looked at to place the bins; a prime avoids patterns
+_SAMPLE = 211  # one in so many pixels is looked at to place the bins; a prime avoids patterns
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class TileGrid:
 
     def coefficients(self, values: np.ndarray) -> np.ndarray:
         """Coefficients (ny, nx) of the spline through the tile values (ny, nx)."""
+        expected = tuple(len(starts) for starts in self.starts)
+        if values.shape != expected:
+            raise ValueError(f"expected tile values of shape {expected}, got {values.shape}")
         along_y = spline.solve(self.axes[0].collocation, np.ascontiguousarray(values, float))
         return np.ascontiguousarray(
             spline.solve(self.axes[1].collocation, np.ascontiguousarray(along_y.T)).T
@@ -73,42 +76,45 @@ class TileGrid:
     def evaluate(self, coefficients: np.ndarray, window=None) -> np.ndarray:
         """Background of a window [y0, x0, y1, x1] of the frame (default: all), float32."""
         y0, x0, y1, x1 = window if window is not None else (0, 0, *self.shape)
+        if not (0 <= y0 <= y1 <= self.shape[0] and 0 <= x0 <= x1 <= self.shape[1]):
+            raise ValueError(f"window {window} is not within a frame of {self.shape}")
         y, x = self.axes
         out = np.empty((y1 - y0, x1 - x0), np.float32)
         spline.evaluate(
-            coefficients,
-            y.first[y0:y1], y.weights[:, y0:y1], x.first[x0:x1], x.weights[:, x0:x1],
-            self.step, out,
-        )  # fmt: skip
+            coefficients, y.first, y.weights, x.first, x.powers, x.offset, y0, x0, self.step, out
+        )
         return out
 
     def medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, bool]:
         """Tile values (ny, nx) of a frame under a packed mask; whether the mask could be used."""
-        base = _lowest_usual(frame, covered)
+        base, bins = _usual_range(frame, covered)
         (starts_y, starts_x), (size_y, size_x) = self.starts, self.sizes
         geometry = starts_y, size_y, starts_x, size_x
-        values, numbers = tiles.tile_medians(frame, covered, *geometry, base, _BINS)
-        enough = numbers * LEAST_SHARE >= size_y * size_x
+        _, depth = tiles.block_borders(starts_y, size_y)
+        blocks, _ = tiles.block_borders(starts_x, size_x)
+        small = size_y * size_x <= np.iinfo(np.uint16).max
+        ring = np.empty((depth, blocks, bins), np.uint16 if small else np.uint32)
+        values, numbers = tiles.tile_medians(frame, covered, *geometry, base, ring)
+        enough = numbers * TILE_TO_FREE >= size_y * size_x
         usable = bool(numbers.any())
         if enough.any():
             values[~enough] = np.nan
         elif not usable:
             nothing = np.zeros_like(covered)
-            values, _ = tiles.tile_medians(frame, nothing, *geometry, base, _BINS)
+            values, _ = tiles.tile_medians(frame, nothing, *geometry, base, ring)
         tiles.fill_from_neighbours(values)
         return values, usable
 
 
-def _lowest_usual(frame: np.ndarray, covered: np.ndarray) -> int:
-    """Where to begin the bins: a little below the darker half of the uncovered pixels."""
-    flat = np.arange(0, frame.size, _SAMPLE)
-    y, x = np.divmod(flat, frame.shape[1])
-    free = (covered[y, x >> 6] >> (x & 63).astype(np.uint64)) & np.uint64(1) == 0
-    sample = frame[y[free], x[free]]
+def _usual_range(frame: np.ndarray, covered: np.ndarray) -> tuple[int, int]:
+    """Where bins begin and how many there are, to hold the medians of nearly all tiles."""
+    sample = np.sort(tiles.sample_uncovered(frame, covered, _SAMPLE))
     if sample.size == 0:
-        return int(frame.min())
-    low, middle = np.partition(sample, [0, sample.size // 2])[[0, sample.size // 2]]
-    return max(int(low), int(middle) - _BINS // 2)
+        return int(frame.min()), 64
+    low, high = int(sample[0]), int(sample[(sample.size - 1) * 99 // 100])
+    if high - low > _BINS - 3:
+        low = max(low, int(sample[sample.size // 2]) - _BINS // 2)
+    return low, min(high - low + 3, _BINS)
 
 
 def cover(foreground: np.ndarray | None, shape: tuple[int, int], radius: int) -> np.ndarray:

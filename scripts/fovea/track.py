@@ -10,7 +10,7 @@ import numpy as np
 from fovea.images import provenance, write_derived_group
 from fovea.logs import progress
 from fovea.registry import TRACKING, load
-from fovea.zarrays import ArrayReader, ArrayWriter
+from fovea.zarrays import LABELS, ArrayReader, ArrayWriter
 
 _LOG = logging.getLogger("fovea")
 
@@ -34,7 +34,7 @@ def track(
     tracker = load(TRACKING, options.pop("method"))(**options)
     with ArrayReader(source / "0") as frames:
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
-        with ArrayWriter(target / "0", frames.shape, "uint16", about) as out:
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
             lengths = np.zeros(0, np.int64)
             for labels in progress(frames, len(frames), log):
                 tracked = tracker.update(labels)

@@ -23,7 +23,13 @@ from numcodecs import blosc
 from fovea.errors import FoveaError
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
-_CODEC = {"cname": "lz4", "clevel": 1, "shuffle": "bitshuffle", "blocksize": 0}
+
+#: How bytes are ordered before compression (blosc, lz4, level 1), and in blocks of how many bytes.
+#: Measured on 2048 x 2048 frames: bits for noisy counts (5 ms, 0.56 of the size); nothing for
+#: labels, which are long runs (0.8 instead of 3.8 ms); bytes in large blocks for smooth fields.
+COUNTS = ("bitshuffle", 0)
+LABELS = ("noshuffle", 0)
+SMOOTH = ("shuffle", 1 << 18)
 _SHUFFLE = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
 # One thread per chunk: with several, blosc's bytes depend on which thread is first.
@@ -49,10 +55,10 @@ def read_attributes(path: str | Path) -> dict:
     return _read_metadata(Path(path)).get("attributes", {})
 
 
-def encode(chunk: np.ndarray) -> bytes:
-    """One chunk as it stands in the shard (blosc: lz4, level 1, bits shuffled)."""
+def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
+    """One chunk as it stands in the shard."""
     data = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
-    return blosc.compress(data, b"lz4", _CODEC["clevel"], blosc.BITSHUFFLE, _CODEC["blocksize"])
+    return blosc.compress(data, b"lz4", 1, _SHUFFLE[codec[0]], codec[1])
 
 
 class ShardWriter:
@@ -88,15 +94,19 @@ class ShardWriter:
             file.write(index + struct.pack("<I", google_crc32c.value(index)))
 
 
-def array_metadata(shape, dtype, dimensions: list[str], attributes: dict) -> dict:
+def array_metadata(shape, dtype, dimensions: list[str], attributes: dict, codec=COUNTS) -> dict:
     """Content of the ``zarr.json`` of an array of one shard with one frame per inner chunk."""
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     dtype = np.dtype(dtype)
-    codec = {**_CODEC, "typesize": dtype.itemsize}
+    shuffle, block = codec
+    blosc_options = {
+        "cname": "lz4", "clevel": 1, "shuffle": shuffle, "blocksize": block,
+        "typesize": dtype.itemsize,
+    }  # fmt: skip
     sharding = {
         "chunk_shape": [1, *(int(n) for n in shape[1:])],
         "codecs": [little if dtype.itemsize > 1 else {"name": "bytes"},
-                   {"name": "blosc", "configuration": codec}],
+                   {"name": "blosc", "configuration": blosc_options}],
         "index_codecs": [little, {"name": "crc32c"}],
         "index_location": "end",
     }  # fmt: skip
@@ -166,15 +176,20 @@ class ArrayWriter:
         Unsigned integer or float32.
     attributes : dict
         Can be changed until the end.
+    codec : tuple
+        `COUNTS`, `LABELS` or `SMOOTH`: what the values are like.
     dimensions : list of str
         Names of the axes.
     """
 
-    def __init__(self, path, shape, dtype, attributes=None, dimensions=("t", "y", "x")):
+    def __init__(
+        self, path, shape, dtype, attributes=None, codec=COUNTS, dimensions=("t", "y", "x")
+    ):
         self.path = Path(path)
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self.attributes = attributes if attributes is not None else {}
+        self.codec = codec
         self.dimensions = list(dimensions)
         self.written = 0
         (self.path / "zarr.json").unlink(missing_ok=True)
@@ -189,7 +204,7 @@ class ArrayWriter:
         if frame.dtype != self.dtype:
             self._widen(frame.dtype)
             frame = frame.astype(self.dtype, copy=False)
-        self.shard.write({self.written: encode(frame)})
+        self.shard.write({self.written: encode(frame, self.codec)})
         self.written += 1
 
     def _widen(self, dtype: np.dtype) -> None:
@@ -200,7 +215,7 @@ class ArrayWriter:
         self.shard = ShardWriter(old.path.with_name("wider"), self.shape[0])
         for position in range(self.written):
             frame = reader.chunk(position, self.shape[1:]).astype(dtype)
-            self.shard.write({position: encode(frame)})
+            self.shard.write({position: encode(frame, self.codec)})
         reader.close()
         self.shard.path = self.shard.path.replace(old.path)
         self.dtype = np.dtype(dtype)
@@ -216,7 +231,8 @@ class ArrayWriter:
             self.shard.path.unlink(missing_ok=True)
             raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
         self.shard.close()
-        content = array_metadata(self.shape, self.dtype, self.dimensions, self.attributes)
+        about = self.dimensions, self.attributes, self.codec
+        content = array_metadata(self.shape, self.dtype, *about)
         write_json(self.path / "zarr.json", content)
 
 

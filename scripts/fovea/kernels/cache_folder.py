@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import sys
 import tempfile
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -17,7 +18,7 @@ def cache_folder() -> Path:
     cannot be written, the temporary folder. Several jobs, and machines with different processors,
     can share it: numba replaces files atomically and keeps one entry per processor type.
     """
-    digest = hashlib.sha256(f"{sys.version} numba {version('numba')}".encode())
+    digest = hashlib.sha256(f"{sys.version} numba {_numba_version()}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
@@ -36,3 +37,21 @@ def _parents() -> list[Path]:
     chosen = os.environ.get("FOVEA_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return [Path(chosen)] if chosen else [Path(user) / "fovea"]
+
+
+def _numba_version() -> str | None:
+    """None where numba is not installed: Snakemake itself needs none with --sdm conda."""
+    try:
+        return version("numba")
+    except PackageNotFoundError:
+        return None
+
+
+def stamp() -> Path:
+    """File that says that this machine has compiled all kernels."""
+    return cache_folder() / f"ready-{platform.node()}"
+
+
+def compiled() -> bool:
+    """Whether there is nothing to compile: it is done, or is not for this environment to do."""
+    return _numba_version() is None or stamp().exists()

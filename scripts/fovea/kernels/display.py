@@ -30,19 +30,25 @@ def count_uint16(frame, counts):
 
 @kernel
 def count_steps(frame, step, base, counts):
-    """Add round(value / step) - base of a smooth (H, W) float32 frame to counts, run by run."""
-    inverse = 1.0 / step
+    """Add round(value / step) - base of a (H, W) float32 frame to counts (4, n), in turn."""
+    inverse = np.float32(1.0 / step)
+    width = frame.shape[1]
+    steps = np.empty(width, np.uint32)
+    offset = np.int32(base)
     for y in range(frame.shape[0]):
-        last = np.int64(np.rint(frame[y, 0] * inverse)) - base
-        run = np.int64(0)
-        for x in range(frame.shape[1]):
-            k = np.int64(np.rint(frame[y, x] * inverse)) - base
-            if k != last:
-                counts[last] += run
-                run = 0
-                last = k
-            run += 1
-        counts[last] += run
+        row = frame[y]
+        for x in range(width):
+            steps[x] = np.uint32(np.int32(np.rint(row[x] * inverse)) - offset)
+        x = 0
+        while x + 4 <= width:
+            counts[0, steps[x]] += 1
+            counts[1, steps[x + 1]] += 1
+            counts[2, steps[x + 2]] += 1
+            counts[3, steps[x + 3]] += 1
+            x += 4
+        while x < width:
+            counts[0, steps[x]] += 1
+            x += 1
 
 
 @kernel

@@ -14,6 +14,10 @@ import numpy as np
 from fovea.kernels.jit import kernel
 
 
+#: Pixels are computed in groups of so many, which the compiler turns into vector instructions.
+LANES = 32
+
+
 @dataclass(frozen=True)
 class Axis:
     """The spline along one axis.
@@ -26,11 +30,18 @@ class Axis:
         First of the basis splines that are not 0 at a pixel.
     weights : (4, size) float64
         Values of these basis splines at the pixels.
+    powers : (n, 4, 4) float64
+        For each interval, given by its first basis spline, and each of the basis splines that
+        are not 0 there: coefficients of 1, t, t², t³.
+    offset : (size + LANES,) float64
+        t at the pixels: distance from the beginning of their interval; padded with 0.
     """
 
     collocation: np.ndarray
     first: np.ndarray
     weights: np.ndarray
+    powers: np.ndarray
+    offset: np.ndarray
 
 
 def make_axis(nodes: np.ndarray, size: int) -> Axis:
@@ -52,7 +63,22 @@ def make_axis(nodes: np.ndarray, size: int) -> Axis:
         collocation[np.arange(n), node_first + k] = node_weights[k]
     padded = np.zeros((4, size))
     padded[: degree + 1] = weights
-    return Axis(collocation, first, padded)
+    offset = np.pad(pixels - knots[first + degree], (0, LANES))
+    return Axis(collocation, first, padded, _powers(knots, degree, n), offset)
+
+
+def _powers(knots, degree, n):
+    """Polynomials of the basis splines in each interval, through as many values as they need."""
+    powers = np.zeros((n, 4, 4))
+    for j in range(n - degree):
+        begin, end = knots[j + degree], knots[j + degree + 1]
+        # Chebyshev's points, well within the interval, so that none lies in the next one
+        t = (end - begin) / 2 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
+        _, values = _basis(knots, degree, n, begin + t)
+        powers[j, : degree + 1, : degree + 1] = np.linalg.solve(
+            np.vander(t, increasing=True), values.T
+        ).T
+    return powers
 
 
 def _basis(knots, degree, n, x):
@@ -100,36 +126,74 @@ def solve(matrix, right_side):
 
 
 @kernel
-def evaluate(coefficients, first_y, weights_y, first_x, weights_x, step, out):
-    """Values at the pixels of the given rows and columns, rounded to multiples of `step`.
+def evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, x0, step, out):
+    """Values in the window that begins at (y0, x0), rounded to multiples of `step`.
 
-    `step` 0 leaves them as they are. `out` is float32 (rows, columns).
+    Between two knots the spline is a cubic in x. Its coefficients are computed once per row, so a
+    pixel costs three multiplications. `step`, a power of two, 0 for no rounding, scales the
+    coefficients, which is exact.
+
+    Parameters
+    ----------
+    coefficients : (ny, nx) float64
+        Of the spline.
+    first_y, first_x : (H,), (W,) int64
+        First spline that is not 0 at a pixel.
+    weights_y : (4, H) float64
+        Values of the splines at the rows.
+    powers_x : (nx, 4, 4) float64
+        For each interval and each of its splines, the coefficients of 1, t, t², t³.
+    offset_x : (W + LANES,) float64
+        t of each column: its distance from the interval's beginning.
+    out : (h, w) float32
+        Receives the values.
     """
-    columns = len(first_x)
+    stop_x = x0 + out.shape[1]
     n = coefficients.shape[1]
     row = np.zeros(n + 3)
-    inverse = 1.0 / step if step > 0.0 else 0.0
-    for y in range(len(first_y)):
-        # beyond the last coefficient a weight is 0, and so must be what it is multiplied with
+    scale = 1.0 / step if step > 0.0 else 1.0
+    line = np.zeros(out.shape[1] + LANES, np.float32)
+    begins = np.empty(out.shape[1] + 1, np.int64)
+    intervals = 0
+    for x in range(x0, stop_x):
+        if x == x0 or first_x[x] != first_x[x - 1]:
+            begins[intervals] = x
+            intervals += 1
+    begins[intervals] = stop_x
+    for y in range(out.shape[0]):
+        top = first_y[y0 + y]
+        # beyond the last coefficient the weights are 0
         for j in range(n):
             total = 0.0
-            for k in range(min(4, coefficients.shape[0] - first_y[y])):
-                total += weights_y[k, y] * coefficients[first_y[y] + k, j]
-            row[j] = total
-        start = 0
-        while start < columns:
+            for k in range(min(4, coefficients.shape[0] - top)):
+                total += weights_y[k, y0 + y] * coefficients[top + k, j]
+            row[j] = total * scale
+        for i in range(intervals):
+            start = begins[i]
+            stop = begins[i + 1]
             j = first_x[start]
-            stop = start + 1
-            while stop < columns and first_x[stop] == j:
-                stop += 1
-            a, b, c, d = row[j], row[j + 1], row[j + 2], row[j + 3]
-            if step > 0.0:
-                for x in range(start, stop):
-                    value = ((weights_x[0, x] * a + weights_x[1, x] * b)
-                             + (weights_x[2, x] * c + weights_x[3, x] * d))  # fmt: skip
-                    out[y, x] = np.rint(value * inverse) * step
-            else:
-                for x in range(start, stop):
-                    out[y, x] = ((weights_x[0, x] * a + weights_x[1, x] * b)
-                                 + (weights_x[2, x] * c + weights_x[3, x] * d))  # fmt: skip
-            start = stop
+            p = powers_x[j]
+            a = ((row[j] * p[0, 0] + row[j + 1] * p[1, 0])
+                 + (row[j + 2] * p[2, 0] + row[j + 3] * p[3, 0]))  # fmt: skip
+            b = ((row[j] * p[0, 1] + row[j + 1] * p[1, 1])
+                 + (row[j + 2] * p[2, 1] + row[j + 3] * p[3, 1]))  # fmt: skip
+            c = ((row[j] * p[0, 2] + row[j + 1] * p[1, 2])
+                 + (row[j + 2] * p[2, 2] + row[j + 3] * p[3, 2]))  # fmt: skip
+            d = ((row[j] * p[0, 3] + row[j + 1] * p[1, 3])
+                 + (row[j + 2] * p[2, 3] + row[j + 3] * p[3, 3]))  # fmt: skip
+            # whole groups of pixels: those beyond the interval are overwritten by the next one
+            end = start + (stop - start + LANES - 1) // LANES * LANES
+            end = min(end, stop_x + LANES - 1)
+            _cubic(a, b, c, d, offset_x[start:end], step, line[start - x0 : end - x0])
+        out[y] = line[: out.shape[1]]
+
+
+@kernel
+def _cubic(a, b, c, d, t, step, out):
+    """a + b t + c t² + d t³ for the pixels between two knots; slices are vectorised."""
+    if step > 0.0:
+        for k in range(len(out)):
+            out[k] = np.float32(np.rint(a + t[k] * (b + t[k] * (c + t[k] * d))) * step)
+    else:
+        for k in range(len(out)):
+            out[k] = np.float32(a + t[k] * (b + t[k] * (c + t[k] * d)))

@@ -9,22 +9,46 @@ from __future__ import annotations
 
 import numpy as np
 
+from fovea.kernels.bits import ALL
 from fovea.kernels.jit import kernel
 
 
 @kernel
-def _count_rows(frame, covered, y0, y1, borders, base, shift, counts):
-    """Count the uncovered pixels of rows y0..y1-1 into `counts` (blocks, bins)."""
-    bins = counts.shape[1]
-    top = bins - 1
+def _count_rows(frame, covered, y0, y1, borders, base, counts):
+    """Count the uncovered pixels of rows y0..y1-1 into `counts` (blocks, bins).
+
+    Bin 0 holds what lies below base, the last one what lies above all bins.
+    """
+    top = np.uint32(counts.shape[1] - 1)
+    below = np.int32(base - 1)
     counts[:] = 0
     for y in range(y0, y1):
         for j in range(len(borders) - 1):
-            row = counts[j]
-            for x in range(borders[j], borders[j + 1]):
-                if (covered[y, x >> 6] >> np.uint64(x & 63)) & np.uint64(1) == 0:
-                    value = np.int64(frame[y, x])
-                    row[min(max((value - base) >> shift, 0), top)] += 1
+            x = borders[j]
+            while x < borders[j + 1]:
+                stop = min(borders[j + 1], ((x >> 6) + 1) << 6)
+                word = covered[y, x >> 6]
+                if word == 0:
+                    _count(frame[y, x:stop], below, top, counts[j])
+                elif word != ALL:
+                    _count_some(frame[y, x:stop], word >> np.uint64(x & 63), below, top, counts[j])
+                x = stop
+
+
+@kernel
+def _count(values, below, top, counts):
+    # unsigned indices need no check for negative ones
+    one = counts.dtype.type(1)
+    for k in range(len(values)):
+        counts[min(np.uint32(max(np.int32(values[k]) - below, np.int32(0))), top)] += one
+
+
+@kernel
+def _count_some(values, covered, below, top, counts):
+    one = counts.dtype.type(1)
+    for k in range(len(values)):
+        if (covered >> np.uint64(k)) & np.uint64(1) == 0:
+            counts[min(np.uint32(max(np.int32(values[k]) - below, np.int32(0))), top)] += one
 
 
 @kernel
@@ -32,8 +56,8 @@ def _order_statistic(counts, rank):
     """Bin of the element of this rank (from 0), and its rank within the bin."""
     passed = np.int64(0)
     k = 0
-    while passed + counts[k] <= rank:
-        passed += counts[k]
+    while passed + np.int64(counts[k]) <= rank:
+        passed += np.int64(counts[k])
         k += 1
     return k, rank - passed
 
@@ -59,7 +83,7 @@ def _select(frame, covered, y0, y1, x0, x1, rank):
 
 
 @kernel
-def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, bins):
+def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring):
     """Median of the uncovered pixels of each tile.
 
     Parameters
@@ -72,9 +96,12 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, bins)
         First row and column of the tiles.
     size_y, size_x : int
         Size of the tiles in pixels.
-    base, bins : int
-        Counts base..base + bins - 3 have a bin of their own. A median outside of them is found
-        by counting the tile anew, so these set the speed and not the result.
+    base : int
+        Counts from base on have a bin of their own. A median outside of the bins is found by
+        counting the tile anew, so base and bins set the speed and not the result.
+    ring : (depth, blocks, bins) uint16 or uint32
+        Room for the histograms of the rows of blocks that one row of tiles covers; see
+        `block_borders`. uint16 holds the counts of tiles of up to 65,535 pixels.
 
     Returns
     -------
@@ -86,15 +113,11 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, bins)
     ny, nx = len(starts_y), len(starts_x)
     rows = np.unique(np.concatenate((starts_y, starts_y + size_y)))
     columns = np.unique(np.concatenate((starts_x, starts_x + size_x)))
-    depth = 0
-    for i in range(ny):
-        inside = (rows >= starts_y[i]) & (rows < starts_y[i] + size_y)
-        depth = max(depth, inside.sum())
-    ring = np.zeros((depth, len(columns) - 1, bins), np.uint32)
-    total = np.zeros(bins, np.uint32)
+    depth, _, bins = ring.shape
     medians = np.full((ny, nx), np.nan)
     numbers = np.zeros((ny, nx), np.int64)
-    band = np.zeros((len(columns) - 1, bins), np.uint32)
+    band = np.zeros(ring.shape[1:], ring.dtype)
+    total = np.zeros(bins, ring.dtype)
     ready = 0
     for i in range(ny):
         y0, y1 = starts_y[i], starts_y[i] + size_y
@@ -102,25 +125,22 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, bins)
         last = np.searchsorted(rows, y1)
         while ready < last:
             if ready >= first:
-                # bin 0 holds what lies below base, the last bin what lies above
-                _count_rows(
-                    frame, covered, rows[ready], rows[ready + 1], columns, base - 1, 0,
-                    ring[ready % depth],
-                )  # fmt: skip
+                here = ring[ready % depth]
+                _count_rows(frame, covered, rows[ready], rows[ready + 1], columns, base, here)
             ready += 1
         band[:] = ring[first % depth]
         for k in range(first + 1, last):
-            band += ring[k % depth]
+            _add(band.ravel(), ring[k % depth].ravel())
         for j in range(nx):
             x0, x1 = starts_x[j], starts_x[j] + size_x
             left = np.searchsorted(columns, x0)
             right = np.searchsorted(columns, x1)
             total[:] = band[left]
             for k in range(left + 1, right):
-                total += band[k]
+                _add(total, band[k])
             n = np.int64(0)
             for k in range(bins):
-                n += total[k]
+                n += np.int64(total[k])
             numbers[i, j] = n
             if n == 0:
                 continue
@@ -133,6 +153,33 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, bins)
                     median += _select(frame, covered, y0, y1, x0, x1, rank)
             medians[i, j] = median / 2
     return medians, numbers
+
+
+@kernel
+def _add(total, more):
+    for k in range(len(total)):
+        total[k] += more[k]
+
+
+def block_borders(starts: np.ndarray, size: int) -> tuple[int, int]:
+    """Number of blocks along an axis, and the most of them that one tile consists of."""
+    borders = np.unique(np.concatenate((starts, starts + size)))
+    inside = np.searchsorted(borders, starts + size) - np.searchsorted(borders, starts)
+    return len(borders) - 1, int(inside.max())
+
+
+@kernel
+def sample_uncovered(frame, covered, every):
+    """Values of one in `every` uncovered pixels of a frame."""
+    height, width = frame.shape
+    out = np.empty(height * width // every + 1, frame.dtype)
+    n = 0
+    for position in range(0, height * width, every):
+        y, x = divmod(position, width)
+        if (covered[y, x >> 6] >> np.uint64(x & 63)) & np.uint64(1) == 0:
+            out[n] = frame[y, x]
+            n += 1
+    return out[:n]
 
 
 @kernel
