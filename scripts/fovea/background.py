@@ -93,10 +93,7 @@ class _Channel:
         with self.stack:
             self.frames = self.stack.enter_context(ArrayReader(self.raw / "0"))
             used = self.parameters
-            self.grid = TileGrid(
-                self.frames.shape[1:], used["tile_size"], used["tile_overlap"],
-                used["rounding_error"],
-            )  # fmt: skip
+            self.grid = TileGrid.of(used, self.frames.shape[1:])
             self.grid.axes  # noqa: B018  computed here, once, and not in several threads
             self.limits = SmoothLimits(self.grid.step)
             self.about = provenance("background", used, source=self.raw.name, unit="count",
@@ -125,16 +122,19 @@ class _Channel:
     def estimate(self, t: int, covered: np.ndarray):
         frame = self.frames[t]
         values, usable = self.grid.medians(frame, covered)
-        smooth = self.grid.evaluate(self.grid.coefficients(values))
+        coefficients = self.grid.coefficients(values)
+        smooth = self.grid.evaluate(coefficients)
+        # a spline lies between its smallest and largest coefficient
+        bounds = float(coefficients.min()), float(coefficients.max())
         corrected = None
         if self.difference is not None:
             corrected = frame - np.float32(self.parameters["weight"]) * smooth
-        return smooth, values, usable, corrected
+        return smooth, bounds, values, usable, corrected
 
-    def append(self, smooth, values, usable, corrected) -> None:
+    def append(self, smooth, bounds, values, usable, corrected) -> None:
         self.out.append(smooth)
         self.medians.append(values)
-        self.limits.add(smooth)
+        self.limits.add(smooth, bounds)
         self.without_mask += not usable
         if corrected is not None:
             self.difference.append(corrected)

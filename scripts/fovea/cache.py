@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from fovea.display import downsample_intensity, downsample_labels, percentile_limits
 from fovea.images import provenance
 from fovea.logs import progress
+from fovea.stored_background import StoredBackground
 from fovea.threads import ordered_map
 from fovea.zarrays import COUNTS, LABELS, ArrayReader, ArrayWriter
 
@@ -35,16 +38,22 @@ def cache(groups: Sequence[str | Path], threads: int = 1, log: logging.Logger = 
 def _cache_array(group: Path, frames: ArrayReader, threads: int, log: logging.Logger) -> None:
     known = frames.attributes["fovea"]
     if "largest_label" in known:
-        scale, codec = {"largest_label": known["largest_label"]}, LABELS
-        reduce = lambda frame: downsample_labels(frame, known["largest_label"])  # noqa: E731
+        largest = known["largest_label"]
+        scale, codec = {"largest_label": largest}, LABELS
+        reduce = partial(downsample_labels, largest=largest)
     else:
         low, high = known["display_limits"]
         scale, codec = {"display_limits": [low, high]}, COUNTS
-        reduce = lambda frame: downsample_intensity(frame, low, high)  # noqa: E731
+        reduce = partial(downsample_intensity, low=low, high=high)
     height, width = frames.shape[1:]
     shape = (len(frames), (height + 1) // 2, (width + 1) // 2)
     about = provenance("cache", {}, unit="display level 0..255", source="0", **scale)
-    with ArrayWriter(group / "1", shape, "uint8", about, codec) as out:
-        for small in progress(ordered_map(reduce, frames, threads), len(frames), log):
+    with ExitStack() as stack:
+        source = frames
+        if "tile_medians" in known:
+            # evaluating a background takes less than reading it back, and gives the same
+            source = stack.enter_context(StoredBackground(group))
+        out = stack.enter_context(ArrayWriter(group / "1", shape, "uint8", about, codec))
+        for small in progress(ordered_map(reduce, source, threads), len(frames), log):
             out.append(small)
     log.info("%s: shown as 0..255: %s", group.name, scale)

@@ -15,6 +15,7 @@ from fovea.errors import FoveaError
 from fovea.images import ngff, provenance
 from fovea.logs import progress
 from fovea.readers import FieldInfo, open_recording
+from fovea.times import stored_times
 from fovea.zarrays import ArrayWriter, write_group
 
 _LOG = logging.getLogger("fovea")
@@ -44,7 +45,7 @@ def copy_raw(
     z : int or {"max", "mean"}
         Plane, or projection over all planes.
     metadata : dict or None
-        What inspect found, to be sure that the recording is still the same.
+        What inspect found: the times, and how to be sure that the recording is still the same.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def copy_raw(
         If the recording cannot be read, or is no longer what it was when it was inspected.
     """
     target = Path(target)
-    with open_recording(source) as recording:
+    with open_recording(source, metadata=metadata) as recording:
         info = recording.info
         field = _field(info, fov)
         expected = metadata["fields"][fov]["frames"] if metadata else field.frames
@@ -83,7 +84,7 @@ def copy_raw(
             for output in outputs:
                 output.finish()
     for output in outputs:
-        attributes = ngff(output.group.name, pixel, mean_interval(field), output.window)
+        attributes = ngff(output.group.name, pixel, mean_interval(metadata, fov), output.window)
         write_group(output.group, attributes)
         log.info("%s (%s): display limits %g to %g counts",
                  output.group.name, output.name, *output.window[2:])  # fmt: skip
@@ -94,17 +95,18 @@ def _field(info, fov: int) -> FieldInfo:
     if not 0 <= fov < len(info.fields):
         raise FoveaError(
             f"{', '.join(info.files[:1])}: there is no field of view {fov}; "
-            f"the recording has {len(info.fields)} (0 to {len(info.fields) - 1})"
+            f"the recording has {len(info.fields)} (0 to {len(info.fields) - 1}); "
+            "correct `fovs` in the config"
         )
     return info.fields[fov]
 
 
-def mean_interval(field: FieldInfo) -> float | None:
+def mean_interval(metadata: dict | None, fov: int) -> float | None:
     """Mean seconds between the frames of a field of view; None where times are not known."""
-    if field.times_source == "none" or not field.times or len(field.times[0]) < 2:
+    rows, _ = stored_times(metadata, fov) if metadata else (None, "none")
+    if rows is None or len(rows[0]) < 2:
         return None
-    first, last = field.times[0][0], field.times[0][-1]
-    interval = round((last - first) / (len(field.times[0]) - 1), 6)
+    interval = round(float(rows[0][-1] - rows[0][0]) / (len(rows[0]) - 1), 6)
     return interval if interval > 0 else None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fovea.crop_sources import BackgroundSource, CountSource, MaskSource
+from fovea.crop_sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.images import like, provenance
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import cut_counts
@@ -19,14 +21,14 @@ from fovea.zarrays import (
     ShardWriter,
     array_metadata,
     encode,
+    group_metadata,
     shard_path,
     write_array,
     write_group,
-    write_json,
 )
 
 _LOG = logging.getLogger("fovea")
-_BUFFER = 32 << 20  # bytes of encoded crops held before they are written
+_BUFFER = 64 << 20  # bytes of encoded crops held before the larger ones are written
 
 
 def crop_windows(bboxes: np.ndarray, valid: np.ndarray, padding: int) -> np.ndarray:
@@ -118,21 +120,24 @@ def crop(
     finally:
         for source in sources:
             source.close()
-    _write_metadata(target / "metadata", bboxes, valid, windows)
+    _write_metadata(target / "metadata", bboxes, valid, windows, padding)
     about = provenance("crop", {"padding": padding}, cells=len(windows), frames=valid.shape[1],
                        shape=list(sources[-1].shape))  # fmt: skip
     write_group(target, about)
     log.info("%d cells, %d crops per channel", len(windows), int(valid.sum()))
 
 
-def _write_metadata(group: Path, bboxes, valid, windows) -> None:
+def _write_metadata(group: Path, bboxes, valid, windows, padding: int) -> None:
+    def write(name: str, values: np.ndarray, axes: list[str], unit: str, **more) -> None:
+        about = provenance("crop", {"padding": padding}, unit=unit, **more)
+        write_array(group / name, values, axes, about)
+
     write_group(group)
-    ids = np.arange(1, len(bboxes) + 1, dtype=np.int32)
-    box = "y0, x0, y1, x1, ends exclusive"
-    write_array(group / "cell_ids", ids, ["cell"])
-    write_array(group / "bboxes", bboxes, ["cell", "t", "side"], {"unit": "pixel", "sides": box})
-    write_array(group / "windows", windows, ["cell", "t", "side"], {"unit": "pixel", "sides": box})
-    write_array(group / "valid_frames", valid, ["cell", "t"])
+    box = {"sides": "y0, x0, y1, x1, ends exclusive"}
+    write("cell_ids", np.arange(1, len(bboxes) + 1, dtype=np.int32), ["cell"], "cell ID")
+    write("bboxes", bboxes, ["cell", "t", "side"], "pixel", **box)
+    write("windows", windows, ["cell", "t", "side"], "pixel", **box)
+    write("valid_frames", valid, ["cell", "t"], "true where the cell exists")
 
 
 class _CropStore:
@@ -140,50 +145,63 @@ class _CropStore:
 
     def __init__(self, target: Path, sources, windows: np.ndarray):
         self.target, self.sources, self.windows = target, sources, windows
-        frames = windows.shape[1]
         self.sizes = (windows[..., 2:] - windows[..., :2]).max(axis=1, initial=0)
-        self.shards = {
-            (s, cell, level): ShardWriter(shard_path(self._array(s, cell, level)), frames)
-            for s in range(len(sources)) for cell in range(len(windows)) for level in (0, 1)
-        }  # fmt: skip
-        self.waiting: dict[tuple, dict[int, bytes]] = {}
+        self.shards = {}
+        for s, source in enumerate(sources):
+            write_group(target / source.name)
+            for cell in range(len(windows)):
+                os.mkdir(self._group(s, cell))
+                for level in (0, 1):
+                    path = self._group(s, cell) / str(level)
+                    os.mkdir(path)
+                    shard = ShardWriter(shard_path(path), windows.shape[1])
+                    self.shards[s, cell, level] = shard
+        self.waiting: dict[tuple, dict[int, bytes]] = {key: {} for key in self.shards}
         self.bytes = 0
 
-    def _array(self, source: int, cell: int, level: int) -> Path:
-        return self.target / self.sources[source].name / str(cell + 1) / str(level)
+    def _group(self, source: int, cell: int) -> Path:
+        return self.target / self.sources[source].name / str(cell + 1)
 
     def add(self, t: int, cells: np.ndarray) -> None:
         """Cut, encode and collect the crops of one frame."""
+        if len(cells) == 0:
+            return
+        batch = Batch(cells + 1, self.windows[cells, t])
         for s, source in enumerate(self.sources):
-            source.load(t)
-            for cell in cells:
-                levels = source.cut(self.windows[cell, t], int(cell) + 1)
-                for level, values in enumerate(levels):
-                    data = encode(values, source.codec)
-                    self.waiting.setdefault((s, int(cell), level), {})[t] = data
+            source.cut(t, batch)
+            for level, (values, starts) in enumerate(
+                ((batch.crops, batch.starts.tolist()), (batch.levels, batch.small_starts.tolist()))
+            ):
+                for i, cell in enumerate(cells.tolist()):
+                    data = encode(values[starts[i] : starts[i + 1]], source.codec)
+                    self.waiting[s, cell, level][t] = data
                     self.bytes += len(data)
         if self.bytes > _BUFFER:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        for key, chunks in self.waiting.items():
-            self.shards[key].write(chunks)
-        self.waiting.clear()
-        self.bytes = 0
+    def _flush(self) -> None:
+        """Append the arrays that wait with most bytes; the many small ones can wait longer."""
+        sizes = {key: sum(map(len, chunks.values())) for key, chunks in self.waiting.items()}
+        mean = self.bytes / len(sizes)
+        for key, size in sizes.items():
+            if size >= mean:
+                self.shards[key].write(self.waiting[key])
+                self.waiting[key].clear()
+                self.bytes -= size
 
     def close(self, parameters: dict) -> None:
         """Write what is left, the indices and the metadata."""
-        self.flush()
         frames = self.windows.shape[1]
+        axes = ["t", "y", "x"]
         for s, source in enumerate(self.sources):
-            write_group(self.target / source.name)
-            attributes = like(source.group, source.name)
-            for cell, (height, width) in enumerate(self.sizes):
-                write_group(self._array(s, cell, 0).parent, attributes)
-                shapes = (height, width), ((height + 1) // 2, (width + 1) // 2)
+            group = group_metadata(like(source.group, source.name))
+            about = [provenance("crop", parameters, **more) for more in source.about]
+            for cell, size in enumerate(self.sizes):
                 for level, dtype in enumerate(("float32", "uint8")):
-                    self.shards[s, cell, level].close()
-                    about = provenance("crop", parameters, **source.about[level])
-                    shape = (frames, *(max(1, int(n)) for n in shapes[level]))
-                    content = array_metadata(shape, dtype, ["t", "y", "x"], about, source.codec)
-                    write_json(self._array(s, cell, level) / "zarr.json", content)
+                    shard = self.shards[s, cell, level]
+                    shard.close(self.waiting.pop((s, cell, level)))
+                    shape = (frames, *(int(n) for n in (size + level) // (1 + level)))
+                    content = array_metadata(shape, dtype, axes, about[level], source.codec)
+                    # plain writes: the store is whole only once its root has a zarr.json
+                    shard.path.with_name("zarr.json").write_text(json.dumps(content), "utf-8")
+                (self._group(s, cell) / "zarr.json").write_text(group, "utf-8")

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fovea.display import downsample_intensity, downsample_labels
-from fovea.kernels.cells import cut_counts, cut_mask
-from fovea.tile_background import TileGrid
+from fovea.kernels import cells as kernels
+from fovea.stored_background import StoredBackground
 from fovea.zarrays import COUNTS, LABELS, SMOOTH, ArrayReader
 
 #: Counts are divided by this, so that crops lie in [0, 1].
 FULL_SCALE = 65535
 
 
+@dataclass
+class Batch:
+    """The crops of some cells in one frame, one after the other in two buffers.
+
+    Attributes
+    ----------
+    ids : (n,) int64
+        IDs of the cells.
+    windows : (n, 4) int32
+        [y0, x0, y1, x1].
+    starts, small_starts : (n + 1,) int64
+        Where each cell begins in `crops` and in `levels`.
+    crops : float32
+    levels : uint8
+    """
+
+    ids: np.ndarray
+    windows: np.ndarray
+
+    def __post_init__(self):
+        height, width = (self.windows[:, 2:] - self.windows[:, :2]).astype(np.int64).T
+        self.starts = _ends(height * width)
+        self.small_starts = _ends(((height + 1) // 2) * ((width + 1) // 2))
+        self.crops = np.empty(self.starts[-1], np.float32)
+        self.levels = np.empty(self.small_starts[-1], np.uint8)
+
+
+def _ends(sizes: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(sizes)))
+
+
 class _Source:
-    """One channel group. `cut` gives a crop and its display level, as they are stored."""
+    """One channel group. `cut` fills a batch with the crops of one frame."""
 
     codec = COUNTS
 
@@ -25,9 +56,6 @@ class _Source:
         self.name = group.name
         self.array = ArrayReader(group / "0")
         self.shape = self.array.shape
-
-    def load(self, t: int) -> None:
-        self.frame = self.array[t]
 
     def close(self) -> None:
         self.array.close()
@@ -40,10 +68,6 @@ class _Source:
             {"unit": "display level 0..255", "display_limits": limits},
         ]
 
-    def _levels(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scaled = counts.astype(np.float32) / np.float32(FULL_SCALE)
-        return scaled, downsample_intensity(counts, self.low, self.high)
-
 
 class CountSource(_Source):
     """Raw counts of a phase-contrast or fluorescence channel."""
@@ -52,10 +76,11 @@ class CountSource(_Source):
         super().__init__(group)
         self.about = self._intensity_attributes()
 
-    def cut(self, window: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
-        counts = np.empty((window[2] - window[0], window[3] - window[1]), np.uint16)
-        cut_counts(self.frame, window, counts)
-        return self._levels(counts)
+    def cut(self, t: int, batch: Batch) -> None:
+        kernels.crop_counts(
+            self.array[t], batch.windows, batch.starts, batch.small_starts,
+            self.low, self.high, batch.crops, batch.levels,
+        )  # fmt: skip
 
 
 class BackgroundSource(_Source):
@@ -65,29 +90,21 @@ class BackgroundSource(_Source):
 
     def __init__(self, group: Path):
         super().__init__(group)
-        known = self.array.attributes["fovea"]
-        used = known["parameters"]
-        self.about = self._intensity_attributes(step_size=known["step_size"])
-        self.grid = TileGrid(
-            self.shape[1:], used["tile_size"], used["tile_overlap"], used["rounding_error"]
-        )
-        self.medians = ArrayReader(group / "tile_medians")
+        self.stored = StoredBackground(group)
+        self.about = self._intensity_attributes(step_size=self.stored.grid.step)
 
-    def load(self, t: int) -> None:
-        self.coefficients = self.grid.coefficients(self.medians[t])
-
-    def cut(self, window: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
-        y0, x0, y1, x1 = (int(n) for n in window)
-        height, width = self.shape[1:]
-        inside = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
-        counts = np.zeros((y1 - y0, x1 - x0), np.float32)
-        part = counts[inside[0] - y0 : inside[2] - y0, inside[1] - x0 : inside[3] - x0]
-        part[:] = self.grid.evaluate(self.coefficients, inside)
-        return self._levels(counts)
+    def cut(self, t: int, batch: Batch) -> None:
+        y, x = self.stored.grid.axes
+        kernels.crop_spline(
+            self.shape[1:], self.stored.coefficients(t),
+            y.first, y.weights, x.first, x.powers, x.offset, self.stored.grid.step,
+            batch.windows, batch.starts, batch.small_starts,
+            self.low, self.high, batch.crops, batch.levels,
+        )  # fmt: skip
 
     def close(self) -> None:
         super().close()
-        self.medians.close()
+        self.stored.close()
 
 
 class MaskSource(_Source):
@@ -100,7 +117,8 @@ class MaskSource(_Source):
         self.about = [{"unit": "1 inside the cell", "factor": 1},
                       {"unit": "display level 0..255"}]  # fmt: skip
 
-    def cut(self, window: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
-        mask = np.empty((window[2] - window[0], window[3] - window[1]), np.uint8)
-        cut_mask(self.frame, window, cell, mask)
-        return mask.astype(np.float32), downsample_labels(mask, 1)
+    def cut(self, t: int, batch: Batch) -> None:
+        kernels.crop_masks(
+            self.array[t], batch.windows, batch.ids, batch.starts, batch.small_starts,
+            batch.crops, batch.levels,
+        )  # fmt: skip

@@ -72,10 +72,11 @@ class SmoothLimits:
         self._base = 0
         self._counts = np.zeros((4, 0), np.int64)
 
-    def add(self, frame: np.ndarray) -> None:
-        """Count a (H, W) float32 frame."""
-        low = int(np.floor(float(frame.min()) / self.step)) - 1
-        high = int(np.ceil(float(frame.max()) / self.step)) + 1
+    def add(self, frame: np.ndarray, bounds: tuple[float, float] | None = None) -> None:
+        """Count a (H, W) float32 frame; `bounds` spare the search for its extremes."""
+        lowest, highest = bounds or (float(frame.min()), float(frame.max()))
+        low = int(np.floor(lowest / self.step)) - 1
+        high = int(np.ceil(highest / self.step)) + 1
         if self._counts.size == 0:
             self._base = low
         before = max(0, self._base - low)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.crop_sources import FULL_SCALE
-from fovea.features import fluorescence_features, phase_features
+from fovea.features import intensity_features, mask_features
+from fovea.kernels.cells import above_background
 from fovea.logs import progress
 from fovea.zarrays import ArrayReader, read_array, read_attributes
 
@@ -23,6 +23,7 @@ BASE_COLUMNS = (
 CELL_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason")
 
 _LOG = logging.getLogger("fovea")
+_BLOCK = 64  # frames of a cell that are held at once
 
 
 def select_cells(
@@ -118,51 +119,54 @@ def extract(
         sum(r == "short, border" for r in reasons),
     )  # fmt: skip
     if not kept:
-        log.warning("no cell is left; the traces have a header and no rows")
+        text = (
+            "all cells were removed; look at extraction.min_frames and extraction.border_margin"
+            if reasons
+            else "no cell was found; look at channels.pc and the parameters of segmentation"
+        )
+        log.warning("the traces have a header and no rows: %s", text)
 
 
 def _rows(cells: Path, fov: int, metadata: dict, i: int, features, weight: float) -> list[list]:
     """The rows of one cell, sorted by frame."""
     cell = int(metadata["cell_ids"][i])
-    names = [name for name in features if features[name]]
-    mask_name = read_mask_name(cells)
-    arrays = {mask_name: ArrayReader(cells / mask_name / str(cell) / "0")}
-    for name in names:
-        if name.startswith("fl_"):
-            for group in (name, background_name(name)):
-                arrays[group] = ArrayReader(cells / group / str(cell) / "0")
+    frames = np.flatnonzero(metadata["valid_frames"][i])
     rows = []
-    try:
-        for t in np.flatnonzero(metadata["valid_frames"][i]):
-            y0, x0, y1, x1 = (int(n) for n in metadata["bboxes"][i, t])
-            row = [fov, cell, int(t), True, (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, x0, y0, x1, y1]
-            mask = arrays[mask_name][t] > 0
-            for name in names:
-                if name.startswith("pc_"):
-                    origin = tuple(int(n) for n in metadata["windows"][i, t, :2])
-                    values = phase_features(mask, origin, features[name])
-                else:
-                    raw = raw_counts(arrays[name][t])
-                    below = background_counts(arrays[background_name(name)], t)
-                    values = fluorescence_features(raw - weight * below, mask, features[name])
-                row += [_number(values[feature]) for feature in features[name]]
-            rows.append(row)
-    finally:
-        for array in arrays.values():
-            array.close()
+    for start in range(0, len(frames), _BLOCK):
+        part = frames[start : start + _BLOCK]
+        columns = _measure(cells, cell, metadata, i, part, features, weight)
+        for t, (y0, x0, y1, x1), *values in zip(
+            part.tolist(), metadata["bboxes"][i, part].tolist(), *columns, strict=True
+        ):
+            row = [fov, cell, t, True, (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, x0, y0, x1, y1]
+            rows.append(row + [_number(value) for value in values])
     return rows
 
 
-def raw_counts(crop: np.ndarray) -> np.ndarray:
-    """Raw counts of a crop: the exact inverse of its scaling to [0, 1]."""
-    return np.rint(crop.astype(np.float64) * FULL_SCALE)
+def _measure(cells: Path, cell: int, metadata, i: int, frames, features, weight) -> list[list]:
+    """One list of values per column, for some frames of a cell."""
 
+    def crops(group: str) -> np.ndarray:
+        with ArrayReader(cells / group / str(cell) / "0") as array:
+            return array.read(frames)
 
-def background_counts(array: ArrayReader, t: int) -> np.ndarray:
-    """Background of a crop in counts: the exact inverse of its scaling, if it was rounded."""
-    step = array.attributes["fovea"]["step_size"]
-    counts = array[t].astype(np.float64) * FULL_SCALE
-    return np.rint(counts / step) * step if step else counts
+    masks = crops(read_mask_name(cells)) > 0
+    columns = []
+    for channel, names in features.items():
+        if not names:
+            continue
+        if channel.startswith("pc_"):
+            found = mask_features(masks, metadata["windows"][i, frames, :2], names)
+        else:
+            below = cells / background_name(channel) / str(cell) / "0"
+            step = read_attributes(below)["fovea"]["step_size"]
+            values = np.empty(masks.shape)
+            above_background(
+                crops(channel), crops(background_name(channel)), float(step), float(weight), values
+            )
+            found = intensity_features(values, masks, names)
+        columns += [found[name].tolist() for name in names]
+    return columns
 
 
 def background_name(channel: str) -> str:
@@ -192,6 +196,6 @@ def _csv(path: str | Path, header: Sequence[str]):
 
 def _number(value: float) -> str:
     """A number with all its digits; integers without a point; nothing where undefined."""
-    if np.isnan(value):
+    if value != value:
         return ""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

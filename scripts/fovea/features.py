@@ -1,4 +1,4 @@
-"""Features of one cell in one frame."""
+"""Features of a cell: of its masks and of its fluorescence, in all its frames at once."""
 
 from __future__ import annotations
 
@@ -7,133 +7,153 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fovea.kernels.cells import mask_moments, values_inside
+from fovea.kernels.cells import intensity_statistics, mask_moments
+
+
+def mask_features(
+    masks: np.ndarray, origins: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Features of a cell's masks.
+
+    Parameters
+    ----------
+    masks : (n, h, w) bool
+        The cell within its crops; every mask has at least one pixel.
+    origins : (n, 2) int
+        Row and column of the crops' first pixels in the frame.
+    names : sequence of str
+        Which features, see ``docs/algorithms.md``.
+
+    Returns
+    -------
+    dict of str to (n,) float64
+        Lengths in pixels, areas in pixels, positions in pixels of the frame; NaN where a feature
+        is not defined.
+
+    Raises
+    ------
+    KeyError
+        For an unknown name.
+    """
+    shapes = _Shapes(np.ascontiguousarray(masks, bool), np.asarray(origins))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: np.asarray(_MASK[name](shapes), np.float64) for name in names}
+
+
+def intensity_features(
+    values: np.ndarray, masks: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Features of a cell's fluorescence.
+
+    Parameters
+    ----------
+    values : (n, h, w) float64
+        Counts, background subtracted.
+    masks : (n, h, w) bool
+        The cell within its crops.
+    names : sequence of str
+        Which features, see ``docs/algorithms.md``.
+
+    Returns
+    -------
+    dict of str to (n,) float64
+        Counts.
+
+    Raises
+    ------
+    KeyError
+        For an unknown name.
+    """
+    columns = {name: _INTENSITY[name] for name in names}
+    found = intensity_statistics(
+        np.ascontiguousarray(values, np.float64),
+        np.ascontiguousarray(masks, bool),
+        "intensity_median" in columns,
+    )
+    return {name: found[:, column] for name, column in columns.items()}
 
 
 def phase_features(
     mask: np.ndarray, origin: tuple[int, int], names: Sequence[str]
 ) -> dict[str, float]:
-    """Features of a cell's mask.
-
-    Parameters
-    ----------
-    mask : (h, w) bool
-        The cell within its crop.
-    origin : (int, int)
-        Row and column of the crop's first pixel in the frame.
-    names : sequence of str
-        Which features, see ``docs/algorithms.md``.
-
-    Returns
-    -------
-    dict
-        Name to value: lengths in pixels, areas in pixels, positions in pixels of the frame;
-        NaN where a feature is not defined.
-
-    Raises
-    ------
-    KeyError
-        For an unknown name.
-    """
-    shape = _Shape(np.ascontiguousarray(mask, bool), origin)
-    return {name: float(_PHASE[name](shape)) for name in names}
-
-
-class _Shape:
-    """A mask and its moments, computed once for all features."""
-
-    def __init__(self, mask: np.ndarray, origin: tuple[int, int]):
-        self.mask, self.origin = mask, origin
-        self.area, self.sum_y, self.sum_x, *second = mask_moments(mask)
-        # n² times the covariances of the pixels' coordinates, exact integers
-        n = self.area
-        self.yy = n * second[0] - self.sum_y * self.sum_y
-        self.yx = n * second[1] - self.sum_y * self.sum_x
-        self.xx = n * second[2] - self.sum_x * self.sum_x
-
-    def axes(self) -> tuple[float, float, float]:
-        """Squares of the axes of the ellipse of equal second moments, and their difference.
-
-        Larger, smaller, larger - smaller, up to a common factor; each without cancellation, so
-        that a round cell has a difference of 0 and a line a smaller axis of 0.
-        """
-        yy, yx, xx = float(self.yy), float(self.yx), float(self.xx)
-        difference = math.hypot(yy - xx, 2 * yx)
-        larger = (yy + xx + difference) / 2
-        smaller = (yy * xx - yx * yx) / larger if larger > 0 else 0.0
-        return larger, max(smaller, 0.0), difference
-
-    def perimeter(self) -> float:
-        from skimage.measure import perimeter
-
-        return perimeter(self.mask, neighborhood=4)
-
-
-def _aspect_ratio(shape: _Shape) -> float:
-    larger, smaller, _ = shape.axes()
-    return math.sqrt(larger / smaller) if smaller > 0 else math.nan
-
-
-def _eccentricity(shape: _Shape) -> float:
-    larger, _, difference = shape.axes()
-    return math.sqrt(min(difference / larger, 1.0)) if larger > 0 else 0.0
-
-
-def _circularity(shape: _Shape) -> float:
-    perimeter = shape.perimeter()
-    return 4 * math.pi * shape.area / perimeter**2 if perimeter > 0 else math.nan
-
-
-def _solidity(shape: _Shape) -> float:
-    from skimage.measure import regionprops
-
-    return regionprops(shape.mask.astype(np.uint8))[0].solidity
-
-
-_PHASE: dict[str, Callable[[_Shape], float]] = {
-    "area": lambda shape: shape.area,
-    "aspect_ratio": _aspect_ratio,
-    "eccentricity": _eccentricity,
-    "circularity": _circularity,
-    "perimeter": _Shape.perimeter,
-    "solidity": _solidity,
-    "centroid_x": lambda shape: shape.origin[1] + shape.sum_x / shape.area,
-    "centroid_y": lambda shape: shape.origin[0] + shape.sum_y / shape.area,
-}
-
-_FLUORESCENCE: dict[str, Callable[[np.ndarray], float]] = {
-    "intensity_total": np.sum,
-    "intensity_mean": np.mean,
-    "intensity_median": np.median,
-    "intensity_std": np.std,
-    "intensity_max": np.max,
-    "intensity_min": np.min,
-}
+    """`mask_features` of one mask (h, w) whose first pixel is at `origin` (y, x)."""
+    found = mask_features(np.asarray(mask)[None], np.array([origin]), names)
+    return {name: float(value[0]) for name, value in found.items()}
 
 
 def fluorescence_features(
     values: np.ndarray, mask: np.ndarray, names: Sequence[str]
 ) -> dict[str, float]:
-    """Features of a cell's fluorescence.
+    """`intensity_features` of one crop (h, w) with its mask (h, w)."""
+    found = intensity_features(np.asarray(values)[None], np.asarray(mask)[None], names)
+    return {name: float(value[0]) for name, value in found.items()}
 
-    Parameters
-    ----------
-    values : (h, w) float64
-        Counts, background subtracted.
-    mask : (h, w) bool
-        The cell within its crop.
-    names : sequence of str
-        Which features, see ``docs/algorithms.md``.
 
-    Returns
-    -------
-    dict
-        Name to value in counts.
+class _Shapes:
+    """Masks and their moments, computed once for all features."""
 
-    Raises
-    ------
-    KeyError
-        For an unknown name.
-    """
-    inside = values_inside(np.ascontiguousarray(values, float), np.ascontiguousarray(mask, bool))
-    return {name: float(_FLUORESCENCE[name](inside)) for name in names}
+    def __init__(self, masks: np.ndarray, origins: np.ndarray):
+        self.masks, self.origins = masks, origins
+        self.area, self.sum_y, self.sum_x, sum_yy, sum_yx, sum_xx = mask_moments(masks).T
+        # area² times the covariances of the pixels' coordinates: exact integers until here
+        self.yy = (self.area * sum_yy - self.sum_y * self.sum_y).astype(np.float64)
+        self.yx = (self.area * sum_yx - self.sum_y * self.sum_x).astype(np.float64)
+        self.xx = (self.area * sum_xx - self.sum_x * self.sum_x).astype(np.float64)
+
+    def axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Squares of the axes of the ellipse of equal second moments, and their difference.
+
+        Larger, smaller, larger - smaller, up to a common factor; each without cancellation, so
+        that a round cell has a difference of 0 and a line a smaller axis of 0.
+        """
+        difference = np.hypot(self.yy - self.xx, 2 * self.yx)
+        larger = (self.yy + self.xx + difference) / 2
+        smaller = np.where(larger > 0, (self.yy * self.xx - self.yx * self.yx) / larger, 0.0)
+        return larger, np.maximum(smaller, 0.0), difference
+
+    def perimeter(self) -> np.ndarray:
+        from skimage.measure import perimeter
+
+        return np.array([perimeter(mask, neighborhood=4) for mask in self.masks], np.float64)
+
+    def solidity(self) -> np.ndarray:
+        from skimage.measure import regionprops
+
+        return np.array([regionprops(mask.astype(np.uint8))[0].solidity for mask in self.masks])
+
+
+def _aspect_ratio(shapes: _Shapes) -> np.ndarray:
+    larger, smaller, _ = shapes.axes()
+    return np.where(smaller > 0, np.sqrt(larger / smaller), np.nan)
+
+
+def _eccentricity(shapes: _Shapes) -> np.ndarray:
+    larger, _, difference = shapes.axes()
+    return np.where(larger > 0, np.sqrt(np.minimum(difference / larger, 1.0)), 0.0)
+
+
+def _circularity(shapes: _Shapes) -> np.ndarray:
+    perimeter = shapes.perimeter()
+    return np.where(perimeter > 0, 4 * math.pi * shapes.area / perimeter**2, np.nan)
+
+
+_MASK: dict[str, Callable[[_Shapes], np.ndarray]] = {
+    "area": lambda shapes: shapes.area,
+    "aspect_ratio": _aspect_ratio,
+    "eccentricity": _eccentricity,
+    "circularity": _circularity,
+    "perimeter": _Shapes.perimeter,
+    "solidity": _Shapes.solidity,
+    "centroid_x": lambda shapes: shapes.origins[:, 1] + shapes.sum_x / shapes.area,
+    "centroid_y": lambda shapes: shapes.origins[:, 0] + shapes.sum_y / shapes.area,
+}
+
+#: Column of `intensity_statistics`.
+_INTENSITY = {
+    "intensity_total": 0,
+    "intensity_mean": 1,
+    "intensity_std": 2,
+    "intensity_min": 3,
+    "intensity_max": 4,
+    "intensity_median": 5,
+}

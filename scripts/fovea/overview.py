@@ -15,6 +15,7 @@ from fovea.zarrays import ArrayReader, read_attributes
 _LOG = logging.getLogger("fovea")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _LEFT_OUT = "#e0e0e0"
+_PIXELS = 1024  # along the longer side
 
 
 def outlines(labels: np.ndarray) -> np.ndarray:
@@ -108,34 +109,45 @@ def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.
     with ArrayReader(Path(images[0]) / "0") as frames:
         shown = len(frames) // 2
         low, high = frames.attributes["fovea"]["display_limits"]
-        picture = frames[shown].astype(float)
-    grey = np.clip((picture - low) / max(high - low, 1e-9), 0, 1)
+        # no more pixels than the figure can show
+        every = -(-max(frames.shape[1:]) // _PIXELS)
+        picture = frames[shown][::every, ::every]
+    grey = np.clip((picture - low) * (255 / max(high - low, 1e-9)), 0, 255).astype(np.uint8)
     rgb = np.repeat(grey[..., None], 3, axis=2)
     if len(images) > 1:
         from matplotlib.colors import to_rgb
 
         with ArrayReader(Path(images[1]) / "0") as labelled:
-            labels = labelled[shown]
+            labels = labelled[shown][::every, ::every]
+        table = np.zeros((int(labels.max(initial=0)) + 1, 3), np.uint8)
+        for cell in range(1, len(table)):
+            table[cell] = np.rint(np.multiply(to_rgb(colours.get(cell, _LEFT_OUT)), 255))
         edge = outlines(labels)
-        for cell in np.unique(edge[edge > 0]):
-            rgb[edge == cell] = to_rgb(colours.get(int(cell), _LEFT_OUT))
-        _draw_ids(axes, labels, colours)
-        log.info("frame %d: %d cells outlined", shown, len(np.unique(edge[edge > 0])))
+        rgb[edge > 0] = table[edge[edge > 0]]
+        number = _draw_ids(axes, labels, colours)
+        log.info("frame %d: %d cells outlined", shown, number)
     axes.imshow(rgb, interpolation="nearest")
     axes.set_title(f"{Path(images[0]).name}, frame {shown}", fontsize=10)
     axes.set_axis_off()
 
 
-def _draw_ids(axes, labels: np.ndarray, colours: dict) -> None:
+def _draw_ids(axes, labels: np.ndarray, colours: dict) -> int:
+    """Write each cell's ID on it; how many there are."""
     from matplotlib import patheffects
 
-    for cell in np.unique(labels[labels > 0]):
-        y, x = np.nonzero(labels == cell)
+    y, x = np.nonzero(labels)
+    here = labels[y, x]
+    areas = np.bincount(here)
+    sums = np.bincount(here, y), np.bincount(here, x)
+    cells = np.flatnonzero(areas)
+    for cell in cells.tolist():
         axes.text(
-            x.mean(), y.mean(), str(cell), fontsize=6.5, ha="center", va="center",
-            color=colours.get(int(cell), _LEFT_OUT),
+            sums[1][cell] / areas[cell], sums[0][cell] / areas[cell], str(cell),
+            fontsize=6.5 if len(cells) < 60 else 4, ha="center", va="center",
+            color=colours.get(cell, _LEFT_OUT),
             path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")],
         )  # fmt: skip
+    return len(cells)
 
 
 def _time_axis(group: str | Path, unit: str) -> tuple[float, str]:

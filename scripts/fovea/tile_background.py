@@ -39,6 +39,12 @@ class TileGrid:
     def __post_init__(self):
         object.__setattr__(self, "sizes", tuple(min(n, self.tile_size) for n in self.shape))
 
+    @classmethod
+    def of(cls, parameters: dict, shape: tuple[int, int]) -> TileGrid:
+        """The grid for the parameters of the background step."""
+        keys = ("tile_size", "tile_overlap", "rounding_error")
+        return cls(tuple(shape), **{key: parameters[key] for key in keys})
+
     @cached_property
     def starts(self) -> tuple[np.ndarray, np.ndarray]:
         """First rows and first columns of the tiles."""

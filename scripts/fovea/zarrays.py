@@ -46,8 +46,13 @@ def write_json(path: Path, content: dict) -> None:
 
 def write_group(path: str | Path, attributes: dict | None = None) -> None:
     """Write the ``zarr.json`` of a group."""
+    write_json(Path(path) / "zarr.json", json.loads(group_metadata(attributes)))
+
+
+def group_metadata(attributes: dict | None = None) -> str:
+    """Content of the ``zarr.json`` of a group, as text."""
     content = {"zarr_format": 3, "node_type": "group", "attributes": attributes or {}}
-    write_json(Path(path) / "zarr.json", content)
+    return json.dumps(content, ensure_ascii=False)
 
 
 def read_attributes(path: str | Path) -> dict:
@@ -62,12 +67,12 @@ def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
 
 
 class ShardWriter:
-    """A shard file, filled chunk by chunk.
+    """A shard file, filled chunk by chunk. The file exists from the first `write` on.
 
     Parameters
     ----------
     path : Path
-        The shard's file; an existing one is replaced.
+        The shard's file; an existing one is replaced. Its folder must exist.
     chunks : int
         Number of inner chunks.
     """
@@ -76,22 +81,28 @@ class ShardWriter:
         self.path = path
         self.index = np.full((chunks, 2), _MISSING, "<u8")
         self.size = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
 
     def write(self, chunks: dict[int, bytes]) -> None:
         """Append encoded chunks, given by their position in the index."""
-        with self.path.open("ab") as file:
-            for position, data in chunks.items():
-                self.index[position] = (self.size, len(data))
-                self.size += len(data)
-                file.write(data)
+        self._append(b"".join(self._enter(chunks)))
 
-    def close(self) -> None:
-        """Append the index: little-endian pairs of 64 bits and their CRC-32C."""
+    def close(self, chunks: dict[int, bytes] | None = None) -> None:
+        """Append the last chunks and the index: little-endian pairs of 64 bits, their CRC-32C."""
+        data = b"".join(self._enter(chunks or {}))
         index = self.index.tobytes()
-        with self.path.open("ab") as file:
-            file.write(index + struct.pack("<I", google_crc32c.value(index)))
+        self._append(data + index + struct.pack("<I", google_crc32c.value(index)), data)
+
+    def _enter(self, chunks: dict[int, bytes]) -> Iterator[bytes]:
+        offset = self.size
+        for position, data in chunks.items():
+            self.index[position] = (offset, len(data))
+            offset += len(data)
+            yield data
+
+    def _append(self, data: bytes, counted: bytes | None = None) -> None:
+        with open(self.path, "ab" if self.size else "wb", buffering=0) as file:
+            file.write(data)
+        self.size += len(data if counted is None else counted)
 
 
 def array_metadata(shape, dtype, dimensions: list[str], attributes: dict, codec=COUNTS) -> dict:
@@ -117,7 +128,8 @@ def array_metadata(shape, dtype, dimensions: list[str], attributes: dict, codec=
         "shape": [int(n) for n in shape],
         "data_type": dtype.name,
         "chunk_grid": regular,
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        # a point instead of a slash spares three folders per array
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": 0.0 if dtype.kind == "f" else 0,
         "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
         "attributes": attributes,
@@ -136,9 +148,8 @@ def write_array(path, data: np.ndarray, dimensions: list[str], attributes=None) 
     if data.dtype == bool:
         content["fill_value"] = False
     if data.size:
-        file = shard_path(path, data.ndim)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encode(data))
+        path.mkdir(parents=True, exist_ok=True)
+        shard_path(path, data.ndim).write_bytes(encode(data))
     write_json(path / "zarr.json", content)
 
 
@@ -157,7 +168,7 @@ def read_array(path) -> np.ndarray:
 
 def shard_path(path: Path, ndim: int = 3) -> Path:
     """The file of an array's only shard."""
-    return path.joinpath("c", *["0"] * ndim)
+    return path / ".".join(["c", *["0"] * ndim])
 
 
 class ArrayWriter:
@@ -192,6 +203,7 @@ class ArrayWriter:
         self.codec = codec
         self.dimensions = list(dimensions)
         self.written = 0
+        self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "zarr.json").unlink(missing_ok=True)
         self.shard = ShardWriter(shard_path(self.path, len(self.shape)), self.shape[0])
 
@@ -251,10 +263,7 @@ class _Shard:
         data = os.pread(self.file.fileno(), int(length), int(offset))
         if len(data) != length:
             raise _damaged(self.path)
-        try:
-            blosc.decompress(data, out)
-        except (RuntimeError, ValueError) as error:
-            raise _damaged(self.path) from error
+        _decode(data, out, self.path)
         return out
 
     def close(self) -> None:
@@ -305,12 +314,37 @@ class ArrayReader:
         """One frame, (H, W)."""
         return self._shard.chunk(frame, self.shape[1:])
 
+    def read(self, frames: np.ndarray) -> np.ndarray:
+        """Some frames of a small array, (n, H, W), with one access to the file."""
+        out = np.zeros((len(frames), *self.shape[1:]), self.dtype)
+        index = self._shard.index[frames]
+        there = index[:, 0] != _MISSING
+        if not there.any():
+            return out
+        begin = int(index[there, 0].min())
+        end = int(index[there].sum(axis=1).max())
+        data = os.pread(self._shard.file.fileno(), end - begin, begin)
+        if len(data) != end - begin:
+            raise _damaged(self.path)
+        view = memoryview(data)
+        for position, (offset, length) in zip(np.flatnonzero(there), index[there].tolist(),
+                                              strict=True):  # fmt: skip
+            _decode(view[offset - begin : offset - begin + length], out[position], self.path)
+        return out
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[frame] for frame in range(len(self)))
 
     def stored(self, frame: int) -> bool:
         """Whether the frame takes space on disk; one that does not is 0 everywhere."""
         return self._shard.index[frame][0] != _MISSING
+
+
+def _decode(data, out: np.ndarray, path: Path) -> None:
+    try:
+        blosc.decompress(data, out)
+    except (RuntimeError, ValueError) as error:
+        raise _damaged(path) from error
 
 
 def _read_index(path: Path, chunks: int) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fovea.kernels.display import halve_intensity, halve_labels
 from fovea.kernels.jit import kernel
+from fovea.kernels.spline import evaluate
 
 
 @kernel
@@ -36,38 +38,155 @@ def cut_mask(labels, window, label, out):
 
 
 @kernel
-def mask_moments(mask):
-    """Sums over the set pixels of one (h, w) mask: n, Σy, Σx, Σy², Σyx, Σx² as int64."""
-    n = np.int64(0)
-    sy = np.int64(0)
-    sx = np.int64(0)
-    syy = np.int64(0)
-    syx = np.int64(0)
-    sxx = np.int64(0)
-    for y in range(mask.shape[0]):
-        for x in range(mask.shape[1]):
-            if mask[y, x]:
-                n += 1
-                sy += y
-                sx += x
-                syy += y * y
-                syx += y * x
-                sxx += x * x
-    return n, sy, sx, syy, syx, sxx
+def mask_moments(masks):
+    """Sums over the set pixels of (n, h, w) masks: (n, 6) int64 of 1, y, x, y², yx, x²."""
+    out = np.zeros((len(masks), 6), np.int64)
+    for i in range(len(masks)):
+        for y in range(masks.shape[1]):
+            n = np.int64(0)
+            sx = np.int64(0)
+            sxx = np.int64(0)
+            for x in range(masks.shape[2]):
+                here = np.int64(masks[i, y, x])
+                n += here
+                sx += here * x
+                sxx += here * (x * x)
+            out[i, 0] += n
+            out[i, 1] += n * y
+            out[i, 2] += sx
+            out[i, 3] += n * y * y
+            out[i, 4] += y * sx
+            out[i, 5] += sxx
+    return out
 
 
 @kernel
-def values_inside(values, mask):
-    """The values (float64) of the set pixels, in raster order."""
-    n = 0
-    for y in range(mask.shape[0]):
-        for x in range(mask.shape[1]):
-            n += mask[y, x]
-    out = np.empty(n)
-    n = 0
-    for y in range(mask.shape[0]):
-        for x in range(mask.shape[1]):
-            if mask[y, x]:
-                out[n] = values[y, x]
-                n += 1
+def intensity_statistics(values, masks, want_median):
+    """Sum, mean, standard deviation, minimum, maximum, median inside (n, h, w) masks: (n, 6).
+
+    The median is NaN unless it is wanted, because it needs sorting.
+    """
+    out = np.full((len(values), 6), np.nan)
+    inside = np.empty(values.shape[1] * values.shape[2])
+    for i in range(len(values)):
+        n = 0
+        total = 0.0
+        low = np.inf
+        high = -np.inf
+        for y in range(values.shape[1]):
+            for x in range(values.shape[2]):
+                if masks[i, y, x]:
+                    value = values[i, y, x]
+                    inside[n] = value
+                    n += 1
+                    total += value
+                    low = min(low, value)
+                    high = max(high, value)
+        if n == 0:
+            continue
+        mean = total / n
+        spread = 0.0
+        for k in range(n):
+            spread += (inside[k] - mean) ** 2
+        out[i, 0] = total
+        out[i, 1] = mean
+        out[i, 2] = np.sqrt(spread / n)
+        out[i, 3] = low
+        out[i, 4] = high
+        if want_median:
+            out[i, 5] = np.median(inside[:n])
     return out
+
+
+@kernel
+def above_background(raw, below, step, weight, out):
+    """Raw counts less weight times background, from crops in parts of the full scale.
+
+    The inverse of the scaling is exact: raw counts are integers, and a background is a multiple
+    of `step` (0: it was not rounded).
+    """
+    flat_raw, flat_below, flat_out = raw.ravel(), below.ravel(), out.ravel()
+    inverse = 65535.0 / step if step > 0.0 else 65535.0
+    for k in range(len(flat_raw)):
+        background = np.float64(flat_below[k]) * inverse
+        if step > 0.0:
+            background = np.rint(background) * step
+        flat_out[k] = np.rint(np.float64(flat_raw[k]) * 65535.0) - weight * background
+
+
+@kernel
+def _scale(counts, out):
+    """Counts as parts of the full scale of 16 bits."""
+    for y in range(counts.shape[0]):
+        for x in range(counts.shape[1]):
+            out[y, x] = np.float32(counts[y, x]) / np.float32(65535)
+
+
+@kernel
+def _views(out, small, starts, small_starts, window, i):
+    """A cell's crop and its display level within the buffers of all cells."""
+    h, w = window[2] - window[0], window[3] - window[1]
+    crop = out[starts[i] : starts[i] + h * w].reshape((h, w))
+    h, w = (h + 1) // 2, (w + 1) // 2
+    return crop, small[small_starts[i] : small_starts[i] + h * w].reshape((h, w))
+
+
+@kernel
+def crop_counts(frame, windows, starts, small_starts, low, high, out, small):
+    """Crops of a raw frame, and their display level.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16
+    windows : (n, 4) int32
+        [y0, x0, y1, x1] of each cell.
+    starts, small_starts : (n + 1,) int64
+        Where each cell begins in the buffers.
+    low, high : float
+        Counts shown as 0 and as 255.
+    out : float32
+        Receives the crops one after the other, in parts of the full scale.
+    small : uint8
+        Receives their display levels.
+    """
+    for i in range(len(windows)):
+        crop, level = _views(out, small, starts, small_starts, windows[i], i)
+        counts = np.empty(crop.shape, frame.dtype)
+        cut_counts(frame, windows[i], counts)
+        _scale(counts, crop)
+        halve_intensity(counts, low, high, level)
+
+
+@kernel
+def crop_spline(
+    shape, coefficients, first_y, weights_y, first_x, powers_x, offset_x, step,
+    windows, starts, small_starts, low, high, out, small,
+):  # fmt: skip
+    """As `crop_counts`, of a spline that is evaluated in the windows only."""
+    height, width = shape
+    for i in range(len(windows)):
+        crop, level = _views(out, small, starts, small_starts, windows[i], i)
+        y0, x0, y1, x1 = windows[i]
+        top, left = max(y0, 0), max(x0, 0)
+        h, w = min(y1, height) - top, min(x1, width) - left
+        inside = np.empty((h, w), np.float32)
+        evaluate(
+            coefficients, first_y, weights_y, first_x, powers_x, offset_x, top, left, step, inside
+        )
+        counts = np.zeros(crop.shape, np.float32)
+        counts[top - y0 : top - y0 + h, left - x0 : left - x0 + w] = inside
+        _scale(counts, crop)
+        halve_intensity(counts, low, high, level)
+
+
+@kernel
+def crop_masks(labels, windows, ids, starts, small_starts, out, small):
+    """As `crop_counts`, of the cells' own masks: 1 inside, 0 outside."""
+    for i in range(len(windows)):
+        crop, level = _views(out, small, starts, small_starts, windows[i], i)
+        mask = np.empty(crop.shape, np.uint8)
+        cut_mask(labels, windows[i], ids[i], mask)
+        for y in range(mask.shape[0]):
+            for x in range(mask.shape[1]):
+                crop[y, x] = np.float32(mask[y, x])
+        halve_labels(mask, 1, level)

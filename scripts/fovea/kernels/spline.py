@@ -13,7 +13,6 @@ import numpy as np
 
 from fovea.kernels.jit import kernel
 
-
 #: Pixels are computed in groups of so many, which the compiler turns into vector instructions.
 LANES = 32
 
