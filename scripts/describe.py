@@ -1,0 +1,8 @@
+"""Show what recordings hold: `python scripts/describe.py FILE...`"""
+
+import sys
+
+from fovea.describe import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What the XML of a CZI file says: names, sizes, positions."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+
+class CziAbout:
+    """What the XML says; everything may be missing.
+
+    Attributes
+    ----------
+    channels : list of str or None
+        Names of the channels.
+    pixel_size_um : dict or None
+        ``{"y", "x"}`` in micrometers.
+    interval_s : float or None
+        Planned time between frames in seconds.
+    scenes : dict
+        Index to (name, centre on the stage in micrometers or None).
+    sizes : dict
+        Announced numbers of frames (T), channels (C) and z planes (Z).
+    notes : list of str
+        Remarks.
+    """
+
+    def __init__(self, xml: bytes) -> None:
+        self.channels: list[str | None] = []
+        self.pixel_size_um: dict[str, float] | None = None
+        self.interval_s: float | None = None
+        self.scenes: dict[int, tuple[str, dict[str, float] | None]] = {}
+        self.sizes: dict[str, int] = {}
+        self.notes: list[str] = []
+        try:
+            root = ElementTree.fromstring(xml.rstrip(b"\0"))
+        except ElementTree.ParseError:
+            self.notes.append("the file's metadata (XML) are missing or damaged")
+            return
+        metadata = root if root.tag == "Metadata" else root.find("Metadata")
+        if metadata is None:
+            return
+        image = metadata.find("Information/Image")
+        if image is not None:
+            for axis in "TCZ":
+                self.sizes[axis] = int(image.findtext(f"Size{axis}") or 0)
+            channels = image.findall("Dimensions/Channels/Channel")
+            self.channels = [ch.get("Name") for ch in channels]
+            for number, scene in enumerate(image.findall("Dimensions/S/Scenes/Scene")):
+                index = int(scene.get("Index", number))
+                self.scenes[index] = (
+                    " ".join((scene.get("Name") or "").split()),
+                    _point(scene.findtext("CenterPosition")),
+                )
+            increment = image.findtext("Dimensions/T/Positions/Interval/Increment")
+            self.interval_s = _number(increment)
+        size = {
+            distance.get("Id", ""): _number(distance.findtext("Value"))
+            for distance in metadata.findall("Scaling/Items/Distance")
+        }
+        x, y = size.get("X"), size.get("Y")
+        if x and y and x > 0 and y > 0:
+            self.pixel_size_um = {"y": float(f"{y * 1e6:.12g}"), "x": float(f"{x * 1e6:.12g}")}
+
+
+def _point(text: str | None) -> dict[str, float] | None:
+    values = [_number(part) for part in (text or "").split(",")]
+    if len(values) != 2 or values[0] is None or values[1] is None:
+        return None
+    return {"x": values[0], "y": values[1]}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

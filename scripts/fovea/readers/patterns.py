@@ -1,0 +1,127 @@
+"""Names of files as a pattern: ``img_{fov}_{channel}_{frame}.tif``. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from fovea.errors import FoveaError
+
+PLACEHOLDERS = ("fov", "channel", "frame", "z")
+NUMBERS = ("frame", "z")
+
+
+@dataclass(frozen=True)
+class Match:
+    """A file and what the placeholders stand for in its name; None where there is none."""
+
+    path: str
+    fov: str | None = None
+    channel: str | None = None
+    frame: int | None = None
+    z: int | None = None
+
+
+def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Match]:
+    """Find the files that a pattern describes.
+
+    ``{frame}`` and ``{z}`` stand for digits; ``{fov}`` and ``{channel}`` for digits if that finds
+    any files, else for any text; ``*`` for any text. None stands for a ``/``. A placeholder
+    that occurs twice stands for the same text.
+
+    Parameters
+    ----------
+    pattern : str
+        Path with placeholders, relative to `base`.
+    base : path
+        Directory that relative paths start from.
+
+    Raises
+    ------
+    FoveaError
+        For unknown placeholders, or if no file matches.
+    """
+    names = re.findall(r"\{([^{}]*)\}", pattern)
+    for name in names:
+        if name not in PLACEHOLDERS:
+            allowed = ", ".join(f"{{{p}}}" for p in PLACEHOLDERS)
+            raise FoveaError(
+                f"input: pattern {pattern!r}: {{{name}}} is unknown; allowed are {allowed}"
+            )
+    if not names:
+        raise FoveaError(
+            f"input: pattern {pattern!r} has no placeholder; put {{fov}}, {{channel}}, {{frame}} "
+            "or {z} where the numbers stand, or name the file without `pattern`"
+        )
+    texts = [name for name in ("fov", "channel") if name in names]
+    best: list[Match] = []
+    for forms in product((r"\d+", r"[^/]+?"), repeat=len(texts)):
+        found = list(_find(pattern, base, dict(zip(texts, forms, strict=True))))
+        if len(found) > len(best):
+            best = found
+    if not best:
+        raise FoveaError(f"input: no file matches the pattern {pattern!r}; correct the pattern")
+    return best
+
+
+def _find(pattern: str, base: str | os.PathLike[str], forms: dict[str, str]) -> Iterator[Match]:
+    forms = {**dict.fromkeys(NUMBERS, r"\d+"), **forms}
+    absolute = os.path.isabs(pattern)
+    segments = [segment for segment in pattern.split("/") if segment not in ("", ".")]
+    start = "/" if absolute else ""
+    for path, values in _descend(os.fspath(base), start, segments, forms, {}):
+        numbers = {name: int(values[name]) for name in NUMBERS if name in values}
+        texts = {name: values[name] for name in ("fov", "channel") if name in values}
+        yield Match(path, **texts, **numbers)  # type: ignore[arg-type]
+
+
+def _descend(
+    base: str, path: str, segments: list[str], forms: dict[str, str], values: dict[str, str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Follow a pattern from directory to directory."""
+    segment, rest = segments[0], segments[1:]
+    if "{" not in segment and "*" not in segment:
+        here = os.path.join(path, segment)
+        full = os.path.join(base, here)
+        if rest and os.path.isdir(full):
+            yield from _descend(base, here, rest, forms, values)
+        elif not rest and os.path.isfile(full):
+            yield here, values
+        return
+    regex = re.compile(_regex(segment, forms, values))
+    try:
+        names = sorted(os.listdir(os.path.join(base, path) or "."))
+    except OSError:
+        return
+    for name in names:
+        match = regex.fullmatch(name)
+        if match is None:
+            continue
+        here, found = os.path.join(path, name), {**values, **match.groupdict()}
+        if rest:
+            if os.path.isdir(os.path.join(base, here)):
+                yield from _descend(base, here, rest, forms, found)
+        elif os.path.isfile(os.path.join(base, here)):
+            yield here, found
+
+
+def _regex(segment: str, forms: dict[str, str], values: dict[str, str]) -> str:
+    parts: list[str] = []
+    seen: set[str] = set()
+    for piece in re.split(r"(\{[^{}]*\}|\*)", segment):
+        name = piece[1:-1]
+        if piece == "*":
+            parts.append(r"[^/]*")
+        elif not (piece.startswith("{") and piece.endswith("}")):
+            parts.append(re.escape(piece))
+        elif name in values:
+            parts.append(re.escape(values[name]))
+        elif name in seen:
+            parts.append(f"(?P={name})")
+        else:
+            seen.add(name)
+            parts.append(f"(?P<{name}>{forms[name]})")
+    return "".join(parts)
