@@ -28,7 +28,7 @@ from fovea.zarrays import (
 )
 
 _LOG = logging.getLogger("fovea")
-_BUFFER = 64 << 20  # bytes of encoded crops held before the larger ones are written
+_BUFFER = 24 << 20  # bytes of encoded crops held before the larger ones are written
 
 
 def crop_windows(bboxes: np.ndarray, valid: np.ndarray, padding: int) -> np.ndarray:

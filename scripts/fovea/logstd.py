@@ -117,9 +117,8 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
     centre = _centres(edges)[mode]
     last = _last_up_to(centre, low, high, n)
     if last < reach:
-        present = np.flatnonzero(table[: max(0, last - low + 1)])
-        weights = table[present].astype(np.int64)
-        x = _logstd(present.astype(np.uint64) + np.uint64(low), n)
+        weights = table[: max(0, last - low + 1)]
+        x = _logstd(np.arange(low, low + len(weights), dtype=np.uint64), n)
     else:
         distinct, weights = np.unique(values[values <= last], return_counts=True)
         x = _logstd(distinct, n)
@@ -129,11 +128,10 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
 def _count(values: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
     """Counts of V one by one, up to well above the background's, and by code beyond."""
     usual = int(np.median(values[::37, ::41]))
-    length = min(high - low + 1, max(1 << 12, 4 * (usual - low)), _TABLE)
-    table = np.zeros(length, np.uint32)
-    codes = np.zeros(int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
-    variance.count_values(values, low, table, codes)
-    return table, codes
+    length = min(high - low + 1, max(1 << 12, 2 * (usual - low)), _TABLE)
+    counts = np.zeros(length + int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
+    variance.count_values(values, low, low + length, counts)
+    return counts[:length], counts[length:]
 
 
 def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray, int]:
@@ -142,9 +140,10 @@ def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray,
     Bins within the table's reach are exact; for those beyond, codes that lie in two bins are
     counted in both. A fullest bin within the reach is therefore the fullest of all.
     """
-    ends = np.concatenate(([0], np.cumsum(table, dtype=np.int64)))
     inside = np.minimum(starts, np.uint64(reach)).astype(np.int64) - low
-    counts = np.diff(ends[inside])
+    begins = np.minimum(inside[:-1], len(table) - 1)
+    counts = np.add.reduceat(table, begins, dtype=np.int64)
+    counts[inside[1:] <= inside[:-1]] = 0
     above = np.concatenate(([0], np.cumsum(codes, dtype=np.int64)))
     first = variance.bin_codes(np.maximum(starts[:-1], np.uint64(reach)))
     last = variance.bin_codes(starts[1:] - np.uint64(1))
@@ -207,7 +206,7 @@ def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
 
 def _deviation(x: np.ndarray, weights: np.ndarray) -> float:
     """Standard deviation of values that occur `weights` times."""
-    total = weights.sum()
+    total = weights.sum(dtype=np.int64)
     if total == 0:
         return 0.0
     mean = (weights * x).sum() / total

@@ -64,39 +64,62 @@ def dilate(bits, width, half_widths):
     pad = (widest >> 6) + 2
     out = np.zeros_like(bits)
     row = np.zeros(words + 2 * pad, np.uint64)
+    middle = row[pad : pad + words]
     wide = np.zeros(words, np.uint64)
     for y in range(height):
         empty = True
         for j in range(words):
-            row[pad + j] = bits[y, j]
+            middle[j] = bits[y, j]
             wide[j] = bits[y, j]
             empty &= bits[y, j] == 0
         if empty:
             continue
+        # rows of the element become narrower with their distance, so they are met from outside in
+        reach = radius
         for half_width in range(widest + 1):
             if half_width > 0:
                 jump = half_width >> 6
-                left = np.uint64(half_width & 63)
-                if left == 0:
-                    for j in range(words):
-                        wide[j] |= row[pad + j - jump] | row[pad + j + jump]
-                else:
-                    right = np.uint64(64) - left
-                    for j in range(words):
-                        wide[j] |= (
-                            (row[pad + j - jump] << left)
-                            | (row[pad + j - jump - 1] >> right)
-                            | (row[pad + j + jump] >> left)
-                            | (row[pad + j + jump + 1] << right)
-                        )
-            for dy in range(-radius, radius + 1):
-                if half_widths[dy + radius] == half_width and 0 <= y + dy < height:
-                    for j in range(words):
-                        out[y + dy, j] |= wide[j]
+                _widen(
+                    wide,
+                    row[pad - jump : pad - jump + words],
+                    row[pad - jump - 1 : pad - jump - 1 + words],
+                    row[pad + jump : pad + jump + words],
+                    row[pad + jump + 1 : pad + jump + 1 + words],
+                    np.uint64(half_width & 63),
+                )
+            while reach >= 0 and half_widths[radius + reach] == half_width:
+                if y - reach >= 0:
+                    _join(out[y - reach], wide)
+                if reach > 0 and y + reach < height:
+                    _join(out[y + reach], wide)
+                reach -= 1
     valid = b.valid_bits(width)
     for y in range(height):
         out[y, words - 1] &= valid
     return out
+
+
+@kernel
+def _widen(wide, before, before_that, after, after_that, shift):
+    """OR in a row shifted to both sides; slices of one length, so that this is vectorised."""
+    if shift == 0:
+        for j in range(len(wide)):
+            wide[j] |= before[j] | after[j]
+    else:
+        rest = np.uint64(64) - shift
+        for j in range(len(wide)):
+            wide[j] |= (
+                (before[j] << shift)
+                | (before_that[j] >> rest)
+                | (after[j] >> shift)
+                | (after_that[j] << rest)
+            )
+
+
+@kernel
+def _join(out, wide):
+    for j in range(len(out)):
+        out[j] |= wide[j]
 
 
 @kernel

@@ -46,27 +46,20 @@ def local_variance(frame, window, out):
     """
     height, width = frame.shape
     half = window // 2
-    n = out.dtype.type(window * window)
-    zero = out.dtype.type(0)
     sums = np.zeros(width + 2 * half, out.dtype)
     squares = np.zeros(width + 2 * half, out.dtype)
+    # slices, so that the compiler sees indices that cannot be negative, and vectorises
+    inner_sums = sums[half : half + width]
+    inner_squares = squares[half : half + width]
     for dy in range(-half, half + 1):
-        row = frame[_reflect(dy, height)]
-        for x in range(width):
-            value = out.dtype.type(row[x])
-            sums[half + x] += value
-            squares[half + x] += value * value
-    lowest = ~zero
-    highest = zero
+        _enter(frame[_reflect(dy, height)], inner_sums, inner_squares)
+    lowest = ~out.dtype.type(0)
+    highest = out.dtype.type(0)
     for y in range(height):
         if y > 0:
             coming = frame[_reflect(y + half, height)]
             going = frame[_reflect(y - half - 1, height)]
-            for x in range(width):
-                new = out.dtype.type(coming[x])
-                old = out.dtype.type(going[x])
-                sums[half + x] += new - old
-                squares[half + x] += new * new - old * old
+            _slide(coming, going, inner_sums, inner_squares)
         for k in range(1, half + 1):
             left = half + _reflect(-k, width)
             right = half + _reflect(width - 1 + k, width)
@@ -74,30 +67,75 @@ def local_variance(frame, window, out):
             squares[half - k] = squares[left]
             sums[half + width - 1 + k] = sums[right]
             squares[half + width - 1 + k] = squares[right]
-        target = out[y]
         if window == 3:
-            for x in range(width):
-                # numba's integers grow to 64 bits in between; wrap them around again
-                s = out.dtype.type(sums[x] + sums[x + 1] + sums[x + 2])
-                q = out.dtype.type(squares[x] + squares[x + 1] + squares[x + 2])
-                v = out.dtype.type(n * q - s * s)
-                target[x] = v if v != zero else n * n
+            low, high = _row_of_three(
+                sums[:-2], sums[1:-1], sums[2:], squares[:-2], squares[1:-1], squares[2:], out[y]
+            )
         else:
-            s = zero
-            q = zero
-            for k in range(window - 1):
-                s += sums[k]
-                q += squares[k]
-            for x in range(width):
-                s += sums[x + window - 1]
-                q += squares[x + window - 1]
-                v = out.dtype.type(n * q - s * s)
-                target[x] = v if v != zero else n * n
-                s -= sums[x]
-                q -= squares[x]
-        for x in range(width):
-            lowest = min(lowest, target[x])
-            highest = max(highest, target[x])
+            low, high = _row(sums, squares, window, out[y])
+        lowest = min(lowest, low)
+        highest = max(highest, high)
+    return lowest, highest
+
+
+@kernel
+def _enter(row, sums, squares):
+    for x in range(len(row)):
+        value = sums.dtype.type(row[x])
+        sums[x] += value
+        squares[x] += value * value
+
+
+@kernel
+def _slide(coming, going, sums, squares):
+    for x in range(len(sums)):
+        new = sums.dtype.type(coming[x])
+        old = sums.dtype.type(going[x])
+        # new² - old², in the width of the type
+        difference = sums.dtype.type(new - old)
+        sums[x] += difference
+        squares[x] += sums.dtype.type(difference * sums.dtype.type(new + old))
+
+
+@kernel
+def _row_of_three(s0, s1, s2, q0, q1, q2, target):
+    number = target.dtype.type
+    n = number(9)
+    lowest = ~number(0)
+    highest = number(0)
+    for x in range(len(target)):
+        # numba's integers grow to 64 bits in between; wrap them around again
+        s = number(number(s0[x] + s1[x]) + s2[x])
+        q = number(number(q0[x] + q1[x]) + q2[x])
+        v = number(number(n * q) - number(s * s))
+        v = v if v != number(0) else number(81)
+        target[x] = v
+        lowest = min(lowest, v)
+        highest = max(highest, v)
+    return lowest, highest
+
+
+@kernel
+def _row(sums, squares, window, target):
+    number = target.dtype.type
+    n = number(window * window)
+    s = number(0)
+    q = number(0)
+    for k in range(window - 1):
+        s += sums[k]
+        q += squares[k]
+    lowest = ~number(0)
+    highest = number(0)
+    for x in range(len(target)):
+        s += sums[x + window - 1]
+        q += squares[x + window - 1]
+        v = number(n * q - s * s)
+        v = v if v != number(0) else number(n * n)
+        target[x] = v
+        lowest = min(lowest, v)
+        highest = max(highest, v)
+        s -= sums[x]
+        q -= squares[x]
     return lowest, highest
 
 
@@ -150,25 +188,27 @@ def first_values(codes: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def count_values(values, base, table, codes):
-    """Count integers: one by one where the table reaches, by `bin_code` beyond it.
+def count_values(values, base, reach, counts):
+    """Count integers: one by one below `reach`, by `bin_code` from there on.
 
     Parameters
     ----------
     values : (H, W) uint32 or uint64
     base : int
         The smallest of them.
-    table : (n,) uint32
-        Receives the occurrences of base, base + 1, ...
-    codes : (m,) uint32
-        Receives the occurrences of larger values, by their code.
+    reach : int
+        Values base..reach - 1 have an entry of their own.
+    counts : (reach - base + codes,) uint32
+        Receives the occurrences of base, base + 1, ..., then those of the larger values by code.
     """
-    reach = np.uint64(len(table))
     base = np.uint64(base)
+    reach = np.uint64(reach)
+    alone = reach - base
+    one = np.uint32(1)
     for y in range(values.shape[0]):
-        for x in range(values.shape[1]):
-            position = np.uint64(values[y, x]) - base
-            if position < reach:
-                table[position] += np.uint32(1)
-            else:
-                codes[bin_code(position + base)] += np.uint32(1)
+        row = values[y]
+        for x in range(len(row)):
+            value = np.uint64(row[x])
+            # both are computed and one is chosen: a branch would be guessed wrong too often
+            by_code = alone + bin_code(value)
+            counts[value - base if value < reach else by_code] += one

@@ -1,0 +1,178 @@
+"""The same pixels in every format, through the whole workflow; and recordings that stop early."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from fovea.inspect_input import load_metadata
+from nd2_writer import write_nd2
+from recordings import shared, write_ome_tiff, write_ome_zarr
+from workflow.harness import REPOSITORY, dataset, log_lines, snakemake, write_config
+
+pytestmark = pytest.mark.xdist_group("inputs")
+
+NAMES = ["Phase", "GFP", "mCherry"]
+FOVS = 2
+
+
+@pytest.fixture(scope="module")
+def data(small_recording):
+    """(P, T, Z, C, H, W) uint16."""
+    with tifffile.TiffFile(small_recording / "small.ome.tiff") as tif:
+        return np.stack([tif.series[p].asarray()[:, None] for p in range(FOVS)])
+
+
+def write_czi(path, data):
+    pylibczi = pytest.importorskip("pylibCZIrw.czi")
+    with pylibczi.create_czi(str(path)) as document:
+        for p, t, z, c in np.ndindex(data.shape[:4]):
+            document.write(data[p, t, z, c][..., None], location=(1000 * p, 0), scene=p,
+                           plane={"T": t, "Z": z, "C": c})  # fmt: skip
+        document.write_metadata(channel_names=dict(enumerate(NAMES)), scale_x=65e-8, scale_y=65e-8)
+
+
+def write_all(folder, data):
+    """Datasets of the same pixels, by format."""
+    channels = {"Channel": {"Name": NAMES}}
+    write_ome_tiff(folder / "one.ome.tiff", data, metadata=channels)
+    write_nd2(folder / "rec.nd2", data, names=NAMES)
+    write_nd2(folder / "inside_out.nd2", data, loops="PT", names=NAMES, compressed=True)
+    write_czi(folder / "rec.czi", data)
+    for p in range(FOVS):
+        write_ome_tiff(folder / f"set_scene{p}.ome.tif", data, fovs=[p], metadata=channels,
+                       compression="zlib")  # fmt: skip
+        write_ome_zarr(folder / f"v4_{p}.ome.zarr", data[p], version="0.4", labels=NAMES)
+        write_ome_zarr(folder / f"v5_{p}.ome.zarr", data[p], version="0.5", labels=NAMES)
+        tifffile.imwrite(folder / f"plain_{p}.tif", data[p, :, 0], photometric="minisblack")
+        for t, c in np.ndindex(*data.shape[1:4:2]):
+            plane = folder / "planes" / f"img_{p}_{NAMES[c]}_{t:03d}.tif"
+            plane.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(plane, data[p, t, 0, c])
+    pattern = {"pattern": "data/planes/img_{fov}_{channel}_{frame}.tif"}
+    return {
+        "ome_tiff": dataset("data/one.ome.tiff"),
+        "nd2": dataset("data/rec.nd2"),
+        "nd2_positions_outside": dataset("data/inside_out.nd2"),
+        "czi": dataset("data/rec.czi"),
+        "files": dataset("data/set_scene*.ome.tif"),
+        "zarr4": dataset([f"data/v4_{p}.ome.zarr" for p in range(FOVS)]),
+        "zarr5": dataset([f"data/v5_{p}.ome.zarr" for p in range(FOVS)]),
+        "plain": dataset({"files": "data/plain_*.tif", "axes": "TCYX"}),
+        # channels of a pattern come in the order of their names: GFP, Phase, mCherry
+        "planes": dataset(pattern, pc=1, fl=(0, 2)),
+    }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "data").mkdir()
+    datasets = write_all(folder / "data", data)
+    write_config(folder, datasets)
+    snakemake(folder)
+    return folder
+
+
+FORMATS = ["nd2", "nd2_positions_outside", "czi", "files", "zarr4", "zarr5", "plain"]
+GROUPS = ["pc_ch_0", "fl_ch_1", "fl_ch_2", "seg_labeled_ch_0", "seg_tracked_ch_0",
+          "fl_background_ch_1", "fl_background_ch_2"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_same_bytes(run, name):
+    for fov in (f"fov_{p:03d}" for p in range(FOVS)):
+        first, other = (run / "results" / d / fov for d in ("ome_tiff", name))
+        for table in ("traces", "cells"):
+            expected = (first / f"ome_tiff_{fov}_{table}.csv").read_bytes()
+            assert (other / f"{name}_{fov}_{table}.csv").read_bytes() == expected
+            assert expected.count(b"\n") > 1
+        for group in GROUPS:
+            for level in "01":
+                shard = f"images.zarr/{group}/{level}/c.0.0.0"
+                assert (other / shard).read_bytes() == (first / shard).read_bytes(), shard
+
+
+def test_a_folder_of_planes_gives_the_same_traces(run):
+    for fov in (f"fov_{p:03d}" for p in range(FOVS)):
+        tables = []
+        for name, swap in (("ome_tiff", {}), ("planes", {"ch_0": "ch_1", "ch_1": "ch_0"})):
+            path = run / "results" / name / fov / f"{name}_{fov}_traces.csv"
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            tables.append([{k[:-4] + swap.get(k[-4:], k[-4:]): v for k, v in r.items()}
+                           for r in rows])  # fmt: skip
+        assert tables[0] == tables[1]
+
+
+def test_names_of_channels_are_read(run):
+    for name in ("ome_tiff", "nd2", "czi", "files", "zarr4", "zarr5"):
+        assert load_metadata(run / "results" / name / "metadata.yaml")["channels"] == NAMES
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory, data):
+    """Recordings that stopped early: 6 frames planned; 3.5 time points, or a file cut off."""
+    folder = tmp_path_factory.mktemp("stopped")
+    (folder / "data").mkdir()
+    write_nd2(folder / "data" / "early.nd2", data, images=7, names=NAMES)
+    whole = write_nd2(folder / "data" / "cut.nd2", data, names=NAMES, attributes_first=True)
+    content = whole.read_bytes()
+    whole.write_bytes(content[: int(0.6 * len(content))])
+    write_config(folder, {n: dataset(f"data/{n}.nd2") for n in ("early", "cut")})
+    snakemake(folder)
+    return folder
+
+
+def test_a_recording_that_stopped_early_gives_the_frames_that_exist(stopped, data):
+    import zarr
+
+    fields = load_metadata(stopped / "results/early/metadata.yaml")["fields"]
+    assert [(f["frames"], f["planned_frames"]) for f in fields] == [(4, 6), (3, 6)]
+    for fov, frames in enumerate((4, 3)):
+        root = stopped / "results" / "early" / f"fov_{fov:03d}"
+        raw = zarr.open_group(root / "images.zarr", mode="r")["fl_ch_1/0"][:]
+        np.testing.assert_array_equal(raw, data[fov, :frames, 0, 1])
+        log = stopped / "logs" / "early" / f"fov_{fov:03d}" / "copy_raw.log"
+        text = " ".join(log_lines(log, "WARNING"))
+        assert f"{frames} of 6 planned frames" in text
+
+
+def test_the_table_of_states_says_how_many_frames_there_are(stopped):
+    with (stopped / "results" / "status.csv").open(newline="") as file:
+        rows = {(r["dataset"], r["fov"]): r for r in csv.DictReader(file)}
+    assert [(rows["early", f]["frames"], rows["early", f]["planned_frames"], rows["early", f]["state"])
+            for f in ("000", "001")] == [("4", "6", "done"), ("3", "6", "done")]  # fmt: skip
+
+
+def test_a_file_that_was_cut_off_is_never_filled_with_zeros(stopped, data):
+    import zarr
+
+    fields = load_metadata(stopped / "results/cut/metadata.yaml")["fields"]
+    assert all(0 < f["frames"] < 6 for f in fields)
+    for fov, field in enumerate(fields):
+        root = stopped / "results" / "cut" / f"fov_{fov:03d}"
+        raw = zarr.open_group(root / "images.zarr", mode="r")["pc_ch_0/0"][:]
+        np.testing.assert_array_equal(raw, data[fov, : field["frames"], 0, 0])
+
+
+@pytest.mark.parametrize("name", ["ecoli", "t98g", "fluorescence_only"])
+def test_examples_run_on_real_recordings(tmp_path, name):
+    shared("README.md")
+    config = yaml.safe_load((REPOSITORY / "config" / "examples" / f"{name}.yaml").read_text())
+    for entry in config["datasets"].values():
+        entry["input"] = str(shared(entry["input"].removeprefix("../shared/data/")))
+    path = tmp_path / "example.yaml"
+    path.write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "--configfile", str(path))
+    (dataset_name,) = config["datasets"]
+    assert (tmp_path / "results" / "report" / f"{dataset_name}_fov_000.png").exists()
+    traces = list((tmp_path / "results").rglob("*_traces.csv"))
+    if config["datasets"][dataset_name]["channels"].get("pc"):
+        assert traces[0].read_text().count("\n") > 3
+    else:
+        assert not traces
