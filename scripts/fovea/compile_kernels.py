@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-_LOG = logging.getLogger("fovea")
 
+def compile_kernels() -> None:
+    """Run every kernel on a tiny recording, with the types that recordings have."""
+    from fovea.kernels.cache_folder import stamp
 
-def compile_kernels(report: str | Path, log: logging.Logger = _LOG) -> None:
-    """Run every kernel on a tiny recording, with the types that recordings have.
-
-    Parameters
-    ----------
-    report : path
-        Text file that says where the kernels are.
-    """
-    from fovea.kernels.cache_folder import cache_folder
-
-    log.info("compiling kernels into %s", os.environ.get("NUMBA_CACHE_DIR", cache_folder()))
     with tempfile.TemporaryDirectory() as folder:
         _process(Path(folder))
-    Path(report).write_text(f"kernels: {cache_folder().name}\n", "utf-8")
+    stamp().touch()
 
 
 def _process(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fovea import __version__
 from fovea.errors import FoveaError
+from fovea.kernels.cache_folder import ensure_compiled
 
 NAME = "fovea"
 INTERVAL = 5.0  # seconds between two lines of progress
@@ -62,8 +63,13 @@ def job(snakemake) -> Iterator[logging.Logger]:
     )  # fmt: skip
     for key, value in snakemake.params.items():
         log.info("parameter %s: %s", key, value)
+    if number := os.environ.get("SLURM_JOB_ID"):
+        log.info("Slurm job %s on node %s", number, os.environ.get("SLURMD_NODENAME", "unknown"))
     start = time.perf_counter()
     try:
+        if "fov" in snakemake.wildcards.keys():  # noqa: SIM118 a list with names
+            ensure_compiled(log)
+        _load_plugins(snakemake)
         yield log
         usage = resource.getrusage(resource.RUSAGE_SELF)
         log.info(
@@ -81,11 +87,19 @@ def job(snakemake) -> Iterator[logging.Logger]:
         handler.close()
 
 
+def _load_plugins(snakemake) -> None:
+    """Load the plug-ins of the config, if it has any."""
+    if paths := getattr(snakemake, "config", {}).get("plugins"):
+        from fovea.plugins import load_plugins
+
+        load_plugins(paths)
+
+
 def _terminal(what: str, file: Path) -> logging.Handler:
     """Shows warnings, not errors: those are printed once, with the last line of the log."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(lambda record: record.levelno == logging.WARNING)
-    text = "{what}, warning: {{message}} (log: {file})".format(what=what, file=file)
+    text = f"{what}, warning: {{message}} (log: {file})"
     handler.setFormatter(logging.Formatter(text, style="{"))
     return handler
 

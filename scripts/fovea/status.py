@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fovea.config import channel_indices, dataset_fovs, params_for
+from fovea.config import channel_indices, dataset_fovs, params_for, recordings
 from fovea.errors import FoveaError
+from fovea.fovs import ALL
 
 _LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
 _PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
@@ -40,6 +42,8 @@ class Row:
         The step's log.
     target : str
         What to ask Snakemake for to make just this.
+    frames, planned_frames : int or None
+        Frames that the recording holds, and that it should have held.
     """
 
     dataset: str
@@ -50,6 +54,8 @@ class Row:
     error: str = ""
     log: str = ""
     target: str = ""
+    frames: int | None = None
+    planned_frames: int | None = None
 
 
 def steps(config: dict, dataset: str) -> list[tuple[str, str, list[str]]]:
@@ -101,49 +107,79 @@ def collect(config: dict, folder: str | Path = ".") -> list[Row]:
     folder = Path(folder)
     active = any((folder / ".snakemake" / "locks").glob("*"))
     rows = []
-    for dataset in config["datasets"]:
-        known = _fovs(config, dataset, folder)
-        if known is None:
-            logs = folder / "logs" / dataset / "inspect_input.log"
-            state = read_log(logs, active) if logs.exists() else ("waiting", "", "")
-            rows.append(_row(dataset, "", "inspect_input", state, logs, folder))
-            rows[-1].target = f"results/{dataset}/metadata.yaml"
-            continue
+    for dataset in recordings(config):
+        fields, fits = _fovs(config, dataset, folder)
+        recorded = _recorded(dataset, folder)
+        whole = _whole(dataset, folder, active, fits)
+        if whole is not None and (fields is None or whole.state in _BAD):
+            rows.append(whole)
         plan = steps(config, dataset)
-        for fov in known:
+        for fov in fields or []:
             rows.append(_field(dataset, f"{fov:03d}", plan, folder, active))
-            last = [files for step, _, files in plan if step != "cache"][-1][0]
-            place = f"results/{dataset}/fov_{fov:03d}"
-            rows[-1].target = f"{place}/{last.format(dataset=dataset, fov=f'{fov:03d}')}"
+            if fov < len(recorded):
+                rows[-1].frames = recorded[fov]["frames"]
+                rows[-1].planned_frames = recorded[fov]["planned_frames"]
     return rows
 
 
-def _fovs(config: dict, dataset: str, folder: Path) -> list[int] | None:
+def _recorded(dataset: str, folder: Path) -> list[dict]:
+    """What inspect found of each field of view; nothing where it has not looked yet."""
+    from fovea.inspect_input import load_metadata
+
+    metadata = folder / "results" / dataset / "metadata.yaml"
+    return load_metadata(metadata)["fields"] if metadata.exists() else []
+
+
+def _fovs(config: dict, dataset: str, folder: Path) -> tuple[list[int] | None, bool]:
+    """The fields of view, None while they are not known; and whether the recording has them."""
     from fovea.inspect_input import fov_count
 
     metadata = folder / "results" / dataset / "metadata.yaml"
     if not metadata.exists():
-        return None
+        return None, True
     try:
-        return dataset_fovs(config, dataset, fov_count(metadata))
+        return dataset_fovs(config, dataset, fov_count(metadata)), True
     except FoveaError:
-        return None
+        listed = config["datasets"][dataset]["fovs"] != ALL
+        return dataset_fovs(config, dataset) if listed else None, False
+
+
+def _whole(dataset: str, folder: Path, active: bool, fits: bool) -> Row | None:
+    """The first step for a whole dataset that is not done."""
+    for step, file in (("inspect_input", "metadata"), ("processing_config", "processing_config")):
+        log = folder / "logs" / dataset / f"{step}.log"
+        target = f"results/{dataset}/{file}.yaml"
+        if (folder / target).exists() and (fits or step == "inspect_input"):
+            continue
+        state = read_log(log, active) if log.exists() else ("waiting", "", "")
+        row = _row(dataset, "", step, state, log, folder)
+        row.target = target
+        return row
+    return None
 
 
 def _field(dataset: str, fov: str, plan, folder: Path, active: bool) -> Row:
-    waiting = None
+    place = f"results/{dataset}/fov_{fov}"
+    plan = [
+        (step, name, [f"{place}/{f.format(dataset=dataset, fov=fov)}" for f in files])
+        for step, name, files in plan
+    ]
+    # The last file of all, and a display level, which nothing else needs.
+    last = [files[0] for step, _, files in plan if step != "cache"][-1:]
+    last += [files[0] for step, _, files in plan if step == "cache"]
+    row = Row(dataset, fov, "done", target=" ".join(last))
     for step, name, files in plan:
-        results = folder / "results" / dataset / f"fov_{fov}"
-        if all((results / f.format(dataset=dataset, fov=fov)).exists() for f in files):
+        if all((folder / file).exists() for file in files):
             continue
         log = folder / "logs" / dataset / f"fov_{fov}" / f"{name}.log"
         state = read_log(log, active) if log.exists() else ("waiting", "", "")
         if state[0] != "waiting":
-            return _row(dataset, fov, step, state, log, folder)
-        waiting = waiting or step
-    if waiting:
-        return Row(dataset, fov, "waiting", waiting)
-    return Row(dataset, fov, "done")
+            found = _row(dataset, fov, step, state, log, folder)
+            found.target = row.target
+            return found
+        if row.state == "done":
+            row.state, row.step = "waiting", step
+    return row
 
 
 def _row(dataset, fov, step, state, log: Path, folder: Path) -> Row:
@@ -187,17 +223,30 @@ def _alive(head: list[str]) -> bool:
     return False
 
 
-def write(rows: list[Row], path: str | Path) -> None:
-    """Write ``status.csv``: per field of view its state, and where it failed, why, and the log."""
+def write(
+    rows: list[Row], path: str | Path, left_out_of: Mapping[tuple[str, str], str] | None = None
+) -> None:
+    """Write ``status.csv``: per field of view its state, and where it failed, why, and the log.
+
+    Parameters
+    ----------
+    rows : list of Row
+    path : path
+    left_out_of : mapping, optional
+        (dataset, field of view) to the samples that are made without it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(("dataset", "fov", "state", "failed_step", "error", "log"))
+        names = ("dataset", "fov", "state", "failed_step", "error", "log", "frames")
+        lines.writerow((*names, "planned_frames", "left_out_of"))
         for row in rows:
             failed = (row.step, row.error, row.log) if row.state in _BAD else ("", "", "")
-            lines.writerow((row.dataset, row.fov, row.state, *failed))
+            counts = row.frames, row.planned_frames
+            without = (left_out_of or {}).get((row.dataset, row.fov), "")
+            lines.writerow((row.dataset, row.fov, row.state, *failed, *counts, without))
     temporary.replace(path)
 
 
@@ -213,15 +262,30 @@ def table(rows: list[Row]) -> str:
     return "\n".join([*(line.rstrip() for line in lines), "", f"{summary} of {len(rows)}"])
 
 
-def failures(rows: list[Row], cores: int | None = None) -> str:
-    """What failed, why, where to read more, and how to try again; empty if nothing failed."""
+def failures(rows: list[Row], command: list[str]) -> str:
+    """What failed, why, where to read more, and how to try again; empty if nothing failed.
+
+    Parameters
+    ----------
+    rows : list of Row
+        As `collect` gives them.
+    command : list of str
+        The command that was run, its program first.
+    """
     failed = [row for row in rows if row.state in _BAD]
     if not failed:
         return ""
-    lines = [f"Fovea: {len(failed)} of {len(rows)} fields of view failed"]
+    program, *options = (shlex.quote(word) for word in command)
+    fields = [row for row in rows if row.fov]
+    bad = sum(row.state in _BAD for row in fields)
+    whole = len(failed) - bad
+    counts = [f"{bad} of {len(fields)} fields of view failed"] * bool(bad)
+    counts += [f"{whole} of {len({row.dataset for row in rows})} datasets failed"] * bool(whole)
+    lines = [f"Fovea: {', '.join(counts)}"]
     for row in failed:
         place = f"{row.dataset}, field of view {row.fov}" if row.fov else row.dataset
         lines += [f"  {place}, step {row.step}: {row.error}", f"    log: {row.log}"]
-        lines.append(f"    try again: snakemake --cores {cores or 'all'} {row.target}")
-    lines.append("All of them: the same command again. The table: results/status.csv")
+        # Targets come first: some options take all words that follow.
+        lines.append(f"    try again: {' '.join([program, row.target, *options])}")
+    lines.append("Try again all of them: the same command. The table: results/status.csv")
     return "\n".join(lines)

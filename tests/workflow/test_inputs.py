@@ -145,8 +145,9 @@ def test_a_recording_that_stopped_early_gives_the_frames_that_exist(stopped, dat
 def test_the_table_of_states_says_how_many_frames_there_are(stopped):
     with (stopped / "results" / "status.csv").open(newline="") as file:
         rows = {(r["dataset"], r["fov"]): r for r in csv.DictReader(file)}
-    assert [(rows["early", f]["frames"], rows["early", f]["planned_frames"], rows["early", f]["state"])
-            for f in ("000", "001")] == [("4", "6", "done"), ("3", "6", "done")]  # fmt: skip
+    columns = ("frames", "planned_frames", "state")
+    found = [[rows["early", fov][name] for name in columns] for fov in ("000", "001")]
+    assert found == [["4", "6", "done"], ["3", "6", "done"]]
 
 
 def test_a_file_that_was_cut_off_is_never_filled_with_zeros(stopped, data):

@@ -1,0 +1,1 @@
+"""The workflow as users run it: Snakemake in a folder of its own, on small simulated recordings."""
