@@ -4,5 +4,13 @@ from fovea.logs import job
 from fovea.track import track
 
 with job(snakemake) as log:
-    source, target = Path(snakemake.input.group).parent, Path(snakemake.output.group).parent
-    track(source, target, snakemake.params.tracking, log=log)
+    out = snakemake.output
+    track(
+        Path(snakemake.input.group[0]).parent,
+        Path(out.group[0]).parent,
+        snakemake.params.tracking,
+        lineage=out.lineage,
+        drift=out.drift,
+        fov=int(snakemake.wildcards.fov),
+        log=log,
+    )

@@ -1,0 +1,16 @@
+from fovea.evaluate import evaluate
+from fovea.logs import job
+from fovea.paths import groups_of
+
+with job(snakemake) as log:
+    fov = snakemake.wildcards.fov
+    evaluate(
+        snakemake.params.reference.replace("{fov}", fov),
+        groups_of(snakemake.input.labels)[0],
+        snakemake.output.table,
+        snakemake.output.figure,
+        groups_of(snakemake.input.images)[0],
+        snakemake.input.lineage,
+        name=f"{snakemake.wildcards.dataset}, field of view {fov}",
+        log=log,
+    )

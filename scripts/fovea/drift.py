@@ -1,0 +1,68 @@
+"""Drift of the stage, estimated from the objects of consecutive frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_GRID = 256  # pixels of the longer side of the coarse masks
+_GAIN = 1.1  # a shift must explain so much more than no shift
+
+
+def coarse_mask(labels: np.ndarray) -> np.ndarray:
+    """Share of objects' pixels in square blocks, at most 256 along the longer side, float32."""
+    height, width = labels.shape
+    block = max(1, -(-max(height, width) // _GRID))
+    rows, columns = -(-height // block), -(-width // block)
+    covered = np.zeros((rows * block, columns * block), bool)
+    covered[:height, :width] = labels > 0
+    blocks = covered.reshape(rows, block, columns, block)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def estimate_shift(
+    before: np.ndarray, here: np.ndarray, centres: np.ndarray, others: np.ndarray, shape
+) -> np.ndarray:
+    """How far the image has moved from one frame to the next.
+
+    The coarse masks are correlated at all shifts of up to half their size; the best shift counts
+    only if it makes them overlap clearly more than no shift does. It is then refined to the
+    median displacement of objects that are each other's nearest.
+
+    Parameters
+    ----------
+    before, here : (h, w) float32
+        `coarse_mask` of the two frames.
+    centres, others : (N, 2), (M, 2) float64
+        Centres of their objects, y and x in pixels.
+    shape : (int, int)
+        H, W of the frames.
+
+    Returns
+    -------
+    (2,) int64
+        y and x in pixels; 0, 0 where there is nothing to tell it from.
+    """
+    nothing = np.zeros(2, np.int64)
+    if len(centres) < 2 or len(others) < 2:
+        return nothing
+    from scipy.fft import irfft2, rfft2
+    from scipy.spatial import cKDTree
+
+    height, width = before.shape
+    size = 2 * height, 2 * width
+    product = irfft2(np.conj(rfft2(before, size)) * rfft2(here, size), size)
+    product[height // 2 + 1 : -(height // 2) or None] = 0
+    product[:, width // 2 + 1 : -(width // 2) or None] = 0
+    best = np.unravel_index(np.argmax(product), product.shape)
+    if product[best] <= _GAIN * product[0, 0]:
+        return nothing
+    block = max(1, -(-max(shape) // _GRID))
+    coarse = np.array([(n + s // 2) % s - s // 2 for n, s in zip(best, size, strict=True)]) * block
+    moved = centres + coarse
+    there, back = cKDTree(others), cKDTree(moved)
+    distance, partner = there.query(moved)
+    mutual = back.query(others)[1][partner] == np.arange(len(moved))
+    near = mutual & (distance < 8 * block + 16)
+    if not near.any():
+        return coarse
+    return np.rint(np.median(others[partner[near]] - centres[near], axis=0)).astype(np.int64)

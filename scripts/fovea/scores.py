@@ -1,0 +1,107 @@
+"""Scores of labels against a reference: SEG, F1 and IoU of the foreground.
+
+SEG is that of the Cell Tracking Challenge: for each reference object the object that covers more
+than half of it, its intersection over union with it, else 0; averaged over reference objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Match:
+    """Objects of one frame of the reference and of the result.
+
+    Attributes
+    ----------
+    reference, result : (R,), (S,) int64
+        Labels that occur, ascending.
+    reference_area, result_area : (R,), (S,) int64
+        Their pixels.
+    partner : (R,) int64
+        Index into `result` of the object that covers more than half of the reference object,
+        -1 where there is none.
+    iou : (R,) float64
+        Intersection over union with the partner, 0 without one.
+    foreground_iou : float
+        Intersection over union of all objects together; 1 where both are empty.
+    """
+
+    reference: np.ndarray
+    result: np.ndarray
+    reference_area: np.ndarray
+    result_area: np.ndarray
+    partner: np.ndarray
+    iou: np.ndarray
+    foreground_iou: float
+
+    @property
+    def hits(self) -> int:
+        """Reference objects that an object matches at an intersection over union above 0.5."""
+        return int((self.iou > 0.5).sum())
+
+
+def match_frame(reference: np.ndarray, result: np.ndarray) -> Match:
+    """Match the objects of a frame.
+
+    Parameters
+    ----------
+    reference, result : (H, W) unsigned integer
+        Labels, 0 background.
+
+    Raises
+    ------
+    ValueError
+        If the two are not of one shape.
+    """
+    if reference.shape != result.shape:
+        raise ValueError(f"the reference is {reference.shape}, the result {result.shape}")
+    pairs = (reference.ravel().astype(np.uint64) << np.uint64(32)) | result.ravel().astype(
+        np.uint64
+    )
+    keys, shared = np.unique(pairs, return_counts=True)
+    left = (keys >> np.uint64(32)).astype(np.int64)
+    right = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    names, i = np.unique(left[left > 0], return_inverse=True)
+    others, j = np.unique(right[right > 0], return_inverse=True)
+    reference_area = np.bincount(i, shared[left > 0], len(names)).astype(np.int64)
+    result_area = np.bincount(j, shared[right > 0], len(others)).astype(np.int64)
+    partner = np.full(len(names), -1)
+    iou = np.zeros(len(names))
+    both = (left > 0) & (right > 0)
+    r, s = np.searchsorted(names, left[both]), np.searchsorted(others, right[both])
+    most = 2 * shared[both] > reference_area[r]
+    r, s, common = r[most], s[most], shared[both][most]
+    partner[r] = s
+    iou[r] = common / (reference_area[r] + result_area[s] - common)
+    union = int(shared[(left > 0) | (right > 0)].sum())
+    foreground = shared[both].sum() / union if union else 1.0
+    return Match(names, others, reference_area, result_area, partner, iou, float(foreground))
+
+
+def segmentation_scores(matches: list[Match]) -> dict[str, float]:
+    """Scores of all frames together.
+
+    Returns
+    -------
+    dict
+        ``SEG``, ``F1`` (at an intersection over union of 0.5), ``foreground_IoU`` (mean over
+        frames), ``SEG_frames_mean`` and ``SEG_frames_sd`` (of the frames' own), ``reference_cells``
+        and ``cells``; NaN where the reference has no cell.
+    """
+    iou = np.concatenate([m.iou for m in matches]) if matches else np.zeros(0)
+    cells = sum(len(m.result) for m in matches)
+    frames = [m.iou.mean() for m in matches if len(m.iou)]
+    total = len(iou) + cells
+    return {
+        "SEG": float(iou.mean()) if len(iou) else np.nan,
+        "F1": 2 * sum(m.hits for m in matches) / total if total else np.nan,
+        "foreground_IoU": float(np.mean([m.foreground_iou for m in matches])),
+        "SEG_frames_mean": float(np.mean(frames)) if frames else np.nan,
+        "SEG_frames_sd": float(np.std(frames)) if frames else np.nan,
+        "reference_cells": len(iou),
+        "cells": cells,
+    }

@@ -1,0 +1,323 @@
+"""Plug-ins: the examples of docs/plugins from outside the repository, errors, changes."""
+
+import re
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from fovea import plugins, registry
+from fovea.config import ConfigError, plugin_code, validated
+from fovea.errors import FoveaError
+from fovea.extract import extract
+from fovea.plugins import Context, keep_only, load_plugins
+from fovea.registry import load
+from fovea.segment import segment
+from fovea.track import track
+from fovea.zarrays import ArrayReader, ArrayWriter, write_group
+
+DOCS = Path(__file__).resolve().parents[2] / "docs/plugins"
+EXAMPLES = sorted(path.name for path in DOCS.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _clean():
+    yield
+    keep_only([])
+
+
+def example(name, folder):
+    """A copy of an example outside the repository, loaded."""
+    path = str(shutil.copy(DOCS / name, folder))
+    load_plugins([path])
+    return path
+
+
+def written(folder, code, name="mine.py"):
+    path = folder / name
+    path.write_text(code, encoding="utf-8")
+    return str(path)
+
+
+def config(path, **more):
+    base = {"input": "a.tif", "channels": {"pc": 0, "fl": [1]}}
+    return {"datasets": {"demo": base | more.pop("dataset", {})}, "plugins": [path]} | more
+
+
+def disk(radius, size=61):
+    y, x = np.mgrid[:size, :size] - size // 2
+    return x * x + y * y <= radius * radius
+
+
+def test_there_are_five_kinds_of_examples():
+    assert EXAMPLES == [
+        "bright.py", "cellpose_segmentation.py", "circularity.py", "decay.py", "gaussian.py"
+    ]  # fmt: skip
+
+
+def test_feature(tmp_path):
+    example("circularity.py", tmp_path)
+    measure = load(registry.PHASE_FEATURES, "roundness")
+    context = Context("pc_ch_0", 1, 0, (0, 0))
+    image = np.zeros((61, 61), np.uint16)
+    assert measure(image, disk(25), context) == pytest.approx(1, abs=0.05)
+    bar = np.zeros((61, 61), bool)
+    bar[30, 5:55] = True
+    assert measure(image, bar, context) < 0.2
+
+
+def test_model(tmp_path):
+    example("decay.py", tmp_path)
+    decay = registry.MODELS["decay"]
+    assert decay.names == ["amplitude", "rate"]
+    values = decay(np.array([0.0, 1.0]), 10.0, np.log(2))
+    np.testing.assert_allclose(values, [10, 5])
+
+
+def test_segmentation_and_preprocessing(tmp_path):
+    paths = [example("bright.py", tmp_path), example("gaussian.py", tmp_path)]
+    frames = np.full((2, 80, 90), 500, np.uint16)
+    frames[:, 10:30, 40:60] = 3000
+    frames[:, 50:70, 5:25] = 4000
+    frames[:, 75, 80] = 5000  # one bright pixel, which the filters remove
+    source, target = tmp_path / "pc_ch_0", tmp_path / "seg_labeled_ch_0"
+    with ArrayWriter(source / "0", frames.shape, "uint16") as out:
+        for frame in frames:
+            out.append(frame)
+    write_group(source, {"ome": {"version": "0.5", "multiscales": [{"name": "a"}]}})
+    options = {"method": "bright", "above": 1200, "smoothing": 1.0}
+    segment(source, target, options, preprocess="gaussian")
+    with ArrayReader(target / "0") as found:
+        labels = found[1]
+    assert labels.max() == 2
+    assert labels[20, 50] == 1
+    assert labels[60, 15] == 2
+    complete = validated(
+        config(paths[0], plugins=paths,
+               params={"segmentation": {"method": "bright"}, "preprocess": "gaussian"})
+    )  # fmt: skip
+    assert complete["params"]["segmentation"] == {"method": "bright", "above": 1000,
+                                                  "smoothing": 1.0}  # fmt: skip
+    assert set(plugin_code(complete, "demo", "segmentation")) == set(paths)
+    assert plugin_code(complete, "demo", "tracking") == {}
+
+
+class _StandIn:
+    """A network of Cellpose's interface: everything brighter than the mean is a cell."""
+
+    loaded = 0
+
+    def __init__(self, gpu, pretrained_model):
+        type(self).loaded += 1
+        self.asked = gpu, pretrained_model
+
+    def eval(self, image, diameter=None, flow_threshold=0.4, normalize=True):
+        from scipy import ndimage
+
+        assert diameter is None or diameter > 0
+        masks = ndimage.label(image > image.mean())[0].astype(np.uint16)
+        return masks, [None], np.zeros(256)
+
+
+def test_cellpose(tmp_path, monkeypatch):
+    package, models = types.ModuleType("cellpose"), types.ModuleType("cellpose.models")
+    package.models, models.CellposeModel = models, _StandIn
+    monkeypatch.setitem(sys.modules, "cellpose", package)
+    monkeypatch.setitem(sys.modules, "cellpose.models", models)
+    example("cellpose_segmentation.py", tmp_path)
+    method = load(registry.SEGMENTATION, "cellpose")
+    assert registry.SEGMENTATION.parameters("cellpose") == ("weights", "diameter", "gpu", "flow")
+    frame = np.full((40, 50), 100, np.uint16)
+    frame[5:15, 5:15] = frame[20:30, 30:40] = 900
+    for diameter in (0.0, 12.0):
+        assert method(frame, diameter=diameter).max() == 2
+    assert _StandIn.loaded == 1
+    conda = plugins.environment(registry.SEGMENTATION, "cellpose")
+    assert conda == str(tmp_path / "cellpose.yaml")
+    dependencies = yaml.safe_load((DOCS / "cellpose.yaml").read_text())["dependencies"]
+    assert any(str(line).startswith("cellpose") for line in dependencies)
+
+
+def test_tracking(tmp_path):
+    code = re.search(r"```python\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL)[1]
+    load_plugins([written(tmp_path, code)])
+    source, target = tmp_path / "seg_labeled_ch_0", tmp_path / "seg_tracked_ch_0"
+    frames = np.zeros((3, 20, 20), np.uint16)
+    frames[:, 2:6, 2:6], frames[:, 10:14, 10:14] = 1, 2
+    with ArrayWriter(source / "0", frames.shape, "uint16") as out:
+        for frame in frames:
+            out.append(frame)
+    write_group(source, {"ome": {"version": "0.5", "multiscales": [{"name": "a"}]}})
+    track(source, target, {"method": "apart", "first": 1}, lineage=tmp_path / "lineage.csv")
+    with ArrayReader(target / "0") as found:
+        assert [int(frame.max()) for frame in found] == [2, 4, 6]
+    lines = (tmp_path / "lineage.csv").read_text().splitlines()
+    assert lines[0] == "fov,cell,first_frame,last_frame,parent"
+    assert lines[3] == "0,3,1,1,0"
+
+
+def test_features_reach_the_traces(tmp_path, demo_cells):
+    path = written(tmp_path, (
+        "from fovea.plugins import feature\n"
+        "@feature('peak')\n"
+        "def peak(image, mask, context):\n"
+        "    assert image.dtype == 'uint16' and image.shape == mask.shape\n"
+        "    return image[mask].max()\n"
+        "@feature('mean_again', channel='fluorescence')\n"
+        "def mean_again(image, mask, context):\n"
+        "    assert context.channel == 'fl_ch_1' and context.cell == 1\n"
+        "    return image[mask].mean()\n"
+    ))  # fmt: skip
+    load_plugins([path])
+    cells, frames = demo_cells
+    extract(cells, tmp_path / "traces.csv", tmp_path / "cells.csv", 0,
+            {"pc_ch_0": ["peak", "area"], "fl_ch_1": ["mean_again", "intensity_mean"]},
+            min_frames=1, border_margin=0)  # fmt: skip
+    header, *rows = (tmp_path / "traces.csv").read_text().splitlines()
+    assert header.endswith("peak_ch_0,area_ch_0,mean_again_ch_1,intensity_mean_ch_1")
+    for t, row in enumerate(rows):
+        peak, area, mean, again = map(float, row.split(",")[-4:])
+        assert peak == frames[0][t][10:20, 12:24].max()
+        assert area == 120
+        assert mean == pytest.approx(again)
+
+
+@pytest.fixture
+def demo_cells(tmp_path):
+    """Crops of one cell in two frames."""
+    from fovea.background import background
+    from fovea.crop import crop
+    from fovea.display import CountLimits
+    from fovea.images import ngff, provenance
+
+    rng = np.random.default_rng(0)
+    stacks = rng.integers(100, 900, (2, 2, 40, 50)).astype(np.uint16)
+    labels = np.zeros((2, 40, 50), np.uint16)
+    labels[:, 10:20, 12:24] = 1
+    groups = []
+    for name, stack in (("pc_ch_0", stacks[0]), ("fl_ch_1", stacks[1]),
+                        ("seg_tracked_ch_0", labels)):  # fmt: skip
+        limits = CountLimits()
+        for frame in stack:
+            limits.add(frame)
+        about = provenance("x", {}, display_limits=list(limits.limits()), largest_label=1)
+        with ArrayWriter(tmp_path / name / "0", stack.shape, "uint16", about) as out:
+            for frame in stack:
+                out.append(frame)
+        write_group(tmp_path / name, ngff(name))
+        groups.append(tmp_path / name)
+    smooth = tmp_path / "fl_background_ch_1"
+    background([groups[1]], [smooth], groups[2],
+               {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
+                "rounding_error": 0.0625, "save_corrected": False})  # fmt: skip
+    crop(groups[2], groups[:2], [smooth], tmp_path / "cells.zarr", 1)
+    return tmp_path / "cells.zarr", stacks
+
+
+# ------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1\ny = 1 / 0\n", "line 2: ZeroDivisionError: division by zero"),
+        ("def f(:\n    pass\n", "line 1: invalid syntax"),
+        ("import no_such_package\n", "line 1: ModuleNotFoundError: No module named"),
+        ("from fovea.plugins import segmentation\n@segmentation('logstd')\ndef f(a): pass\n",
+         "line 2: ValueError: there is a segmentation method 'logstd' already"),
+        ("from fovea.plugins import feature\n@feature('x', channel='red')\ndef f(*a): pass\n",
+         "line 2: ValueError: channel must be phase or fluorescence, got 'red'"),
+    ],
+)  # fmt: skip
+def test_a_file_that_fails_names_its_line(tmp_path, code, message):
+    path = written(tmp_path, code)
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, {message}")):
+        load_plugins([path])
+    with pytest.raises(ConfigError, match=re.escape(f"config.yaml: plugins[0]: {path}, {message}")):
+        validated(config(path))
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"plugins\[0\]: nowhere\.py: there is no such plug-in"):
+        validated(config("nowhere.py"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return frame[0]", "line 2: 'mine' returned an array of (9,) for a frame of (8, 9)"),
+        ("return frame / 2", "line 2: 'mine' returned float64 values; labels are whole numbers"),
+        ("return frame.nothing", "line 4: AttributeError: 'numpy.ndarray' object has no attribute"),
+    ],
+)
+def test_a_method_that_fails_names_its_line(tmp_path, body, message):
+    path = written(tmp_path, "from fovea.plugins import segmentation\n@segmentation('mine')\n"
+                             f"def mine(frame):\n    {body}\n")  # fmt: skip
+    load_plugins([path])
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, {message}")):
+        load(registry.SEGMENTATION, "mine")(np.ones((8, 9), np.uint16))
+
+
+def test_a_tracker_that_fails_names_its_line(tmp_path):
+    code = (
+        "from fovea.plugins import tracking\n@tracking('mine')\nclass Mine:\n"
+        "    def update(self, labels):\n        raise KeyError('no')\n"
+    )
+    path = written(tmp_path, code)
+    load_plugins([path])
+    tracker = load(registry.TRACKING, "mine")()
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, line 5: KeyError: 'no'")):
+        tracker.update(np.zeros((2, 2), np.uint16))
+
+
+def test_a_feature_that_is_no_number(tmp_path):
+    path = written(tmp_path, "from fovea.plugins import feature\n@feature('mine')\n"
+                             "def mine(image, mask, context):\n    return mask\n")  # fmt: skip
+    load_plugins([path])
+    with pytest.raises(FoveaError, match=r"'mine' returned an array of \(2, 2\); a feature is one"):
+        load(registry.PHASE_FEATURES, "mine")(np.ones((2, 2)), np.ones((2, 2), bool), None)
+
+
+def test_parameters_are_checked_like_all_others(tmp_path):
+    path = example("bright.py", tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        validated(config(path, params={"segmentation": {"method": "bright", "above": 1.5}}))
+    assert "params.segmentation.above: 1.5 is not a whole number" in str(caught.value)
+    with pytest.raises(ConfigError, match="params.segmentation.abov: unknown key; .*'above'"):
+        validated(config(path, params={"segmentation": {"method": "bright", "abov": 1}}))
+    with pytest.raises(
+        ConfigError, match=r"belongs to method 'bright', but the method is 'logstd'"
+    ):
+        validated(config(path, params={"segmentation": {"above": 1}}))
+
+
+# ------------------------------------------------------------------------------------ changes
+
+
+def test_another_config_forgets_plugins(tmp_path):
+    path = example("bright.py", tmp_path)
+    chosen = {"segmentation": {"method": "bright"}}
+    validated(config(path, params=chosen))
+    with pytest.raises(ConfigError, match="'bright' is no segmentation method"):
+        validated(config(path, plugins=[], params=chosen))
+
+
+def test_changed_code_is_another_parameter(tmp_path):
+    path = example("bright.py", tmp_path)
+    chosen = {"params": {"segmentation": {"method": "bright"}}}
+    before = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
+    same = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
+    Path(path).write_text(Path(path).read_text().replace("smooth > above", "smooth >= above"))
+    after = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
+    assert list(before) == list(after) == [path]
+    assert before == same
+    assert before != after
+
+
+def test_registering_needs_a_config():
+    with pytest.raises(RuntimeError, match="name it in the config"):
+        plugins.feature("stray")(lambda image, mask, context: 0.0)
