@@ -10,9 +10,9 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/common_samples.smk"
 include: "rules/simulate.smk"
 include: "rules/inspect_input.smk"
-include: "rules/compile_kernels.smk"
 include: "rules/copy_raw.smk"
 include: "rules/segment.smk"
 include: "rules/track.smk"
@@ -21,22 +21,32 @@ include: "rules/crop.smk"
 include: "rules/extract.smk"
 include: "rules/cache.smk"
 include: "rules/report.smk"
+include: "rules/evaluate.smk"
+include: "rules/merge.smk"
+include: "rules/analysis.smk"
+include: "rules/plots.smk"
 
 
+# Light, or needed before anything else can be planned: done where Snakemake runs, also on a cluster.
 localrules:
     all,
+    evaluate,
+    inspect_input,
+    overview,
     processing_config,
 
 
 rule all:
     default_target: True
     input:
-        all_results,
+        processed(),
+        sample_results(),
     message:
         "All results are there"
 
 
 onstart:
+    cancel_leftovers()
     write_status()
 
 

@@ -8,7 +8,6 @@ for dataset in with_fluorescence():
             raw=array_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)], 0),
             groups=group_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)]),
             labels=phase_array("seg_labeled"),
-            kernels=ancient(KERNELS),
         output:
             groups=group_files(background_groups(dataset)),
             arrays=array_files(background_groups(dataset), 0),
@@ -19,8 +18,13 @@ for dataset in with_fluorescence():
             f"{BENCHMARKS}/background.tsv"
         wildcard_constraints:
             dataset=dataset,
+        group:
+            "fov"
         conda:
             "../envs/fovea.yaml"
+        resources:
+            mem_mb=memory("background"),
+            runtime=minutes("background"),
         params:
             background=background_params(dataset),
         message:

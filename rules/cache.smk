@@ -1,12 +1,11 @@
 # A rule per dataset, because the number of channels differs.
-for dataset in config["datasets"]:
+for dataset in recordings():
 
     rule:
         name:
             f"cache_{dataset}"
         input:
             arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 0),
-            kernels=ancient(KERNELS),
         output:
             arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 1),
         log:
@@ -15,8 +14,13 @@ for dataset in config["datasets"]:
             f"{BENCHMARKS}/cache.tsv"
         wildcard_constraints:
             dataset=dataset,
+        group:
+            "fov"
         conda:
             "../envs/fovea.yaml"
+        resources:
+            mem_mb=memory("cache"),
+            runtime=minutes("cache"),
         message:
             "Make display levels: {wildcards.dataset}, field of view {wildcards.fov}"
         script:

@@ -1,16 +1,19 @@
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
+SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
+sys.path.append(str(SCRIPTS))
 
 from fovea import config as fovea_config
+from fovea import demand
+from fovea import leftovers as fovea_leftovers
 from fovea import status as fovea_status
 from fovea.errors import FoveaError
 from fovea.inspect_input import fov_count
-from fovea.kernels.cache_folder import cache_folder
 from fovea.readers.paths import resolve_input
 
 FOV = "results/{dataset}/fov_{fov}"
@@ -18,11 +21,11 @@ IMAGES = f"{FOV}/images.zarr"
 CELLS = f"{FOV}/cells.zarr"
 LOGS = "logs/{dataset}/fov_{fov}"
 BENCHMARKS = "benchmarks/{dataset}/fov_{fov}"
-KERNELS = "logs/compile_kernels.txt"
 
 
 # Inputs that rules make; they need not exist when the config is read.
 MADE_HERE = {"data/demo.ome.tiff"}
+DEMO_TRUTH = os.path.join("data", "demo_truth")
 
 
 def valid_config(given):
@@ -49,7 +52,6 @@ wildcard_constraints:
 # One core is what Snakemake counts a job as, so libraries must not start threads of their own.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
 
 
 def params_of(dataset):
@@ -69,10 +71,49 @@ def param(*keys):
     return value
 
 
+def plugin_code(step):
+    """A function that gives the code of the plug-ins that a step uses, so that its change counts."""
+
+    def used(wildcards):
+        return fovea_config.plugin_code(config, wildcards.dataset, step)
+
+    return used
+
+
+def field_size(wildcards):
+    """Frames, height and width of a field of view."""
+    return demand.size(f"results/{wildcards.dataset}/metadata.yaml", int(wildcards.fov))
+
+
+def memory(step):
+    """A function that gives the memory that a step needs on a cluster, in MB."""
+
+    def megabytes(wildcards, attempt):
+        return demand.memory(step, field_size(wildcards), attempt)
+
+    return megabytes
+
+
+def minutes(step):
+    """A function that gives the time that a step is given on a cluster, in minutes."""
+
+    def runtime(wildcards, attempt):
+        channels = len(raw_channels(wildcards.dataset))
+        return demand.minutes(step, field_size(wildcards), channels, attempt)
+
+    return runtime
+
+
+def recordings():
+    """Datasets that are recordings; the others are given by their traces."""
+    return fovea_config.recordings(config)
+
+
 def recording(wildcards):
     """The files of a dataset's recording."""
     source = config["datasets"][wildcards.dataset]["input"]
-    return source if source in MADE_HERE else resolve_input(source)
+    made = isinstance(source, str) and os.path.normpath(source) in MADE_HERE
+    return os.path.normpath(source) if made else resolve_input(source)
 
 
 def expected_channels(wildcards):
@@ -171,12 +212,12 @@ def background_params(dataset):
 
 def with_phase():
     """Datasets with a phase-contrast channel."""
-    return [dataset for dataset in config["datasets"] if phase_channel(dataset) is not None]
+    return [dataset for dataset in recordings() if phase_channel(dataset) is not None]
 
 
 def with_fluorescence():
     """Datasets with a fluorescence channel."""
-    return [dataset for dataset in config["datasets"] if fluorescence_channels(dataset)]
+    return [dataset for dataset in recordings() if fluorescence_channels(dataset)]
 
 
 def overview_images(wildcards):
@@ -194,6 +235,26 @@ def overview_traces(wildcards):
     return f"{FOV}/{{dataset}}_fov_{{fov}}_traces.csv".format(**wildcards)
 
 
+def with_reference():
+    """Datasets whose results can be scored."""
+    return [dataset for dataset in with_phase() if config["datasets"][dataset]["reference"]]
+
+
+def reference_file(wildcards):
+    """The reference of a field of view, or the folder that the workflow makes it in."""
+    path = config["datasets"][wildcards.dataset]["reference"].replace("{fov}", wildcards.fov)
+    return DEMO_TRUTH if os.path.normpath(path).startswith(f"{DEMO_TRUTH}{os.sep}") else path
+
+
+def scores(wildcards):
+    """The scores of all datasets with a reference."""
+    return [
+        f"results/report/{dataset}_fov_{fov:03d}_scores.csv"
+        for dataset in with_reference()
+        for fov in fovs(dataset)
+    ]
+
+
 def fovs(dataset):
     """The fields of view of a dataset; those of an explicit list are known without its metadata."""
     if config["datasets"][dataset]["fovs"] != "all":
@@ -209,16 +270,27 @@ def fov_results(dataset, fov):
     if not params_of(dataset)["copy_only"]:
         files += array_files(groups, 1) + median_files(dataset)
         if phase_channel(dataset) is not None:
-            files += [f"{FOV}/{{dataset}}_fov_{{fov}}_{table}.csv" for table in ("traces", "cells")]
+            tables = ("traces", "cells", "lineage", "drift")
+            files += [f"{FOV}/{{dataset}}_fov_{{fov}}_{table}.csv" for table in tables]
             if params_of(dataset)["cropping"]["keep"]:
                 files.append(f"{CELLS}/zarr.json")
     return [file.format(dataset=dataset, fov=f"{fov:03d}") for file in files]
 
 
 def dataset_results(dataset):
-    """Everything that is made of one dataset."""
+    """A function that gives everything that is made of one dataset.
+
+    One for each, so that none waits for the recording of another to be inspected.
+    """
+    return lambda wildcards: _dataset_results(dataset)
+
+
+def _dataset_results(dataset):
     files = [f"results/{dataset}/metadata.yaml", f"results/{dataset}/processing_config.yaml"]
-    listed = fovs(dataset)
+    try:
+        listed = fovs(dataset)
+    except FoveaError:  # processing_config says what is wrong; the other datasets are processed
+        return files
     for fov in listed:
         files += fov_results(dataset, fov)
     if not params_of(dataset)["copy_only"]:
@@ -226,14 +298,30 @@ def dataset_results(dataset):
     return files
 
 
-def all_results(wildcards):
-    """Everything that is made of all datasets."""
-    return [file for dataset in config["datasets"] for file in dataset_results(dataset)]
-
-
 def write_status(failed=False):
     """Write results/status.csv; after a failed run, say what failed, why, and what to do."""
     rows = fovea_status.collect(config)
-    fovea_status.write(rows, "results/status.csv")
+    without = skipping.left_out_of(config, LEFT_OUT)
+    fovea_status.write(rows, "results/status.csv", without)
+    if failed and (text := fovea_status.failures(rows, command())):
+        print(text, file=sys.stderr)
     if failed:
-        print(fovea_status.failures(rows, workflow.cores), file=sys.stderr)
+        go_on_without_failed(rows)
+
+
+def command():
+    """The command line of this run, for people to repeat."""
+    program, *options = sys.argv
+    found = shutil.which("snakemake")
+    short = found and os.path.realpath(found) == os.path.realpath(program)
+    return ["snakemake" if short else program, *options]
+
+
+def cancel_leftovers():
+    """Cancel jobs on a cluster that a killed run of this folder has left."""
+    try:
+        jobs = fovea_leftovers.cancel_leftovers()
+    except FoveaError as error:
+        raise WorkflowError(str(error))
+    if jobs:
+        print(f"Cancelled jobs that a killed run has left: {' '.join(jobs)}", file=sys.stderr)

@@ -1,5 +1,5 @@
 # A rule per dataset, because the number of channels differs and all of them are read in one pass.
-for dataset in config["datasets"]:
+for dataset in recordings():
 
     rule:
         name:
@@ -7,7 +7,6 @@ for dataset in config["datasets"]:
         input:
             metadata="results/{dataset}/metadata.yaml",
             recording=recording,
-            kernels=ancient(KERNELS),
         output:
             root=f"{IMAGES}/zarr.json",
             groups=group_files(raw_channels(dataset)),
@@ -18,8 +17,13 @@ for dataset in config["datasets"]:
             f"{BENCHMARKS}/copy_raw.tsv"
         wildcard_constraints:
             dataset=dataset,
+        group:
+            "fov"
         conda:
             "../envs/fovea.yaml"
+        resources:
+            mem_mb=memory("copy_raw"),
+            runtime=minutes("copy_raw"),
         params:
             source=config["datasets"][dataset]["input"],
             channels=raw_channels(dataset),

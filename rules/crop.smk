@@ -11,7 +11,6 @@ for dataset in with_phase():
             ),
             medians=median_files(dataset),
             tracked=phase_array("seg_tracked"),
-            kernels=ancient(KERNELS),
         output:
             cells=cells_output(dataset),
         log:
@@ -20,8 +19,13 @@ for dataset in with_phase():
             f"{BENCHMARKS}/crop.tsv"
         wildcard_constraints:
             dataset=dataset,
+        group:
+            "fov"
         conda:
             "../envs/fovea.yaml"
+        resources:
+            mem_mb=memory("crop"),
+            runtime=minutes("crop"),
         params:
             padding=param("cropping", "padding"),
         message:

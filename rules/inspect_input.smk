@@ -33,6 +33,7 @@ rule processing_config:
     params:
         dataset=lambda wildcards: config["datasets"][wildcards.dataset],
         parameters=lambda wildcards: params_of(wildcards.dataset),
+        samples=config["samples"],
     message:
         "Write down how {wildcards.dataset} is processed"
     script:

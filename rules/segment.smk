@@ -2,7 +2,6 @@ rule segment:
     input:
         phase=f"{IMAGES}/pc_ch_{{pc}}/0/zarr.json",
         group=f"{IMAGES}/pc_ch_{{pc}}/zarr.json",
-        kernels=ancient(KERNELS),
     output:
         group=f"{IMAGES}/seg_labeled_ch_{{pc}}/zarr.json",
         labels=f"{IMAGES}/seg_labeled_ch_{{pc}}/0/zarr.json",
@@ -10,11 +9,17 @@ rule segment:
         f"{LOGS}/segment_ch_{{pc}}.log",
     benchmark:
         f"{BENCHMARKS}/segment_ch_{{pc}}.tsv"
+    group:
+        "fov"
     conda:
         "../envs/fovea.yaml"
+    resources:
+        mem_mb=memory("segment"),
+        runtime=minutes("segment"),
     params:
         segmentation=param("segmentation"),
         preprocess=param("preprocess"),
+        plugins=plugin_code("segmentation"),
     message:
         "Segment: {wildcards.dataset}, field of view {wildcards.fov}"
     script:

@@ -8,6 +8,9 @@ rule simulate:
         "benchmarks/simulate.tsv"
     conda:
         "../envs/fovea.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         options=config["demo"],
     message:

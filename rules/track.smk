@@ -1,20 +1,34 @@
-rule track:
-    input:
-        labels=f"{IMAGES}/seg_labeled_ch_{{pc}}/0/zarr.json",
-        group=f"{IMAGES}/seg_labeled_ch_{{pc}}/zarr.json",
-        kernels=ancient(KERNELS),
-    output:
-        group=f"{IMAGES}/seg_tracked_ch_{{pc}}/zarr.json",
-        labels=f"{IMAGES}/seg_tracked_ch_{{pc}}/0/zarr.json",
-    log:
-        f"{LOGS}/track_ch_{{pc}}.log",
-    benchmark:
-        f"{BENCHMARKS}/track_ch_{{pc}}.tsv"
-    conda:
-        "../envs/fovea.yaml"
-    params:
-        tracking=param("tracking"),
-    message:
-        "Track: {wildcards.dataset}, field of view {wildcards.fov}"
-    script:
-        "../scripts/track.py"
+# A rule per dataset, because the names of the tables do not hold the channel.
+for dataset in with_phase():
+
+    rule:
+        name:
+            f"track_{dataset}"
+        input:
+            labels=array_files([f"seg_labeled_ch_{phase_channel(dataset)}"], 0),
+            group=group_files([f"seg_labeled_ch_{phase_channel(dataset)}"]),
+        output:
+            group=group_files([f"seg_tracked_ch_{phase_channel(dataset)}"]),
+            labels=array_files([f"seg_tracked_ch_{phase_channel(dataset)}"], 0),
+            lineage=f"{FOV}/{{dataset}}_fov_{{fov}}_lineage.csv",
+            drift=f"{FOV}/{{dataset}}_fov_{{fov}}_drift.csv",
+        log:
+            f"{LOGS}/track_ch_{phase_channel(dataset)}.log",
+        benchmark:
+            f"{BENCHMARKS}/track_ch_{phase_channel(dataset)}.tsv"
+        wildcard_constraints:
+            dataset=dataset,
+        group:
+            "fov"
+        conda:
+            "../envs/fovea.yaml"
+        resources:
+            mem_mb=memory("track"),
+            runtime=minutes("track"),
+        params:
+            tracking=param("tracking"),
+            plugins=plugin_code("tracking"),
+        message:
+            "Track: {wildcards.dataset}, field of view {wildcards.fov}"
+        script:
+            "../scripts/track.py"

@@ -5,7 +5,9 @@ with job(snakemake) as log:
     processing_config(
         snakemake.input.metadata,
         snakemake.output.config,
+        snakemake.wildcards.dataset,
         snakemake.params.dataset,
         snakemake.params.parameters,
+        snakemake.params.samples,
         log=log,
     )

@@ -134,6 +134,7 @@ def test_small_config_is_completed():
     assert complete["datasets"] == {
         "demo": {
             "input": "a.tif",
+            "traces": None,
             "fovs": "all",
             "exclude_fovs": [],
             "channels": {
@@ -141,7 +142,8 @@ def test_small_config_is_completed():
                 "fl": [{"channel": 1, "name": None, "features": []}],
             },
             "z": 0,
-            "time": {"interval": None, "unit": "min", "mapping": None},
+            "time": {"interval": None, "unit": "min", "mapping": None, "file_unit": None},
+            "reference": None,
             "params": complete["params"],
         }
     }
@@ -164,6 +166,10 @@ def test_small_config_is_completed():
             "overlap": "box",
             "min_size": None,
             "max_size": None,
+            "max_gap": 0,
+            "max_merge": 0,
+            "divisions": False,
+            "drift": False,
         },
         "background": {
             "dilation_radius": 10,

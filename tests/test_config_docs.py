@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fovea.config import SCHEMA, validated
+from fovea.config_params import METHODS
 from fovea.config_schema import load_schema
 from fovea.config_words import allowed, show
 
@@ -26,6 +27,9 @@ def schema_keys(node, place=""):
     if place == "datasets":
         yield "datasets.NAME", node["additionalProperties"]
         yield from schema_keys(node["additionalProperties"], "datasets.NAME")
+    if place.endswith(".parameters"):
+        yield f"{place}.NAME", node["additionalProperties"]
+        yield from schema_keys(node["additionalProperties"], f"{place}.NAME")
     yield from schema_keys(node["items"], f"{place}[]") if "items" in node else ()
     for branch in node.get("anyOf", []):
         yield from schema_keys(branch, place)
@@ -34,11 +38,18 @@ def schema_keys(node, place=""):
 KEYS = dict(schema_keys(load_schema(SCHEMA)))
 REQUIRED = {
     "datasets",
-    "datasets.NAME.input",
     "datasets.NAME.channels",
     "datasets.NAME.channels.pc.channel",
     "datasets.NAME.channels.fl[].channel",
     "samples[].name",
+    "analysis[].model",
+    "analysis[].channel",
+    "analysis[].feature",
+}
+# Defaults that a schema cannot state.
+SPECIAL = {
+    "datasets.NAME.input": "one of `input` and `traces`",
+    "samples[].dataset": "the only dataset",
 }
 
 
@@ -69,12 +80,22 @@ def test_the_demo_has_every_key():
                 yield from keys(item, f"{place}[]")
         elif isinstance(node, dict):
             for key, item in node.items():
-                here = f"{place}.{'NAME' if place == 'datasets' else key}".lstrip(".")
+                named = place == "datasets" or place.endswith(".parameters")
+                here = f"{place}.{'NAME' if named else key}".lstrip(".")
                 yield here
                 yield from keys(item, here)
 
-    forms_of_input = {key for key in KEYS if key.startswith("datasets.NAME.input.")}
-    assert set(keys(yaml.safe_load(DEMO))) == set(KEYS) - forms_of_input
+    chosen = yaml.safe_load(DEMO)["params"]
+    of_others = {
+        f"params.{section}.{key}"
+        for section, registry in METHODS.items()
+        for name in registry
+        for key in registry.parameters(name)
+        if key not in registry.parameters(chosen[section]["method"])
+    }
+    forms = ("datasets.NAME.input.", "analysis[].weighting.")
+    other_forms = {key for key in KEYS if key.startswith(forms)}
+    assert set(keys(yaml.safe_load(DEMO))) == set(KEYS) - other_forms - of_others
 
 
 def test_readme_documents_every_key():
@@ -92,13 +113,13 @@ def _documented(key, item):
         default = f"`{show(item['default'])}`".replace("'", "")
     elif key in REQUIRED:
         default = "required"
-    elif key == "samples[].dataset":
-        default = "the only dataset"
+    elif key in SPECIAL:
+        default = SPECIAL[key]
     return [allowed(without_unit), default, item.get("unit", "")]
 
 
 def test_examples_of_the_readme_are_valid():
     examples = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 4
     for example in examples:
         validated(yaml.safe_load(example))

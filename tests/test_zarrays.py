@@ -67,7 +67,8 @@ def test_bytes_are_the_same_from_run_to_run(tmp_path):
     contents = []
     for name in ("a", "b"):
         write(tmp_path / name, stack)
-        contents.append([p.read_bytes() for p in sorted((tmp_path / name).rglob("*")) if p.is_file()])
+        files = sorted(p for p in (tmp_path / name).rglob("*") if p.is_file())
+        contents.append([p.read_bytes() for p in files])
     assert contents[0] == contents[1]
 
 
@@ -83,11 +84,17 @@ def test_labels_beyond_16_bits_widen_the_whole_array(tmp_path):
     assert sorted(p.name for p in (tmp_path / "0").iterdir()) == ["c.0.0.0", "zarr.json"]
 
 
+def test_a_wide_first_frame_widens_the_array(tmp_path):
+    with ArrayWriter(tmp_path / "0", (1, 2, 2), "uint16") as out:
+        out.append(np.full((2, 2), 70_000, np.uint32))
+    assert zarr.open_array(tmp_path / "0", mode="r")[0, 0, 0] == 70_000
+
+
 def test_an_exception_leaves_no_array(tmp_path):
     write(tmp_path / "0", np.ones((1, 2, 2), np.uint16))
-    with pytest.raises(KeyError), ArrayWriter(tmp_path / "0", (2, 2, 2), "uint16") as out:
-        out.append(np.ones((2, 2), np.uint16))
-        raise KeyError
+    writer = ArrayWriter(tmp_path / "0", (2, 2, 2), "uint16")
+    writer.append(np.ones((2, 2), np.uint16))
+    writer.__exit__(KeyError, KeyError(), None)
     assert not [p for p in (tmp_path / "0").rglob("*") if p.is_file()]
 
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
-from pathlib import Path
 
 from fovea.config_checks import Checker
 from fovea.config_params import check_params, merged_params
-from fovea.config_schema import Place, Problems, check_schema, filled, load_schema, plain
+from fovea.config_schema import (
+    SCHEMA,
+    Place,
+    Problems,
+    check_schema,
+    filled,
+    load_schema,
+    plain,
+)
 from fovea.config_words import kind, show_path
 from fovea.errors import FoveaError
 from fovea.fovs import ALL, format_fovs, parse_fovs
@@ -25,10 +32,11 @@ __all__ = [
     "features_for",
     "params_for",
     "parse_fovs",
+    "plugin_code",
+    "recordings",
     "validated",
 ]
 
-SCHEMA = Path(__file__).resolve().parents[2] / "config" / "config.schema.yaml"
 SOURCE = "config/config.yaml"
 
 
@@ -72,8 +80,8 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
             [f"{source}: the config is {kind(config)}; it must be keys and values (`datasets:`)"]
         )
     problems: Problems = {}
-    rules = load_schema(schema)
     given = plain(config, problems)
+    rules = _rules(load_schema(schema), given, problems)
     order = {place: i for i, place in enumerate(_places(given))}
     check_schema(given, rules, problems)
 
@@ -118,10 +126,18 @@ def check_inputs(
         If an input is missing; the message names the key, the path and the working directory.
     """
     from fovea.readers.paths import resolve_input
+    from fovea.trace_files import resolve_traces
 
     made = {os.path.normpath(path) for path in made_by_workflow}
     lines = []
     for name, dataset in config["datasets"].items():
+        if dataset["traces"] is not None:
+            try:
+                resolve_traces(dataset["traces"])
+            except FoveaError as error:
+                place = show_path(("datasets", name, "traces"))
+                lines.append(f"{source}: {place}: {error} (working directory: {os.getcwd()})")
+            continue
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
@@ -186,6 +202,11 @@ def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> li
     return kept
 
 
+def recordings(config: dict) -> list[str]:
+    """Return the datasets that are recordings, and not given by their traces."""
+    return [name for name, dataset in config["datasets"].items() if dataset["traces"] is None]
+
+
 def params_for(config: dict, dataset: str) -> dict:
     """Return the parameters of a dataset, with its own overrides and all defaults."""
     return deepcopy(config["datasets"][dataset]["params"])
@@ -204,6 +225,49 @@ def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     entries = [("pc", channels["pc"])] if channels["pc"] else []
     entries += [("fl", entry) for entry in channels["fl"]]
     return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
+
+
+def plugin_code(config: dict, dataset: str, step: str) -> dict[str, str]:
+    """Return the plug-in files that a step of a dataset uses, with a digest of each.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `validated`.
+    dataset : str
+        Name of the dataset.
+    step : {"segmentation", "tracking", "extraction"}
+    """
+    from fovea import registry
+    from fovea.plugins import digests
+
+    params = params_for(config, dataset)
+    if step == "segmentation":
+        used = [(registry.SEGMENTATION, params["segmentation"]["method"])]
+        used.append((registry.PREPROCESSING, params["preprocess"]))
+    elif step == "tracking":
+        used = [(registry.TRACKING, params["tracking"]["method"])]
+    else:
+        features = features_for(config, dataset)
+        kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
+        used = [(kinds[channel[:2]], name) for channel in features for name in features[channel]]
+    return digests(used)
+
+
+def _rules(schema: dict, given: dict, problems: Problems) -> dict:
+    """The schema, with what plug-ins add to it."""
+    paths = given.get("plugins")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        return schema
+    from fovea.plugins import keep_only, load_plugins, with_parameters
+
+    keep_only(paths)
+    for i, path in enumerate(paths):
+        try:
+            load_plugins([path])
+        except FoveaError as error:
+            problems["plugins", i] = str(error)
+    return with_parameters(schema)
 
 
 def _mapping(value: object) -> dict:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from fovea.config_schema import Place, Problems
-from fovea.config_words import show, show_path, suggestion, unknown_name
+from fovea.config_analysis import check_analysis
+from fovea.config_schema import SCHEMA, Place, Problems, load_schema
+from fovea.config_words import allowed, show, show_path, suggestion, unknown_name
 from fovea.errors import FoveaError
 from fovea.fovs import ALL, format_fovs, parse_fovs
 from fovea.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry
@@ -33,11 +34,36 @@ class Checker:
     def check(self) -> None:
         """Check all but `params`."""
         for name in self._keys("datasets"):
+            self._source(("datasets", name))
             self._input(("datasets", name, "input"))
             self._fovs(("datasets", name))
             self._channels(("datasets", name, "channels"))
             self._time(("datasets", name, "time"))
+            self._reference(("datasets", name))
         self._samples()
+        if not self.problems:  # it relies on samples and channels that are as they should be
+            check_analysis(self.config, self.problems)
+
+    def _source(self, place: Place) -> None:
+        """Check that a dataset is either a recording or traces."""
+        entry = self._get(place)
+        if not isinstance(entry, dict):
+            return
+        traces = entry.get("traces")
+        if "input" in entry and traces is not None:
+            self.problems.setdefault(
+                (*place, "traces"),
+                "input and traces are both given; remove input to analyse the traces as they are, "
+                "or traces to process the recording",
+            )
+        meant = any("did you mean 'input'" in text for text in self.problems.values())
+        if "input" not in entry and traces is None and not meant:
+            known = load_schema(SCHEMA)["properties"]["datasets"]["additionalProperties"]
+            self.problems.setdefault(
+                (*place, "input"),
+                f"this key is missing; allowed: {allowed(known['properties']['input'])}; "
+                "or give traces that were measured before, as traces",
+            )
 
     def _input(self, place: Place) -> None:
         if not self._ok(*place):
@@ -77,6 +103,26 @@ class Checker:
         if not names:
             self.problems[place] = f"{show(pattern)} has no placeholder{text}"
 
+    def _reference(self, place: Place) -> None:
+        here = (*place, "reference")
+        if not self._ok(*here) or (path := self._get(here)) is None:
+            return
+        wrong = [name for name in re.findall(r"\{([^{}]*)\}", path) if name != "fov"]
+        if wrong:
+            self.problems[here] = (
+                f"{show(path)} has {{{wrong[0]}}}, which is no placeholder; allowed: {{fov}}"
+            )
+        elif "{fov}" not in path:
+            self.problems[here] = (
+                f"{show(path)} has no {{fov}} and would serve every field of view; "
+                "allowed: a path with {fov}, or null"
+            )
+        elif self._ok(*place, "channels") and self._get((*place, "channels", "pc")) is None:
+            self.problems[here] = (
+                "there is no phase contrast (pc), so that there are no cells to score; "
+                "allowed: null"
+            )
+
     def _fovs(self, place: Place) -> None:
         for key in ("fovs", "exclude_fovs"):
             self._parse((*place, key), may_be_empty=key == "exclude_fovs")
@@ -114,8 +160,10 @@ class Checker:
                     "allowed: pc, fl or both, such as {pc: 0, fl: [1]}"
                 )
         used: dict[int, Place] = {}
+        measured_here = self._get((*place[:-1], "traces")) is None
         for here, entry, registry in self._channel_entries(place):
-            self._features((*here, "features"), entry.get("features"), registry)
+            if measured_here:
+                self._features((*here, "features"), entry.get("features"), registry)
             if not self._ok(*here, "channel"):
                 continue
             index = entry["channel"]

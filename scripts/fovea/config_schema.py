@@ -15,6 +15,8 @@ from pathlib import Path
 
 from fovea.config_words import allowed, kind, show, show_path, suggestion, types_of
 
+SCHEMA = Path(__file__).resolve().parents[2] / "config" / "config.schema.yaml"
+
 Place = tuple[str | int, ...]
 Problems = dict[Place, str]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fovea.images import like, provenance
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import cut_counts
 from fovea.logs import progress
+from fovea.partial import begin, partial, publish, remove
 from fovea.zarrays import (
     ArrayReader,
     ShardWriter,
@@ -94,14 +94,25 @@ def crop(
     backgrounds : sequence of path
         Channel groups with backgrounds; they are evaluated from their tile medians.
     target : path
-        The store; an existing one is replaced. Its root ``zarr.json`` is written last.
+        The store; an existing one is replaced. It appears as a whole.
     padding : int
         Pixels around each cell's largest box.
     """
     target = Path(target)
-    if target.exists():
-        (target / "zarr.json").unlink(missing_ok=True)
-        shutil.rmtree(target)
+    remove(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    begin(target).mkdir()
+    try:
+        _write(tracked, raw, backgrounds, partial(target), padding, log)
+    except BaseException:
+        remove(partial(target))
+        raise
+    remove(target)
+    publish(target)
+
+
+def _write(tracked, raw, backgrounds, target: Path, padding: int, log: logging.Logger) -> None:
+    """Write the store; its root ``zarr.json`` last."""
     with ArrayReader(Path(tracked) / "0") as labels:
         log.info("looking for boxes")
         bboxes, valid = find_boxes(labels, log)

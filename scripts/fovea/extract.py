@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from fovea.crop_sources import FULL_SCALE
 from fovea.features import intensity_features, mask_features
 from fovea.kernels.cells import above_background
 from fovea.logs import progress
+from fovea.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
 from fovea.zarrays import ArrayReader, read_array, read_attributes
 
 BASE_COLUMNS = (
@@ -156,7 +158,9 @@ def _measure(cells: Path, cell: int, metadata, i: int, frames, features, weight)
         if not names:
             continue
         if channel.startswith("pc_"):
-            found = mask_features(masks, metadata["windows"][i, frames, :2], names)
+            built_in, own = _by_origin(PHASE_FEATURES, names)
+            found = mask_features(masks, metadata["windows"][i, frames, :2], built_in)
+            values = np.rint(crops(channel) * FULL_SCALE).astype(np.uint16) if own else None
         else:
             below = cells / background_name(channel) / str(cell) / "0"
             step = read_attributes(below)["fovea"]["step_size"]
@@ -164,9 +168,28 @@ def _measure(cells: Path, cell: int, metadata, i: int, frames, features, weight)
             above_background(
                 crops(channel), crops(background_name(channel)), float(step), float(weight), values
             )
-            found = intensity_features(values, masks, names)
+            built_in, own = _by_origin(FLUORESCENCE_FEATURES, names)
+            found = intensity_features(values, masks, built_in)
+        for name, function in own.items():
+            found[name] = np.array([
+                function(values[k], masks[k], _context(channel, cell, metadata, i, int(t)))
+                for k, t in enumerate(frames)
+            ])  # fmt: skip
         columns += [found[name].tolist() for name in names]
     return columns
+
+
+def _by_origin(kinds: Registry, names: Sequence[str]) -> tuple[list[str], dict[str, Callable]]:
+    """Built-in features, and those of plug-ins with their functions."""
+    built_in = [name for name in names if kinds.get(name) is None]
+    return built_in, {name: load(kinds, name) for name in names if kinds.get(name) is not None}
+
+
+def _context(channel: str, cell: int, metadata, i: int, t: int):
+    from fovea.plugins import Context
+
+    y, x = metadata["windows"][i, t, :2].tolist()
+    return Context(channel, cell, t, (y, x))
 
 
 def background_name(channel: str) -> str:

@@ -85,6 +85,10 @@ class Registry(Mapping):
         self._targets[name] = target
         self._parameters[name] = tuple(parameters)
 
+    def remove(self, name: str) -> None:
+        """Remove an entry."""
+        del self._targets[name], self._parameters[name]
+
     def parameters(self, name: str) -> tuple[str, ...]:
         """Return the keys of the config that belong to entry `name`."""
         return self._parameters[name]
@@ -133,11 +137,12 @@ SEGMENTATION.register(
     ),
 )
 
-# Called with the parameters; the result's `update` takes one frame of labels after the other.
+# Called with the parameters. The result has a method `link`, which takes all frames of labels and
+# gives `fovea.linking.Links`, or `update`, which takes one after the other and gives its IDs.
 TRACKING = Registry("tracking method")
-TRACKING.register(
-    "iou", "fovea.iou:IouTracker", parameters=("min_iou", "overlap", "min_size", "max_size")
-)
+_LINKING = ("min_size", "max_size", "max_gap", "max_merge", "divisions", "drift")
+TRACKING.register("iou", "fovea.iou:IouTracker", parameters=(*_LINKING, "min_iou", "overlap"))
+TRACKING.register("lap", "fovea.lap:LapTracker", parameters=(*_LINKING, "max_distance"))
 
 # Called with one phase-contrast frame.
 PREPROCESSING = Registry("preprocessing function")
@@ -164,3 +169,18 @@ FLUORESCENCE_FEATURES.declare(
     "intensity_max",
     "intensity_min",
 )
+
+# Declarations, see fovea.analysis.models.Model.
+MODELS = Registry("model")
+for _name in (
+    "trivial",
+    "maturation",
+    "maturation_blocked",
+    "base",
+    "twostage",
+    "exponential_decay",
+    "line",
+    "onset",
+    "auc",
+):
+    MODELS.register(_name, f"fovea.analysis.models:{_name.upper()}")

@@ -5,7 +5,8 @@ shards and thus many files; and it takes longer to call than one frame takes to 
 format itself is simple: encoded chunks one after the other, then an index of (offset, length)
 pairs and its checksum. This module writes that, and reads it back; any Zarr 3 reader can.
 
-An array's ``zarr.json`` is written last and by renaming, so an array that has one is whole.
+An array's ``zarr.json`` is written last and by renaming, so an array that has one is whole. Until
+then its data have a name of their own (`partial`), so two jobs never write the same file.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numcodecs import blosc
 
 from fovea.errors import FoveaError
+from fovea.partial import begin, partial, publish, taken_over
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
 
@@ -39,9 +41,9 @@ blosc.use_threads = False
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file so that it is there as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = partial(path)
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    temporary.replace(path)
+    publish(path)
 
 
 def write_group(path: str | Path, attributes: dict | None = None) -> None:
@@ -100,7 +102,13 @@ class ShardWriter:
             yield data
 
     def _append(self, data: bytes, counted: bytes | None = None) -> None:
-        with open(self.path, "ab" if self.size else "wb", buffering=0) as file:
+        # Never created anew in the middle: a file that is gone was taken over by another job.
+        flags = os.O_APPEND if self.size else os.O_CREAT | os.O_TRUNC
+        try:
+            number = os.open(self.path, os.O_WRONLY | flags, 0o666)
+        except FileNotFoundError as error:
+            raise taken_over(self.path) from error
+        with open(number, "wb", buffering=0) as file:
             file.write(data)
         self.size += len(data if counted is None else counted)
 
@@ -149,7 +157,9 @@ def write_array(path, data: np.ndarray, dimensions: list[str], attributes=None) 
         content["fill_value"] = False
     if data.size:
         path.mkdir(parents=True, exist_ok=True)
-        shard_path(path, data.ndim).write_bytes(encode(data))
+        shard = shard_path(path, data.ndim)
+        partial(shard).write_bytes(encode(data))
+        publish(shard)
     write_json(path / "zarr.json", content)
 
 
@@ -205,7 +215,9 @@ class ArrayWriter:
         self.written = 0
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "zarr.json").unlink(missing_ok=True)
-        self.shard = ShardWriter(shard_path(self.path, len(self.shape)), self.shape[0])
+        self.target = shard_path(self.path, len(self.shape))
+        self.target.unlink(missing_ok=True)
+        self.shard = ShardWriter(begin(self.target), self.shape[0])
 
     def append(self, frame: np.ndarray) -> None:
         """Write the next frame; one of a wider integer type widens the whole array."""
@@ -221,10 +233,11 @@ class ArrayWriter:
 
     def _widen(self, dtype: np.dtype) -> None:
         dtype = np.promote_types(self.dtype, dtype)
-        if dtype == self.dtype:
+        if dtype == self.dtype or self.written == 0:
+            self.dtype = np.dtype(dtype)
             return
         old, reader = self.shard, _Shard(self.shard.path, self.shard.index, self.dtype)
-        self.shard = ShardWriter(old.path.with_name("wider"), self.shape[0])
+        self.shard = ShardWriter(old.path.with_name(f"{old.path.name}.wider"), self.shape[0])
         for position in range(self.written):
             frame = reader.chunk(position, self.shape[1:]).astype(dtype)
             self.shard.write({position: encode(frame, self.codec)})
@@ -243,6 +256,7 @@ class ArrayWriter:
             self.shard.path.unlink(missing_ok=True)
             raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
         self.shard.close()
+        publish(self.target)
         about = self.dimensions, self.attributes, self.codec
         content = array_metadata(self.shape, self.dtype, *about)
         write_json(self.path / "zarr.json", content)

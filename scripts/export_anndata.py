@@ -1,0 +1,7 @@
+from fovea.export_anndata import export_anndata
+from fovea.logs import job
+
+with job(snakemake) as log:
+    fits = dict(zip(snakemake.params.names, snakemake.input.fits, strict=True))
+    columns = snakemake.params.columns
+    export_anndata(snakemake.input.traces, snakemake.output[0], columns, fits, log=log)

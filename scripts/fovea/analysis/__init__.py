@@ -1,0 +1,1 @@
+"""From traces to kinetic parameters: models, fits with uncertainties, measures."""

@@ -1,0 +1,73 @@
+"""How much single values of a trace scatter, depending on their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+BINS = 40
+ROUNDS = 4
+_MEDIAN = 0.4549364231195724  # of the square of a standard normal variable
+_TINY = 1e-300
+_LEAST = 1e-6  # of the largest standard deviation, so that no value has an infinite weight
+
+
+def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndarray:
+    """Return the standard deviation of values of a trace.
+
+    Parameters
+    ----------
+    value : ndarray
+        Values without noise, in the trace's unit.
+    noise : (float, float, float)
+        `constant`, `poisson` and `relative` of sqrt(constant² + poisson F + (relative F)²).
+    """
+    constant, poisson, relative = noise
+    size = np.maximum(value, 0.0)
+    level = np.sqrt(constant**2 + poisson * size + (relative * size) ** 2)
+    largest = level.max(initial=0.0)
+    return np.maximum(level, _LEAST * largest) if largest > 0 else np.ones_like(level)
+
+
+def estimate_noise(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> tuple[float, float, float]:
+    """Estimate the noise model from fitted values and residuals of many traces.
+
+    The residuals' variance is taken in `BINS` bins of equally many values each, from the median of
+    their squares, so that traces which the model does not describe have little influence. It is
+    explained as a non-negative combination of 1, F and F² by least squares, every bin weighted
+    with what the round before expects of it.
+
+    Parameters
+    ----------
+    parts : iterable of (n,) float64, (n,) float64
+        Fitted values and residuals.
+    """
+    from scipy.optimize import nnls
+
+    parts = list(parts)
+    value = np.concatenate([part[0] for part in parts]) if parts else np.empty(0)
+    residual = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
+    value, residual = value[np.isfinite(residual)], residual[np.isfinite(residual)]
+    if not len(residual):
+        return 1.0, 0.0, 0.0
+    shapes, measured = [], []
+    order = np.argsort(value, kind="stable")
+    for part in np.array_split(order, min(BINS, max(1, len(order) // 10))):
+        size = np.maximum(value[part], 0.0)
+        shapes.append([1.0, size.mean(), np.mean(size**2)])
+        measured.append(np.median(residual[part] ** 2) / _MEDIAN)
+    matrix, target = np.array(shapes), np.array(measured)
+    scale = np.maximum(matrix.max(axis=0), _TINY)
+    matrix /= scale
+    expected = np.full(len(target), target.mean())
+    for _ in range(ROUNDS):
+        if not expected.any():
+            return 1.0, 0.0, 0.0
+        weight = 1 / np.maximum(expected, _LEAST * expected.max())
+        parameters = nnls(matrix * weight[:, None], target * weight)[0]
+        expected = matrix @ parameters
+    constant, poisson, relative = parameters / scale
+    return float(np.sqrt(constant)), float(poisson), float(np.sqrt(relative))

@@ -1,0 +1,9 @@
+from fovea.logs import job
+from fovea.plots.parameters import parameters
+
+with job(snakemake) as log:
+    out, params = snakemake.output, snakemake.params
+    fits = dict(zip(params.names, snakemake.input.fits, strict=True))
+    parameters(
+        fits, out.table, [out.pdf, out.png], params.entry, params.column, params.left_out, log=log
+    )

@@ -1,0 +1,1 @@
+"""Tests of samples, fits, figures and what is exchanged with PyAMA."""
