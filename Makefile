@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: run setup test sweep lint status bench lock clean
+.PHONY: run setup test test-cluster sweep lint status bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -26,6 +26,10 @@ setup: .venv/ready
 
 test: .venv/ready-for-tests
 	$(BIN)/pytest $(TESTS)
+
+# On a Slurm of their own; needs Debian's packages munge, slurmctld, slurmd and slurm-client.
+test-cluster: .venv/ready-for-tests
+	$(BIN)/pytest -m cluster tests/cluster
 
 # The comparison of fast and plain algorithms on many more random images.
 sweep: .venv/ready-for-tests

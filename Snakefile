@@ -46,7 +46,7 @@ rule all:
 
 
 onstart:
-    cancel_leftovers()
+    stop_if_jobs_were_left()
     write_status()
 
 

@@ -318,10 +318,22 @@ def command():
 
 
 def cancel_leftovers():
-    """Cancel jobs on a cluster that a killed run of this folder has left."""
+    """Cancel jobs on a cluster that an earlier run of this folder has left."""
     try:
         jobs = fovea_leftovers.cancel_leftovers()
     except FoveaError as error:
         raise WorkflowError(str(error))
     if jobs:
-        print(f"Cancelled jobs that a killed run has left: {' '.join(jobs)}", file=sys.stderr)
+        print(f"Cancelled jobs that an earlier run has left: {' '.join(jobs)}", file=sys.stderr)
+    return jobs
+
+
+def stop_if_jobs_were_left():
+    """Stop: a plan made while other jobs were at work does not hold, for they clean up at their end."""
+    if cancel_leftovers():
+        raise WorkflowError("Nothing has been started; give the same command again")
+
+
+# Who unlocks a folder says that its run was killed. Later would be too late: see above.
+if "--unlock" in sys.argv:
+    cancel_leftovers()

@@ -77,7 +77,7 @@ def merge_files(sample):
 
 def merged_files(sample, suffix):
     """The tables of a sample, as its rule declares them."""
-    names = ["traces", "cells", *samples.sample_columns(config, sample)]
+    names = ["traces", "traces_cells", *samples.sample_columns(config, sample)]
     return [f"results/merged/{{sample}}_{name}.{suffix}" for name in names]
 
 

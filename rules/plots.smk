@@ -28,7 +28,7 @@ rule plot_traces:
 
 rule plot_retention:
     input:
-        cells=expand("results/merged/{sample}_cells.parquet", sample=SAMPLES),
+        cells=expand("results/merged/{sample}_traces_cells.parquet", sample=SAMPLES),
     output:
         pdf="results/analysis/plots/retention.pdf",
         png=report(

@@ -14,7 +14,7 @@ from fovea.errors import FoveaError
 from fovea.fovs import ALL, format_fovs
 from fovea.merge_parts import DECIMALS, GEOMETRY
 from fovea.pyama import Read, read_traces
-from fovea.tables import arrow, write_csv
+from fovea.tables import arrow, constant, write_csv
 from fovea.times import SECONDS
 
 _LOG = logging.getLogger("fovea")
@@ -75,7 +75,7 @@ def import_traces(
     table = {"fov": joined.fov, "cell": joined.cell, "frame": joined.frame}
     table["time"] = np.round(joined.time, DECIMALS[unit])
     table = {name: pa.array(values[order]) for name, values in table.items()}
-    table["time_source"] = pa.repeat(source, len(order))
+    table["time_source"] = constant(source, len(order))
     table["good"] = pa.array(joined.good[order])
     for name in GEOMETRY:
         if name in joined.geometry:

@@ -71,8 +71,9 @@ def merge(
     datasets : mapping
         Dataset to the attributes of `Dataset`, in the order of the config.
     folder : path
-        Where to write ``{sample}_traces.csv``, ``{sample}_cells.csv`` and, per feature,
-        ``{sample}_{feature}_ch_{channel}.csv``; all also as Parquet.
+        Where to write ``{sample}_traces.csv``, ``{sample}_traces_cells.csv`` and, per
+        feature, ``{sample}_{feature}_ch_{channel}.csv``; all also as Parquet. (PyAMA takes files
+        with ``_traces`` in their name for no samples.)
     curation : path, optional
         The curation table.
     names : sequence of str, optional
@@ -86,7 +87,7 @@ def merge(
     folder = Path(folder)
     about = {"sample": sample, "time_unit": merged.unit, "comments": merged.comments,
              "left_out": list(left_out)}  # fmt: skip
-    for name, table in (("traces", merged.traces), ("cells", merged.cells)):
+    for name, table in (("traces", merged.traces), ("traces_cells", merged.cells)):
         write_csv(table, folder / f"{sample}_{name}.csv", merged.comments)
         write_parquet(table, folder / f"{sample}_{name}.parquet", about)
     several = len(datasets) > 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fovea.errors import FoveaError
-from fovea.tables import arrow, as_numpy, comment_lines, read_csv
+from fovea.tables import arrow, as_numpy, comment_lines, constant, read_csv
 from fovea.times import SECONDS, frame_times
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read_part(path: str | Path, dataset: str, entry: Dataset, columns: list[str]
     key = np.stack([as_numpy(table[name]) for name in KEY[1:]], axis=1)
     if rows and (np.diff(key, axis=0) == 0).all(axis=1).any():
         raise FoveaError(f"{path}: a cell has two rows for one frame; remove one of them")
-    found = {"dataset": pa.repeat(dataset, rows)}
+    found = {"dataset": constant(dataset, rows)}
     found |= {name: table[name] for name in ("fov", "cell", "frame")}
     for name in ("time", "time_source"):
         if name in table.column_names:
@@ -129,7 +129,7 @@ def timed(table: pa.Table, entry: Dataset, metadata: dict, fov: int, unit: str) 
             )
         added[name] = pa.array(np.round(seconds / SECONDS[unit], DECIMALS[unit])[frames])
     word = SOURCES.get(source, source)
-    added["time_source"] = pa.repeat(word, len(frames))
+    added["time_source"] = constant(word, len(frames))
     return _with_times(table, added)
 
 

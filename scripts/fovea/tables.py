@@ -61,6 +61,13 @@ def as_numpy(column: pa.ChunkedArray) -> np.ndarray:
     return column.to_numpy()
 
 
+def constant(text: str, count: int) -> pa.Array:
+    """Return a column of the same text."""
+    pa = arrow()
+    # an array of no repetitions is not whole
+    return pa.repeat(text, count) if count else pa.array([], pa.string())
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a name to write to; the file is there as a whole or not at all."""
@@ -131,7 +138,7 @@ def write_csv(table: pa.Table, path: str | Path, comments: Sequence[str] = ()) -
         printable = _printable(table)
         if any(_needs_quotes(column) for column in printable.columns):
             _write_quoted(printable, file)
-        else:
+        elif len(printable):
             options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
             arrow_csv.write_csv(printable, file, options)
 
@@ -159,7 +166,8 @@ def _printable(table: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     columns = []
-    for column in table.columns:
+    # in one piece, because Arrow writes rubbish for pieces without rows
+    for column in table.combine_chunks().columns:
         if pa.types.is_boolean(column.type):
             column = pc.if_else(column, "True", "False")
         elif pa.types.is_floating(column.type):

@@ -138,7 +138,12 @@ class Site:
 
     def unlock(self) -> None:
         """What is needed before a restart if the head was killed."""
-        snakemake(self.folder, "--unlock")
+        done = subprocess.run(
+            [SNAKEMAKE, "--snakefile", SNAKEFILE, "--unlock"], cwd=self.folder, text=True,
+            env=self.environment, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Cancelled jobs that an earlier run has left" in done.stderr
 
     def hold(self) -> None:
         """Let segmentation wait from now on."""

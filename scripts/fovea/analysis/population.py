@@ -110,7 +110,8 @@ def fit_shared(
         estimate, state = new, trial
     bound = at_bounds(estimate[None], low[None], high[None])[0]
     covariance = _covariance(state.information, bound == 0)
-    error = np.sqrt(np.where(bound == 0, np.diag(covariance), np.nan))
+    known = (bound == 0) & (np.diag(covariance) > 0)
+    error = np.sqrt(np.where(known, np.diag(covariance), np.nan))
     reach = float(t_quantile(cells.degrees)) * error
     values = dict(zip(names, estimate, strict=True))
     final = replace(own, values=tuple(values.get(n, own.value(n)) for n in model.names))

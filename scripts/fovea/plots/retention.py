@@ -31,7 +31,7 @@ def plot_retention(
     Parameters
     ----------
     cells : mapping of str to path
-        Sample to its ``{sample}_cells.parquet``.
+        Sample to its ``{sample}_traces_cells.parquet``.
     targets : sequence of path
         PDF and PNG.
     """
