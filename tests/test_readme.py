@@ -43,7 +43,10 @@ def clone(tmp_path_factory):
     venv = folder / ".venv"
     (venv / "bin").mkdir(parents=True)
     for program in Path(sys.executable).parent.iterdir():
-        (venv / "bin" / program.name).symlink_to(program)
+        # a link to Python would not find the environment's packages
+        script = venv / "bin" / program.name
+        script.write_text(f'#!/bin/sh\nexec "{program}" "$@"\n')
+        script.chmod(0o755)
     for name in ("ready", "ready-for-tests"):
         (venv / name).touch()
     return folder

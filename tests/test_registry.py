@@ -55,7 +55,7 @@ def test_unknown_names():
     with pytest.raises(FoveaError) as caught:
         load(SEGMENTATION, "logsdt")
     assert str(caught.value) == (
-        "'logsdt' is no segmentation method; allowed: logstd, phase; did you mean 'logstd'?"
+        "'logsdt' is no segmentation method; allowed: logstd; did you mean 'logstd'?"
     )
     with pytest.raises(FoveaError, match=r"^'gauss' is no preprocessing function, for none is reg"):
         load(PREPROCESSING, "gauss")
