@@ -29,6 +29,7 @@ from fovea.zarrays import (
 
 _LOG = logging.getLogger("fovea")
 _BUFFER = 24 << 20  # bytes of encoded crops held before the larger ones are written
+_ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
 
 
 def crop_windows(bboxes: np.ndarray, valid: np.ndarray, padding: int) -> np.ndarray:
@@ -186,13 +187,16 @@ class _CropStore:
                 for i, cell in enumerate(cells.tolist()):
                     data = encode(values[starts[i] : starts[i + 1]], source.codec)
                     self.waiting[s, cell, level][t] = data
-                    self.bytes += len(data)
+                    self.bytes += len(data) + _ENTRY
         if self.bytes > _BUFFER:
             self._flush()
 
     def _flush(self) -> None:
         """Append the arrays that wait with most bytes; the many small ones can wait longer."""
-        sizes = {key: sum(map(len, chunks.values())) for key, chunks in self.waiting.items()}
+        sizes = {
+            key: sum(map(len, chunks.values())) + _ENTRY * len(chunks)
+            for key, chunks in self.waiting.items()
+        }
         mean = self.bytes / len(sizes)
         for key, size in sizes.items():
             if size >= mean:

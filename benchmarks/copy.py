@@ -1,0 +1,96 @@
+"""The copy step against a bare loop that reads the same planes and writes the same chunks.
+
+    .venv/bin/python benchmarks/copy.py
+
+Writes benchmarks/copy.json: CPU ms per plane of both, taken in turn, and their ratio (median), for
+an uncompressed ND2 and an uncompressed OME-TIFF in the page cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+# this file's own folder must not come first: it would hide the standard library's `copy`
+sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+import nd2  # noqa: E402
+import numpy as np  # noqa: E402
+import tifffile  # noqa: E402
+
+from fovea.copy_raw import copy_raw  # noqa: E402
+from fovea.zarrays import encode  # noqa: E402
+from nd2_writer import write_nd2  # noqa: E402
+from recordings import write_ome_tiff  # noqa: E402
+
+FRAMES, CHANNELS, SIZE, REPEATS = 12, 3, 2048, 5
+
+
+def planes_of_nd2(path):
+    """All planes, read by the nd2 library."""
+    with nd2.ND2File(path) as file:
+        for frame in range(FRAMES):
+            image = file.read_frame(frame)
+            for channel in range(CHANNELS):
+                yield np.ascontiguousarray(image[channel])
+
+
+def planes_of_tiff(path):
+    """All planes, mapped by tifffile."""
+    stack = tifffile.memmap(path, series=0, mode="r").reshape(-1, SIZE, SIZE)
+    for plane in stack:
+        yield np.array(plane)
+
+
+def bare(planes, folder):
+    """Encode and append, and nothing else."""
+    files = [(folder / str(channel)).open("wb") for channel in range(CHANNELS)]
+    for number, plane in enumerate(planes):
+        files[number % CHANNELS].write(encode(plane))
+    for file in files:
+        file.close()
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="fovea-copy-"))
+    os.chdir(folder)
+    rng = np.random.default_rng(0)
+    data = rng.normal(2000, 30, (1, FRAMES, 1, CHANNELS, SIZE, SIZE)).astype(np.uint16)
+    kinds = {
+        "nd2": (write_nd2(Path("a.nd2"), data), planes_of_nd2),
+        "ome_tiff": (write_ome_tiff(Path("a.ome.tiff"), data), planes_of_tiff),
+    }
+    channels = {f"fl_ch_{c}": c for c in range(CHANNELS)}
+    result = {}
+    for name, (path, planes) in kinds.items():
+        pairs = []
+        for _ in range(REPEATS + 1):
+            start = time.process_time()
+            copy_raw(str(path), folder / "out.zarr", 0, channels)
+            middle = time.process_time()
+            bare(planes(path), folder)
+            pairs.append((middle - start, time.process_time() - middle))
+        pairs = pairs[1:]  # the first one loads kernels
+        number = FRAMES * CHANNELS
+        result[name] = {
+            "copy_ms": round(1e3 * median(a for a, _ in pairs) / number, 2),
+            "bare_ms": round(1e3 * median(b for _, b in pairs) / number, 2),
+            "ratio": round(median(a / b for a, b in pairs), 2),
+        }
+        print(name, result[name])
+    shutil.rmtree(folder)
+    target = Path(__file__).with_name("copy.json")
+    target.write_text(
+        json.dumps({"size": SIZE, "planes": FRAMES * CHANNELS, **result}, indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
