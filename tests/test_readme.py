@@ -71,7 +71,7 @@ def test_the_commands_in_the_order_of_the_page(clone):
         assert "Nothing to be done" in again.stdout + again.stderr
     told = run(describe, clone)
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "positions" in told.stdout
+    assert "fields of view" in told.stdout
     assert "datasets:" in told.stdout
     for command in table_commands():
         done = run(command, clone)

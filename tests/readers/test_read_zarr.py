@@ -70,18 +70,6 @@ def test_axes(tmp_path, axes, shape, dtype):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_files_of_these_tests_are_valid_to_others(tmp_path):
-    models = pytest.importorskip("ome_zarr_models.v04")
-    data = pixels(1, 4, 2, 3, 32, 32)
-    write_ome_zarr(tmp_path / "a.zarr", data[0], version="0.4")
-    image = models.Image.from_zarr(zarr.open_group(tmp_path / "a.zarr", mode="r"))
-    (scale,) = image.datasets[0]
-    array = zarr.open_array(tmp_path / "a.zarr" / scale.path, mode="r")
-    np.testing.assert_array_equal(array[:].transpose(0, 2, 1, 3, 4), data[0])
-    with open_recording("a.zarr", base=tmp_path) as recording:
-        assert_same_pixels(recording, data)
-
-
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_plate(tmp_path, version):
     data = pixels(5, 2, 1, 2)
