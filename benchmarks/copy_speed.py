@@ -1,8 +1,8 @@
 """The copy step against a bare loop that reads the same planes and writes the same chunks.
 
-    .venv/bin/python benchmarks/copy.py
+    .venv/bin/python benchmarks/copy_speed.py
 
-Writes benchmarks/copy.json: CPU ms per plane of both, taken in turn, and their ratio (median), for
+Writes benchmarks/copy_speed.json: CPU ms per plane of both, taken in turn, and their ratio (median), for
 an uncompressed ND2 and an uncompressed OME-TIFF in the page cache.
 """
 
@@ -17,9 +17,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-# this file's own folder must not come first: it would hide the standard library's `copy`
-sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
 import nd2  # noqa: E402
 import numpy as np  # noqa: E402
@@ -86,7 +85,7 @@ def main() -> None:
         }
         print(name, result[name])
     shutil.rmtree(folder)
-    target = Path(__file__).with_name("copy.json")
+    target = Path(__file__).with_name("copy_speed.json")
     target.write_text(
         json.dumps({"size": SIZE, "planes": FRAMES * CHANNELS, **result}, indent=1) + "\n"
     )
