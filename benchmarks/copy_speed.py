@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/copy_speed.py
 
-Writes benchmarks/copy_speed.json: CPU ms per plane of both, taken in turn, and their ratio (median),
-for an uncompressed ND2 and an uncompressed OME-TIFF in the page cache.
+Writes benchmarks/copy_speed.json: CPU ms per plane of both, taken in turn, and their ratio
+(median), for an uncompressed ND2 and an uncompressed OME-TIFF in the page cache.
 """
 
 from __future__ import annotations
