@@ -28,7 +28,7 @@ from fovea.zarrays import (
 )
 
 _LOG = logging.getLogger("fovea")
-_BUFFER = 24 << 20  # bytes of encoded crops held before the larger ones are written
+_BUFFER = 24 << 20  # bytes of encoded crops held before they are written
 _ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
 
 
@@ -192,17 +192,12 @@ class _CropStore:
             self._flush()
 
     def _flush(self) -> None:
-        """Append the arrays that wait with most bytes; the many small ones can wait longer."""
-        sizes = {
-            key: sum(map(len, chunks.values())) + _ENTRY * len(chunks)
-            for key, chunks in self.waiting.items()
-        }
-        mean = self.bytes / len(sizes)
-        for key, size in sizes.items():
-            if size >= mean:
-                self.shards[key].write(self.waiting[key])
-                self.waiting[key].clear()
-                self.bytes -= size
+        """Append all that waits; what stayed behind would grow with the number of frames."""
+        for key, chunks in self.waiting.items():
+            if chunks:
+                self.shards[key].write(chunks)
+                chunks.clear()
+        self.bytes = 0
 
     def close(self, parameters: dict) -> None:
         """Write what is left, the indices and the metadata."""

@@ -25,7 +25,7 @@ BASE_COLUMNS = (
 CELL_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason")
 
 _LOG = logging.getLogger("fovea")
-_BLOCK = 64  # frames of a cell that are held at once
+_BLOCK = 16  # frames of a cell that are held at once
 
 
 def select_cells(
