@@ -55,7 +55,7 @@ def test_unknown_names():
     with pytest.raises(FoveaError) as caught:
         load(SEGMENTATION, "logsdt")
     assert str(caught.value) == (
-        "'logsdt' is no segmentation method; allowed: logstd; did you mean 'logstd'?"
+        "'logsdt' is no segmentation method; allowed: logstd, phase; did you mean 'logstd'?"
     )
     with pytest.raises(FoveaError, match=r"^'gauss' is no preprocessing function, for none is reg"):
         load(PREPROCESSING, "gauss")
@@ -101,4 +101,6 @@ def test_the_schema_has_the_defaults_of_the_functions(section):
     for name in METHODS[section]:
         signature = inspect.signature(load(METHODS[section], name))
         for key in METHODS[section].parameters(name):
-            assert keys[key]["default"] == signature.parameters[key].default
+            default = signature.parameters[key].default
+            must_be_given = default is inspect.Parameter.empty
+            assert keys[key]["default"] == (None if must_be_given else default)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as dataclass_fields
+
 from fovea.config_schema import Place, Problems, filled
-from fovea.config_words import unknown_name
+from fovea.config_words import suggestion, unknown_name
+from fovea.phase_tuning import MODES
 from fovea.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
 
 METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
@@ -59,6 +62,7 @@ def check_params(place: Place, params: dict, given: dict, problems: Problems) ->
         if isinstance(given.get(section), dict):
             method = params[section]["method"]
             _check_method((*place, section), method, given[section], registry, problems)
+    _check_phase((*place, "segmentation"), params, given.get("segmentation"), problems)
     for section, small, large in _ORDERED:
         own = given.get(section)
         keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
@@ -84,6 +88,28 @@ def _check_method(
                 f"is {method!r}; allowed: {', '.join(['method', *registry.parameters(method)])}"
             )
             problems.setdefault((*place, key), text)
+
+
+def _check_phase(place: Place, params: dict, given: object, problems: Problems) -> None:
+    """What segmentation `phase` needs: a diameter, and names that its mode knows."""
+    values = params["segmentation"]
+    if not isinstance(given, dict) or values.get("method") != "phase":
+        return
+    if values["cell_diameter"] is None:
+        problems.setdefault(
+            (*place, "cell_diameter"),
+            "method phase needs it; allowed: a number of pixels from 4 to 2000, "
+            "and `make preview` suggests one",
+        )
+    mode, tuning = values["mode"], values["tuning"]
+    if mode in MODES and isinstance(tuning, dict):
+        known = [field.name for field in dataclass_fields(MODES[mode])]
+        for name in tuning:
+            if name not in known:
+                problems.setdefault(
+                    (*place, "tuning", name),
+                    f"unknown key; mode {mode} has {', '.join(known)}" + suggestion(name, known),
+                )
 
 
 def _disorder(params: dict, small: str, large: str, keys: list[str]) -> str:

@@ -104,7 +104,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` if a known word is much like this one, else nothing."""
     from difflib import get_close_matches
 
-    plain = {_plain(candidate): candidate for candidate in known}
+    plain = {_plain(candidate): candidate for candidate in known if candidate}
     given = _plain(word)
     close = get_close_matches(given, plain, n=1, cutoff=0.7)
     if not close:

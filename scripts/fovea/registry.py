@@ -136,6 +136,9 @@ SEGMENTATION.register(
         "order",
     ),
 )
+SEGMENTATION.register(
+    "phase", "fovea.phase:segment_phase", parameters=("cell_diameter", "mode", "tuning")
+)
 
 # Called with the parameters. The result has a method `link`, which takes all frames of labels and
 # gives `fovea.linking.Links`, or `update`, which takes one after the other and gives its IDs.

@@ -1,0 +1,192 @@
+"""Smooth fields: background of a frame and Gaussian filters. All in float32.
+
+Sums are taken in a fixed order and without fused operations, so that the plain versions in the
+tests, which do the same with whole arrays, give the same bits. Outside the image every filter
+sees the edge repeated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.kernels.jit import kernel
+
+
+@kernel
+def block_means(frame, block):
+    """Means of square blocks, (ceil(H / block), ceil(W / block)) float32; the last are smaller."""
+    height, width = frame.shape
+    rows, columns = -(-height // block), -(-width // block)
+    out = np.empty((rows, columns), np.float32)
+    sums = np.empty(columns, np.int64)
+    for i in range(rows):
+        top, bottom = i * block, min((i + 1) * block, height)
+        sums[:] = 0
+        for y in range(top, bottom):
+            for j in range(columns):
+                total = np.int64(0)
+                for x in range(j * block, min((j + 1) * block, width)):
+                    total += np.int64(frame[y, x])
+                sums[j] += total
+        for j in range(columns):
+            n = (bottom - top) * (min((j + 1) * block, width) - j * block)
+            out[i, j] = np.float32(sums[j] / n)
+    return out
+
+
+@kernel
+def median_filter(values, radius):
+    """Median over (2 radius + 1)² values, the edge repeated."""
+    height, width = values.shape
+    out = np.empty((height, width), np.float32)
+    size = (2 * radius + 1) ** 2
+    window = np.empty(size, np.float32)
+    for y in range(height):
+        for x in range(width):
+            n = 0
+            for dy in range(-radius, radius + 1):
+                yy = min(max(y + dy, 0), height - 1)
+                for dx in range(-radius, radius + 1):
+                    window[n] = values[yy, min(max(x + dx, 0), width - 1)]
+                    n += 1
+            out[y, x] = _select(window, size // 2)
+    return out
+
+
+@kernel
+def _select(values, k):
+    """The k-th smallest value (Hoare's selection); reorders `values`."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return values[k]
+
+
+@kernel
+def subtract_coarse(frame, coarse, block):
+    """frame - coarse, the latter interpolated linearly between the centres of its blocks."""
+    height, width = frame.shape
+    rows, columns = coarse.shape
+    out = np.empty((height, width), np.float32)
+    first = np.empty(width, np.int64)
+    share = np.empty(width, np.float32)
+    for x in range(width):
+        position = min(max((x - (block - 1) / 2) / block, 0.0), columns - 1.0)
+        first[x] = min(np.int64(position), max(columns - 2, 0))
+        share[x] = np.float32(position - first[x])
+    line = np.empty(columns, np.float32)
+    for y in range(height):
+        position = min(max((y - (block - 1) / 2) / block, 0.0), rows - 1.0)
+        top = min(np.int64(position), max(rows - 2, 0))
+        weight = np.float32(position - top)
+        below = min(top + 1, rows - 1)
+        for j in range(columns):
+            line[j] = coarse[top, j] + weight * (coarse[below, j] - coarse[top, j])
+        for x in range(width):
+            left = line[first[x]]
+            right = line[min(first[x] + 1, columns - 1)]
+            out[y, x] = np.float32(frame[y, x]) - (left + share[x] * (right - left))
+    return out
+
+
+def gaussian_taps(sigma: float) -> np.ndarray:
+    """Half of a Gaussian filter, the centre first, cut at 4 sigma, float32; they sum to 1."""
+    radius = int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    return (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
+
+
+@kernel
+def smooth(values, taps):
+    """Separable symmetric filter of a (H, W) float32 image, first down the columns."""
+    height, width = values.shape
+    radius = len(taps) - 1
+    out = np.empty((height, width), np.float32)
+    row = np.empty(width, np.float32)
+    wide = np.empty(width + 2 * radius, np.float32)
+    for y in range(height):
+        for x in range(width):
+            row[x] = taps[0] * values[y, x]
+        for k in range(1, radius + 1):
+            above, below = values[max(y - k, 0)], values[min(y + k, height - 1)]
+            weight = taps[k]
+            for x in range(width):
+                row[x] += weight * (above[x] + below[x])
+        _widened(row, wide, radius)
+        target = out[y]
+        for x in range(width):
+            target[x] = taps[0] * wide[radius + x]
+        for k in range(1, radius + 1):
+            weight = taps[k]
+            left, right = wide[radius - k :], wide[radius + k :]
+            for x in range(width):
+                target[x] += weight * (left[x] + right[x])
+    return out
+
+
+@kernel
+def local_variance(values, taps):
+    """Gaussian-weighted variance of a (H, W) float32 image: of its squares minus the mean's square.
+
+    Both filters in one pass; each gives the bits of `smooth`.
+    """
+    height, width = values.shape
+    radius = len(taps) - 1
+    out = np.empty((height, width), np.float32)
+    row = np.empty(width, np.float32)
+    squares = np.empty(width, np.float32)
+    wide = np.empty(width + 2 * radius, np.float32)
+    wide_squares = np.empty(width + 2 * radius, np.float32)
+    mean = np.empty(width, np.float32)
+    for y in range(height):
+        for x in range(width):
+            row[x] = taps[0] * values[y, x]
+            squares[x] = taps[0] * (values[y, x] * values[y, x])
+        for k in range(1, radius + 1):
+            above, below = values[max(y - k, 0)], values[min(y + k, height - 1)]
+            weight = taps[k]
+            for x in range(width):
+                row[x] += weight * (above[x] + below[x])
+                squares[x] += weight * (above[x] * above[x] + below[x] * below[x])
+        _widened(row, wide, radius)
+        _widened(squares, wide_squares, radius)
+        target = out[y]
+        for x in range(width):
+            mean[x] = taps[0] * wide[radius + x]
+            target[x] = taps[0] * wide_squares[radius + x]
+        for k in range(1, radius + 1):
+            weight = taps[k]
+            left, right = wide[radius - k :], wide[radius + k :]
+            for x in range(width):
+                mean[x] += weight * (left[x] + right[x])
+            left, right = wide_squares[radius - k :], wide_squares[radius + k :]
+            for x in range(width):
+                target[x] += weight * (left[x] + right[x])
+        for x in range(width):
+            target[x] -= mean[x] * mean[x]
+    return out
+
+
+@kernel
+def _widened(row, wide, radius):
+    """A row with its ends repeated."""
+    width = len(row)
+    wide[:radius] = row[0]
+    wide[radius : radius + width] = row
+    wide[radius + width :] = row[width - 1]

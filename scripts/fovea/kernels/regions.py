@@ -1,0 +1,112 @@
+"""Borders, peaks and growth of the regions of a labelled image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.kernels.jit import kernel
+
+
+@kernel
+def borders(labels, values, ridge):
+    """Pairs of neighbouring pixels with different labels.
+
+    Returns
+    -------
+    keys : (P,) int64
+        Smaller label times 2**32 plus the larger.
+    saddles : (P,) float32
+        The lower of the two values.
+    crossed : (P,) bool
+        Whether one of the two pixels lies on the ridge.
+    """
+    height, width = labels.shape
+    keys = np.empty(4096, np.int64)
+    saddles = np.empty(4096, np.float32)
+    crossed = np.empty(4096, np.bool_)
+    n = 0
+    for y in range(height):
+        for x in range(width):
+            a = np.int64(labels[y, x])
+            if a == 0:
+                continue
+            for k in range(2):
+                yy, xx = y + k, x + 1 - k
+                if yy >= height or xx >= width:
+                    continue
+                b = np.int64(labels[yy, xx])
+                if b == 0 or a == b:
+                    continue
+                if n == len(keys):
+                    keys = np.concatenate((keys, np.empty_like(keys)))
+                    saddles = np.concatenate((saddles, np.empty_like(saddles)))
+                    crossed = np.concatenate((crossed, np.empty_like(crossed)))
+                keys[n] = (min(a, b) << 32) | max(a, b)
+                saddles[n] = min(values[y, x], values[yy, xx])
+                crossed[n] = ridge[y, x] or ridge[yy, xx]
+                n += 1
+    return keys[:n], saddles[:n], crossed[:n]
+
+
+@kernel
+def peaks_and_areas(labels, values, count):
+    """Largest value (float32, -1 where there is none) and pixels of each of the labels 1..count."""
+    peaks = np.full(count + 1, np.float32(-1))
+    areas = np.zeros(count + 1, np.int64)
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            here = labels[y, x]
+            if here > 0:
+                areas[here] += 1
+                peaks[here] = max(peaks[here], values[y, x])
+    return peaks, areas
+
+
+@kernel
+def grow(labels, mask, steps):
+    """Let labels grow into the mask, a pixel (of 4 neighbours) a step, the smaller label first."""
+    height, width = labels.shape
+    edge = np.empty(1024, np.int64)
+    n = 0
+    for y in range(height):
+        for x in range(width):
+            if labels[y, x] > 0:
+                if n == len(edge):
+                    edge = np.concatenate((edge, np.empty_like(edge)))
+                edge[n] = y * width + x
+                n += 1
+    new = np.zeros((height, width), labels.dtype)
+    for _ in range(steps):
+        after = np.empty(max(4 * n, 1), np.int64)
+        m = 0
+        for i in range(n):
+            y, x = edge[i] // width, edge[i] % width
+            for k in range(4):
+                yy = y + (k == 3) - (k == 0)
+                xx = x + (k == 2) - (k == 1)
+                if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] == 0 and mask[yy, xx]:
+                    if new[yy, xx] == 0:
+                        after[m] = yy * width + xx
+                        m += 1
+                        new[yy, xx] = labels[y, x]
+                    else:
+                        new[yy, xx] = min(new[yy, xx], labels[y, x])
+        for i in range(m):
+            labels[after[i] // width, after[i] % width] = new[after[i] // width, after[i] % width]
+        edge, n = after, m
+
+
+@kernel
+def first_pixels_and_areas(labels, count):
+    """First pixel in raster order, as a flat index, and pixels of each of the labels 1..count."""
+    height, width = labels.shape
+    first = np.full(count + 1, height * width, np.int64)
+    areas = np.zeros(count + 1, np.int64)
+    for y in range(height):
+        for x in range(width):
+            here = labels[y, x]
+            if here > 0:
+                areas[here] += 1
+                if areas[here] == 1:
+                    first[here] = y * width + x
+    return first, areas
