@@ -15,7 +15,7 @@ class Adherent:
     """Textured cells with halos, steps as in ``docs/algorithms.md``."""
 
     texture_sigma: float = 0.015  # of the Gaussian window of the local standard deviation
-    threshold_offset: float = -0.36  # added to Otsu's threshold on its logarithm
+    threshold_offset: float = -0.5  # added to Otsu's threshold on its logarithm
     noise_level: float = 1.25  # the threshold's least distance from the background, in its spread
     core_contrast: float = 1.75  # above the threshold, in the logarithm: certain texture
     core_area: float = 0.0175  # an object holds at least so much of it
@@ -54,7 +54,7 @@ class Dark:
     core_weight: float = 0.5  # of that difference beside the distance to the edge
     distance_sigma: float = 0.05
     marker_radius: float = 0.2
-    saddle: float = 0.8  # parts are one where border / lower peak exceeds it
+    saddle: float = 0.76  # parts are one where border / lower peak exceeds it
     small_part: float = 0.15  # parts of less are merged with a neighbour
     faint: float = 4.0  # robust standard deviations by which dark pixels must differ
     max_hole: float = 0.1
