@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: run setup test test-cluster sweep lint status bench lock clean
+.PHONY: run setup test test-cluster sweep lint status preview bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -44,6 +44,10 @@ lint: .venv/ready-for-tests
 
 status: setup
 	@$(BIN)/python scripts/status.py
+
+# What segmentation finds in a few frames; options in ARGS, such as ARGS="--cell-diameter 40".
+preview: setup
+	@$(BIN)/python scripts/preview.py $(ARGS)
 
 bench: .venv/ready-for-tests
 	$(BIN)/python benchmarks/bench.py
