@@ -61,7 +61,7 @@ def run(command, folder):
 
 
 def test_the_commands_in_the_order_of_the_page(clone):
-    first, second, describe = (block.strip() for block in blocks("bash"))
+    first, second, describe, preview = (block.strip() for block in blocks("bash"))
     done = run(first, clone)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (clone / "results" / "demo" / "fov_003" / "demo_fov_003_traces.csv").exists()
@@ -73,6 +73,10 @@ def test_the_commands_in_the_order_of_the_page(clone):
     assert told.returncode == 0, told.stdout + told.stderr
     assert "fields of view" in told.stdout
     assert "datasets:" in told.stdout
+    seen = run(preview, clone)
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+    assert "suggested: segmentation: {method: phase, mode: dark, cell_diameter: 3" in seen.stdout
+    assert (clone / "preview.png").exists()
     for command in table_commands():
         done = run(command, clone)
         assert done.returncode == 0, command + done.stdout + done.stderr

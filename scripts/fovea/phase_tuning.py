@@ -14,30 +14,30 @@ SMALLEST_DIAMETER = 4  # pixels
 class Adherent:
     """Textured cells with halos, steps as in ``docs/algorithms.md``."""
 
-    texture_sigma: float = 0.015  # of the Gaussian window of the local standard deviation
-    threshold_offset: float = -0.5  # added to Otsu's threshold on its logarithm
-    noise_level: float = 1.25  # the threshold's least distance from the background, in its spread
+    texture_sigma: float = 0.0146  # of the Gaussian window of the local standard deviation
+    threshold_offset: float = -0.36  # added to Otsu's threshold on its logarithm
+    noise_level: float = 1.2  # the threshold's least distance from the background, in its spread
     core_contrast: float = 1.75  # above the threshold, in the logarithm: certain texture
     core_area: float = 0.0175  # an object holds at least so much of it
-    max_hole: float = 0.4
-    halo_sigma: float = 0.03
+    max_hole: float = 0.42
+    halo_sigma: float = 0.025
     halo_level: float = -0.011  # of the contrast inside the mask; brighter pixels may be halo
     halo_width: float = 0.12  # how far inside the mask's edge halo is looked for
     trimmed_hole: float = 0.12  # holes that are filled after the halo was trimmed
-    opening: float = 0.045  # radius
+    opening: float = 0.048  # radius
     erosion: float = 0.02  # radius
-    ridge_sigma: float = 0.053
+    ridge_sigma: float = 0.05
     ridge_level: float = 0.113  # of the contrast; brighter pixels are a ridge between cells
     ridge_area: float = 0.0048  # smaller ridges do not count
     ridge_hole: float = 0.024  # holes that a ridge may leave
-    distance_sigma: float = 0.064
-    marker_radius: float = 0.29  # a marker is the highest within this radius
-    marker_height: float = 0.023
+    distance_sigma: float = 0.074
+    marker_radius: float = 0.27  # a marker is the highest within this radius
+    marker_height: float = 0.021
     ridge_step: float = 0.035  # height of a ridge in the watershed
-    ridge_weight: float = 0.15  # of the share of a border on a ridge, in merging
-    saddle: float = 0.38  # parts are one where their border's score exceeds it
-    small_part: float = 0.22  # parts of less are merged with a neighbour
-    min_area: float = 0.16
+    ridge_weight: float = 0.12  # of the share of a border on a ridge, in merging
+    saddle: float = 0.43  # parts are one where their border's score exceeds it
+    small_part: float = 0.215  # parts of less are merged with a neighbour
+    min_area: float = 0.17
 
 
 @dataclass(frozen=True)

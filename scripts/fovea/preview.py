@@ -100,6 +100,7 @@ def preview(
     """
     from fovea.config import params_for
     from fovea.diameter import median_diameter, suggest_diameter
+    from fovea.phase_tuning import MODES
     from fovea.registry import PREPROCESSING, SEGMENTATION, load
 
     params = params_for(config, dataset)
@@ -108,20 +109,17 @@ def preview(
     if params["preprocess"]:
         prepare = load(PREPROCESSING, params["preprocess"])
         frames = [prepare(frame) for frame in frames]
-    lines = []
-    kind = mode or options.get("mode", "adherent")
-    suggested = suggest_diameter(frames, kind)
-    if suggested is None:
-        lines.append(
-            f"no cell diameter could be told in mode {kind}; try --mode or --cell-diameter"
-        )
-    else:
-        lines.append(f"suggested: segmentation: {{method: phase, mode: {kind}, "
-                     f"cell_diameter: {suggested:g}}}")  # fmt: skip
+    kinds = [mode] if mode else list(MODES)
+    suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
+    lines = [_suggestion(kind, size) for kind, size in suggested.items()]
     if diameter is not None or mode is not None:
         keep = options if options["method"] == "phase" else {"method": "phase"}
-        options = keep | {"mode": kind}
-        options["cell_diameter"] = diameter or suggested or options.get("cell_diameter", 40.0)
+        kind = mode or options.get("mode", "adherent")
+        options = keep | {"mode": kind, "cell_diameter": diameter or suggested[kind]}
+        if options["cell_diameter"] is None:
+            raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
+        if kind != keep.get("mode", kind):
+            options.pop("tuning", None)  # that of another mode
     method = load(SEGMENTATION, options["method"])
     used = {key: value for key, value in options.items() if key != "method"}
     labels = [method(frame, **used) for frame in frames]
@@ -131,8 +129,16 @@ def preview(
         titles.append(f"frame {t}: {int(found.max(initial=0))} objects, "
                       f"median diameter {size:.0f} pixels")  # fmt: skip
     draw(frames, labels, titles, target)
-    shown = ", ".join(f"{key}: {value}" for key, value in options.items())
+    shown = ", ".join(
+        f"{k}: {v:g}" if isinstance(v, float) else f"{k}: {v}" for k, v in options.items()
+    )
     return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
+
+
+def _suggestion(mode: str, diameter: float | None) -> str:
+    if diameter is None:
+        return f"mode {mode}: too few objects to tell a cell diameter"
+    return f"suggested: segmentation: {{method: phase, mode: {mode}, cell_diameter: {diameter:g}}}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -85,6 +85,7 @@ def test_preview(tmp_path, monkeypatch, capsys):
     frames = np.stack([phase(t) for t in (0, 5)])
     tifffile.imwrite("a.ome.tif", frames, ome=True, metadata={"axes": "TYX"})
     config = {"datasets": {"mine": {"input": "a.ome.tif", "channels": {"pc": 0}}}}
+    config["params"] = {"segmentation": {"method": "phase", "cell_diameter": 30}}
     Path("config.yaml").write_text(yaml.safe_dump(config))
     options = ["--configfile", "config.yaml", "--frames", "2", "--output", "seen.png"]
     assert main([*options, "--mode", "dark"]) == 0
@@ -92,5 +93,9 @@ def test_preview(tmp_path, monkeypatch, capsys):
     assert "suggested: segmentation: {method: phase, mode: dark, cell_diameter: " in printed
     assert printed.count("objects, median diameter") == 2
     assert Path("seen.png").read_bytes().startswith(b"\x89PNG")
+    assert main(options) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("suggested: ") == 2
+    assert "shown: method: phase, cell_diameter: 30, mode: adherent, tuning: {}" in printed
     assert main([*options, "--dataset", "other"]) == 1
     assert "--dataset other is not in the config; allowed: mine" in capsys.readouterr().err
