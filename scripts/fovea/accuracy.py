@@ -20,8 +20,8 @@ ECOLI = {"cell_diameter": 18.0, "mode": "dark"}
 DEMO = {"cell_diameter": 36.0, "mode": "dark", "tuning": {"expand": 0.05}}
 #: And of tracking.
 TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
-_COLUMNS = ("SEG", "SEG_frames_mean", "SEG_frames_sd", "F1", "foreground_IoU", "TRA", "CT", "complete",
-            "links_of_found", "divisions_found", "divisions")  # fmt: skip
+_COLUMNS = ("SEG", "SEG_frames_mean", "SEG_frames_sd", "F1", "foreground_IoU", "TRA", "CT",
+            "complete", "links_of_found", "divisions_found", "divisions")  # fmt: skip
 
 
 def read_frames(path: Path) -> np.ndarray:

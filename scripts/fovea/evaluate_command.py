@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("reference", nargs="?", help="annotated labels or tracks")
     parser.add_argument("result", nargs="?", help="labels or tracks to score")
     parser.add_argument(
-        "--targets", metavar="FOLDER", help="score segmentation phase and tracking on the annotated "
+        "--targets", metavar="FOLDER", help="score segmentation phase and tracking on annotated "
         "recordings in this folder, and on simulated ones; docs/accuracy.md explains the table",
     )  # fmt: skip
     parser.add_argument("--table", help="write the scores to this CSV or JSON file")
