@@ -71,6 +71,7 @@ def copy_raw(
                 field.frames, field.planned_frames,
             )  # fmt: skip
         pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
+        place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width
         with ExitStack() as stack:
             outputs = [
@@ -84,7 +85,9 @@ def copy_raw(
             for output in outputs:
                 output.finish()
     for output in outputs:
-        attributes = ngff(output.group.name, pixel, mean_interval(metadata, fov), output.window)
+        attributes = ngff(
+            output.group.name, pixel, mean_interval(metadata, fov), output.window, place, output.name
+        )
         write_group(output.group, attributes)
         log.info("%s (%s): display limits %g to %g counts",
                  output.group.name, output.name, *output.window[2:])  # fmt: skip

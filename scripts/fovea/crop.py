@@ -204,7 +204,7 @@ class _CropStore:
         frames = self.windows.shape[1]
         axes = ["t", "y", "x"]
         for s, source in enumerate(self.sources):
-            group = group_metadata(like(source.group, source.name))
+            group = group_metadata(like(source.group, source.name, placed=False))
             about = [provenance("crop", parameters, **more) for more in source.about]
             for cell, size in enumerate(self.sizes):
                 for level, dtype in enumerate(("float32", "uint8")):

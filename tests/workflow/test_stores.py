@@ -49,6 +49,15 @@ def scale(place, finished):
     return [interval, 0.65, 0.65]
 
 
+@pytest.fixture(scope="module")
+def position(place, finished):
+    """Where the stage stood, in micrometers, as the recording states it."""
+    text = (finished / "results" / place[0] / "metadata.yaml").read_text("utf-8")
+    at = yaml.safe_load(text)["fields"][place[1]]["stage_position_um"]
+    assert (at["x"], at["y"]) == (1000.0 * place[1], 0.0)
+    return [0, at["y"], at["x"]]
+
+
 @pytest.fixture
 def images(place):
     return zarr.open_group(place[2] / "images.zarr", mode="r")
@@ -79,7 +88,7 @@ def test_groups(place, images):
     assert (place[2] / "cells.zarr").exists() == (place[0] != "raw")
 
 
-def test_a_validator_of_ome_ngff_accepts_every_image(place, scale):
+def test_a_validator_of_ome_ngff_accepts_every_image(place, scale, position):
     from ome_zarr_models.v05.image import Image
 
     checked = 0
@@ -93,12 +102,17 @@ def test_a_validator_of_ome_ngff_accepts_every_image(place, scale):
         ]  # fmt: skip
         (data,) = multiscale.datasets
         assert data.path == "0"
-        assert data.coordinateTransformations[0].scale == pytest.approx(scale)
+        first, *more = data.coordinateTransformations
+        assert first.scale == pytest.approx(scale)
+        if "images.zarr" in path.parts:
+            assert [step.translation for step in more] == [position]
+        else:  # crops move with their cells
+            assert not more
         checked += 1
     assert checked >= 3
 
 
-def test_naparis_reader_opens_every_channel(place, scale):
+def test_naparis_reader_opens_every_channel(place, scale, images):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of napari's own packages
         from napari_ome_zarr import napari_get_reader
@@ -111,6 +125,10 @@ def test_naparis_reader_opens_every_channel(place, scale):
         if not name.startswith("seg_"):
             low, high = options["contrast_limits"]
             assert low < high
+        if name.startswith(("pc_ch", "fl_ch")):
+            channel = images[name]["0"].attrs["fovea"]["name"]
+            assert channel in ("Phase", "GFP", "mCherry")
+            assert options["name"] == f"{name}: {channel}"
         np.testing.assert_array_equal(np.asarray(data[0]), zarr.open_group(path)["0"][:])
 
 
