@@ -98,6 +98,46 @@ def write_ome_tiff(
     return Path(path)
 
 
+def write_ome_set(
+    files: list[Path], data: np.ndarray, companion: Path | None = None,
+    names: Sequence[str] | None = None, **options: Any,
+) -> None:  # fmt: skip
+    """Write files of one position each that name one another, as Bio-Formats does.
+
+    With a `companion` their description stands there. `options` are those of the pages.
+    """
+    p, t, z, c, h, w = data.shape
+    names = names or [f"C{k}" for k in range(c)]
+    images = "".join(
+        f'<Image ID="Image:{i}" Name="well {i}"><Pixels ID="Pixels:{i}" DimensionOrder="XYCZT" '
+        f'Type="uint16" SizeX="{w}" SizeY="{h}" SizeZ="{z}" SizeC="{c}" SizeT="{t}">'
+        + "".join(f'<Channel ID="Channel:{i}:{k}" Name="{names[k]}"/>' for k in range(c))
+        + "".join(
+            f'<TiffData FirstT="{a}" FirstZ="{b}" FirstC="{k}" IFD="{(a * z + b) * c + k}" '
+            f'PlaneCount="1"><UUID FileName="{files[i].name}">urn:uuid:{i}</UUID></TiffData>'
+            for a in range(t)
+            for b in range(z)
+            for k in range(c)
+        )
+        + "</Pixels></Image>"
+        for i in range(p)
+    )
+    space = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    for i, file in enumerate(files):
+        full = f'<?xml version="1.0"?><OME {space} UUID="urn:uuid:{i}">{images}</OME>'
+        if companion is not None:
+            companion.write_text(full.replace(f'UUID="urn:uuid:{i}">', 'UUID="urn:uuid:x">', 1))
+            full = (
+                f'<?xml version="1.0"?><OME {space} UUID="urn:uuid:{i}">'
+                f'<BinaryOnly MetadataFile="{companion.name}" UUID="urn:uuid:x"/></OME>'
+            )
+        with tifffile.TiffWriter(file) as tif:
+            pages = data[i].reshape(-1, h, w)
+            for n, page in enumerate(pages):
+                text = "" if n else full
+                tif.write(page, metadata=None, contiguous=False, description=text, **options)
+
+
 def write_ome_zarr(
     path: Path | str,
     image: np.ndarray,

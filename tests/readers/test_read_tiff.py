@@ -11,7 +11,14 @@ import tifffile
 
 from fovea.errors import FoveaError
 from fovea.readers import open_recording
-from recordings import assert_one_line, assert_same_pixels, pixels, shared, write_ome_tiff
+from recordings import (
+    assert_one_line,
+    assert_same_pixels,
+    pixels,
+    shared,
+    write_ome_set,
+    write_ome_tiff,
+)
 
 STORED = {
     "plain": {},
@@ -164,42 +171,10 @@ def test_positions_of_different_shape(tmp_path):
                     np.testing.assert_array_equal(got, data[0, :, z])
 
 
-def _as_one_set(files: list[Path], data: np.ndarray, companion: Path | None = None) -> None:
-    """Make files of one position each name one another, as Bio-Formats writes them."""
-    p, t, z, c, h, w = data.shape
-    images = "".join(
-        f'<Image ID="Image:{i}" Name="well {i}"><Pixels ID="Pixels:{i}" DimensionOrder="XYCZT" '
-        f'Type="uint16" SizeX="{w}" SizeY="{h}" SizeZ="{z}" SizeC="{c}" SizeT="{t}">'
-        + "".join(f'<Channel ID="Channel:{i}:{k}" Name="C{k}"/>' for k in range(c))
-        + "".join(
-            f'<TiffData FirstT="{a}" FirstZ="{b}" FirstC="{k}" IFD="{(a * z + b) * c + k}" '
-            f'PlaneCount="1"><UUID FileName="{files[i].name}">urn:uuid:{i}</UUID></TiffData>'
-            for a in range(t)
-            for b in range(z)
-            for k in range(c)
-        )
-        + "</Pixels></Image>"
-        for i in range(p)
-    )
-    space = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
-    for i, file in enumerate(files):
-        full = f'<?xml version="1.0"?><OME {space} UUID="urn:uuid:{i}">{images}</OME>'
-        if companion is not None:
-            companion.write_text(full.replace(f'UUID="urn:uuid:{i}">', 'UUID="urn:uuid:x">', 1))
-            full = (
-                f'<?xml version="1.0"?><OME {space} UUID="urn:uuid:{i}">'
-                f'<BinaryOnly MetadataFile="{companion.name}" UUID="urn:uuid:x"/></OME>'
-            )
-        with tifffile.TiffWriter(file) as tif:
-            pages = data[i].reshape(-1, h, w)
-            for n, page in enumerate(pages):
-                tif.write(page, metadata=None, contiguous=False, description="" if n else full)
-
-
 def test_files_that_name_one_another(tmp_path):
     data = pixels(fovs=3, planes=2)
     files = [tmp_path / f"set_{i}.ome.tif" for i in range(3)]
-    _as_one_set(files, data)
+    write_ome_set(files, data)
     for source in (
         "set_*.ome.tif",
         "set_1.ome.tif",
@@ -216,7 +191,7 @@ def test_files_that_name_one_another(tmp_path):
 def test_companion_file(tmp_path):
     data = pixels(fovs=2, planes=2)
     files = [tmp_path / f"part_{i}.ome.tif" for i in range(2)]
-    _as_one_set(files, data, tmp_path / "exp.companion.ome")
+    write_ome_set(files, data, tmp_path / "exp.companion.ome")
     for source in ("exp.companion.ome", "part_*.ome.tif", "part_1.ome.tif", "."):
         with open_recording(source, base=tmp_path) as recording:
             assert_same_pixels(recording, data)
@@ -228,7 +203,7 @@ def test_companion_file(tmp_path):
 def test_a_missing_file_of_a_set(tmp_path):
     data = pixels(fovs=3)
     files = [tmp_path / f"set_{i}.ome.tif" for i in range(3)]
-    _as_one_set(files, data)
+    write_ome_set(files, data)
     files[1].unlink()
     with open_recording("set_0.ome.tif", base=tmp_path) as recording:
         assert_same_pixels(recording, data[[0, 2]])
@@ -237,7 +212,7 @@ def test_a_missing_file_of_a_set(tmp_path):
 
 def test_a_renamed_file_of_a_set(tmp_path):
     data = pixels(fovs=1)
-    _as_one_set([tmp_path / "old.ome.tif"], data)
+    write_ome_set([tmp_path / "old.ome.tif"], data)
     (tmp_path / "old.ome.tif").rename(tmp_path / "new.ome.tif")
     with open_recording("new.ome.tif", base=tmp_path) as recording:
         assert_same_pixels(recording, data)
@@ -393,7 +368,7 @@ def test_cut_off_at_random_offsets(tmp_path, kind):
     elif kind == "shaped":
         tifffile.imwrite(whole, data[0], metadata={"axes": "TZCYX"})
     elif kind == "ome":
-        _as_one_set([whole], data)
+        write_ome_set([whole], data)
     else:
         write_pages(whole, data)
         source = {"files": "cut.tif", "axes": "TCYX", "sizes": {"C": 2}}

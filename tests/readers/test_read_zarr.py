@@ -12,6 +12,7 @@ import zarr
 from fovea.errors import FoveaError
 from fovea.readers import open_recording
 from recordings import assert_same_pixels, pixels, write_ome_zarr
+from zarr_writer import write_bioformats2raw, write_plate
 
 CHUNKS = {
     "a plane": {},
@@ -69,30 +70,11 @@ def test_axes(tmp_path, axes, shape, dtype):
         assert recording.info.fields[0].times_source == "none"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_plate(tmp_path, version):
     data = pixels(5, 2, 1, 2)
-    form = 3 if version == "0.5" else 2
     fields = [("A/1", "0"), ("A/1", "1"), ("A/2", "0"), ("B/1", "0"), ("B/1", "1")]
-    wells = list(dict.fromkeys(well for well, _ in fields))
-
-    def group(path, **about):
-        attributes = {"ome": {"version": "0.5", **about}} if form == 3 else about
-        zarr.open_group(tmp_path / path, mode="a", zarr_format=form, attributes=attributes)
-
-    plate = {
-        "columns": [{"name": "1"}, {"name": "2"}],
-        "rows": [{"name": "A"}, {"name": "B"}],
-        "wells": [{"path": well, "rowIndex": 0, "columnIndex": 0} for well in wells],
-    }
-    group("p.zarr", plate=plate)
-    for well in wells:
-        group(f"p.zarr/{well[0]}")
-        images = [{"path": f} for w, f in fields if w == well]
-        group(f"p.zarr/{well}", well={"images": images})
-    for (well, number), image in zip(fields, data, strict=True):
-        write_ome_zarr(tmp_path / "p.zarr" / well / number, image, version=version)
+    write_plate(tmp_path / "p.zarr", data, fields, version=version)
     with open_recording("p.zarr", base=tmp_path) as recording:
         assert [f.name for f in recording.info.fields] == ["A1 0", "A1 1", "A2 0", "B1 0", "B1 1"]
         assert_same_pixels(recording, data)
@@ -100,46 +82,12 @@ def test_plate(tmp_path, version):
         assert_same_pixels(recording, data[3:])
 
 
-XML = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{images}</OME>"""
-IMAGE = """<Image ID="Image:{i}" Name="well {i}"><Pixels ID="Pixels:{i}" DimensionOrder="XYZCT"
- Type="uint16" SizeX="10" SizeY="12" SizeZ="1" SizeC="2" SizeT="3" PhysicalSizeX="0.25"
- PhysicalSizeY="0.25"><Channel Name="BF"/><Channel Name="mCherry"/><MetadataOnly/>{planes}
- </Pixels></Image>"""
-
-
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("series", [True, False])
 def test_bioformats2raw(tmp_path, version, series):
     data = pixels(11, 3, 1, 2)
     deltas = np.random.default_rng(6).uniform(5, 50, (11, 3, 2)).cumsum(axis=1)
-    form = 3 if version == "0.5" else 2
-    for i, image in enumerate(data):
-        write_ome_zarr(tmp_path / "a.zarr" / str(i), image, version=version, pixel_um=None)
-    about = {"bioformats2raw.layout": 3}
-    zarr.open_group(
-        tmp_path / "a.zarr", mode="a", zarr_format=form,
-        attributes={"ome": {"version": "0.5", **about}} if form == 3 else about,
-    )  # fmt: skip
-    order = [str(i) for i in range(11)]
-    listed = {"series": order}
-    zarr.open_group(
-        tmp_path / "a.zarr" / "OME", mode="a", zarr_format=form,
-        attributes=({"ome": listed} if form == 3 else listed) if series else {},
-    )  # fmt: skip
-    images = "".join(
-        IMAGE.format(
-            i=i,
-            planes="".join(
-                f'<Plane TheT="{t}" TheC="{c}" TheZ="0" DeltaT="{deltas[i, t, c] * 1000}" '
-                'DeltaTUnit="ms" PositionX="1" PositionXUnit="mm" PositionY="2" '
-                'PositionYUnit="µm"/>'
-                for t in range(3)
-                for c in range(2)
-            ),
-        )
-        for i in range(11)
-    )
-    (tmp_path / "a.zarr/OME/METADATA.ome.xml").write_text(XML.format(images=images), "utf-8")
+    write_bioformats2raw(tmp_path / "a.zarr", data, version=version, series=series, deltas=deltas)
     with open_recording("a.zarr", base=tmp_path) as recording:
         info = recording.info
         assert_same_pixels(recording, data)
