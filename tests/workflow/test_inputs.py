@@ -11,13 +11,18 @@ import yaml
 
 from fovea.inspect_input import load_metadata
 from nd2_writer import write_nd2
-from recordings import shared, write_ome_tiff, write_ome_zarr
+from recordings import shared, write_ome_set, write_ome_tiff, write_ome_zarr
 from workflow.harness import REPOSITORY, dataset, log_lines, snakemake, write_config
+from zarr_writer import write_bioformats2raw, write_plate
 
 pytestmark = pytest.mark.xdist_group("inputs")
 
 NAMES = ["Phase", "GFP", "mCherry"]
 FOVS = 2
+SECONDS = np.array([0.0, 290.5, 610.0, 1500.25, 1800.0, 2400.5])  # of the frames of one ND2
+MAPPING = {0: 0, 1: 4, 2: 11, 3: 25, 4: 31, 5: 32.5}  # minutes
+DEPTH = 3
+DEEP = {"plane": 1, "max": "max", "mean": "mean"}  # datasets of z stacks, and their `z`
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +30,13 @@ def data(small_recording):
     """(P, T, Z, C, H, W) uint16."""
     with tifffile.TiffFile(small_recording / "small.ome.tiff") as tif:
         return np.stack([tif.series[p].asarray()[:, None] for p in range(FOVS)])
+
+
+@pytest.fixture(scope="module")
+def deep(data):
+    """A z stack of the first field of view's first frames, (1, T, Z, C, H, W) uint16."""
+    noise = np.random.default_rng(3).integers(0, 999, (1, 2, DEPTH, *data.shape[3:]), np.uint16)
+    return data[:1, :2] + noise
 
 
 def write_czi(path, data):
@@ -39,8 +51,16 @@ def write_czi(path, data):
 def write_all(folder, data):
     """Datasets of the same pixels, by format."""
     channels = {"Channel": {"Name": NAMES}}
+    times = np.broadcast_to(1000 * SECONDS[:, None], data.shape[:3])
     write_ome_tiff(folder / "one.ome.tiff", data, metadata=channels)
-    write_nd2(folder / "rec.nd2", data, names=NAMES)
+    write_ome_tiff(folder / "big.ome.btf", data, metadata=channels, bigtiff=True)
+    write_ome_tiff(folder / "packed.ome.tif", data, metadata=channels, compression="lzw",
+                   predictor=True, tile=(64, 64))  # fmt: skip
+    write_ome_set([folder / f"part_{p}.ome.tif" for p in range(FOVS)], data,
+                  folder / "exp.companion.ome", NAMES)  # fmt: skip
+    write_bioformats2raw(folder / "raw.zarr", data, version="0.4", names=NAMES)
+    write_plate(folder / "plate.zarr", data, [("B/03", "0"), ("B/03", "1")], labels=NAMES)
+    write_nd2(folder / "rec.nd2", data, names=NAMES, times_ms=times)
     write_nd2(folder / "inside_out.nd2", data, loops="PT", names=NAMES, compressed=True)
     write_czi(folder / "rec.czi", data)
     for p in range(FOVS):
@@ -62,30 +82,55 @@ def write_all(folder, data):
         "files": dataset("data/set_scene*.ome.tif"),
         "zarr4": dataset([f"data/v4_{p}.ome.zarr" for p in range(FOVS)]),
         "zarr5": dataset([f"data/v5_{p}.ome.zarr" for p in range(FOVS)]),
-        "plain": dataset({"files": "data/plain_*.tif", "axes": "TCYX"}),
+        "bigtiff": dataset("data/big.ome.btf", [1]),
+        "compressed": dataset("data/packed.ome.tif", [1]),
+        "companion": dataset("data/exp.companion.ome"),
+        "bioformats2raw": dataset("data/raw.zarr"),
+        "plate": dataset("data/plate.zarr"),
+        "plain": dataset(
+            {"files": "data/plain_*.tif", "axes": "TCYX"}, time={"mapping": MAPPING, "unit": "min"}
+        ),
         # channels of a pattern come in the order of their names: GFP, Phase, mCherry
         "planes": dataset(pattern, pc=1, fl=(0, 2)),
     }
 
 
+def write_deep(folder, deep):
+    """Datasets that copy a plane or a projection of the same z stack from each format."""
+    write_ome_tiff(folder / "deep.ome.tif", deep)
+    write_nd2(folder / "deep.nd2", deep)
+    write_czi(folder / "deep.czi", deep)
+    write_ome_zarr(folder / "deep.zarr", deep[0], chunks=(1, 1, 2, 160, 192))
+    return {
+        f"{kind}_{suffix.replace('.', '_')}": dataset(
+            f"data/deep.{suffix}", [0], z=z, params={"copy_only": True}
+        )
+        for kind, z in DEEP.items()
+        for suffix in ("ome.tif", "nd2", "czi", "zarr")
+    }
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, data):
+def run(tmp_path_factory, data, deep):
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "data").mkdir()
-    datasets = write_all(folder / "data", data)
-    write_config(folder, datasets)
+    datasets = write_all(folder / "data", data) | write_deep(folder / "data", deep)
+    samples = [{"name": name, "dataset": name} for name in ("nd2", "plain")]
+    write_config(folder, datasets, samples=samples)
     snakemake(folder)
     return folder
 
 
-FORMATS = ["nd2", "nd2_positions_outside", "czi", "files", "zarr4", "zarr5", "plain"]
+FORMATS = ["nd2", "nd2_positions_outside", "czi", "files", "bigtiff", "compressed", "companion",
+           "zarr4", "zarr5", "bioformats2raw", "plate", "plain"]  # fmt: skip
 GROUPS = ["pc_ch_0", "fl_ch_1", "fl_ch_2", "seg_labeled_ch_0", "seg_tracked_ch_0",
           "fl_background_ch_1", "fl_background_ch_2"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_bytes(run, name):
-    for fov in (f"fov_{p:03d}" for p in range(FOVS)):
+    numbers = [1] if name in ("bigtiff", "compressed") else range(FOVS)
+    for fov in (f"fov_{p:03d}" for p in numbers):
         first, other = (run / "results" / d / fov for d in ("ome_tiff", name))
         for table in ("traces", "cells"):
             expected = (first / f"ome_tiff_{fov}_{table}.csv").read_bytes()
@@ -110,8 +155,37 @@ def test_a_folder_of_planes_gives_the_same_traces(run):
 
 
 def test_names_of_channels_are_read(run):
-    for name in ("ome_tiff", "nd2", "czi", "files", "zarr4", "zarr5"):
+    for name in {"ome_tiff", *FORMATS} - {"plain"}:
         assert load_metadata(run / "results" / name / "metadata.yaml")["channels"] == NAMES
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_a_plane_and_projections_of_a_z_stack(run, deep, kind):
+    import zarr
+
+    expected = {
+        "plane": deep[0, :, 1],
+        "max": deep[0].max(axis=1),
+        "mean": np.floor(deep[0].mean(axis=1) + 0.5),
+    }[kind]
+    for suffix in ("ome_tif", "nd2", "czi", "zarr"):
+        root = run / "results" / f"{kind}_{suffix}" / "fov_000" / "images.zarr"
+        for channel, group in enumerate(GROUPS[:3]):
+            raw = zarr.open_group(root, mode="r")[f"{group}/0"][:]
+            np.testing.assert_array_equal(raw, expected[:, channel])
+
+
+@pytest.mark.parametrize(
+    ("sample", "minutes", "source"),
+    [("nd2", SECONDS / 60, "stamp"), ("plain", list(MAPPING.values()), "mapping")],
+)
+def test_irregular_times_reach_the_merged_table(run, sample, minutes, source):
+    with (run / "results" / "merged" / f"{sample}_traces.csv").open(newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    assert {row["time_source"] for row in rows} == {source}
+    assert {row["fov"] for row in rows} == {"0", "1"}
+    for row in rows:
+        assert float(row["time"]) == pytest.approx(minutes[int(row["frame"])], abs=1e-6)
 
 
 @pytest.fixture(scope="module")
