@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def write_czi(
     header_length = len(_segment("ZISRAWFILE", bytes(512)))
     ends = (len(directory([0] * len(tiles))), len(metadata()) if xml else 0)
     first = header_length + (0 if directory_last else sum(ends))
-    places = [first + sum(lengths[:i]) for i in range(len(tiles))]
+    places = list(accumulate(lengths[:-1], initial=first))
     where = first + sum(lengths) if directory_last else header_length
     header = struct.pack(
         "<4i16s16siqqiq", 1, 0, 0, 0, ZERO_GUID, ZERO_GUID, 0, where,

@@ -86,7 +86,12 @@ def copy_raw(
                 output.finish()
     for output in outputs:
         attributes = ngff(
-            output.group.name, pixel, mean_interval(metadata, fov), output.window, place, output.name
+            output.group.name,
+            pixel,
+            mean_interval(metadata, fov),
+            output.window,
+            place,
+            output.name,
         )
         write_group(output.group, attributes)
         log.info("%s (%s): display limits %g to %g counts",

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
 from fovea.readers.raw import RawFile
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAGIC = 0x0ABECEDA
 HEADER = struct.Struct("<IIQ")  # magic, length of the name, length of the data
@@ -25,40 +30,79 @@ MAP_NAME = b"ND2 FILEMAP SIGNATURE NAME 0001!"
 
 
 @dataclass
+class Frames:
+    """The images of a file: a hundred thousand of them take a few megabytes.
+
+    Attributes
+    ----------
+    numbers : ndarray
+        (N,) int64, ascending.
+    offsets : ndarray
+        (N,) int64, where the chunk of each lies.
+    """
+
+    numbers: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def place(self, numbers: np.ndarray | int) -> np.ndarray:
+        """Return where `numbers`, which must exist, stand in the arrays."""
+        return self.numbers.searchsorted(numbers)
+
+    def offset(self, number: int) -> int:
+        """Return the offset of an image that exists."""
+        return int(self.offsets[self.place(number)])
+
+    def below(self, count: int) -> Frames:
+        """Return the images whose numbers are smaller than `count`."""
+        end = self.numbers.searchsorted(count)
+        return Frames(self.numbers[:end], self.offsets[:end])
+
+
+@dataclass
 class Chunks:
     """Where the chunks of a file are.
 
     Attributes
     ----------
     entries : dict
-        Name (with its ``!``) to (offset of the chunk, length of its data).
+        Name (with its ``!``) to (offset of the chunk, length of its data), but for images.
+    images : array
+        Number, offset and length of each image's chunk, one after the other.
     has_map : bool
         Whether the file had its map; False means it was cut off.
     """
 
-    entries: dict[bytes, tuple[int, int]]
-    has_map: bool
+    entries: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    images: array[int] = field(default_factory=lambda: array("q"))
+    has_map: bool = True
 
-    def frames(self, size: int) -> dict[int, int]:
-        """Return the offset of every frame's chunk that lies inside a file of `size` bytes."""
-        found = {}
-        for name, (offset, length) in self.entries.items():
-            if name.startswith(FRAME) and offset + HEADER.size + length <= size:
-                number = name[len(FRAME) : -1]
-                if number.isdigit():
-                    found[int(number)] = offset
-        return found
+    def add(self, name: bytes, offset: int, length: int) -> None:
+        """Note a chunk."""
+        number = name[len(FRAME) : -1]
+        if not name.startswith(FRAME):
+            self.entries[name] = (offset, length)
+        elif number.isdigit() and max(int(number), offset, length) < 1 << 62:
+            self.images.extend((int(number), offset, length))
+
+    def frames(self, size: int) -> Frames:
+        """Return the images that lie inside a file of `size` bytes; of equal ones the last."""
+        import numpy as np
+
+        table = np.array(self.images, np.int64).reshape(-1, 3)
+        table = table[table[:, 1] + HEADER.size + table[:, 2] <= size][::-1]
+        numbers, first = np.unique(table[:, 0], return_index=True)
+        return Frames(numbers, table[first, 1])
 
 
 def find_chunks(file: RawFile) -> Chunks:
     """Find all chunks, by the map or, if that is missing or damaged, by walking the file."""
-    entries = _read_map(file)
-    if entries is not None:
-        return Chunks(entries, True)
-    return Chunks(_walk(file), False)
+    return _read_map(file) or _walk(file)
 
 
-def _read_map(file: RawFile) -> dict[bytes, tuple[int, int]] | None:
+def _read_map(file: RawFile) -> Chunks | None:
     if file.size < HEADER.size + 40:
         return None
     tail = file.read(file.size - 40, 40)
@@ -72,7 +116,7 @@ def _read_map(file: RawFile) -> dict[bytes, tuple[int, int]] | None:
     if magic != MAGIC or start + length > file.size:
         return None
     data = bytes(file.read(start, length))
-    entries: dict[bytes, tuple[int, int]] = {}
+    chunks = Chunks()
     position = 0
     while True:
         end = data.find(b"!", position) + 1
@@ -80,15 +124,15 @@ def _read_map(file: RawFile) -> dict[bytes, tuple[int, int]] | None:
             return None
         name = data[position:end]
         if name == MAP_SIGNATURE:
-            return entries
+            return chunks
         offset, size = struct.unpack_from("<QQ", data, end)
-        entries[name] = (offset, 0 if size == offset else size)
+        chunks.add(name, offset, 0 if size == offset else size)
         position = end + 16
 
 
-def _walk(file: RawFile) -> dict[bytes, tuple[int, int]]:
+def _walk(file: RawFile) -> Chunks:
     """Go from chunk to chunk as far as they are whole."""
-    entries: dict[bytes, tuple[int, int]] = {}
+    chunks = Chunks(has_map=False)
     position = 0
     while position + HEADER.size <= file.size:
         magic, name_length, length = HEADER.unpack(file.read(position, HEADER.size))
@@ -97,9 +141,9 @@ def _walk(file: RawFile) -> dict[bytes, tuple[int, int]]:
             break
         name = bytes(file.read(position + HEADER.size, min(name_length, 256))).split(b"\0")[0]
         if not name.startswith(MAP_NAME[:-1]):
-            entries[name] = (position, length)
+            chunks.add(name, position, length)
         position = _next_chunk(file, end)
-    return entries
+    return chunks
 
 
 def _next_chunk(file: RawFile, end: int) -> int:
@@ -163,9 +207,9 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 class Mended(io.RawIOBase):
-    """A file followed by chunks that are missing from it and by a map of all chunks.
+    """A file followed by chunks that are missing from it and by a map of all but the images.
 
-    The `nd2` library reads this instead of the file itself.
+    The `nd2` library reads this instead of the file itself, for the metadata only.
     """
 
     def __init__(self, file: RawFile, chunks: Chunks, missing: dict[bytes, bytes]) -> None:

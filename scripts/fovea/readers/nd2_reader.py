@@ -12,9 +12,9 @@ from fovea.errors import FoveaError
 from fovea.readers.base import Recording
 from fovea.readers.checks import channel_names, check_pixels, nothing_complete, reading, rgb_error
 from fovea.readers.info import FieldInfo, RecordingInfo
-from fovea.readers.nd2_chunks import ATTRIBUTES, FRAME, Mended, chunk_data, find_chunks
+from fovea.readers.nd2_chunks import ATTRIBUTES, FRAME, Frames, Mended, chunk_data, find_chunks
 from fovea.readers.raw import RawFile, read_interleaved
-from fovea.readers.stamps import regular_times, set_times
+from fovea.readers.stamps import regular_times, times_when_asked
 
 if TYPE_CHECKING:
     import nd2
@@ -57,7 +57,7 @@ class Nd2Recording(Recording):
         notes = []
         missing: dict[bytes, bytes] = {}
         if not self._chunks.has_map:
-            if not frames:
+            if not len(frames):
                 raise nothing_complete(self.source)
             notes.append("the file is cut off: its end is missing; the complete frames were found")
             if ATTRIBUTES not in self._chunks.entries:
@@ -75,11 +75,10 @@ class Nd2Recording(Recording):
     def _metadata_file(self, missing: dict[bytes, bytes]) -> nd2.ND2File:
         import nd2
 
-        if self._chunks.has_map:
-            return nd2.ND2File(self._file.path)
+        # a map without the images: of a large file's the library would make 50 MB of objects
         return nd2.ND2File(Mended(self._file, self._chunks, missing))
 
-    def _read_metadata(self, meta: nd2.ND2File, frames: dict[int, int], notes: list[str]) -> None:
+    def _read_metadata(self, meta: nd2.ND2File, frames: Frames, notes: list[str]) -> None:
         import numpy as np
 
         attributes = meta.attributes
@@ -102,17 +101,17 @@ class Nd2Recording(Recording):
 
         if self._chunks.has_map:
             # what lies behind the count of the file itself was never recorded
-            frames = {n: o for n, o in frames.items() if n < attributes.sequenceCount}
-        if not frames:
+            frames = frames.below(attributes.sequenceCount)
+        if not len(frames):
             raise nothing_complete(self.source)
-        self._offsets = frames
+        self._images = frames
         self._sequence = _sequence_numbers(meta.experiment, frames, notes)
 
         fields = [
             FieldInfo(p, f"Position {p}", height, width, planes=self._sequence.shape[2])
             for p in range(self._sequence.shape[0])
         ]
-        there = np.isin(self._sequence, np.fromiter(frames, np.int64, len(frames)))
+        there = np.isin(self._sequence, frames.numbers)
         for info, exists in zip(fields, there.all(axis=2), strict=True):
             info.set_existing(exists.tolist())
         _place_fields(fields, meta)
@@ -131,42 +130,36 @@ class Nd2Recording(Recording):
         self._set_times(fields, meta)
 
     def _set_times(self, fields: list[FieldInfo], meta: nd2.ND2File) -> None:
-        import numpy as np
-
         seconds = self._stamps()
         stamps = [
             # the time of a frame is that of its first plane
-            np.array(
-                [seconds.get(int(self._sequence[f.index, n, 0]), np.nan) for n in f.frame_numbers]
-            )
+            seconds[self._images.place(self._sequence[f.index, f.frame_numbers, 0])]
             for f in fields
         ]
         nominal = [_nominal(meta.experiment, info.planned_frames) for info in fields]
-        remarks, start = set_times(fields, stamps, nominal)
-        self.info.remarks += remarks
         day = _start_day(meta)
-        self.info.start_s = None if start is None or day is None else day * 86400 + start
+        zero = None if day is None else day * 86400
+        times_when_asked(self.info, lambda: (stamps, nominal, zero))
 
-    def _stamps(self) -> dict[int, float]:
-        """Return the acquisition time of each existing sequence number, in seconds."""
+    def _stamps(self) -> np.ndarray:
+        """Return the acquisition time of each existing image, (N,) float64 in seconds."""
         import numpy as np
 
+        numbers = self._images.numbers
         cache = np.empty(0)
         if self._chunks.has_map and TIMES in self._chunks.entries:
             start, length = chunk_data(self._file, self._chunks.entries[TIMES][0], TIMES)
             cache = np.frombuffer(self._file.read(start, length // 8 * 8), "<f8")
-        last = max(self._offsets)
+        last = int(numbers[-1])
         if len(cache) > last and (last == 0 or np.ptp(cache[: last + 1]) > 0):
-            return {n: float(cache[n]) / 1000 for n in self._offsets}
+            return cache[numbers] / 1000
         # each frame's chunk begins with its time
-        times = {}
-        for number in sorted(self._offsets):
-            start, _ = self._frame_data(number)
-            times[number] = struct.unpack("<d", self._file.read(start, 8))[0] / 1000
-        return times
+        starts = (self._frame_data(number)[0] for number in numbers.tolist())
+        times = (struct.unpack("<d", self._file.read(start, 8))[0] for start in starts)
+        return np.fromiter(times, np.float64, len(numbers)) / 1000
 
     def _frame_data(self, number: int) -> tuple[int, int]:
-        return chunk_data(self._file, self._offsets[number], FRAME + b"%d!" % number)
+        return chunk_data(self._file, self._images.offset(number), FRAME + b"%d!" % number)
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         number = int(self._sequence[fov, frame, z])
@@ -203,7 +196,7 @@ class Nd2Recording(Recording):
         )
 
 
-def _sequence_numbers(loops: list[Any], frames: dict[int, int], notes: list[str]) -> np.ndarray:
+def _sequence_numbers(loops: list[Any], frames: Frames, notes: list[str]) -> np.ndarray:
     """Return the sequence number of every planned image, (P, T, Z) int64, for any loop order."""
     import numpy as np
 
@@ -213,13 +206,13 @@ def _sequence_numbers(loops: list[Any], frames: dict[int, int], notes: list[str]
     if any(loop.type == "CustomLoop" and loop.count > 1 for loop in loops):
         notes.append("a loop of unknown meaning is taken as further positions")
     total = int(np.prod(counts, dtype=np.int64))
-    if not counts and max(frames) > 0:
-        counts, roles, total = [max(frames) + 1], [1], max(frames) + 1
+    last = int(frames.numbers[-1])
+    if not counts and last > 0:
+        counts, roles, total = [last + 1], [1], last + 1
         notes.append("the file names no loop; its images are taken as frames in time")
-    elif max(frames) >= total:
+    elif last >= total:
         notes.append(
-            f"the file holds {max(frames) + 1} images, its loops explain {total}; "
-            "the others are left out"
+            f"the file holds {last + 1} images, its loops explain {total}; the others are left out"
         )
     numbers = np.arange(total).reshape(counts or [1])
     if not counts:

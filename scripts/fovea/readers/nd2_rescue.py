@@ -14,14 +14,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from fovea.errors import FoveaError
-from fovea.readers.nd2_chunks import FRAME, Chunks, Mended, attributes_chunk, chunk_data
+from fovea.readers.nd2_chunks import (
+    FRAME,
+    Chunks,
+    Frames,
+    Mended,
+    attributes_chunk,
+    chunk_data,
+)
 from fovea.readers.raw import RawFile
 
 PICTURE = "ImageMetadataSeqLV|0"
 BINNINGS = (1, 2, 3, 4, 8)
 
 
-def guess_attributes(file: RawFile, chunks: Chunks, frames: dict[int, int]) -> tuple[bytes, str]:
+def guess_attributes(file: RawFile, chunks: Chunks, frames: Frames) -> tuple[bytes, str]:
     """Return a chunk of image attributes for a cut-off file, and a remark on where they are from.
 
     Parameters
@@ -30,8 +37,8 @@ def guess_attributes(file: RawFile, chunks: Chunks, frames: dict[int, int]) -> t
         The ND2 file.
     chunks : Chunks
         What was found in it.
-    frames : dict
-        Number to offset of the complete images; at least one.
+    frames : Frames
+        The complete images; at least one.
 
     Raises
     ------
@@ -41,8 +48,8 @@ def guess_attributes(file: RawFile, chunks: Chunks, frames: dict[int, int]) -> t
     picture = _picture(file, chunks)
     planes = picture.get("sPicturePlanes", {})
     components = int(planes.get("uiCompCount") or planes.get("uiCount") or 1)
-    number = min(frames)
-    start, length = chunk_data(file, frames[number], FRAME + b"%d!" % number)
+    number = int(frames.numbers[0])
+    start, length = chunk_data(file, frames.offset(number), FRAME + b"%d!" % number)
     data = bytes(file.read(start + 8, max(0, length - 8)))
     packed = data[:1] == b"\x78"
     if packed:
@@ -67,9 +74,11 @@ def guess_attributes(file: RawFile, chunks: Chunks, frames: dict[int, int]) -> t
 
 
 def _chunk(
-    width: int, height: int, components: int, bits: int, row: int, frames: dict, packed: bool
+    width: int, height: int, components: int, bits: int, row: int, frames: Frames, packed: bool
 ) -> bytes:
-    return attributes_chunk(width, height, components, bits, row, max(frames) + 1, packed)
+    return attributes_chunk(
+        width, height, components, bits, row, int(frames.numbers[-1]) + 1, packed
+    )
 
 
 def _picture(file: RawFile, chunks: Chunks) -> dict[str, Any]:
