@@ -11,6 +11,7 @@ import tifffile
 
 from fovea.errors import FoveaError
 from fovea.readers import open_recording
+from fovea.readers.ome_xml import parse_ome
 from recordings import (
     assert_one_line,
     assert_same_pixels,
@@ -120,6 +121,38 @@ def test_unbelievable_stamps_are_not_used(tmp_path, deltas, note):
         assert [f.times for f in recording.info.fields] == [[[0.0, 2.0, 4.0]]] * 2
         assert {f.times_source for f in recording.info.fields} == {"nominal"}
         assert note in " ".join(recording.info.notes)
+
+
+def test_the_time_of_a_frame_is_that_of_its_first_plane(tmp_path):
+    # planes in any order, the lowest z last, one stated twice, some beyond the image
+    space = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    planes = [
+        (1, 2, 9),
+        (1, 0, 5),
+        (1, 0, 6),
+        (0, 1, 3),
+        (0, 2, 8),
+        (0, 0, 1),
+        (7, 0, 2),
+        (-1, 0, 4),
+    ]
+    xml = (
+        f'<OME {space}><Image><Pixels SizeT="2" SizeC="1" SizeZ="3" SizeX="4" SizeY="4">'
+        + "".join(f'<Plane TheT="{t}" TheZ="{z}" DeltaT="{s}"/>' for t, z, s in planes)
+        + "</Pixels></Image></OME>"
+    )
+    for text in (xml, xml.encode(), xml.replace("<Pixels", " " * 70_000 + "<Pixels")):
+        (image,) = parse_ome(text).images
+        assert image.stamps.tolist() == [[1.0, 5.0]]
+    for wrong in (
+        "",
+        "<OME",
+        xml[:-3],
+        xml.replace('"2"', '"many"'),
+        xml.replace('"2"', '"99999999"'),
+    ):
+        with pytest.raises(ValueError, match="OME-XML"):
+            parse_ome(wrong)
 
 
 def test_stage_position_and_its_unit(tmp_path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ SECONDS = {
 }  # fmt: skip
 
 
-@dataclass
-class TiffData:
+PIECE = 1 << 16  # characters that are parsed at once
+MOST = 1 << 26  # planes of an image; more are a damaged description
+
+
+class TiffData(NamedTuple):
     """A run of planes in one file: `count` pages from `ifd` on, for planes from `first` on."""
 
     first: tuple[int, int, int]  # t, c, z
@@ -31,6 +35,70 @@ class TiffData:
     count: int | None
     file: str | None
     uuid: str | None
+
+
+class TiffDataList:
+    """Many `TiffData` in little space: documents exist that have one for each plane."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+        self._files: dict[tuple[str | None, str | None], int] = {}
+
+    def add(self, element: ElementTree.Element) -> None:
+        """Add what an element says."""
+        uuid = _child(element, "UUID")
+        count = element.get("PlaneCount", element.get("NumPlanes"))
+        default = 1 if "IFD" in element.attrib else -1
+        file = None if uuid is None else uuid.get("FileName")
+        own = None if uuid is None else (uuid.text or "").strip() or None
+        self._numbers.extend(int(element.get(f"First{axis}", 0)) for axis in "TCZ")
+        self._numbers.append(int(element.get("IFD", 0)))
+        self._numbers.append(int(count) if count is not None else default)
+        self._numbers.append(self._files.setdefault((file, own), len(self._files)))
+
+    def __iter__(self) -> Iterator[TiffData]:
+        files = list(self._files)
+        for i in range(0, len(self._numbers), 6):
+            t, c, z, ifd, count, file = self._numbers[i : i + 6]
+            yield TiffData((t, c, z), ifd, None if count < 0 else count, *files[file])
+
+    @property
+    def files(self) -> set[str | None]:
+        """Names of the files that hold the planes; None stands for the document's own."""
+        return {file for file, _ in self._files}
+
+
+class PlaneList:
+    """What the Plane elements say of times, and the first stage position among them."""
+
+    def __init__(self) -> None:
+        self.places = array("q")  # t, c, z of each
+        self.seconds = array("d")
+        self.position_um: dict[str, float] | None = None
+
+    def add(self, element: ElementTree.Element) -> None:
+        """Add what an element says."""
+        place = [int(element.get(f"The{axis}", 0)) for axis in "TCZ"]
+        if self.position_um is None:
+            self.position_um = _position(element, "Position{}")
+        seconds = _quantity(element, "DeltaT", SECONDS, "s")
+        if seconds is not None:
+            self.places.extend(place)
+            self.seconds.append(seconds)
+
+    def stamps(self, frames: int, channels: int) -> np.ndarray | None:
+        """Return (C, T) seconds, nan where there is none; None without any."""
+        import numpy as np
+
+        places = np.array(self.places, np.int64).reshape(-1, 3)
+        t, c, z = places.T
+        inside = (t >= 0) & (t < frames) & (c >= 0) & (c < channels)
+        # the time of a frame is that of its first plane: what is assigned last stays
+        order = np.flatnonzero(inside)[::-1]
+        order = order[np.argsort(-z[order], kind="stable")]
+        stamps = np.full((channels, frames), np.nan)
+        stamps[c[order], t[order]] = np.array(self.seconds)[order]
+        return None if np.isnan(stamps).all() else stamps
 
 
 @dataclass
@@ -49,7 +117,7 @@ class OmeImage:
     interval_s: float | None
     position_um: dict[str, float] | None
     stamps: np.ndarray | None  # (C, T) seconds, nan where there is none
-    data: list[TiffData] = field(default_factory=list)
+    data: TiffDataList = field(default_factory=TiffDataList)
 
     def planes(self, start: tuple[int, int, int], count: int) -> Iterator[tuple[int, int, int]]:
         """Go through `count` planes (t, c, z) in the image's order, from `start` on."""
@@ -85,18 +153,14 @@ def parse_ome(xml: str | bytes) -> OmeDocument:
         If it is not well-formed, or lacks what the schema demands.
     """
     try:
-        root = ElementTree.fromstring(xml)
+        root, parts = _parse(xml)
+        binary_only = _child(root, "BinaryOnly")
+        pairs = [(image, _child(image, "Pixels")) for image in _children(root, "Image")]
+        images = [_image(i, pixels, *parts[pixels]) for i, pixels in pairs if pixels is not None]
     except ElementTree.ParseError as error:
         raise ValueError(f"OME-XML is not well-formed: {error}") from error
-    binary_only = _child(root, "BinaryOnly")
-    images = []
-    for element in _children(root, "Image"):
-        pixels = _child(element, "Pixels")
-        if pixels is not None:
-            try:
-                images.append(_image(element, pixels))
-            except (KeyError, ValueError) as error:
-                raise ValueError(f"OME-XML lacks or misstates {error}") from error
+    except (KeyError, ValueError, OverflowError) as error:
+        raise ValueError(f"OME-XML lacks or misstates {error}") from error
     return OmeDocument(
         images,
         root.get("UUID"),
@@ -104,13 +168,55 @@ def parse_ome(xml: str | bytes) -> OmeDocument:
     )
 
 
-def _image(element: ElementTree.Element, pixels: ElementTree.Element) -> OmeImage:
+Parts = dict[ElementTree.Element, tuple[TiffDataList, PlaneList]]
+
+
+def _parse(xml: str | bytes) -> tuple[ElementTree.Element, Parts]:
+    """Return the root without TiffData and Plane elements, and these for each Pixels element.
+
+    A tree of all of them would take 1 kB for each plane.
+    """
+    parser = ElementTree.XMLPullParser(("start", "end"))
+    parts: Parts = {}
+    above: list[ElementTree.Element] = []
+    root: ElementTree.Element | None = None
+    for start in range(0, len(xml) + PIECE, PIECE):
+        if start < len(xml):
+            parser.feed(xml[start : start + PIECE])
+        else:
+            parser.close()
+        for event, element in parser.read_events():
+            if event == "start":
+                root = element if root is None else root
+                above.append(element)
+                if _local(element) == "Pixels":
+                    parts[element] = (TiffDataList(), PlaneList())
+                continue
+            above.pop()
+            found = parts.get(above[-1]) if above else None
+            kind = _local(element)
+            if found is not None and kind in ("TiffData", "Plane"):
+                found[kind == "Plane"].add(element)
+                above[-1].remove(element)
+    assert root is not None  # else the parser had raised
+    return root, parts
+
+
+def _image(
+    element: ElementTree.Element, pixels: ElementTree.Element, data: TiffDataList, planes: PlaneList
+) -> OmeImage:
     t, c, z = (int(pixels.attrib[f"Size{axis}"]) for axis in "TCZ")
+    if min(t, c, z) < 0 or t * c * z > MOST:
+        raise ValueError(f"its sizes: {t} frames, {c} channels, {z} planes")
     channels = _children(pixels, "Channel")
     samples = max((int(ch.get("SamplesPerPixel", 1)) for ch in channels), default=1)
     if samples > 1 and len(channels) * samples == c:
         c //= samples
-    image = OmeImage(
+    label = _child(element, "StageLabel")
+    position = planes.position_um
+    if position is None and label is not None:
+        position = _position(label, "{}")
+    return OmeImage(
         name=" ".join((element.get("Name") or "").split()),
         height=int(pixels.attrib["SizeY"]),
         width=int(pixels.attrib["SizeX"]),
@@ -121,46 +227,10 @@ def _image(element: ElementTree.Element, pixels: ElementTree.Element) -> OmeImag
         channels=[ch.get("Name") for ch in channels],
         pixel_size_um=_pixel_size(pixels),
         interval_s=_quantity(pixels, "TimeIncrement", SECONDS, "s"),
-        position_um=None,
-        stamps=None,
+        position_um=position,
+        stamps=planes.stamps(t, c),
+        data=data,
     )
-    _read_planes(image, pixels, element)
-    for data in _children(pixels, "TiffData"):
-        uuid = _child(data, "UUID")
-        count = data.get("PlaneCount", data.get("NumPlanes"))
-        image.data.append(
-            TiffData(
-                first=tuple(int(data.get(f"First{axis}", 0)) for axis in "TCZ"),  # type: ignore[arg-type]
-                ifd=int(data.get("IFD", 0)),
-                count=int(count) if count is not None else (1 if "IFD" in data.attrib else None),
-                file=None if uuid is None else uuid.get("FileName"),
-                uuid=None if uuid is None else (uuid.text or "").strip() or None,
-            )
-        )
-    return image
-
-
-def _read_planes(
-    image: OmeImage, pixels: ElementTree.Element, element: ElementTree.Element
-) -> None:
-    """Take times and stage position from the Plane elements."""
-    import numpy as np
-
-    t_size, c_size, _ = image.sizes
-    stamps = np.full((c_size, t_size), np.nan)
-    first_z = np.full((c_size, t_size), np.iinfo(np.int64).max)
-    for plane in _children(pixels, "Plane"):
-        t, c, z = (int(plane.get(f"The{axis}", 0)) for axis in "TCZ")
-        if image.position_um is None:
-            image.position_um = _position(plane, "Position{}")
-        delta = _quantity(plane, "DeltaT", SECONDS, "s")
-        if delta is not None and t < t_size and c < c_size and z < first_z[c, t]:
-            stamps[c, t], first_z[c, t] = delta, z  # the time of a frame is that of its first plane
-    if not np.isnan(stamps).all():
-        image.stamps = stamps
-    label = _child(element, "StageLabel")
-    if image.position_um is None and label is not None:
-        image.position_um = _position(label, "{}")
 
 
 def _pixel_size(pixels: ElementTree.Element) -> dict[str, float] | None:

@@ -8,7 +8,7 @@ from fovea.errors import FoveaError
 from fovea.readers.checks import rgb_error
 from fovea.readers.ome_xml import OmeDocument, OmeImage, parse_ome
 from fovea.readers.tiff_pages import TiffSources, check_page, join
-from fovea.readers.tiff_stack import PageStack, Stack
+from fovea.readers.tiff_stack import PageStack, PageTable, Stack
 
 
 def is_ome(description: str) -> bool:
@@ -24,7 +24,7 @@ def is_part_of_set(sources: TiffSources, file: str, base: str | os.PathLike[str]
     if not is_ome(sources.get(path, file).description()):
         return False
     document, _ = _document(sources, file, path)
-    return len({data.file for image in document.images for data in image.data}) > 1
+    return len(set().union(*(image.data.files for image in document.images))) > 1
 
 
 def ome_stacks(
@@ -57,11 +57,11 @@ def ome_stacks(
         absent: set[str] = set()
         for number, image in enumerate(document.images):
             table = _table(sources, image, document, file, path, place, absent)
-            where = {entry[0] for entry in table.values()}
+            where = {path for path, _ in table.files}
             if len(files) > 1 and where and not where & given:
                 continue  # an image of the set whose files the config does not name
             covered |= where
-            if table:
+            if table.files:
                 stacks.append(_stack(sources, image, table, file, number))
         if absent:
             names = ", ".join(sorted(absent)[:3]) + (" ..." if len(absent) > 3 else "")
@@ -115,9 +115,9 @@ def _table(
     path: str,
     place: str,
     absent: set[str],
-) -> dict[tuple[int, int, int], tuple[str, str, int]]:
-    """Return the file and page of each plane (t, c, z)."""
-    table: dict[tuple[int, int, int], tuple[str, str, int]] = {}
+) -> PageTable:
+    """Return the file and page of each plane."""
+    table = PageTable(image.sizes)
     total = image.sizes[0] * image.sizes[1] * image.sizes[2]
     companion = file.lower().endswith(".ome")
     for data in image.data:
@@ -136,21 +136,21 @@ def _table(
         if count is None:
             count = min(total, sources.get(where, name).count - data.ifd)
         for step, plane in enumerate(image.planes(data.first, count)):
-            if all(i < n for i, n in zip(plane, image.sizes, strict=True)):
-                table[plane] = (where, name, data.ifd + step)
+            if all(0 <= i < n for i, n in zip(plane, image.sizes, strict=True)):
+                table.put(plane, where, name, data.ifd + step)
     return table
 
 
 def _stack(
     sources: TiffSources,
     image: OmeImage,
-    table: dict[tuple[int, int, int], tuple[str, str, int]],
+    table: PageTable,
     file: str,
     number: int,
 ) -> PageStack:
     if image.samples > 1:
         raise rgb_error(file)
-    where, name, index = table[min(table)]
+    where, name, index = table.first()
     source = sources.get(where, name)
     page = source.page(index)
     dtype = check_page(source, page)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
 from fovea.readers.ome_xml import UM
 from fovea.readers.tiff_pages import TiffSource, TiffSources, check_page, collect_log, join
-from fovea.readers.tiff_stack import ContiguousStack, PageStack, SeriesStack, Stack
+from fovea.readers.tiff_stack import (
+    ContiguousStack,
+    PageStack,
+    PageTable,
+    SeriesStack,
+    Stack,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PLAIN_KINDS = ("generic", "uniform", "nih", "sis", "mdgel")
 
@@ -68,27 +77,21 @@ def plain_stacks(
             f"{file}: is cut off: its description (OME-XML), which stood at its end, is lost; "
             "copy it again"
         )
-    return [_page_stack(source, page, path, {(0, 0, 0): 0}, (1, 1, 1), "")]
+    return [_page_stack(source, page, path, _pages((1, 1, 1), 0, (0, 0, 0), 1))]
 
 
-def _page_stack(
-    source: TiffSource,
-    page: Any,
-    path: str,
-    pages: dict[tuple[int, int, int], int],
-    sizes: tuple[int, int, int],
-    name: str,
-) -> PageStack:
-    return PageStack(
-        source=source.name,
-        name=name,
-        height=page.imagelength,
-        width=page.imagewidth,
-        dtype=check_page(source, page),
-        sizes=sizes,
-        pixel_size_um=resolution(page),
-        table={plane: (path, source.name, index) for plane, index in pages.items()},
-    )
+def _page_stack(source: TiffSource, page: Any, path: str, pages: np.ndarray) -> PageStack:
+    table = PageTable.of_file(pages, path, source.name)
+    return PageStack(**_common(source, page, pages.shape), table=table)
+
+
+def _pages(sizes: tuple[int, ...], first: int, strides: tuple[int, ...], count: int) -> np.ndarray:
+    """Return the page of each plane, (T, C, Z) int64, -1 beyond the last of `count`."""
+    import numpy as np
+
+    steps = zip(np.indices(sizes, np.int64), strides, strict=True)
+    pages = first + sum(index * stride for index, stride in steps)
+    return np.where(pages < count, pages, -1)
 
 
 def _stacks_by_axes(
@@ -146,14 +149,7 @@ def _stacks_by_axes(
                 )
             )
             continue
-        pages = {
-            (t, c, z): number
-            for t in range(shape[0])
-            for c in range(shape[1])
-            for z in range(shape[2])
-            if (number := first + t * steps[0] + c * steps[1] + z * steps[2]) < count
-        }
-        stacks.append(_page_stack(source, page, path, pages, shape, ""))
+        stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
     return stacks
 
 
@@ -205,14 +201,7 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> Stack:
             stored=page.dtype,
         )
     else:
-        pages = {
-            (t, c, z): number
-            for t in range(frames)
-            for c in range(channels)
-            for z in range(slices)
-            if (number := t * strides[0] + c * strides[1] + z * strides[2]) < source.count
-        }
-        stack = _page_stack(source, page, path, pages, sizes, "")
+        stack = _page_stack(source, page, path, _pages(sizes, 0, strides, source.count))
     stack.pixel_size_um = resolution(page, str(meta.get("unit", "")))
     interval = meta.get("finterval")
     stack.interval_s = float(interval) if isinstance(interval, (int, float)) else None

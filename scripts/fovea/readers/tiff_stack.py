@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,29 +63,87 @@ class Stack(ABC):
         )
 
 
-@dataclass
-class PageStack(Stack):
-    """Every plane is a page, perhaps in another file.
+class PageTable:
+    """The file and the page in it that hold each plane; a few bytes for each.
 
-    `table` maps (t, c, z) to (path, name for messages, page index).
+    Parameters
+    ----------
+    sizes : tuple of int
+        Numbers of frames, channels and z planes.
+
+    Attributes
+    ----------
+    files : dict
+        (path, name for messages) to the number that stands for it.
+    pages : ndarray
+        (T, C, Z) int64, -1 where there is none.
+    owners : ndarray
+        (T, C, Z) int32, the number of the file.
     """
 
-    table: dict[tuple[int, int, int], tuple[str, str, int]] = field(default_factory=dict)
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        import numpy as np
+
+        self.files: dict[tuple[str, str], int] = {}
+        self.pages = np.full(sizes, -1, np.int64)
+        self.owners = np.zeros(sizes, np.int32)
+        self._names: list[tuple[str, str]] = []
+
+    def put(self, plane: tuple[int, int, int], path: str, name: str, page: int) -> None:
+        """Note where a plane (t, c, z) lies."""
+        if (path, name) not in self.files:
+            self.files[path, name] = len(self.files)
+            self._names.append((path, name))
+        self.pages[plane], self.owners[plane] = page, self.files[path, name]
+
+    @classmethod
+    def of_file(cls, pages: np.ndarray, path: str, name: str) -> PageTable:
+        """Return the table of planes that all lie in one file; `pages` as the attribute."""
+        table = cls(pages.shape)
+        table.pages, table.files, table._names = pages, {(path, name): 0}, [(path, name)]
+        return table
+
+    def get(self, plane: tuple[int, int, int]) -> tuple[str, str, int] | None:
+        """Return path, name and page of a plane, or None."""
+        page = int(self.pages[plane])
+        return None if page < 0 else (*self._names[self.owners[plane]], page)
+
+    def first(self) -> tuple[str, str, int]:
+        """Return path, name and page of the first plane that there is."""
+        import numpy as np
+
+        place = int(np.argmax(self.pages.ravel() >= 0))
+        return (*self._names[self.owners.flat[place]], int(self.pages.flat[place]))
+
+    def by_file(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+        """Go through the files, with the flat indices of the planes that each holds."""
+        import numpy as np
+
+        where = np.flatnonzero(self.pages.ravel() >= 0)
+        owners = self.owners.ravel()[where]
+        order = np.argsort(owners, kind="stable")
+        cuts = np.flatnonzero(np.diff(owners[order])) + 1
+        for part in np.split(where[order], cuts):
+            if len(part):
+                yield self._names[self.owners.flat[part[0]]], part
+
+
+@dataclass
+class PageStack(Stack):
+    """Every plane is a page, perhaps in another file."""
+
+    table: PageTable = field(default_factory=lambda: PageTable((0, 0, 0)))
 
     def existing(self, sources: TiffSources) -> np.ndarray:
         import numpy as np
 
         there = np.zeros(self.sizes, bool)
-        by_file: dict[tuple[str, str], list[tuple[tuple[int, int, int], int]]] = {}
-        for plane, (path, name, page) in self.table.items():
-            by_file.setdefault((path, name), []).append((plane, page))
-        for (path, name), planes in by_file.items():
+        for (path, name), planes in self.table.by_file():
             try:
-                whole = sources.get(path, name).whole([page for _, page in planes])
+                pages = self.table.pages.ravel()[planes].tolist()
+                there.flat[planes] = sources.get(path, name).whole(pages)
             except FoveaError:
                 continue
-            for (plane, _), flag in zip(planes, whole, strict=True):
-                there[plane] = flag
         return there
 
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
