@@ -94,8 +94,8 @@ def _times(fields: Sequence[FieldInfo]) -> list[str]:
     words = {"stamps": "acquisition times", "nominal": "nominal times (from an interval)"}
     field = next((f for f in fields if f.times and len(f.times[0]) > 1), None)
     if field is None or field.times is None:
-        some = any(f.times for f in fields)
-        text = "one frame each" if some else "not stated in the file; set time.interval"
+        single = all(f.frames <= 1 for f in fields)
+        text = "one frame each" if single else "not stated in the file; set time.interval"
         return [f"  times            {text}"]
     row = field.times[0]
     steps = [b - a for a, b in pairwise(row)]
@@ -128,7 +128,7 @@ def snippet(source: Any, info: RecordingInfo) -> list[str]:
     lines = ["datasets:", f"  {dataset_name(info.files[0])}:", f"    input: {flow(source)}"]
     lines.append("    channels:")
     if phase is None:
-        lines.append("      pc: null")
+        lines.append("      pc: null  # no name tells which channel shows the cells: set its index")
     else:
         lines.append(f"      pc: {flow(_entry(info.channels, phase, 'area'))}")
     others = [index for index in range(len(info.channels)) if index != phase]

@@ -34,6 +34,17 @@ def test_real_recording():
     assert snippet_of(text)["datasets"]["cluster"]["z"] == "max"
 
 
+def test_one_frame_needs_no_times(tmp_path):
+    write_ome_tiff(tmp_path / "a.ome.tif", pixels(frames=1))
+    text = describe("a.ome.tif", base=tmp_path)
+    assert "  times            one frame each" in text
+    assert "interval" not in text
+    write_ome_tiff(tmp_path / "a.ome.tif", pixels(frames=2))
+    text = describe("a.ome.tif", base=tmp_path)
+    assert "  times            not stated in the file; set time.interval" in text
+    assert snippet_of(text)["datasets"]["a"]["time"] == {"interval": 1, "unit": "min"}
+
+
 def test_snippets_are_configs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_nd2("a b.nd2", pixels(channels=3), names=["GFP: a, {b}", "Phase 10x", "yes"])

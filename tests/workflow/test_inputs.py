@@ -9,10 +9,18 @@ import pytest
 import tifffile
 import yaml
 
+from fovea.describe import describe
 from fovea.inspect_input import load_metadata
 from nd2_writer import write_nd2
 from recordings import shared, write_ome_set, write_ome_tiff, write_ome_zarr
-from workflow.harness import REPOSITORY, dataset, log_lines, snakemake, write_config
+from workflow.harness import (
+    REPOSITORY,
+    dataset,
+    dry_run_with,
+    log_lines,
+    snakemake,
+    write_config,
+)
 from zarr_writer import write_bioformats2raw, write_plate
 
 pytestmark = pytest.mark.xdist_group("inputs")
@@ -233,6 +241,20 @@ def test_a_file_that_was_cut_off_is_never_filled_with_zeros(stopped, data):
         root = stopped / "results" / "cut" / f"fov_{fov:03d}"
         raw = zarr.open_group(root / "images.zarr", mode="r")["pc_ch_0/0"][:]
         np.testing.assert_array_equal(raw, data[fov, : field["frames"], 0, 0])
+
+
+def test_descriptions_of_real_recordings_can_be_pasted_as_configs(tmp_path):
+    folder = shared("nd2").parent
+    found = [path for kind in ("nd2/*.nd2", "czi/*.czi", "*_phase*.tiff")
+             for path in sorted(folder.glob(kind))]  # fmt: skip
+    assert found
+    texts = {str(path): describe(str(path)) for path in found}
+    configs = {name: yaml.safe_load(text.split("In config/config.yaml:")[1])
+               for name, text in texts.items()}  # fmt: skip
+    write_config(tmp_path, {})
+    for name, run in dry_run_with(tmp_path, configs).items():
+        (dataset_name,) = configs[name]["datasets"]
+        assert ("inspect_input", dataset_name) in {entry[:2] for entry in run.steps}, name
 
 
 @pytest.mark.parametrize("name", ["ecoli", "t98g", "fluorescence_only"])

@@ -51,14 +51,7 @@ class BioioRecording(Recording):
                 f"{file}: cannot be read ({brief(error)}); export it as OME-TIFF"
             ) from error
         self._scene = -1
-        try:
-            self.info = self._describe()
-        except FoveaError:
-            raise
-        except Exception as error:
-            raise FoveaError(
-                f"{file}: its metadata cannot be read ({brief(error)}); export it as OME-TIFF"
-            ) from error
+        self.info = self._describe()
 
     def close(self) -> None:
         """Nothing to do: bioio opens the file for each read."""

@@ -37,11 +37,8 @@ class Nd2Recording(Recording):
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = file
         self._file = RawFile(os.path.join(base, file), file)
-        try:
+        with self.closed_on_error():
             self._open()
-        except BaseException:
-            self._file.close()
-            raise
 
     def close(self) -> None:
         self._file.close()

@@ -108,11 +108,8 @@ class PatternRecording(Recording):
         self.source = pattern
         self._base = os.fspath(base)
         self._sources = TiffSources()
-        try:
+        with self.closed_on_error():
             self.info = self._describe(match_pattern(pattern, base))
-        except BaseException:
-            self._sources.close()
-            raise
 
     def close(self) -> None:
         self._sources.close()

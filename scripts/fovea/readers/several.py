@@ -46,15 +46,12 @@ class SeveralRecordings(Recording):
         self._reader, self._files, self._base = reader, files, base
         self._open: OrderedDict[int, Recording] = OrderedDict()
         counts = None if metadata is None else fields_per_file(metadata, len(files))
-        try:
+        with self.closed_on_error():
             if metadata is not None and counts is not None:
                 self.info = recorded_info(metadata, files)
             else:
                 self.info = self._describe()
                 counts = self.info.fields_per_file or []
-        except BaseException:
-            self.close()
-            raise
         self._place = [(number, own) for number, n in enumerate(counts) for own in range(n)]
 
     def close(self) -> None:

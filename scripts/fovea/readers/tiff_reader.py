@@ -55,14 +55,11 @@ class TiffRecording(Recording):
         files = [files] if isinstance(files, str) else files
         self.source = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
         self._sources = TiffSources()
-        try:
+        with self.closed_on_error():
             remarks: list[str] = []
             with collect_log([]):
                 self._stacks = self._find_stacks(files, base, axes, sizes, remarks)
             self.info = self._describe(files, remarks)
-        except BaseException:
-            self._sources.close()
-            raise
 
     def close(self) -> None:
         self._sources.close()
