@@ -134,6 +134,25 @@ def test_positions_that_differ(tmp_path, suffix):
     assert text.startswith(f"c.{suffix}: its pixel type (uint8) differ")
 
 
+def test_all_unreadable_files_of_a_list_are_named_at_once(tmp_path):
+    for number in range(9):
+        write_czi(tmp_path / f"p{number}.czi", pixels(1, 2, 1, 1))
+    with open_recording("p*.czi", base=tmp_path) as recording:
+        assert recording.info.fields_per_file == [1] * 9
+    whole = (tmp_path / "p3.czi").read_bytes()
+    (tmp_path / "p3.czi").write_bytes(whole[:600])
+    alone = failure("p*.czi", tmp_path)
+    assert alone.startswith("p3.czi: not one complete frame is in it")
+    write_czi(tmp_path / "p7.czi", pixels(1, 2, 1, 2))
+    assert failure("p*.czi", tmp_path) == (f"{alone}; 1 more of the 9 files cannot be used: p7.czi")
+    for number in range(1, 8):
+        (tmp_path / f"p{number}.czi").write_bytes(b"")
+    assert failure("p*.czi", tmp_path) == (
+        "p1.czi: is empty; copy it again from the microscope; 6 more of the 9 files cannot be "
+        "used: p2.czi, p3.czi, p4.czi, p5.czi, p6.czi, ..."
+    )
+
+
 def test_an_array_without_pixels(tmp_path):
     data = pixels(1, 2, 1, 1)[:, :, :, :, :0]
     write_ome_zarr(tmp_path / "a.zarr", data[0], chunks=(1, 1, 1, 1, 10))

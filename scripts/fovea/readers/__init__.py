@@ -12,7 +12,7 @@ from typing import Any
 
 from fovea.errors import FoveaError
 from fovea.readers.base import Recording
-from fovea.readers.checks import reading
+from fovea.readers.checks import for_each, reading
 from fovea.readers.info import FieldInfo, RecordingInfo
 from fovea.readers.paths import check_mapping, is_zarr, resolve_files, resolve_input
 
@@ -96,7 +96,7 @@ def open_recording(
 
 
 def _common_kind(files: list[str], base: str | os.PathLike[str]) -> str:
-    kinds = [file_kind(file, base) for file in files]
+    kinds = for_each(files, lambda file: file_kind(file, base))
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
     if other is not None:
         raise FoveaError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from fovea.errors import FoveaError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fovea.readers.info import FieldInfo
 
 DTYPES = ("uint8", "uint16")
+Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
@@ -27,6 +28,32 @@ def reading(source: str) -> Iterator[None]:
             f"{source}: cannot be read ({brief(error)}); it is damaged, or of a kind that Fovea "
             "does not know; copy it again from the microscope, or export it as OME-TIFF"
         ) from error
+
+
+def for_each(files: Sequence[str], look: Callable[[str], Result]) -> list[Result]:
+    """Return what `look` gives for every file.
+
+    Raises
+    ------
+    FoveaError
+        If it fails for any: the first file's error, which then names the others, too, so that all
+        can be mended at once.
+    """
+    found, failed = [], []
+    for file in files:
+        try:
+            found.append(look(file))
+        except FoveaError as error:
+            failed.append((file, error))
+    if len(failed) > 1:
+        others = ", ".join(file for file, _ in failed[1:6]) + (", ..." if len(failed) > 6 else "")
+        raise FoveaError(
+            f"{failed[0][1]}; {len(failed) - 1} more of the {len(files)} files cannot be used: "
+            f"{others}"
+        ) from failed[0][1]
+    if failed:
+        raise failed[0][1]
+    return found
 
 
 def brief(error: BaseException) -> str:

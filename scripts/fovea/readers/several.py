@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
 from fovea.readers.base import Recording
+from fovea.readers.checks import for_each
 from fovea.readers.info import FieldInfo, RecordingInfo
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ class SeveralRecordings(Recording):
         counts: list[int] = []
         remarks: list[str] = []
         starts: list[float | None] = []
-        for number, file in enumerate(self._files):
-            info = self._recording(number).info
+        numbers = {file: number for number, file in enumerate(self._files)}
+
+        def look(file: str) -> None:
+            nonlocal first
+            info = self._recording(numbers[file]).info
             first = first or info
             _check_alike(first, info)
             notes = info.remarks
@@ -82,7 +86,9 @@ class SeveralRecordings(Recording):
                 )  # fmt: skip
                 starts.append(info.start_s if own.times_source == "stamps" else None)
             counts.append(len(info.fields))
-            remarks += [f"{file}: {note}" for note in notes]
+            remarks.extend(f"{file}: {note}" for note in notes)
+
+        for_each(self._files, look)
         assert first is not None
         _one_clock(fields, starts, remarks)
         return replace(
