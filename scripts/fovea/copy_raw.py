@@ -56,7 +56,8 @@ def copy_raw(
     with open_recording(source, metadata=metadata) as recording:
         info = recording.info
         field = _field(info, fov)
-        expected = metadata["fields"][fov]["frames"] if metadata else field.frames
+        inspected = metadata["fields"][fov : fov + 1] if metadata else [{"frames": field.frames}]
+        expected = inspected[0]["frames"] if inspected else 0
         if expected != field.frames:
             raise FoveaError(
                 f"{', '.join(info.files[:1])}: field of view {fov} has {field.frames} frames, but "
@@ -74,11 +75,11 @@ def copy_raw(
         place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width
         with ExitStack() as stack:
+            frames = recording.frames(fov, list(channels.values()), z)
             outputs = [
                 _Output(stack, target / group, shape, index, info.channels[index], z)
                 for group, index in channels.items()
             ]
-            frames = recording.frames(fov, list(channels.values()), z)
             for planes in progress(frames, field.frames, log):
                 for output, plane in zip(outputs, planes, strict=True):
                     output.append(plane)

@@ -90,6 +90,34 @@ class ChunkGrid:
         return (offset != empty) & (offset < size) & (nbytes <= np.uint64(size))
 
 
+def open_grid(image: Image, name: str) -> ChunkGrid:
+    """Return the chunks of an image's array.
+
+    Raises
+    ------
+    FoveaError
+        If the array's metadata are gone or not understood.
+    """
+    meta = read_json(os.path.join(image.path, "zarr.json"), name)
+    meta = meta or read_json(os.path.join(image.path, ".zarray"), name)
+    try:
+        return ChunkGrid(image.path, meta or {})
+    except (KeyError, TypeError) as error:
+        raise FoveaError(
+            f"{name}: its array metadata lack {error}; copy the store again"
+        ) from error
+
+
+def plane_stored(image: Image, name: str, index: dict[str, int]) -> bool:
+    """Return whether a plane, by its index along t, c and z, has at least one chunk just now."""
+    grid = open_grid(image, name)
+    outer = image.axes[:-2]
+    number = tuple(index[axis] // n for axis, n in zip(outer, grid.inner, strict=False))
+    sides = zip(image.shape[-2:], grid.inner[-2:], strict=True)
+    tiles = itertools.product(*(range(-(-n // step)) for n, step in sides))
+    return any(grid.stored((*number, *tile)) for tile in tiles)
+
+
 def stored_planes(image: Image, name: str) -> np.ndarray:
     """Return which planes of an image have at least one chunk, (T, C, Z) bool.
 
@@ -100,14 +128,7 @@ def stored_planes(image: Image, name: str) -> np.ndarray:
     """
     import numpy as np
 
-    meta = read_json(os.path.join(image.path, "zarr.json"), name)
-    meta = meta or read_json(os.path.join(image.path, ".zarray"), name)
-    try:
-        grid = ChunkGrid(image.path, meta or {})
-    except (KeyError, TypeError) as error:
-        raise FoveaError(
-            f"{name}: its array metadata lack {error}; copy the store again"
-        ) from error
+    grid = open_grid(image, name)
     outer = image.axes[:-2]
     depth = grid.inner[: len(outer)]
     counts = [-(-n // d) for n, d in zip(image.shape, grid.inner, strict=True)]

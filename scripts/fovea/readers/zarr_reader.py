@@ -14,7 +14,7 @@ from fovea.readers.info import FieldInfo, RecordingInfo
 from fovea.readers.ngff import Image, find_images
 from fovea.readers.stamps import regular_times, times_when_asked
 from fovea.readers.tiff_pages import join
-from fovea.readers.zarr_chunks import stored_planes
+from fovea.readers.zarr_chunks import plane_stored, stored_planes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,8 +120,12 @@ class ZarrRecording(Recording):
 
         planes = []
         for channel in channels:
-            block, inside = self._block(fov, {"t": frame, "c": channel, "z": z})
+            index = {"t": frame, "c": channel, "z": z}
+            block, inside = self._block(fov, index)
             plane = block[inside]
+            # chunks that are gone are zeros to zarr
+            if not plane[0, 0] and not plane.any():
+                self._check_stored(fov, index)
             planes.append(np.array(plane, dtype=plane.dtype.newbyteorder("="), order="C"))
         return planes
 
@@ -147,6 +151,14 @@ class ZarrRecording(Recording):
         else:
             self._blocks.move_to_end(key)
         return block, inside
+
+    def _check_stored(self, fov: int, index: dict[str, int]) -> None:
+        image = self._images[fov]
+        if not plane_stored(image, self.source, index):
+            raise FoveaError(
+                f"{self.source}: frame {index['t']}, channel {index['c']} of image "
+                f"{image.name or fov} is not in it any more; copy the store again and rerun inspect"
+            )
 
     def _unreadable(self, fov: int, error: Exception) -> FoveaError:
         return FoveaError(
