@@ -151,6 +151,14 @@ def _channels(config: dict, dataset: str) -> Iterator[tuple[str, dict]]:
 
 
 def _in_dataset(place: Place, config: dict, dataset: str, entry: Fit, problems: Problems) -> None:
+    given = config["datasets"][dataset]
+    if given["traces"] is None and given["channels"]["pc"] is None:
+        problems.setdefault(
+            place,
+            f"dataset {dataset!r} has no phase contrast (pc), so there are no cells whose traces "
+            "could be fitted; remove this entry, or name a channel as pc",
+        )
+        return
     found = {channel["channel"]: channel["features"] for _, channel in _channels(config, dataset)}
     channel, feature = entry.get("channel"), entry.get("feature")
     if channel not in found:

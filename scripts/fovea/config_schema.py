@@ -193,7 +193,8 @@ def _wrong_value(keyword: str, value: object, schema: dict) -> str:
         "enum": "is unknown",
     }.get(keyword, "is not allowed")
     is_name = keyword == "enum" and isinstance(value, str)
-    guess = suggestion(value, schema["enum"]) if is_name else ""
+    words = [word for word in schema.get("enum", []) if isinstance(word, str)]
+    guess = suggestion(value, words) if is_name else ""
     return f"{show(value)} {what}; allowed: {allowed(schema)}{guess}"
 
 
