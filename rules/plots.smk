@@ -7,6 +7,7 @@ rule plot_traces:
             "results/analysis/plots/{sample}_traces.png",
             caption="../report/traces.rst",
             category="Samples",
+            subcategory="{sample}",
             labels={"sample": "{sample}", "figure": "traces"},
         ),
     log:
@@ -35,6 +36,7 @@ rule plot_retention:
             "results/analysis/plots/retention.png",
             caption="../report/retention.rst",
             category="Samples",
+            subcategory="all samples",
             labels={"sample": "all", "figure": "retention"},
         ),
     log:
@@ -65,6 +67,7 @@ rule plot_fits:
             "results/analysis/plots/{sample}_{fit}_examples.png",
             caption="../report/fits.rst",
             category="Fits",
+            subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "{sample}", "figure": "examples"},
         ),
     log:
@@ -81,6 +84,7 @@ rule plot_fits:
         column=lambda wildcards: samples.column(FITS[wildcards.fit]),
         area=fitted_area,
         plugins=model_code,
+        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
     message:
         "Draw examples of {wildcards.fit}: sample {wildcards.sample}"
     script:
@@ -97,6 +101,7 @@ rule parameters:
             "results/analysis/plots/{fit}_parameters.png",
             caption="../report/parameters.rst",
             category="Fits",
+            subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "all", "figure": "parameters"},
         ),
     log:
@@ -114,6 +119,7 @@ rule parameters:
         column=lambda wildcards: samples.column(FITS[wildcards.fit]),
         left_out=left_out_of_samples,
         plugins=model_code,
+        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
     message:
         "Tabulate and draw the parameters of {wildcards.fit}"
     script:
@@ -129,6 +135,7 @@ rule plot_quality:
             "results/analysis/plots/{fit}_quality.png",
             caption="../report/quality.rst",
             category="Fits",
+            subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "all", "figure": "quality"},
         ),
     log:
@@ -143,8 +150,10 @@ rule plot_quality:
     params:
         names=fitted_samples,
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
+        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
         left_out=left_out_of_samples,
         plugins=model_code,
+        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
     message:
         "Draw how well {wildcards.fit} describes the traces"
     script:

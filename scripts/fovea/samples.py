@@ -9,6 +9,7 @@ from fovea import registry
 from fovea.config import features_for, params_for
 from fovea.config_analysis import fit_label
 from fovea.fovs import ALL
+from fovea.units import trace_unit, unit_of
 
 
 def sample_names(config: Mapping) -> list[str]:
@@ -95,6 +96,34 @@ def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str]
 def fit_parameters(entry: Mapping) -> dict:
     """Return the part of an entry of `analysis` that a fit depends on."""
     return {key: value for key, value in entry.items() if key not in ("samples", "shared", "name")}
+
+
+def parameter_words(entry: Mapping) -> list[str]:
+    """Say what a fit does with each parameter of its model, for captions.
+
+    ``t0: fitted, -1 to 1 h``, ``km: 1.28 1/h, fixed``, and last the window, if there is one.
+    """
+    model, words = _model(entry), []
+    trace = trace_unit(column(entry), entry["normalise"] == "area")
+    for parameter in model.parameters if model.measure is None else ():
+        own = entry["parameters"].get(parameter.name) or {}
+        given = {key: value for key, value in own.items() if value is not None}
+        unit = unit_of(parameter.unit, trace)
+        low, high = (given.get(side, getattr(parameter, side)) for side in ("low", "high"))
+        if not given.get("fit", not parameter.fixed):
+            text = f"{given.get('value', parameter.default):g} {unit}, fixed"
+        elif low is None and high is None:
+            text = "fitted, within the times of the trace"
+        else:
+            text = f"fitted, {low:g} to {high:g} {unit}"
+        if "value" in given and "fixed" not in text:
+            text += f", from {given['value']:g} on"
+        words.append(f"{parameter.name}: {text}".replace(" 1,", ",").removesuffix(" 1"))
+    if entry["window"] is not None:
+        words.append(f"window: {entry['window']:g} h")
+    elif model.window is not None:
+        words.append(f"window: {model.window:g} {model.time_unit}")
+    return words
 
 
 def comparisons(config: Mapping, sample: str) -> dict[str, dict[str, str]]:

@@ -18,3 +18,9 @@ def trace_unit(column: str, area: object = None) -> str:
     if not area:
         return unit
     return "1/pixel" if unit == "1" else f"{unit}/pixel"
+
+
+def unit_of(parameter: str, trace: str) -> str:
+    """Return the unit of a model's parameter, as declared with ``{y}``, for traces of a unit."""
+    text = parameter.format(y=trace)
+    return text if text == "1" else text.removeprefix("1 ")

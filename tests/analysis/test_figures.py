@@ -46,7 +46,7 @@ def draw(made, target, which):
     if which == "parameters":
         parameters(fits, target / "t.csv", files, ENTRY, COLUMN, ["a, field of view 1 (failed)"])
     elif which == "quality":
-        plot_quality(fits, files, ENTRY)
+        plot_quality(fits, files, ENTRY, COLUMN, ["a, field of view 1 (failed)"])
     elif which == "retention":
         plot_retention({n: made / f"{n}_traces_cells.parquet" for n in fits}, files)
     elif which.startswith("traces"):
@@ -75,6 +75,77 @@ def test_figures_are_the_same_every_time(made, tmp_path, which):
     assert b"<dc:date>" not in first[2]
     texts = first[2].decode()
     assert texts.count("<path") > 5
+
+
+NAMES = {
+    "two": ["control", "treated"],
+    "many": [
+        "control",
+        "siRNA_scrambled_48h",
+        "mCherry_100_ng",
+        "mCherry_50_ng_replicate_2",
+        *"abc",
+    ],
+    "eleven": [f"condition_{number}" for number in range(11)],
+}
+
+
+@pytest.mark.parametrize(("names", "left_out"), [("two", 0), ("many", 12), ("eleven", 1)])
+@pytest.mark.parametrize("which", ["parameters", "quality", "retention"])
+def test_no_text_is_cut_off_or_hides_another(made, tmp_path, monkeypatch, which, names, left_out):
+    """With samples of long names, and many fields of view left out, too."""
+    import matplotlib.figure
+
+    drawn = []
+
+    class Kept(matplotlib.figure.Figure):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            drawn.append(self)
+
+    monkeypatch.setattr(matplotlib.figure, "Figure", Kept)
+    fits = dict.fromkeys(NAMES[names], made / "some.csv")
+    words = [f"recording_of_monday, field of view {n} (failed)" for n in range(left_out)]
+    files = [tmp_path / "a.png"]
+    if which == "parameters":
+        parameters(fits, tmp_path / "t.csv", files, ENTRY, COLUMN, words)
+    elif which == "quality":
+        plot_quality(fits, files, ENTRY, COLUMN, words)
+    else:
+        cells = dict.fromkeys(NAMES[names], made / "some_traces_cells.parquet")
+        plot_retention(cells, files)
+    check_texts(drawn[0])
+
+
+def check_texts(drawing):
+    """Every text lies within the figure, and no upright text on another."""
+    from matplotlib.text import Text
+
+    drawing.draw_without_rendering()
+    renderer = drawing.canvas.get_renderer()
+    seen, beyond = [], set()
+    for axes in drawing.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            beyond |= {t.label1 for t in ticks if not low <= t.get_loc() <= high}
+    for text in set(drawing.findobj(Text)) - beyond:
+        words = text.get_text().strip()
+        if not (words and text.get_visible() and text.figure is not None):
+            continue
+        box = text.get_window_extent(renderer)
+        if not box.width:
+            continue
+        width, height = drawing.get_size_inches() * drawing.dpi
+        assert box.x0 >= -1, words
+        assert box.y0 >= -1, words
+        assert box.x1 <= width + 1, words
+        assert box.y1 <= height + 1, words
+        if text.get_rotation() in (0, 90):
+            seen.append((words, box.shrunk(0.98, 0.7)))
+    for i, (words, box) in enumerate(seen):
+        for others, other in seen[:i]:
+            assert not box.overlaps(other) or words == others, (words, others)
 
 
 def test_the_figure_without_features(made, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
 from fovea.analysis.traces import load_traces
-from fovea.plots.style import COLOURS, GREY, WIDTH, figure, label, note, nothing
+from fovea.plots.style import COLOURS, DARK, WIDTH, figure, label, note, nothing
 from fovea.units import trace_unit
 
 _LOG = logging.getLogger("fovea")
@@ -115,5 +115,6 @@ def _panel(axes, settings: Settings, data, table: dict, row: int) -> None:
     if message:
         first = message.split("; ")[0].split(" (")[0].split(", so ")[0]
         axes.text(0.98, 0.03, first, transform=axes.transAxes, fontsize=5.5, ha="right",
-                  color=GREY if good else COLOURS[1])  # fmt: skip
+                  color=DARK if good else COLOURS[1],
+                  bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.8})  # fmt: skip
     axes.tick_params(labelsize=6)

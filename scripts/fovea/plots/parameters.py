@@ -12,9 +12,19 @@ import numpy as np
 
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
-from fovea.plots.style import WIDTH, colour_of, figure, label, note, nothing, scattered
+from fovea.plots.style import (
+    WIDTH,
+    colour_of,
+    figure,
+    label,
+    name_samples,
+    note,
+    nothing,
+    scattered,
+    slant_room,
+)
 from fovea.tables import number_text, whole_file
-from fovea.units import trace_unit
+from fovea.units import trace_unit, unit_of
 
 _LOG = logging.getLogger("fovea")
 COLUMNS = (
@@ -58,12 +68,18 @@ def parameters(
         for sample, found in data.items():
             for name in settings.fitted:
                 rows.writerow([sample, name, units[name], *summary(found, name)])
-    across = min(4, len(settings.fitted))
-    down = -(-len(settings.fitted) // across) if across else 1
-    with figure((WIDTH / 4 * max(across, 2), 2.3 * down + 0.4), targets) as drawing:
-        grid = drawing.subplots(down, max(across, 1), squeeze=False)
+    names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
+    # a panel becomes wider with the samples
+    across = max(1, min(4 if len(data) < 4 else 2 if len(data) < 11 else 1, len(settings.fitted)))
+    down = max(1, -(-len(settings.fitted) // across))
+    wide = WIDTH if len(data) > 3 else WIDTH / 4 * max(across, 2)
+    room = 0.75 * wide / across
+    size = (wide, (2.3 + slant_room(names, room)) * down + 0.4)
+    with figure(size, targets) as drawing:
+        grid = drawing.subplots(down, across, squeeze=False)
         for axes, name in zip(grid.flat, settings.fitted, strict=False):
             _panel(axes, data, name, label(settings.model.parameter(name).title, units[name]))
+            name_samples(axes, names, room)
         for axes in list(grid.flat)[len(settings.fitted) :]:
             axes.set_axis_off()
         feature, _, channel = column.rpartition("_ch_")
@@ -77,11 +93,7 @@ def parameters(
 
 def parameter_units(settings: Settings, unit: str) -> dict[str, str]:
     """Return the unit of each parameter of a model, for traces of a unit."""
-    found = {}
-    for parameter in settings.model.parameters:
-        text = parameter.unit.format(y=unit)
-        found[parameter.name] = text.removeprefix("1 ") if text != "1" else text
-    return found
+    return {p.name: unit_of(p.unit, unit) for p in settings.model.parameters}
 
 
 def summary(found: dict, name: str) -> list[str]:
@@ -117,8 +129,6 @@ def _panel(axes, data: Mapping[str, dict], name: str, title: str) -> None:
         axes.plot([place, place], [low, high], color="black", lw=1.0, zorder=4)
         for end in (low, high):
             axes.plot([place - 0.1, place + 0.1], [end] * 2, color="black", lw=1.0, zorder=4)
-    names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
-    axes.set_xticks(range(len(data)), names, rotation=30 if len(data) > 4 else 0)
     axes.set_xlim(-0.6, len(data) - 0.4)
     if not shown:
         axes.set_yticks([])

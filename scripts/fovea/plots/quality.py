@@ -11,7 +11,7 @@ import numpy as np
 
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
-from fovea.plots.style import GREY, WIDTH, colour_of, figure, note, nothing
+from fovea.plots.style import DARK, GREY, WIDTH, colour_of, dashes_of, figure, key, note, nothing
 
 _LOG = logging.getLogger("fovea")
 LIMITS = (0.9, 0.7)  # below them PyAMA calls a fit fair, and poor
@@ -21,6 +21,7 @@ def plot_quality(
     fits: Mapping[str, str | Path],
     targets: Sequence[str | Path],
     entry: Mapping[str, Any],
+    column: str,
     left_out: Sequence[str] = (),
     log: logging.Logger = _LOG,
 ) -> None:
@@ -34,6 +35,8 @@ def plot_quality(
         PDF and PNG.
     entry : mapping
         The entry of the config's `analysis`.
+    column : str
+        The feature's column.
     left_out : sequence of str
         Fields of view that are missing, in words.
     """
@@ -42,11 +45,16 @@ def plot_quality(
     troubles = {sample: shares(settings, found) for sample, found in data.items()}
     kinds = [kind for kind in next(iter(troubles.values()), {})
              if kind == "succeeded" or any(t[kind] for t in troubles.values())]  # fmt: skip
-    with figure((WIDTH, max(2.4, 0.9 + 0.3 * len(kinds))), targets) as drawing:
+    height = max(2.4, 1.1 + max(0.3, 0.11 * len(data)) * len(kinds)) + 0.04 * len(data)
+    with figure((WIDTH, height), targets) as drawing:
         left, right = drawing.subplots(1, 2)
         _r_squared(left, data)
         _shares(right, troubles, kinds)
-        drawing.suptitle(settings.model.title, fontsize=9)
+        feature, _, channel = column.rpartition("_ch_")
+        drawing.suptitle(
+            f"{settings.model.title}: {feature.replace('_', ' ')}, channel {channel}", fontsize=9
+        )
+        key(drawing, left.get_legend_handles_labels()[0])
         note(drawing, left_out)
     for sample, found in troubles.items():
         log.info("%s: %s", sample, ", ".join(f"{k} {v:.0%}" for k, v in found.items() if v))
@@ -77,7 +85,8 @@ def _r_squared(axes, data: Mapping[str, dict]) -> None:
             values = np.maximum(values, 1e-6)
             share = np.arange(1, len(values) + 1) / len(values)
             axes.step(np.r_[values[0], values], np.r_[0, share], where="post",
-                      color=colour_of(number), label=f"{sample} ({len(values)})")  # fmt: skip
+                      color=colour_of(number), ls=dashes_of(number),
+                      label=f"{sample} ({len(values)})")  # fmt: skip
     if not shown:
         nothing(axes, "no fits")
         return
@@ -85,11 +94,10 @@ def _r_squared(axes, data: Mapping[str, dict]) -> None:
     for limit in LIMITS:
         axes.axvline(1 - limit, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=0)
         axes.text(1 - limit, 1.02, f"{limit:g}", transform=axes.get_xaxis_transform(), ha="center",
-                  fontsize=6, color=GREY)  # fmt: skip
+                  fontsize=6, color=DARK)  # fmt: skip
     axes.set_ylim(0, 1.0)
     axes.set_xlabel("1 − R² (dashed: R² of 0.9 and 0.7)")
     axes.set_ylabel("share of cells up to here")
-    axes.legend(loc="center right")
 
 
 def _shares(axes, troubles: Mapping[str, dict], kinds: list[str]) -> None:

@@ -8,11 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.plots.style import COLOURS, PALE, WIDTH, colour_of, figure, note, nothing, unit_for
+from fovea.plots.style import (
+    COLOURS,
+    DARK,
+    PALE,
+    WIDTH,
+    colour_of,
+    figure,
+    key,
+    name_samples,
+    note,
+    nothing,
+    slant_room,
+    unit_for,
+)
 from fovea.tables import as_numpy, parquet_about, read_parquet
 from fovea.times import SECONDS
 
 _LOG = logging.getLogger("fovea")
+#: Line styles of all cells, and of those in the sample.
+TRACKED, KEPT = (0, (1, 1)), "-"
 #: Fate of a tracked cell, and its colour.
 FATES = {
     "in the sample": COLOURS[2],
@@ -39,10 +54,13 @@ def plot_retention(
     left_out = [f"{sample}: {place}" for sample, table in tables.items()
                 for place in parquet_about(table)["left_out"]]  # fmt: skip
     width = WIDTH * min(1.0, 0.75 + 0.05 * len(tables))
-    with figure((width, 2.6), targets) as drawing:
+    height = 2.8 + slant_room(list(tables), 0.28 * width) + 0.04 * len(tables)
+    with figure((width, height), targets) as drawing:
         over_time, why = drawing.subplots(1, 2, width_ratios=(1.25, 1))
         _over_time(over_time, tables)
         _fates(why, tables)
+        name_samples(why, list(tables), 0.28 * width)
+        _key(drawing, list(tables))
         note(drawing, left_out)
     for sample, table in tables.items():
         log.info("%s: %s", sample, ", ".join(f"{n} {f}" for f, n in fates(table).items() if n))
@@ -84,7 +102,7 @@ def _over_time(axes, tables: Mapping) -> None:
     known = parquet_about(next(iter(tables.values())))["time_unit"]
     unit = unit_for(max(last - first for first, last in ends), known)
     highest = 0.0
-    for number, (sample, table) in enumerate(tables.items()):
+    for number, table in enumerate(tables.values()):
         if not len(table):
             continue
         factor = SECONDS[parquet_about(table)["time_unit"]] / SECONDS[unit]
@@ -93,33 +111,43 @@ def _over_time(axes, tables: Mapping) -> None:
         )
         every = np.ones(len(table), bool)
         good = as_numpy(table["kept"]) & as_numpy(table["good"])
-        for chosen, style, what in ((every, (0, (1, 1)), "tracked"), (good, "-", "in the sample")):
+        for chosen, style in ((every, TRACKED), (good, KEPT)):
             counts = present(table, chosen, times)
             highest = max(highest, float(counts.max()))
             # wide lines first, so that equal numbers of several samples are seen
             axes.step(times * factor, counts, where="mid", ls=style,
                       lw=1.0 + 1.2 * (len(tables) - 1 - number) / max(len(tables) - 1, 1),
-                      color=colour_of(number), label=f"{sample}, {what}")  # fmt: skip
+                      color=colour_of(number))  # fmt: skip
     axes.margins(x=0.01)
     axes.set_ylim(0, 1.08 * max(1.0, highest))
     axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel("cells")
-    axes.legend(loc="lower left", handlelength=1.6)
+
+
+def _key(drawing, samples: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour_of(number), lw=1.6, label=sample)
+             for number, sample in enumerate(samples)]  # fmt: skip
+    lines += [Line2D([], [], color=DARK, ls=TRACKED, label="all tracked cells"),
+              Line2D([], [], color=DARK, ls=KEPT, label="cells in the sample")]  # fmt: skip
+    key(drawing, lines)
 
 
 def _fates(axes, tables: Mapping) -> None:
     base = np.zeros(len(tables))
     counts = [fates(table) for table in tables.values()]
+    highest = max((sum(count.values()) for count in counts), default=0)
     for fate, colour in FATES.items():
         heights = np.array([count[fate] for count in counts], float)
         if heights.any():
             axes.bar(range(len(tables)), heights, bottom=base, color=colour, width=0.6, label=fate)
             for x, (below, height) in enumerate(zip(base, heights, strict=True)):
+                thin = height < 0.05 * highest  # its number stands beside it
                 if height:
-                    axes.text(x, below + height / 2, f"{height:.0f}", ha="center", va="center",
-                              fontsize=6)  # fmt: skip
+                    axes.text(x + 0.32 * thin, below + height / 2, f"{height:.0f}", va="center",
+                              ha="left" if thin else "center", fontsize=6)  # fmt: skip
         base += heights
-    axes.set_xticks(range(len(tables)), list(tables), rotation=20 if len(tables) > 4 else 0)
     axes.set_xlim(-0.6, len(tables) - 0.4)
     axes.set_ylabel("tracked cells")
     if base.any():

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from fovea.analysis.traces import Traces, load_traces
-from fovea.plots.style import COLOURS, WIDTH, figure, label, note, nothing, unit_for
+from fovea.plots.style import COLOURS, WIDTH, figure, key, label, note, nothing, unit_for
 from fovea.times import SECONDS
 from fovea.units import feature_unit
 
 _LOG = logging.getLogger("fovea")
-_LINE, _BAND = COLOURS[0], COLOURS[5]
+_LINE, _BAND, _CELL = COLOURS[0], COLOURS[5], "#6f6f6f"
 
 
 def plot_traces(
@@ -49,6 +49,7 @@ def plot_traces(
             nothing(grid[0, 0], "no features")
         else:
             drawing.suptitle(f"{data.sample}: {len(data)} cells", fontsize=9)
+            _legend(drawing)
             note(drawing, data.left_out)
             log.info("%d cells, %d features", len(data), len(columns))
 
@@ -80,11 +81,24 @@ def _panel(axes, data: Traces, column: str) -> None:
     thin = min(0.5, max(0.08, 12 / len(data)))
     lines = [np.stack([time * factor, value], axis=1)[np.isfinite(value)]
              for time, value in zip(data.time, data.value, strict=True)]  # fmt: skip
-    axes.add_collection(LineCollection(lines, colors="#6f6f6f", linewidths=0.4, alpha=thin))
+    axes.add_collection(LineCollection(lines, colors=_CELL, linewidths=0.4, alpha=thin))
     times, (low, middle, high) = middle_and_quartiles(data)
-    axes.fill_between(times * factor, low, high, color=_BAND, alpha=0.45, lw=0,
-                      label="quartiles", zorder=3)  # fmt: skip
-    axes.plot(times * factor, middle, color=_LINE, lw=1.6, label="median", zorder=4)
+    axes.fill_between(times * factor, low, high, color=_BAND, alpha=0.45, lw=0, zorder=3)
+    axes.plot(times * factor, middle, color=_LINE, lw=1.6, zorder=4)
     axes.set_xlabel(f"time ({unit})")
     axes.margins(x=0.01)
-    axes.legend(loc="best", handlelength=1.4)
+
+
+def _legend(drawing) -> None:
+    """Say once, outside the panels, what lines and bands are; traces may fill the panels."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    key(
+        drawing,
+        [
+            Line2D([], [], color=_CELL, lw=0.6, label="one cell"),
+            Line2D([], [], color=_LINE, lw=1.6, label="median"),
+            Patch(color=_BAND, alpha=0.45, lw=0, label="quartiles"),
+        ],
+    )
