@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from analysis.merged import merge_all, ramp, recording
+from analysis.pyama_reader import read_merged, samples_in
 from fovea.config import validated
 from fovea.errors import FoveaError
 from fovea.import_traces import import_traces
@@ -472,23 +473,11 @@ def test_the_command(tmp_path, capsys, monkeypatch):
 # ------------------------------------------------------------------------------------------ out
 
 
-def pyama_reads(path) -> pd.DataFrame:
-    """PyAMA's reader, as its documentation of the format describes it."""
-    first = path.read_text().splitlines()[0]
-    unit = first.split(":", 1)[1].strip().lower() if first.startswith("# Time units:") else None
-    table = pd.read_csv(path, comment="#")
-    assert {"time", "fov", "cell", "value"} <= set(table.columns)
-    table["time"] = pd.to_numeric(table["time"], errors="coerce")
-    table["value"] = pd.to_numeric(table["value"], errors="coerce")
-    table["time"] *= {"s": 1 / 3600, "min": 1 / 60, "h": 1.0}[unit]
-    return table.set_index(["fov", "cell"]).sort_index()
-
-
 @pytest.mark.parametrize("unit", ["s", "min", "h"])
 def test_pyama_reads_our_merged_files(tmp_path, unit):
     paths = recording(tmp_path, "a", {0: {1: ramp(range(5)), 2: ramp(range(3))}}, 5)
     merged = merge_all(tmp_path, "s", paths, {"a": {"unit": unit}})
-    table = pyama_reads(merged / "s_intensity_total_ch_1.csv")
+    table = read_merged(merged / "s_intensity_total_ch_1.csv")
     cell = table.loc[(0, 1)]
     np.testing.assert_allclose(cell.value, 50 + 10 * np.arange(5))
     seconds = 600 * np.arange(5) + np.arange(5) % 3 + 1.25
@@ -511,6 +500,6 @@ def test_files_of_samples_are_found_as_pyama_looks_for_them(tmp_path):
     """Names with _traces and _fitted are no samples for it; no other file is in the way."""
     paths = recording(tmp_path, "a", {0: {1: ramp(range(5))}}, 5)
     merged = merge_all(tmp_path, "s", paths)
-    names = {path.name for path in merged.glob("*.csv")}
-    names -= {name for name in names if "_fitted" in name or "_traces" in name}
-    assert names == {"s_area_ch_0.csv", "s_intensity_mean_ch_1.csv", "s_intensity_total_ch_1.csv"}
+    assert samples_in(merged) == [
+        "s_area_ch_0.csv", "s_intensity_mean_ch_1.csv", "s_intensity_total_ch_1.csv"
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fovea.simulate import simulate
-from workflow.harness import dataset, snakemake, write_config
+from workflow.harness import REPOSITORY, dataset, snakemake, write_config
 
 SMALL = {"fovs": 3, "frames": 6, "height": 160, "width": 192, "channels": 2, "interval": 600.0}
 
@@ -45,6 +45,17 @@ def finished(tmp_path_factory, small_recording) -> Path:
             "raw": dataset(source, [1], params={"copy_only": True}),
         },
     )
+    run = snakemake(folder)
+    (folder / "terminal.txt").write_text(run.text, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """The finished run of the default config."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "config").mkdir()
+    shutil.copy2(REPOSITORY / "config" / "config.yaml", folder / "config" / "config.yaml")
     run = snakemake(folder)
     (folder / "terminal.txt").write_text(run.text, "utf-8")
     return folder

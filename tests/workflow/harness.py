@@ -85,12 +85,17 @@ def arguments(*more: str, cores: int = 2, snakefile: Path = SNAKEFILE) -> list[s
     return ["--snakefile", str(snakefile), "--cores", str(cores), *map(str, more)]
 
 
-def snakemake(folder: Path, *more: str, expected: int | None = 0, **options) -> Run:
-    """Run Snakemake in a folder; `expected` is the exit code, None for any."""
+def snakemake(
+    folder: Path, *more: str, expected: int | None = 0, variables: dict | None = None, **options
+) -> Run:
+    """Run Snakemake in a folder; `expected` is the exit code, None for any.
+
+    `variables` are added to its environment.
+    """
     command = [str(SNAKEMAKE), *arguments(*more, **options)]
     done = subprocess.run(
-        command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        command, cwd=folder, env=environment() | (variables or {}), stdin=subprocess.DEVNULL,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     if expected is not None:
         assert done.returncode == expected, f"{' '.join(command)}\n{done.stdout}"

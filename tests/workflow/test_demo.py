@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections import defaultdict
 
 import numpy as np
@@ -24,14 +23,8 @@ FOVS, FRAMES = range(4), 48
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The finished run of the default config."""
-    place = tmp_path_factory.mktemp("demo")
-    (place / "config").mkdir()
-    shutil.copy2(CONFIG, place / "config" / "config.yaml")
-    run = snakemake(place)
-    (place / "terminal.txt").write_text(run.text, "utf-8")
-    return place
+def folder(demo):
+    return demo
 
 
 def table(path) -> list[dict[str, str]]:
