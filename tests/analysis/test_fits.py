@@ -40,7 +40,7 @@ def test_bias_and_coverage(name, noise):
 def test_cost_is_never_higher_than_scipys(name, noise):
     """On a thousand cells, whatever the start: the default values, or the truth."""
     case = CASES[name]
-    count = 1000 if noise == 3000.0 else 100
+    count = 1000
     truth, values = noisy(case, noise, count, seed=1)
     settings = case.settings()
     fits = fit_traces(settings, grid(case.time, count), values)
@@ -66,26 +66,38 @@ def test_cost_is_never_higher_than_scipys(name, noise):
 
 
 def test_cost_is_never_higher_than_lmfits():
+    """On a thousand cells, with exact derivatives and from the truth; errors agree as well."""
     import lmfit
 
     case = CASES["maturation"]
-    count = 300
-    truth, values = noisy(case, 3000.0, count, seed=2)
+    count, time = 1000, case.time[::3]
+    truth = case.parameters_of(np.random.default_rng(2), count)
+    values = evaluate(model_of("maturation"), time, truth)
+    values += 3000.0 * np.random.default_rng(3).standard_normal(values.shape)
     settings = case.settings()
-    fits = fit_traces(settings, grid(case.time, count), values)
+    fits = fit_traces(settings, grid(time, count), values)
     model = settings.model
 
+    def numbers(given):
+        return [np.array([[given[name].value]]) for name in model.names]
+
     def residual(given, value):
-        row = np.array([[given[name].value for name in model.names]])
-        return evaluate(model, case.time, row)[0] - value
+        return model(time[None], *numbers(given))[0] - value
+
+    def derivatives(given, value):
+        found = model.differentiate(case.fitted, time[None], *numbers(given))[1]
+        return np.concatenate([np.broadcast_to(d, (1, len(time))) for d in found])
 
     for row in range(count):
         given = lmfit.Parameters()
         for i, parameter in enumerate(model.parameters):
             given.add(parameter.name, truth[row, i], vary=not parameter.fixed,
                       min=parameter.low, max=parameter.high)  # fmt: skip
-        other = lmfit.minimize(residual, given, args=(values[row],))
+        fitter = lmfit.Minimizer(residual, given, (values[row],), calc_covar=row < 30)
+        other = fitter.leastsq(Dfun=derivatives, col_deriv=1)
         assert fits.cost[row] <= other.chisqr * (1 + 1e-6)
+        # lmfit turns bounds into a curve on which few fits end a little short of the least cost
+        assert fits.cost[row] >= other.chisqr * (1 - 0.02)
         if row < 30:
             errors = [other.params[name].stderr for name in case.fitted]
             np.testing.assert_allclose(fits.error[row], errors, rtol=0.05)
