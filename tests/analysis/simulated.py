@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fovea.analysis.fit_table import success
+from fovea.analysis.least_squares import fit_traces
 from fovea.analysis.models import Model
 from fovea.analysis.settings import settings_of
 from fovea.registry import MODELS, load
@@ -114,3 +116,43 @@ def noisy(case: Case, noise: float, count: int, seed: int):
 def grid(time: np.ndarray, count: int) -> np.ndarray:
     """The same times (T,) for all cells, (N, T)."""
     return np.tile(time, (count, 1))
+
+
+@dataclass
+class Score:
+    """How fits of many simulated traces compare with the truth, for one parameter.
+
+    Attributes
+    ----------
+    bias : float
+        Median error, as a share of the median true value.
+    shift : float
+        Median error, as a share of the median standard error.
+    coverage : float
+        Share of the 95 % intervals that hold the true value.
+    """
+
+    bias: float
+    shift: float
+    coverage: float
+
+
+def scores(case: Case, noise: float, count: int, seed: int) -> tuple[float, dict[str, Score]]:
+    """The share of fits that succeed, and what these are like, by parameter."""
+    truth, values = noisy(case, noise, count, seed)
+    settings = case.settings()
+    assert settings.fitted == case.fitted
+    fits = fit_traces(settings, grid(case.time, count), values)
+    good = success(settings, fits)
+    found = {}
+    for k, name in enumerate(case.fitted):
+        column = settings.model.names.index(name)
+        true, error = truth[good, column], fits.values[good, column] - truth[good, column]
+        inside = (fits.low[good, k] <= true) & (true <= fits.high[good, k])
+        middle = np.median(error)
+        found[name] = Score(
+            float(middle / np.median(np.abs(true))),
+            float(middle / np.median(fits.error[good, k])),
+            float(inside.mean()),
+        )
+    return float(good.mean()), found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from analysis.simulated import CASES, HOURS, evaluate, grid, model_of, noisy
+from analysis.simulated import CASES, HOURS, evaluate, grid, model_of, noisy, scores
 from fovea.analysis.describe import information
 from fovea.analysis.fit_table import messages, success
 from fovea.analysis.least_squares import fit_traces
@@ -19,20 +19,13 @@ COUNT = 1500
 @pytest.mark.parametrize(("name", "noise"), PAIRS)
 def test_bias_and_coverage(name, noise):
     """Medians are right, and 95 % intervals hold the truth in 93 to 97 % of cells."""
-    case = CASES[name]
-    truth, values = noisy(case, noise, COUNT, seed=len(name) + int(noise))
-    settings = case.settings()
-    assert settings.fitted == case.fitted
-    fits = fit_traces(settings, grid(case.time, COUNT), values)
-    good = success(settings, fits)
-    assert good.mean() > 0.99
-    for k, parameter in enumerate(case.fitted):
-        column = settings.model.names.index(parameter)
-        true, found = truth[good, column], fits.values[good, column]
-        error = np.median(fits.error[good, k])
-        assert abs(np.median(found - true)) < 0.15 * error, parameter
-        inside = (fits.low[good, k] <= true) & (true <= fits.high[good, k])
-        assert 0.93 <= inside.mean() <= 0.97, (parameter, inside.mean())
+    succeeded, found = scores(CASES[name], noise, COUNT, seed=len(name) + int(noise))
+    assert succeeded > 0.99
+    assert tuple(found) == CASES[name].fitted
+    for parameter, score in found.items():
+        assert abs(score.shift) < 0.15, parameter
+        assert abs(score.bias) < 0.02, parameter
+        assert 0.93 <= score.coverage <= 0.97, parameter
 
 
 @pytest.mark.parametrize(("name", "noise"), [("maturation", 3000.0), ("maturation", 60000.0),

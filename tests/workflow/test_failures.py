@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shlex
 import shutil
@@ -11,9 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import tifffile
 
-from recordings import write_ome_tiff
+from workflow.broken import damage, mend, write_positions
 from workflow.harness import (
     SNAKEMAKE,
     copied,
@@ -27,21 +25,8 @@ from workflow.harness import (
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 
-NAMES = {"Channel": {"Name": ["Phase", "GFP", "mCherry"]}}
 BROKEN = "data/pos_1.ome.tiff"
 COPIED = {"copy_only": True}
-
-
-def damage(path: Path) -> None:
-    """Overwrite the compressed pixels of one plane; the file's times stay as they are."""
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[7]
-        start, length = page.dataoffsets[0], page.databytecounts[0]
-    before = path.stat()
-    with path.open("r+b") as file:
-        file.seek(start + 8)
-        file.write(b"\x55" * (length - 8))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +37,7 @@ def broken(tmp_path_factory, small_recording):
     """
     folder = tmp_path_factory.mktemp("broken")
     (folder / "data").mkdir()
-    with tifffile.TiffFile(small_recording / "small.ome.tiff") as recording:
-        for number, series in enumerate(recording.series):
-            pixels = series.asarray()[None, :, None]
-            path = folder / f"data/pos_{number}.ome.tiff"
-            write_ome_tiff(path, pixels, metadata=NAMES, compression="zlib")
+    write_positions(small_recording / "small.ome.tiff", folder / "data")
     (folder / "whole.ome.tiff").write_bytes((folder / BROKEN).read_bytes())
     damage(folder / BROKEN)
     (folder / "data/torn.ome.tiff").write_bytes((folder / BROKEN).read_bytes()[:5000])
@@ -156,9 +137,7 @@ def mended(broken, tmp_path_factory):
     """A copy of the broken run with the file mended, after the recommended command."""
     run, folder = broken
     place = copied(folder, tmp_path_factory.mktemp("mended") / "run")
-    times = (place / BROKEN).stat()
-    (place / BROKEN).write_bytes((folder / "whole.ome.tiff").read_bytes())
-    os.utime(place / BROKEN, ns=(times.st_atime_ns, times.st_mtime_ns))
+    mend(place / BROKEN, (folder / "whole.ome.tiff").read_bytes())
     command = command_for(run, "positions, field of view 001")
     done = subprocess.run(
         command, cwd=place, env=environment(), text=True, check=False,

@@ -1,0 +1,50 @@
+"""Bias of fitted parameters and coverage of their 95 % intervals, on simulated traces.
+
+    .venv/bin/python benchmarks/coverage.py
+
+Prints a table: for every model and noise, the share of fits that succeeded and, per parameter,
+the median error in per cent of the median true value and the share of intervals that hold it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
+
+import numpy as np  # noqa: E402
+
+from analysis.simulated import CASES, Case, evaluate, model_of, scores  # noqa: E402
+
+
+def signal(case: Case) -> float:
+    """Median difference between the highest and the lowest value of a trace without noise."""
+    parameters = case.parameters_of(np.random.default_rng(0), 500)
+    values = evaluate(model_of(case.model), case.time, parameters)
+    return float(np.median(np.ptp(values, axis=1)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cells", type=int, default=4000, help="traces per model and noise")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    print("| model | noise / signal | succeeded | parameter: bias, coverage |")
+    print("|---|---|---|---|")
+    for name, case in CASES.items():
+        size = signal(case)
+        for noise in case.noises:
+            succeeded, found = scores(case, noise, given.cells, given.seed + int(noise))
+            texts = [f"{parameter}: {100 * score.bias:+.2f} %, {100 * score.coverage:.1f} %"
+                     for parameter, score in found.items()]  # fmt: skip
+            print(f"| `{name}` | {100 * noise / size:.1f} % | {100 * succeeded:.1f} % | "
+                  f"{'; '.join(texts)} |", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
