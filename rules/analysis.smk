@@ -63,8 +63,6 @@ rule compare:
         "logs/analysis/{sample}_{group}_models.log",
     benchmark:
         "benchmarks/analysis/{sample}_{group}_models.tsv"
-    wildcard_constraints:
-        group="[a-z][a-z0-9_]*",
     conda:
         "../envs/fovea.yaml"
     resources:
@@ -83,7 +81,7 @@ rule export_anndata:
         traces="results/merged/{sample}_traces.parquet",
         fits=fits_of_sample,
     output:
-        "results/analysis/{sample}.h5ad",
+        h5ad="results/analysis/{sample}.h5ad",
     log:
         "logs/analysis/{sample}_anndata.log",
     benchmark:

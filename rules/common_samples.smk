@@ -23,6 +23,7 @@ def one_of(names):
 wildcard_constraints:
     sample=one_of(SAMPLES),
     fit=one_of(FITS),
+    group=one_of({group: 0 for name in SAMPLES for group in samples.comparisons(config, name)}),
 
 
 def trace_datasets():

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.xdist_group("workflow-rules")
 SOURCE = "data/a.ome.tiff"
 DEMO = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text("utf-8"))
 FULL = ("copy_raw", "segment", "track", "background", "crop", "extract", "cache")
-RULE_FILES = ("simulate", "inspect_input", *FULL, "report")
+RULE_FILES = ("simulate", "inspect_input", *FULL, "report", "merge", "analysis", "plots")
+TRACES = "data/x_traces.csv"
 WITHOUT = {
     "no phase contrast": {"segment", "track", "crop", "extract"},
     "no fluorescence": {"background"},
@@ -38,6 +39,10 @@ WITHOUT = {
 def one(entry: dict, **params) -> dict:
     """A config of one dataset."""
     return {"datasets": {"a": entry}, "params": params}
+
+
+def fit(model: str, **more) -> dict:
+    return {"model": model, "channel": 1, "feature": "intensity_total", **more}
 
 
 CONFIGS = {
@@ -58,7 +63,23 @@ CONFIGS = {
             "a_b": dataset("data/b.ome.tiff", [5], fl=(3,)),
         }
     },
-}
+    "samples and fits": {
+        "datasets": {
+            "a": dataset(SOURCE, "0-3"),
+            "a_b": {"traces": TRACES, "channels": {"pc": {"channel": 0, "features": ["area"]},
+                    "fl": [{"channel": 1, "features": ["intensity_total"]}]}},
+        },
+        "samples": [
+            {"name": "s", "dataset": "a", "fovs": "0-1"}, {"name": "s", "dataset": "a_b"},
+            {"name": "s_t", "dataset": "a", "fovs": [3]},
+        ],
+        "analysis": [
+            fit("maturation", shared=["km"]), fit("maturation", name="t", weighting="noise"),
+            fit("line", samples=["s_t"], normalise="area"), fit("auc"), fit("onset"),
+        ],
+        "anndata": True,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +87,9 @@ def forced(tmp_path_factory):
     """Dry runs of all configs with everything to be done, by name."""
     folder = tmp_path_factory.mktemp("rules")
     write_config(folder, {"a": dataset(SOURCE)})
-    for name in ("a", "b"):
-        path = folder / "data" / f"{name}.ome.tiff"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"never read")
+    for path in (SOURCE, "data/b.ome.tiff", TRACES):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(b"never read")
     return dry_run_with(folder, CONFIGS)
 
 
@@ -121,6 +141,9 @@ def expected_steps(config: dict) -> set[tuple[str, str, str]]:
     complete = validated(config)
     jobs = set()
     for name, entry in complete["datasets"].items():
+        if entry["traces"] is not None:
+            jobs.add(("import_traces", name, ""))
+            continue
         left_out = set() if entry["channels"]["pc"] else WITHOUT["no phase contrast"]
         left_out |= set() if entry["channels"]["fl"] else WITHOUT["no fluorescence"]
         left_out |= WITHOUT["only copied"] if entry["params"]["copy_only"] else set()
@@ -155,10 +178,55 @@ def test_every_rule_is_covered(forced):
     text = "\n".join((REPOSITORY / f"rules/{name}.smk").read_text("utf-8") for name in RULE_FILES)
     named = re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M)
     per_dataset = re.findall(r'f"(\w+)_\{dataset\}"', text)
-    assert len(named) + len(per_dataset) >= len(RULE_FILES)
+    per_sample = re.findall(r'f"(\w+)_\{sample\}"', text)
+    assert per_sample == ["merge"]
+    assert len(named) + len(per_dataset) + len(per_sample) >= len(RULE_FILES)
     covered = {job["rule_name"] for run in forced.values() for job in run.jobs}
     names = [*named, *(f"{rule}_{d}" for rule in per_dataset for d in ("a", "a_b", "demo"))]
+    names += [f"{rule}_{s}" for rule in per_sample for s in ("s", "s_t", "control", "treated")]
     assert set(names) <= covered
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "rules").glob("*.smk")), ids=lambda p: p.stem)
+def test_outputs_are_named(path):
+    """So that no script counts them."""
+    blocks = re.findall(
+        r"^ *output:\n((?:\s{8,}.*\n)+?)(?= {4,8}\w+:)", path.read_text("utf-8"), re.M
+    )
+    for block in blocks:
+        depth = len(block) - len(block.lstrip())
+        first = [line for line in block.splitlines() if line[depth] not in " )]"]
+        assert all(re.match(r"\s*\w+=", line) for line in first), block
+
+
+def wanted(fit: str, sample: str) -> set[tuple[str, str]]:
+    """(rule, what) that a fit of a sample takes."""
+    return {("fit", f"{sample} {fit}"), ("plot_fits", f"{sample} {fit}")}
+
+
+def test_jobs_of_samples(forced):
+    """Per sample, per sample and fit, per fit, and one for all; measures are not drawn as fits."""
+    jobs = set()
+    for job in forced["samples and fits"].jobs:
+        given = job["wildcards"]
+        if "dataset" not in given and job["rule_name"] != "all":
+            what = " ".join(given[key] for key in ("sample", "fit", "group") if key in given)
+            jobs.add((job["rule_name"], what))
+    column = "intensity_total_ch_1"
+    models = {name: f"{column}_fitted_{name}"
+              for name in ("maturation", "maturation_t", "line", "auc", "onset")}  # fmt: skip
+    expected = {("plot_retention", ""), ("parameters", models["auc"])}
+    for sample in ("s", "s_t"):
+        expected |= {(f"merge_{sample}", sample), ("plot_traces", sample),
+                     ("export_anndata", sample), ("fit", f"{sample} {models['auc']}"),
+                     ("share", f"{sample} {models['maturation']}"),
+                     ("compare", f"{sample} {column}")}  # fmt: skip
+        for name in ("maturation", "maturation_t", "onset"):
+            expected |= wanted(models[name], sample)
+    expected |= wanted(models["line"], "s_t")
+    for name in ("maturation", "maturation_t", "line", "onset"):
+        expected |= {("parameters", models[name]), ("plot_quality", models[name])}
+    assert jobs == expected
 
 
 def test_all_fields_of_view_wait_for_inspection(tmp_path):
