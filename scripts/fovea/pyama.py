@@ -35,6 +35,7 @@ UNITS = {
 _FEATURE = re.compile(r"(.+)_ch?_?(\d+)")
 _MERGED = re.compile(r"(?P<sample>.+?)_(?P<column>[a-z][a-z_]*?_ch_\d+)")
 _SET = ("position_x", "position_y", "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1")
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _NO_CLOCK = 60_000  # what PyAMA divided frame numbers by where a recording had no times
 
 
@@ -105,6 +106,8 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     FoveaError
         If the form is not known, or a value is missing or of the wrong kind.
     """
+    if Path(path).suffix.lower() in _SPREADSHEETS:
+        raise FoveaError(f"{path}: spreadsheets are not read; save its sheet as CSV")
     table = read_csv(path)
     names = [name.strip() for name in table.column_names]
     table = table.rename_columns(names)

@@ -38,7 +38,7 @@ def read_fitted(path: Path) -> pd.DataFrame:
     (model,) = table["model_type"].unique()
     assert path.stem.endswith(f"_fitted_{model}")
     assert table["success"].dtype == bool
-    assert pd.api.types.is_float_dtype(table["r_squared"])
+    assert pd.api.types.is_numeric_dtype(table["r_squared"])
     table = table.set_index(["fov", "cell"])
     assert table.index.is_unique
     return table

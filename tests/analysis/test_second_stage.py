@@ -239,6 +239,28 @@ def test_from_merged_table_to_fits(sample, tmp_path):
     assert np.median(read_fits(tmp_path / "n.csv")["ktl"] / found["ktl"]) < 0.02
 
 
+def test_rates_are_the_same_whatever_the_unit_of_the_tables(tmp_path):
+    """Times in s, min or h: the same estimates, errors and areas under the curve, per hour."""
+    truth = CASES["maturation"].parameters_of(np.random.default_rng(0), 3)
+    values = evaluate(model_of("maturation"), np.arange(60) / 6, truth)
+    paths = recording(tmp_path, "a", {0: {c + 1: dict(enumerate(values[c])) for c in range(3)}}, 60)
+    found, areas = [], []
+    for unit in ("s", "min", "h"):
+        merged = merge_all(tmp_path, "s", paths, {"a": {"unit": unit}})
+        fit(merged / "s_traces.parquet", tmp_path / "f.csv", ENTRY, "intensity_total_ch_1")
+        fit(merged / "s_traces.parquet", tmp_path / "a.csv", ENTRY | {"model": "auc"},
+            "intensity_total_ch_1")  # fmt: skip
+        found.append(read_fits(tmp_path / "f.csv"))
+        areas.append(read_fits(tmp_path / "a.csv")["auc"])
+    for name in ("t0", "ktl", "delta", "offset", "ktl_se", "delta_se"):
+        for other in found[1:]:
+            np.testing.assert_allclose(other[name], found[0][name], rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(found[0]["delta"], truth[:, 3], rtol=0.02)
+    np.testing.assert_allclose(areas, [areas[0]] * 3, rtol=1e-6)
+    hours = np.trapezoid(values, np.arange(60) / 6, axis=1)
+    np.testing.assert_allclose(areas[0], hours, rtol=1e-2)
+
+
 def test_shared_parameters_as_files(sample, tmp_path):
     merged, _ = sample
     share(merged / "s_traces.parquet", tmp_path / "t.csv", tmp_path / "f.csv", ENTRY,
