@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 
 import pytest
 import yaml
 
-from workflow.harness import copied, dry_run_with, snakemake, write_config
+from workflow.harness import REPOSITORY, copied, dry_run_with, files, snakemake, write_config
 
 pytestmark = pytest.mark.xdist_group("workflow-samples")
 
@@ -117,6 +118,27 @@ def runs(analysed, config):
         change(configs[name])
     configs["nothing"] = config
     return dry_run_with(analysed, configs)
+
+
+def documented() -> dict[str, re.Pattern]:
+    """File names in the documentation, and what they match."""
+    text = (REPOSITORY / "docs" / "files.md").read_text("utf-8")
+    found = {}
+    for first, others in re.findall(r"^\| `((?:merged|analysis)/[^`]+)`([^|]*) \|", text, re.M):
+        for suffix in ["", *re.findall(r"`(\.\w+)`", others)]:
+            name = re.sub(r"\.\w+$", suffix, first) if suffix else first
+            pattern = re.sub(r"\\\{\w+\\\}", r"[A-Za-z0-9_-]+", re.escape(name))
+            found[name] = re.compile(pattern.replace(r"ch_[A-Za-z0-9_-]+", r"ch_\d+"))
+    return found
+
+
+def test_files_are_those_of_the_documentation(analysed):
+    names = documented()
+    assert len(names) > 20
+    found = [f"{part}/{name}" for part in ("merged", "analysis")
+             for name in files(analysed / "results" / part)]  # fmt: skip
+    assert [name for name in found if not any(p.fullmatch(name) for p in names.values())] == []
+    assert [name for name, p in names.items() if not any(map(p.fullmatch, found))] == []
 
 
 def test_without_a_change_nothing_runs(runs):
