@@ -86,10 +86,14 @@ def main() -> None:
             print(f"{suffix:<10}{fovs:>8}{frames:>8}{inspect:>13.0f}{copy:>10.0f}", flush=True)
             table[suffix]["inspect"].append(round(inspect))
             table[suffix]["copy"].append(round(copy))
-    recordings = [{"fields": fovs, "frames": frames} for fovs, frames in RECORDINGS]
-    about = {"size": SIZE, "channels": CHANNELS, "recordings": recordings}
-    target = Path(__file__).with_name("copy_memory.json")
-    target.write_text(json.dumps({**about, "peak_mb": table}, indent=1) + "\n")
+    lines = [
+        f'"size": {SIZE}',
+        f'"channels": {CHANNELS}',
+        f'"recordings": {json.dumps([{"fields": p, "frames": t} for p, t in RECORDINGS])}',
+        *(f"{json.dumps(name)}: {json.dumps(peaks)}" for name, peaks in table.items()),
+    ]
+    text = ",\n ".join(lines)
+    Path(__file__).with_name("copy_memory.json").write_text(f"{{\n {text}\n}}\n")
 
 
 if __name__ == "__main__":
