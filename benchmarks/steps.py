@@ -14,6 +14,7 @@ from fovea.iou import track_iou
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import above_background, cut_counts, cut_mask
 from fovea.logstd import segment_logstd
+from fovea.phase import segment_phase
 from reference import background as plain_background
 from reference import cache as plain_cache
 from reference import segment as plain_segment
@@ -82,6 +83,8 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
     yield ("segment, disk radius 7",
            lambda: plain_segment.segment_logstd(here.phase, morph_size=15),
            lambda: segment_logstd(here.phase, morph_size=15), np.array_equal)  # fmt: skip
+    yield ("segment, phase", lambda: plain.segment_adherent(here.phase, 36),
+           lambda: segment_phase(here.phase, cell_diameter=36), np.array_equal)  # fmt: skip
     both = np.stack([last.labels, here.labels])
     yield "track", lambda: plain.track(both), lambda: track_iou(both), np.array_equal
     yield "background", lambda: _plain_backgrounds(here), lambda: _backgrounds(here), _near

@@ -1,6 +1,6 @@
 """Bias of fitted parameters and coverage of their 95 % intervals, on simulated traces.
 
-    .venv/bin/python benchmarks/coverage.py
+    .venv/bin/python benchmarks/fit_coverage.py
 
 Prints a table: for every model and noise, the share of fits that succeeded and, per parameter,
 the median error in per cent of the median true value and the share of intervals that hold it.
