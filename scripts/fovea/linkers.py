@@ -91,8 +91,7 @@ class Linker:
 def track_stack(labels: np.ndarray, tracker: Linker) -> np.ndarray:
     """Track a whole (T, H, W) stack."""
     links = tracker.link(labels)
-    dtype = np.uint16 if len(links.chains) <= np.iinfo(np.uint16).max else np.uint32
-    out = np.zeros(labels.shape, dtype)
-    for t, tracked in enumerate(links.render(labels)):
-        out[t] = tracked
+    out = np.empty(labels.shape, links.dtype)
+    for _ in links.render(labels, out):
+        pass
     return out

@@ -113,30 +113,40 @@ class Links:
         """Where the image of each frame is, relative to the first: (T, 2) int64, y and x."""
         return np.cumsum([o.shift for o in self.objects], axis=0)
 
-    def render(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    @property
+    def dtype(self) -> type:
+        """Type that holds all IDs."""
+        return np.uint16 if len(self.chains) <= np.iinfo(np.uint16).max else np.uint32
+
+    def render(
+        self, frames: Iterable[np.ndarray], targets: Iterable[np.ndarray] | None = None
+    ) -> Iterator[np.ndarray]:
         """IDs of the pixels, frame by frame.
 
         Parameters
         ----------
         frames : iterable of (H, W) unsigned integer
             The labels that were linked.
+        targets : iterable of (H, W), optional
+            Arrays of `dtype` to fill and yield; without it, new ones. At least two must take
+            turns, for a frame is compared with the one before.
 
         Yields
         ------
         (H, W) uint16 or uint32
             0 background, else the ID of the cell.
         """
-        dtype = np.uint16 if len(self.chains) <= np.iinfo(np.uint16).max else np.uint32
+        targets = None if targets is None else iter(targets)
         owners: list[dict[int, list[int]]] = [{} for _ in self.objects]
         for cell, chain in enumerate(self.chains, 1):
             for t, label in chain:
                 owners[t].setdefault(label, []).append(cell)
         last = None
         for known, owner, labels in zip(self.objects, owners, frames, strict=True):
-            table = np.zeros(len(known.areas) + 1, dtype)
+            table = np.zeros(len(known.areas) + 1, self.dtype)
             for label, cells in owner.items():
                 table[label] = cells[0]
-            tracked = np.empty(labels.shape, dtype)
+            tracked = np.empty(labels.shape, self.dtype) if targets is None else next(targets)
             relabel(labels, table, tracked)
             for label, cells in owner.items():
                 if len(cells) > 1:

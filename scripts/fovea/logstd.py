@@ -128,7 +128,8 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
 def _count(values: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
     """Counts of V one by one, up to well above the background's, and by code beyond."""
     usual = int(np.median(values[::37, ::41]))
-    length = min(high - low + 1, max(1 << 12, 2 * (usual - low)), _TABLE)
+    representable = int(np.iinfo(values.dtype).max) - low  # so that `reach` fits the type
+    length = min(high - low + 1, max(1 << 12, 2 * (usual - low)), _TABLE, representable)
     counts = np.zeros(length + int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
     variance.count_values(values, low, low + length, counts)
     return counts[:length], counts[length:]
@@ -199,8 +200,8 @@ def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
     """Counts in the bins."""
     first = variance.first_values(np.arange(int(variance.bin_code(np.uint64(high))) + 1))
     guess = np.searchsorted(starts[1:-1].astype(np.float64), first, side="right")
-    # a limit that was rounded on its way to float64 may be one too far: step back, then forward
-    guess = np.maximum(guess - 1, 0) if high >= 1 << 53 else guess
+    # a value that was rounded up on its way to its code may lie one bin before: step back
+    guess = np.maximum(guess - 1, 0) if high >= 1 << 24 else guess
     return variance.count_bins(values, starts, guess.astype(np.int64))
 
 

@@ -6,6 +6,7 @@ import csv
 import logging
 import os
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def track(
         if hasattr(tracker, "link"):
             log.info("linking objects")
             links = tracker.link(progress(frames, len(frames), log))
-            tracked = links.render(frames)
+            turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
+            tracked = links.render(frames, cycle(turns))
         else:
             links, tracked = None, (_narrow(tracker.update(labels)) for labels in frames)
         areas: list[dict[int, int]] = []

@@ -167,29 +167,37 @@ def count_bins(values, starts, guess):
 
 
 CODE_BITS = 7  # of the mantissa: steps of V well under 1 %
-_SHIFT = np.uint64(52 - CODE_BITS)
-_FIRST = np.uint64(1023 << CODE_BITS)  # code of 1
+_SHIFT = np.uint32(23 - CODE_BITS)
+_FIRST = np.uint32(127 << CODE_BITS)  # code of 1
 
 
 @kernel
 def bin_code(value):
-    """Leading bits of an integer > 0 as a floating-point number: equal steps of its logarithm."""
-    return (np.float64(value).view(np.uint64) >> _SHIFT) - _FIRST
+    """Leading bits of an integer > 0 as a floating-point number: equal steps of its logarithm.
+
+    In single precision, because that is vectorised; integers are rounded on the way to it, so
+    one just below a step may have the code above.
+    """
+    return (np.float32(value).view(np.uint32) >> _SHIFT) - _FIRST
 
 
 def bin_codes(values: np.ndarray) -> np.ndarray:
     """`bin_code` of an array."""
-    return ((values.astype(np.float64).view(np.uint64) >> _SHIFT) - _FIRST).astype(np.int64)
+    return ((values.astype(np.float32).view(np.uint32) >> _SHIFT) - _FIRST).astype(np.int64)
 
 
 def first_values(codes: np.ndarray) -> np.ndarray:
     """Smallest floating-point number of each code."""
-    return ((codes.astype(np.uint64) + _FIRST) << _SHIFT).view(np.float64)
+    bits = (codes.astype(np.uint32) + _FIRST) << _SHIFT
+    return bits.view(np.float32).astype(np.float64)
 
 
 @kernel
 def count_values(values, base, reach, counts):
     """Count integers: one by one below `reach`, by `bin_code` from there on.
+
+    Row by row, first the entries that are to be increased are computed, then they are increased:
+    the compiler vectorises the first loop, and the second waits for nothing.
 
     Parameters
     ----------
@@ -201,14 +209,17 @@ def count_values(values, base, reach, counts):
     counts : (reach - base + codes,) uint32
         Receives the occurrences of base, base + 1, ..., then those of the larger values by code.
     """
-    base = np.uint64(base)
-    reach = np.uint64(reach)
-    alone = reach - base
-    one = np.uint32(1)
+    number = values.dtype.type
+    index = np.empty(values.shape[1], np.uint32)
     for y in range(values.shape[0]):
-        row = values[y]
-        for x in range(len(row)):
-            value = np.uint64(row[x])
-            # both are computed and one is chosen: a branch would be guessed wrong too often
-            by_code = alone + bin_code(value)
-            counts[value - base if value < reach else by_code] += one
+        _entries(values[y], number(base), number(reach), np.uint32(reach - base), index)
+        for x in range(len(index)):
+            counts[index[x]] += np.uint32(1)
+
+
+@kernel
+def _entries(row, base, reach, alone, index):
+    for x in range(len(row)):
+        value = row[x]
+        by_code = np.uint32(alone + bin_code(value))
+        index[x] = np.uint32(value - base) if value < reach else by_code
