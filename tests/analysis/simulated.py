@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fovea.analysis.fit_table import success
+from fovea.analysis.fit_table import messages, success
 from fovea.analysis.least_squares import fit_traces
 from fovea.analysis.models import Model
 from fovea.analysis.settings import settings_of
@@ -156,3 +156,10 @@ def scores(case: Case, noise: float, count: int, seed: int) -> tuple[float, dict
             float(inside.mean()),
         )
     return float(good.mean()), found
+
+
+def fit_one(model: str, time, value, **more):
+    """Settings and fit of one trace, its message, and whether it succeeded."""
+    settings = settings_of({"model": model, **more})
+    fits = fit_traces(settings, np.asarray(time, float)[None], np.asarray(value, float)[None])
+    return settings, fits, messages(settings, fits)[0], bool(success(settings, fits)[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.95
-_AT_BOUND = 1e-6  # of the bound's size, or of 1e-3 of the range where that is smaller
+_AT_BOUND = 1e-6  # of the size of the bound, or of the range where that is smaller
 _SINGULAR = 1e-12
 
 
