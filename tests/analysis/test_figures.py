@@ -158,8 +158,8 @@ def test_examples_go_from_best_to_worst():
     assert examples(r_squared, 3).tolist() == [4, 5, 3]
     assert examples(r_squared, 12).tolist() == [4, 2, 5, 0, 3]
     assert len(examples(np.full(3, np.nan), 12)) == 0
-    assert [r_squared_text(x) for x in (-0.5, 0.98, 0.9912, 0.99998)] == [
-        "-0.500", "0.980", "0.9912", "0.999980"
+    assert [r_squared_text(x) for x in (-0.5, -1e-9, 0.98, 0.9912, 0.99998)] == [
+        "-0.500", "0.000", "0.980", "0.9912", "0.999980"
     ]  # fmt: skip
 
 

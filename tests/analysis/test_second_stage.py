@@ -21,6 +21,7 @@ from fovea.analysis.settings import settings_of
 from fovea.analysis.share import share
 from fovea.errors import FoveaError
 from fovea.plots.parameters import parameter_units, summary
+from fovea.samples import parameter_words
 
 
 def table(path) -> list[dict]:
@@ -280,8 +281,28 @@ def test_the_same_bytes_for_any_number_of_threads(sample, tmp_path):
     for threads in (1, 2, 3):
         fit(merged / "s_traces.parquet", tmp_path / "f.csv", ENTRY | {"weighting": "noise"},
             "intensity_total_ch_1", threads=threads)  # fmt: skip
-        texts.append((tmp_path / "f.csv").read_bytes())
+        share(merged / "s_traces.parquet", tmp_path / "t.csv", tmp_path / "g.csv", ENTRY,
+              "intensity_total_ch_1", threads=threads)  # fmt: skip
+        texts.append([(tmp_path / name).read_bytes() for name in ("f.csv", "t.csv", "g.csv")])
     assert texts[0] == texts[1] == texts[2]
+
+
+def test_words_for_captions():
+    entry = {"model": "maturation", "channel": 1, "feature": "intensity_total", "window": None,
+             "normalise": "area", "parameters": {
+                 "t0": {"fit": None, "value": 0.5, "low": 0.0, "high": 4.0},
+                 "km": {"fit": True, "value": None, "low": None, "high": None},
+                 "delta": {"fit": False, "value": 0.1, "low": None, "high": None}}}  # fmt: skip
+    assert parameter_words(entry) == [
+        "t0: fitted, 0 to 4 h, from 0.5 on", "ktl: fitted, 1 to 5e+08 counts/pixel/h",
+        "km: fitted, 1e-05 to 30 1/h", "delta: 0.1 1/h, fixed", "beta: 0.00522 1/h, fixed",
+        "offset: fitted, -1e+06 to 1e+06 counts/pixel", "scale: 1, fixed",
+    ]  # fmt: skip
+    onset = entry | {"model": "onset", "parameters": {}, "normalise": "none"}
+    assert parameter_words(onset)[0] == "onset: fitted, within the times of the trace"
+    assert parameter_words(onset)[-1] == "window: 4 h"
+    assert parameter_words(onset | {"window": 2.5})[-1] == "window: 2.5 h"
+    assert parameter_words(entry | {"model": "auc", "parameters": {}}) == []
 
 
 def test_units_of_parameters():

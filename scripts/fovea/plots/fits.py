@@ -12,7 +12,7 @@ import numpy as np
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
 from fovea.analysis.traces import load_traces
-from fovea.plots.style import COLOURS, DARK, WIDTH, figure, label, note, nothing
+from fovea.plots.style import COLOURS, DARK, WIDTH, feature_words, figure, label, note, nothing
 from fovea.units import trace_unit
 
 _LOG = logging.getLogger("fovea")
@@ -45,7 +45,6 @@ def plot_fits(
     data, table = load_traces(traces, column, area), read_fits(fits)
     shown = examples(table["r_squared"], EXAMPLES)
     rows = max(1, -(-len(shown) // ACROSS))
-    feature, _, channel = column.rpartition("_ch_")
     unit = settings.model.time_unit
     with figure((WIDTH, 1.5 * rows + 0.5), targets) as drawing:
         grid = drawing.subplots(rows, ACROSS, squeeze=False)
@@ -56,7 +55,7 @@ def plot_fits(
         if not len(shown):
             nothing(grid[0, 0], "no fits")
         drawing.supylabel(
-            label(f"{feature.replace('_', ' ')}, channel {channel}", trace_unit(column, area)),
+            label(feature_words(column, area), trace_unit(column, area)),
             fontsize=8,
         )
         count = int(table["success"].sum())
@@ -86,6 +85,7 @@ def lowered(title: str) -> str:
 
 def r_squared_text(value: float) -> str:
     """Return R² with as many digits as tell it from 1."""
+    value = value if abs(value) >= 5e-4 else 0.0  # not -0.000
     digits = 3 if value < 0.99 else min(6, int(-np.log10(max(1 - value, 1e-7))) + 2)
     return f"{value:.{digits}f}"
 
@@ -115,6 +115,6 @@ def _panel(axes, settings: Settings, data, table: dict, row: int) -> None:
     if message:
         first = message.split("; ")[0].split(" (")[0].split(", so ")[0]
         axes.text(0.98, 0.03, first, transform=axes.transAxes, fontsize=5.5, ha="right",
-                  color=DARK if good else COLOURS[1],
+                  color=DARK if good else COLOURS[1], zorder=2.3,  # above lines, below axes
                   bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.8})  # fmt: skip
     axes.tick_params(labelsize=6)

@@ -15,6 +15,7 @@ from fovea.analysis.settings import Settings, settings_of
 from fovea.plots.style import (
     WIDTH,
     colour_of,
+    feature_words,
     figure,
     label,
     name_samples,
@@ -82,10 +83,8 @@ def parameters(
             name_samples(axes, names, room)
         for axes in list(grid.flat)[len(settings.fitted) :]:
             axes.set_axis_off()
-        feature, _, channel = column.rpartition("_ch_")
-        drawing.suptitle(
-            f"{settings.model.title}: {feature.replace('_', ' ')}, channel {channel}", fontsize=9
-        )
+        words = feature_words(column, entry.get("normalise") == "area")
+        drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
         note(drawing, left_out)
     for sample, found in data.items():
         log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found["success"]))

@@ -11,7 +11,18 @@ import numpy as np
 
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
-from fovea.plots.style import DARK, GREY, WIDTH, colour_of, dashes_of, figure, key, note, nothing
+from fovea.plots.style import (
+    DARK,
+    GREY,
+    WIDTH,
+    colour_of,
+    dashes_of,
+    feature_words,
+    figure,
+    key,
+    note,
+    nothing,
+)
 
 _LOG = logging.getLogger("fovea")
 LIMITS = (0.9, 0.7)  # below them PyAMA calls a fit fair, and poor
@@ -50,10 +61,8 @@ def plot_quality(
         left, right = drawing.subplots(1, 2)
         _r_squared(left, data)
         _shares(right, troubles, kinds)
-        feature, _, channel = column.rpartition("_ch_")
-        drawing.suptitle(
-            f"{settings.model.title}: {feature.replace('_', ' ')}, channel {channel}", fontsize=9
-        )
+        words = feature_words(column, entry.get("normalise") == "area")
+        drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
         key(drawing, left.get_legend_handles_labels()[0])
         note(drawing, left_out)
     for sample, found in troubles.items():

@@ -88,6 +88,12 @@ def label(title: str, unit: str) -> str:
     return title if unit in ("", "1") else f"{title} ({unit})"
 
 
+def feature_words(column: str, area: object = None) -> str:
+    """Say what a column holds: ``intensity total per area, channel 1``."""
+    feature, _, channel = column.rpartition("_ch_")
+    return f"{feature.replace('_', ' ')}{' per area' if area else ''}, channel {channel}"
+
+
 def unit_for(span: float, unit: str) -> str:
     """Return the unit in which times that span so many `unit` are read most easily."""
     from fovea.times import SECONDS

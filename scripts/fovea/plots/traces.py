@@ -10,9 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from fovea.analysis.traces import Traces, load_traces
-from fovea.plots.style import COLOURS, WIDTH, figure, key, label, note, nothing, unit_for
+from fovea.plots.style import (
+    COLOURS,
+    WIDTH,
+    feature_words,
+    figure,
+    key,
+    label,
+    note,
+    nothing,
+    unit_for,
+)
 from fovea.times import SECONDS
-from fovea.units import feature_unit
+from fovea.units import trace_unit
 
 _LOG = logging.getLogger("fovea")
 _LINE, _BAND, _CELL = COLOURS[0], COLOURS[5], "#6f6f6f"
@@ -66,8 +76,7 @@ def middle_and_quartiles(data: Traces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _panel(axes, data: Traces, column: str) -> None:
-    feature, _, channel = column.rpartition("_ch_")
-    axes.set_ylabel(label(f"{feature.replace('_', ' ')}, channel {channel}", feature_unit(feature)))
+    axes.set_ylabel(label(feature_words(column), trace_unit(column)))
     if not len(data):
         nothing(axes, "no cells")
         return
