@@ -120,24 +120,25 @@ def _joined(paths: Sequence[str | Path], parts: list[Read]) -> Read:
     """Join parts: rows of the same feature follow each other, features stand side by side."""
     if not any(set(a.features) != set(b.features) for a in parts for b in parts):
         return _stacked(parts)
-    merged = [part.form.endswith("merged") or part.form == "wide" for part in parts]
-    if not all(merged):
+    per_feature = ("G1 merged", "G2 merged", "G3 merged", "wide", "per cell")
+    if not all(part.form in per_feature for part in parts):
         raise FoveaError(
             f"{paths[0]}: the files have different features; give files of one form, with the "
             "same columns"
         )
-    by_feature: dict[str, list[Read]] = {}
+    by_feature: dict[tuple[str, ...], list[Read]] = {}
     for part in parts:
-        by_feature.setdefault(next(iter(part.features)), []).append(part)
+        by_feature.setdefault(tuple(part.features), []).append(part)
     stacks = [_stacked(group) for group in by_feature.values()]
     keys = [np.stack([s.fov, s.cell, s.frame], axis=1) for s in stacks]
     every, first = np.unique(np.concatenate(keys), axis=0, return_index=True)
     time = np.concatenate([s.time for s in stacks])[first]
     features = {}
     for stack, key in zip(stacks, keys, strict=True):
-        values = np.full(len(every), np.nan)
-        values[_places(every, key)] = next(iter(stack.features.values()))
-        features[next(iter(stack.features))] = values
+        places = _places(every, key)
+        for name, value in stack.features.items():
+            features[name] = np.full(len(every), np.nan)
+            features[name][places] = value
     return replace(
         stacks[0], fov=every[:, 0], cell=every[:, 1], frame=every[:, 2], time=time,
         good=np.ones(len(every), bool), geometry={}, features=features,

@@ -9,6 +9,7 @@ G1         fov, cell, frame, time, good, position_x ..., bbox_x0 ...   minutes
 G2a        as G1 without time; so do Fovea's traces                    from the config
 G2b        fov, cell, frame, good, xc, yc, x, y, w, h                  from the config
 G3         position, roi, frame, is_good, x, y, w, h                   from the config
+per cell   roi, t, area, background, sum, corrected                    from the config
 G1 merged  time, fov, cell, value                                      ``# Time units: ...``
 G2 merged  frame, fov, cell, value                                     from the config
 G3 merged  position, roi, frame, value                                 from the config
@@ -79,6 +80,8 @@ def form_of(names: list[str]) -> str | None:
     has = set(names)
     if {"position", "roi", "frame"} <= has:
         return "G3 merged" if "value" in has else "G3"
+    if {"roi", "t", "corrected"} <= has:
+        return "per cell"
     if {"fov", "cell", "value"} <= has:
         return "G1 merged" if "time" in has else "G2 merged" if "frame" in has else None
     if {"fov", "cell", "frame"} <= has:
@@ -122,6 +125,8 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     columns = dict(zip(names, table.columns, strict=True))
     if form == "wide":
         return _wide(path, names, columns, column)
+    if form == "per cell":
+        return _per_cell(path, columns)
     if form.endswith("merged"):
         return _merged(path, form, columns, column)
     return _traces(path, form, columns)
@@ -222,6 +227,22 @@ def _wide(path, names: list[str], columns: dict, column: str | None) -> Read:
         time[order][frame], _stated_unit(path), np.ones(len(cell), bool), {},
         {column: value[there]},
     )  # fmt: skip
+
+
+def _per_cell(path, columns: dict) -> Read:
+    """Read ``timeseries/Pos{fov}/ch{channel}.csv``; the path tells what the columns do not."""
+    place = re.search(r"(?:^|/)Pos(\d+)/ch(\d+)\.csv$", Path(path).as_posix())
+    if place is None:
+        raise FoveaError(
+            f"{path}: its path does not tell field of view and channel; it should end like "
+            "Pos0/ch1.csv"
+        )
+    cell, frame = (_whole(path, columns, name) for name in ("roi", "t"))
+    features = {f"{name}_ch_{int(place[2])}": _real(path, columns, name)
+                for name in columns if name not in ("roi", "t")}  # fmt: skip
+    fov = np.full(len(cell), int(place[1]), np.int64)
+    return Read("per cell", fov, cell, frame, None, None, np.ones(len(cell), bool), {}, features,
+                ["the column t is taken for the number of the frame"])  # fmt: skip
 
 
 def column_of(path: str | Path, form: str) -> str | None:

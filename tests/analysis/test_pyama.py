@@ -144,6 +144,33 @@ def test_traces_of_every_generation(tmp_path, make, form, times):
     np.testing.assert_allclose(table.position_y, (boxes[:, 1] + boxes[:, 3] - 1) / 2)
 
 
+def test_traces_per_channel(tmp_path):
+    """The path tells field of view and channel; values of two channels stand side by side."""
+    names = ["area", "background", "sum", "corrected"]
+    paths = []
+    for channel in (1, 2):
+        for fov in CELLS:
+            rows = [[cell, frame, area, 9.5, total + 9.5 * channel, total * channel]
+                    for f, cell, frame, area, total in truth() if f == fov]  # fmt: skip
+            path = tmp_path / f"timeseries/Pos{fov}/ch{channel}.csv"
+            paths.append(write(path, ["roi", "t", *names], rows))
+    assert {read_traces(path).form for path in paths} == {"per cell"}
+    wanted = {"fl_ch_1": names, "fl_ch_2": ["corrected"]}
+    import_traces(paths, tmp_path / "out.csv", wanted, TIME | {"interval": 10.0})
+    table, expected = pd.read_csv(tmp_path / "out.csv", comment="#"), truth()
+    assert list(zip(table.fov, table.cell, table.frame, strict=True)) == [r[:3] for r in expected]
+    np.testing.assert_allclose(table.time, 10.0 * table.frame)
+    np.testing.assert_allclose(table.area_ch_1, [r[3] for r in expected])
+    for channel in (1, 2):
+        total = [channel * r[4] for r in expected]
+        np.testing.assert_allclose(table[f"corrected_ch_{channel}"], total)
+    with pytest.raises(FoveaError, match="has no times; set"):
+        import_traces(paths, tmp_path / "x.csv", wanted, TIME)
+    other = write(tmp_path / "series.csv", ["roi", "t", *names], [[1, 0, 1.0, 1.0, 1.0, 1.0]])
+    with pytest.raises(FoveaError, match=r"should end like Pos0/ch1\.csv"):
+        read_traces(other)
+
+
 def merged_rows(key, unit=1.0):
     rows = [(frame * unit if key == "time" else frame, fov, cell, total)
             for fov, cell, frame, _, total in truth()]  # fmt: skip

@@ -50,6 +50,15 @@ class Stage:
             return {row["fov"]: (row["state"], row["left_out_of"]) for row in csv.DictReader(file)}
 
 
+def entry(source: str, fovs="all") -> dict:
+    """A dataset with one feature of each kind."""
+    return {
+        "input": source, "fovs": fovs, "time": {"interval": 10, "unit": "min"},
+        "channels": {"pc": {"channel": 0, "features": ["area"]},
+                     "fl": [{"channel": 1, "features": ["intensity_total"]}]},
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def stages(tmp_path_factory, small_recording):
     """Four runs one after the other: waiting, going on, the same again, and mended."""
@@ -58,11 +67,7 @@ def stages(tmp_path_factory, small_recording):
     write_positions(small_recording / "small.ome.tiff", folder / "data")
     whole = (folder / BROKEN).read_bytes()
     damage(folder / BROKEN)
-    entry = {
-        "input": "data/pos_*.ome.tiff", "fovs": "0-2", "time": {"interval": 10, "unit": "min"},
-        "channels": {"pc": {"channel": 0, "features": ["area"]},
-                     "fl": [{"channel": 1, "features": ["intensity_total"]}]},
-    }  # fmt: skip
+    positions = {"positions": entry("data/pos_*.ome.tiff", "0-2")}
     samples = [{"name": "ill", "fovs": "0-1"}, {"name": "well", "fovs": [2]}]
     more = {"samples": samples, "analysis": ANALYSIS, "anndata": True}
     done = {}
@@ -71,9 +76,9 @@ def stages(tmp_path_factory, small_recording):
         run = snakemake(folder, expected=expected)
         done[name] = Stage(run, copied(folder, folder.parent / name))
 
-    write_config(folder, {"positions": entry}, **more)
+    write_config(folder, positions, **more)
     stage("waiting", 1)
-    write_config(folder, {"positions": entry}, **more, skip_failed=True)
+    write_config(folder, positions, **more, skip_failed=True)
     stage("skipped", 1)
     stage("again", 1)
     mend(folder / BROKEN, whole)
@@ -207,3 +212,23 @@ def test_the_same_as_if_nothing_had_failed(stages, tmp_path):
     snakemake(tmp_path)
     fresh = Stage(stages["mended"].run, tmp_path)
     assert results(fresh) == results(stages["mended"])
+
+
+def test_a_whole_dataset_that_cannot_be_read_is_left_out_too(stages, tmp_path):
+    """Here the fields of view are known only after inspection."""
+    (tmp_path / "data").mkdir()
+    for number in range(2):
+        shutil.copy2(stages["mended"].folder / f"data/pos_{number}.ome.tiff", tmp_path / "data")
+    damage(tmp_path / BROKEN)
+    (tmp_path / "data/torn.ome.tiff").write_bytes((tmp_path / BROKEN).read_bytes()[:5000])
+    both = {"positions": entry("data/pos_*.ome.tiff", "all"), "torn": entry("data/torn.ome.tiff")}
+    samples = [{"name": "all", "dataset": name} for name in both]
+    write_config(tmp_path, both, samples=samples, analysis=ANALYSIS[:1], skip_failed=True)
+    done = Stage(snakemake(tmp_path, expected=1), tmp_path)
+    assert done.header("all") == [f"# Left out: {WORDS}; dataset torn (failed)"]
+    assert done.fields("all") == {"0"}
+    assert done.left_out_of() == {"000": ("done", ""), "001": ("failed", "all"),
+                                  "": ("failed", "all")}  # fmt: skip
+    assert "Fovea: samples made without positions, field of view 1; dataset torn: all" in (
+        done.run.text
+    )
