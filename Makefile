@@ -29,7 +29,7 @@ test: .venv/ready-for-tests
 
 # On a Slurm of their own; needs Debian's packages munge, slurmctld, slurmd and slurm-client.
 test-cluster: .venv/ready-for-tests
-	$(BIN)/pytest -m cluster tests/cluster
+	$(BIN)/pytest -m cluster tests/cluster $(TESTS)
 
 # The comparison of fast and plain algorithms on many more random images.
 sweep: .venv/ready-for-tests

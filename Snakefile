@@ -30,9 +30,13 @@ include: "rules/plots.smk"
 # Light, or needed before anything else can be planned: done where Snakemake runs, also on a cluster.
 localrules:
     all,
+    compare,
     evaluate,
     inspect_input,
     overview,
+    parameters,
+    plot_quality,
+    plot_retention,
     processing_config,
 
 

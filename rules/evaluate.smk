@@ -20,6 +20,9 @@ for dataset in with_reference():
             dataset=dataset,
         conda:
             "../envs/fovea.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=30,
         params:
             reference=config["datasets"][dataset]["reference"],
         message:

@@ -19,7 +19,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scance
 PACKAGES = "munge slurmctld slurmd slurm-client"
 PARTITION = "main"
 LOST_AFTER = 15  # seconds after which a node that does not answer is down; Slurm allows no less
-MEMORY = 7000  # MB of each node
+MEMORY = 20000  # MB of each node, more than jobs ask for and take
 
 # Snakemake starts srun without SLURM_CONF; elsewhere it finds /etc/slurm/slurm.conf. The last lines
 # play a slow disk: what a job has made is not seen until some seconds after its end.
@@ -87,6 +87,12 @@ def _free_ports(number: int) -> list[int]:
             one.close()
 
 
+def _minutes(limit: str) -> int:
+    """Slurm's [hours:]minutes:seconds."""
+    hours, minutes, _ = f"0:{limit}".split(":")[-3:]
+    return 60 * int(hours) + int(minutes)
+
+
 def wait_until(
     condition: Callable, patience: float = 120, pause: float = 0.1, what: str = "",
     also: Callable = str,
@@ -102,16 +108,15 @@ def wait_until(
 
 @dataclass
 class SlurmJob:
-    """One line of the queue."""
+    """One line of the queue; memory in MB, and the time limit in minutes."""
 
     id: str
     state: str
     node: str
     name: str
-    memory: str
-    minutes: str
+    memory: int
+    minutes: int
     cpus: int
-    comment: str
 
 
 class Cluster:
@@ -122,10 +127,12 @@ class Cluster:
     root : Path
         A new folder; its path must be short, for it holds a socket.
     nodes, cpus : int
-        Number of nodes, and of CPUs of each.
+        Number of nodes, and of CPUs of each; CPUs that the machine does not have are shared.
+    lost_after : int
+        Seconds after which a node that does not answer is down.
     """
 
-    def __init__(self, root: Path, nodes: int = 3, cpus: int = 4):
+    def __init__(self, root: Path, nodes: int = 3, cpus: int = 16, lost_after: int = LOST_AFTER):
         self.root = root
         self.nodes = [f"n{number + 1}" for number in range(nodes)]
         self.daemons: dict[str, subprocess.Popen] = {}
@@ -134,7 +141,7 @@ class Cluster:
         user = psutil.Process().username()
         for name in ("state", "log", "bin", *(f"spool/{node}" for node in self.nodes)):
             (root / name).mkdir(parents=True)
-        lines = [CONF.format(host=host, port=port, user=user, root=root, lost_after=LOST_AFTER)]
+        lines = [CONF.format(host=host, port=port, user=user, root=root, lost_after=lost_after)]
         for node, its_port in zip(self.nodes, others, strict=True):
             lines.append(
                 f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={its_port} "
@@ -205,10 +212,13 @@ class Cluster:
     def jobs(self, *states: str) -> list[SlurmJob]:
         """Jobs, those that ended a while ago too, in the order they were submitted."""
         wanted = ",".join(states) or "all"
-        form = "%i|%T|%N|%j|%m|%l|%C|%k"
+        form = "%i|%T|%N|%j|%m|%l|%C"
         lines = self.run("squeue", "-h", "--states", wanted, "-o", form).splitlines()
-        fields = [line.split("|", 7) for line in lines]
-        jobs = [SlurmJob(*f[:6], int(f[6]), f[7]) for f in fields]
+        jobs = []
+        for line in lines:
+            *words, memory, limit, cpus = line.split("|")
+            memory = int(memory.removesuffix("M"))
+            jobs.append(SlurmJob(*words, memory, _minutes(limit), int(cpus)))
         return sorted(jobs, key=lambda job: int(job.id))
 
     def steps(self, node: str | None = None) -> list[psutil.Process]:
@@ -236,17 +246,6 @@ class Cluster:
         daemon = self.daemons.pop(node)
         daemon.kill()
         daemon.wait()
-
-    def idle(self) -> None:
-        """Cancel all jobs, and bring back all nodes."""
-        for job in self.jobs("PENDING", "RUNNING", "COMPLETING", "SUSPENDED"):
-            self.run("scancel", job.id)
-        for node in self.nodes:
-            if node not in self.daemons:
-                _kill(self.steps(node))
-                self.start_node(node)
-        self.run("scontrol", "update", f"NodeName={','.join(self.nodes)}", "State=RESUME")
-        wait_until(self._all_idle, what="for the nodes", also=self.logs)
 
     def stop(self) -> None:
         """End all jobs and daemons of this cluster, and nothing else."""

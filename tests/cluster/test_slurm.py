@@ -1,89 +1,44 @@
 """profiles/slurm on a real Slurm: the results of a local run, whatever happens on the way.
 
-Most of the time is waiting, for the head looks at the queue ever less often while nothing ends; so
-several runs are at work at once, each in a folder of its own.
+Each story says what happens, and how many Slurm jobs it takes.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
+from cluster.site import FOVS, PATIENCE
 from cluster.slurm import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 
 
-def at_once(*stories) -> None:
-    """Let stories happen at the same time; each is a function and its site."""
-    with ThreadPoolExecutor(len(stories)) as pool:
-        for future in [pool.submit(story, here) for story, here in stories]:
-            future.result()
+@dataclass(frozen=True)
+class Story:
+    """Something that happens to a run of some fields of view.
+
+    With `rough` it happens to the nodes; with `sample` the fields of view make a sample.
+    """
+
+    tell: Callable
+    fovs: int
+    rough: bool = False
+    sample: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.tell.__name__
 
 
-def states(here) -> list[str]:
-    """How the Slurm jobs of all runs ended, in the order they were submitted."""
-    return [job.state for job in here.jobs()]
-
-
-def test_the_same_bytes_as_a_local_run(site):
-    here = site(4)
-    here.hold()
-    here.start()
-    held = here.held()
-    assert len({job.node for job in held.values()}) > 1, "all on one node"
-    here.go_on()
-    here.end()
-    here.check()
-    assert states(here) == ["COMPLETED"] * 4, "not one job per field of view"
-    for fov, job in held.items():
-        assert job.cpus == 1
-        logs = {path.stem for path in (here.folder / f"logs/small/fov_{fov}").glob("*.log")}
-        for step in logs - {"overview"}:
-            assert f"Slurm job {job.id} on node {job.node}" in here.log(fov, step), step
-        assert len(logs - {"overview"}) == 7
-    here.run()
-    assert "Nothing to be done" in here.text
-    assert len(here.jobs()) == 4
-
-
-def test_faults_of_single_jobs(site):
-    at_once((out_of_memory, site(1, "memory")), (killed_and_cancelled, site(3, "killed")))
-
-
-def out_of_memory(here):
-    """The second try has twice the memory."""
-    (here.folder / "greedy").touch()
-    here.run()
-    here.check()
-    assert states(here) == ["FAILED", "COMPLETED"]
-    first, second = (int(job.memory.removesuffix("M")) for job in here.jobs())
-    assert second == 2 * first
-    (log,) = (here.folder / "logs" / "slurm").rglob(f"{here.jobs()[0].id}.log")
-    assert "memory limit" in log.read_text("utf-8")
-
-
-def killed_and_cancelled(here):
-    """A step is killed, another field's job is cancelled: only these two are redone."""
-    here.hold()
-    here.start()
-    held = here.held()
-    os.kill(here.segmenting("000"), signal.SIGKILL)
-    here.cluster.run("scancel", held["001"].id)
-    here.held("000", "001", not_in=(held["000"].id, held["001"].id))
-    here.go_on()
-    here.end()
-    here.check()
-    assert sorted(states(here)) == ["CANCELLED", "COMPLETED", "COMPLETED", "COMPLETED", "FAILED"]
-    assert here.job_of("002", "extract") == held["002"].id, "the third was done again"
-
-
-def test_a_node_crashes_and_another_cannot_be_reached(site):
+def a_node_crashes_and_another_cannot_be_reached(here):
     """A node that is given up may still work: its job and the new one make the same arrays."""
-    here = site(3)
     here.hold()
     here.start()
     held = here.held()
@@ -100,50 +55,22 @@ def test_a_node_crashes_and_another_cannot_be_reached(site):
     here.go_on()
     here.end()
     here.check()
-    assert states(here).count("NODE_FAIL") == len(redone)
-    assert states(here).count("COMPLETED") == 3
+    assert here.states.count("NODE_FAIL") == len(redone) == 2
+    assert here.states.count("COMPLETED") == 3
 
 
-def test_the_head_stops(site):
-    at_once(
-        (stopped_with_control_c, site(2, "int")),
-        (stopped_with_sigterm, site(2, "term")),
-        (killed_head, site(2, "kill")),
-    )
-
-
-def ended(here) -> bool:
-    return not {"RUNNING", "COMPLETING", "PENDING"} & set(states(here))
-
-
-def stopped_with_control_c(here):
-    """The head cancels its jobs; the same command goes on."""
+def time_limit(here):
+    """The second try has twice the time."""
     here.hold()
     here.start()
-    here.held()
-    here.signal(signal.SIGINT)
-    here.end(1)
-    wait_until(lambda: ended(here), what="for the jobs to be cancelled")
-    assert states(here) == ["CANCELLED"] * 2
+    job = here.held()["000"]
+    here.cluster.run("scontrol", "update", f"JobId={job.id}", "TimeLimit=1")
+    wait_until(lambda: here.jobs()[0].state == "TIMEOUT", PATIENCE, what="for the time limit")
     here.go_on()
-    here.run()
+    here.end()
     here.check()
-    assert states(here) == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
-
-
-def stopped_with_sigterm(here):
-    """The head waits for the jobs that run; the same command finds them done."""
-    here.hold()
-    here.start()
-    here.held()
-    here.signal(signal.SIGTERM)
-    wait_until(lambda: "Will exit after finishing" in here.text, what="for the head to notice")
-    here.go_on()
-    here.end(1)
-    assert states(here) == ["COMPLETED"] * 2
-    here.run()
-    here.check()
-    assert len(here.jobs()) == 2, "what was done is done again"
+    assert here.states == ["TIMEOUT", "COMPLETED"]
+    assert here.jobs()[1].minutes == 2 * job.minutes
 
 
 def killed_head(here):
@@ -152,58 +79,182 @@ def killed_head(here):
     here.start()
     held = here.held()
     old = tuple(job.id for job in held.values())
-    here.signal(signal.SIGKILL)
+    here.head.send_signal(signal.SIGKILL)
     here.end(-signal.SIGKILL)
     here.run(expected=1)
     assert "--unlock" in here.text
-    assert states(here) == ["RUNNING"] * 2
+    assert here.states == ["RUNNING"] * 2
     here.unlock()
-    assert states(here) == ["CANCELLED"] * 2, "unlocked while jobs are left"
+    assert here.states == ["CANCELLED"] * 2, "unlocked while jobs are left"
     here.start()
     here.held(not_in=old)
-    assert states(here) == ["CANCELLED"] * 2 + ["RUNNING"] * 2, "two jobs for one field of view"
+    assert here.states == ["CANCELLED"] * 2 + ["RUNNING"] * 2, "two jobs for one field of view"
     here.go_on()
     here.end()
     here.check()
-    assert states(here) == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
+    assert here.states == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
 
 
-def test_several_fields_of_view_in_a_job(site):
-    at_once((together, site(4, "together")), (neighbours, site(2, "neighbours")))
+def killed_and_cancelled(here):
+    """A step is killed, another field's job is cancelled: only these two are redone."""
+    here.hold()
+    here.start()
+    held = here.held()
+    os.kill(here.segmenting("000"), signal.SIGKILL)
+    here.cluster.run("scancel", held["001"].id)
+    here.held("000", "001", not_in=(held["000"].id, held["001"].id))
+    here.go_on()
+    here.end()
+    here.check()
+    assert Counter(here.states) == {"CANCELLED": 1, "FAILED": 1, "COMPLETED": 3}
+    assert here.job_of("002", "extract") == held["002"].id, "the third was done again"
 
 
-def test_results_that_are_seen_late(site):
-    """A shared disk that shows a folder only some seconds after it was written."""
-    here = site(1)
-    here.more = {"LATE": "results/small/fov_000"}
+def the_same_bytes_as_a_local_run(here):
+    """One job per field of view, on several nodes, and one per step of a sample."""
+    here.hold()
+    here.start()
+    held = here.held()
+    assert len({job.node for job in held.values()}) > 1, "all on one node"
+    here.go_on()
+    here.end()
+    here.check()
+    assert here.states == ["COMPLETED"] * 3
+    assert {job.id for job in here.jobs("group_fov")} == {job.id for job in held.values()}
+    assert {job.cpus for job in here.jobs("group_fov")} == {1}
+    for fov, job in held.items():
+        logs = {path.stem for path in (here.folder / f"logs/small/fov_{fov}").glob("*.log")}
+        for step in logs - {"overview"}:
+            assert f"Slurm job {job.id} on node {job.node}" in here.log(fov, step), step
+        assert len(logs - {"overview"}) == 7
+    others = {here.submitted()[job.id]: job.cpus for job in here.jobs("rule_")}
+    assert others == {"rule_merge_cells": 1, "rule_plot_traces": 1, "rule_fit": 8,
+                      "rule_plot_fits": 1}  # fmt: skip
     here.run()
-    here.check()
-    assert states(here) == ["COMPLETED"]
-    (log,) = (here.folder / "logs" / "slurm").rglob("*.log")
-    assert "Waiting at most 20 seconds for missing files" in log.read_text("utf-8")
-
-
-def together(here):
-    """Two jobs of two fields of view and two CPUs each."""
-    here.run("--group-components", "fov=2", "--cores", "2")
-    here.check()
-    assert states(here) == ["COMPLETED"] * 2
-    assert [job.cpus for job in here.jobs()] == [2, 2]
-    shared = [here.job_of(fov, "extract") for fov in here.fovs]
-    assert sorted(shared.count(job) for job in set(shared)) == [2, 2]
+    assert "Nothing to be done" in here.text
+    assert len(here.jobs()) == 3 + len(others)
 
 
 def neighbours(here):
-    """The price: a failure takes its neighbours along; in jobs of their own, they get done."""
+    """The price of one job for two: a failure takes the other along, which then gets done alone."""
     here.hold()
-    here.start("--group-components", "fov=2", "--retries", "0", "--cores", "2")
-    here.held()
-    os.kill(here.segmenting("000"), signal.SIGKILL)
+    here.start("--group-components", "fov=2", "--retries", "0")
+    first = wait_until(
+        lambda: [fov for fov in here.fovs if here.job_of(fov)], PATIENCE, what="for the first"
+    )
+    assert len(first) == 1, "not one after the other"
+    (second,) = set(here.fovs) - set(first)
+    here.hold(second)
     here.go_on()
+    here.held(second)
+    assert list(here.folder.glob(f"results/small/fov_{first[0]}/*_traces.csv"))
+    os.kill(here.segmenting(second), signal.SIGKILL)
+    here.go_on(second)
     here.end(1)
     assert "of 2 fields of view" in here.text
-    left = list((here.folder / "results/small").glob("fov_*/**/zarr.json"))
+    whole = ("images.zarr/**/zarr.json", "cells.zarr/zarr.json", "*.csv")
+    left = [p for name in whole for p in here.folder.glob(f"results/small/fov_*/{name}")]
     assert left == [], "a job that failed left something that could be taken for whole"
     here.run()
     here.check()
-    assert states(here) == ["FAILED", "COMPLETED", "COMPLETED"]
+    assert here.states == ["FAILED", "COMPLETED", "COMPLETED"]
+
+
+def out_of_memory(here):
+    """The second try has twice the memory."""
+    (here.folder / "greedy").touch()
+    here.run()
+    here.check()
+    assert here.states == ["FAILED", "COMPLETED"]
+    first, second = here.jobs()
+    assert second.memory == 2 * first.memory
+    assert "memory limit" in here.node_log(first)
+
+
+def one_field_fails_three_times(here):
+    """The other one gets done; the first can be tried again."""
+    (here.folder / "broken_000").touch()
+    here.run(expected=1)
+    assert Counter(here.states) == {"FAILED": 3, "COMPLETED": 1}
+    here.check("001")
+    with (here.folder / "results" / "status.csv").open(encoding="utf-8") as file:
+        failed, good = csv.DictReader(file)
+    assert (failed["state"], good["state"]) == ("failed", "done")
+    assert "this field of view is broken" in failed["error"]
+    assert "this field of view is broken" in here.text
+    (here.folder / "broken_000").unlink()
+    here.run()
+    here.check()
+    assert Counter(here.states) == {"FAILED": 3, "COMPLETED": 2}
+
+
+def head_stopped_with_control_c(here):
+    """The head cancels its jobs; the same command goes on."""
+    here.hold()
+    here.start()
+    here.held()
+    here.head.send_signal(signal.SIGINT)
+    here.end(1)
+    here.wait_for_jobs()
+    assert here.states == ["CANCELLED"] * 2
+    here.go_on()
+    here.run()
+    here.check()
+    assert here.states == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
+
+
+def head_stopped_with_sigterm(here):
+    """The head waits for the jobs that run; the same command finds them done."""
+    here.hold()
+    here.start()
+    here.held()
+    here.head.send_signal(signal.SIGTERM)
+    wait_until(lambda: "Will exit after finishing" in here.text, what="for the head to notice")
+    here.go_on()
+    here.end(1)
+    assert here.states == ["COMPLETED"] * 2
+    here.run()
+    here.check()
+    assert len(here.jobs()) == 2, "what was done is done again"
+
+
+def two_fields_in_a_job(here):
+    """One after the other on one CPU, with the time of both and the memory of one."""
+    here.run("--group-components", "fov=2")
+    here.check()
+    assert here.states == ["COMPLETED"]
+    (job,) = here.jobs()
+    assert {here.job_of(fov, "extract") for fov in here.fovs} == {job.id}
+    assert job.cpus == 1
+    assert job.minutes == 2 * 14
+
+
+def results_that_are_seen_late(here):
+    """A shared disk that shows a folder only some seconds after it was written."""
+    here.more = {"LATE": "results/small/fov_000"}
+    here.run()
+    here.check()
+    assert here.states == ["COMPLETED"]
+    assert "Waiting at most 20 seconds for missing files" in here.node_log(here.jobs()[0])
+
+
+# Those that take longest come first.
+STORIES = [
+    Story(a_node_crashes_and_another_cannot_be_reached, FOVS, rough=True),
+    Story(time_limit, 1),
+    Story(killed_head, 2),
+    Story(one_field_fails_three_times, 2),
+    Story(killed_and_cancelled, FOVS),
+    Story(the_same_bytes_as_a_local_run, FOVS, sample=True),
+    Story(neighbours, 2),
+    Story(head_stopped_with_control_c, 2),
+    Story(out_of_memory, 1),
+    Story(head_stopped_with_sigterm, 2),
+    Story(two_fields_in_a_job, 2),
+    Story(results_that_are_seen_late, 1),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test(story, told):
+    told[story].result()
