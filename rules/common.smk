@@ -80,6 +80,16 @@ def plugin_code(step):
     return used
 
 
+def environment(step):
+    """A function that gives a step's conda environment: Fovea's, or that of a plug-in's method."""
+
+    def file(wildcards):
+        own = fovea_config.plugin_environment(config, wildcards.dataset, step)
+        return own or "../envs/fovea.yaml"
+
+    return file
+
+
 def field_size(wildcards):
     """Frames, height and width of a field of view."""
     return demand.size(f"results/{wildcards.dataset}/metadata.yaml", int(wildcards.fov))

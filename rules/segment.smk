@@ -12,7 +12,7 @@ rule segment:
     group:
         "fov"
     conda:
-        "../envs/fovea.yaml"
+        environment("segmentation")
     resources:
         mem_mb=memory("segment"),
         runtime=minutes("segment"),

@@ -21,7 +21,7 @@ for dataset in with_phase():
         group:
             "fov"
         conda:
-            "../envs/fovea.yaml"
+            environment("tracking")
         resources:
             mem_mb=memory("track"),
             runtime=minutes("track"),

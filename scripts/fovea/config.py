@@ -33,6 +33,7 @@ __all__ = [
     "params_for",
     "parse_fovs",
     "plugin_code",
+    "plugin_environment",
     "recordings",
     "validated",
 ]
@@ -252,6 +253,30 @@ def plugin_code(config: dict, dataset: str, step: str) -> dict[str, str]:
         kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
         used = [(kinds[channel[:2]], name) for channel in features for name in features[channel]]
     return digests(used)
+
+
+def plugin_environment(config: dict, dataset: str, step: str) -> str | None:
+    """Return the conda environment file that the method of a step asks for, or None.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `validated`.
+    dataset : str
+        Name of the dataset.
+    step : {"segmentation", "tracking"}
+
+    Returns
+    -------
+    str or None
+        An absolute path, for Snakemake takes relative ones from the folder of its rules.
+    """
+    from fovea import registry
+    from fovea.plugins import environment
+
+    kinds = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
+    file = environment(kinds[step], params_for(config, dataset)[step]["method"])
+    return os.path.abspath(file) if file else None
 
 
 def _rules(schema: dict, given: dict, problems: Problems) -> dict:

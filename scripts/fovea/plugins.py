@@ -9,15 +9,21 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from fovea import registry
 from fovea.errors import FoveaError
+from fovea.plugin_guards import (
+    explained,
+    frame_of_counts,
+    guarded,
+    guarded_class,
+    labels_of,
+    number,
+)
 
 __all__ = [
     "Context",
@@ -78,12 +84,12 @@ def feature(name: str, channel: str = "phase") -> Callable:
     kinds = {"phase": registry.PHASE_FEATURES, "fluorescence": registry.FLUORESCENCE_FEATURES}
     if channel not in kinds:
         raise ValueError(f"channel must be phase or fluorescence, got {channel!r}")
-    return _decorator(kinds[channel], name, _number)
+    return _decorator(kinds[channel], name, number)
 
 
 def preprocessing(name: str) -> Callable:
     """Register a function ``(frame) -> frame`` of (H, W) uint16 frames, for `params.preprocess`."""
-    return _decorator(registry.PREPROCESSING, name, _frame)
+    return _decorator(registry.PREPROCESSING, name, frame_of_counts)
 
 
 def segmentation(name: str, conda: str | None = None) -> Callable:
@@ -101,31 +107,40 @@ def segmentation(name: str, conda: str | None = None) -> Callable:
     `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
     in the config with its default, whose type (bool, int, float, str) it must be of.
     """
-    return _decorator(registry.SEGMENTATION, name, _labels, conda)
+    return _decorator(registry.SEGMENTATION, name, labels_of, conda)
 
 
-def tracking(name: str) -> Callable:
+def tracking(name: str, conda: str | None = None) -> Callable:
     """Register a class whose objects are made from parameters and follow cells.
 
     ``update(labels) -> IDs`` takes one (H, W) frame of labels after the other and returns IDs of
     cells, 0 background; an attribute ``parents`` may map IDs of daughters to those of mothers.
+    In place of it ``link(frames) -> Links`` takes all frames, see `fovea.linkers.Linker`.
+    `conda` is as for `segmentation`.
     """
-    return _decorator(registry.TRACKING, name)
+    return _decorator(registry.TRACKING, name, conda=conda)
 
 
 def model(declaration) -> object:
     """Register a model of traces, a `fovea.analysis.models.Model`, under its own name."""
-    _add(registry.MODELS, declaration.name, declaration, ())
+    safe = {
+        name: guarded(function, declaration.name, place=_place())
+        for name in ("function", "derivatives", "measure")
+        if callable(function := getattr(declaration, name))
+    }
+    _add(registry.MODELS, declaration.name, replace(declaration, **safe), ())
     return declaration
 
 
 def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> Callable:
     def decorate(function: Callable) -> Callable:
         parameters = () if kinds is registry.PREPROCESSING else _parameters(function)
-        guarded = _guarded_class(function) if isinstance(function, type) else _guarded(
-            function, name, check
-        )  # fmt: skip
-        _add(kinds, name, guarded, parameters, conda)
+        safe = (
+            guarded_class(function)
+            if isinstance(function, type)
+            else guarded(function, name, check, _place())
+        )
+        _add(kinds, name, safe, parameters, conda)
         return function
 
     return decorate
@@ -134,10 +149,17 @@ def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> C
 def _add(kinds, name: str, target, parameters, conda=None) -> None:
     if _current is None:
         raise RuntimeError("plug-ins are registered while Fovea loads them; name it in the config")
+    environment = str(Path(_current.path).parent / conda) if conda else None
+    if environment and not Path(environment).is_file():
+        raise ValueError(f"there is no conda environment file {environment}")
     kinds.register(name, target, parameters=parameters)
     _LOADED[_current.path][1].append((kinds, name))
-    environment = str(Path(_current.path).parent / conda) if conda else None
     _SOURCES[kinds.kind, name] = _Source(_current.path, _current.digest, environment)
+
+
+def _place() -> str:
+    """The file that is being loaded."""
+    return _current.path if _current else ""
 
 
 def _parameters(function: Callable) -> tuple[str, ...]:
@@ -187,7 +209,7 @@ def _load(path: str) -> None:
         raise FoveaError(f"{path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
         _forget(_LOADED.pop(path)[1])
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     finally:
         _current = before
 
@@ -202,103 +224,6 @@ def keep_only(paths: Iterable[str]) -> None:
     """Remove what plug-ins other than these have registered."""
     for path in set(_LOADED) - set(paths):
         _forget(_LOADED.pop(path)[1])
-
-
-def _explained(error: Exception, path: str, what: str = "") -> FoveaError:
-    """An error of a plug-in's code: its file, the line in it, and what happened."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    place = f"{path}, line {lines[-1]}" if lines else path
-    name = "" if isinstance(error, FoveaError) else f"{type(error).__name__}: "
-    return FoveaError(f"{place}: {what}{name}{error}")
-
-
-def _guarded(function: Callable, name: str, check=None) -> Callable:
-    """The function; its errors name file and line, its result is checked."""
-    path = function.__code__.co_filename
-
-    @wraps(function)
-    def guarded(*args, **options):
-        try:
-            result = function(*args, **options)
-        except Exception as error:
-            raise _explained(error, path) from error
-        if check is None:
-            return result
-        try:
-            return check(result, *args)
-        except (TypeError, ValueError) as error:
-            line = function.__code__.co_firstlineno
-            raise FoveaError(f"{path}, line {line}: {name!r} returned {error}") from error
-
-    return guarded
-
-
-def _guarded_class(tracker: type) -> Callable:
-    @wraps(tracker, updated=())
-    def make(**options):
-        instance = _guarded_call(tracker)(**options)
-        if not callable(getattr(instance, "update", None)):
-            path, line = inspect.getsourcefile(tracker), 0
-            raise FoveaError(f"{path}: {tracker.__name__} has no method update(labels){line or ''}")
-        instance.update = _guarded(instance.update.__func__, "update").__get__(instance)
-        return instance
-
-    make.update = tracker.update if hasattr(tracker, "update") else None
-    return make
-
-
-def _guarded_call(tracker: type) -> Callable:
-    path = sys.modules[tracker.__module__].__file__
-
-    def call(**options):
-        try:
-            return tracker(**options)
-        except Exception as error:
-            raise _explained(error, path) from error
-
-    return call
-
-
-def _number(value, *_) -> float:
-    import numpy as np
-
-    if np.ndim(value) != 0:
-        raise TypeError(f"an array of {np.shape(value)}; a feature is one number")
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{value!r}; a feature is one number") from error
-
-
-def _same_shape(value, frame):
-    import numpy as np
-
-    value = np.asarray(value)
-    if value.shape != frame.shape:
-        raise ValueError(f"an array of {value.shape} for a frame of {frame.shape}")
-    return value
-
-
-def _frame(value, frame, *_):
-    import numpy as np
-
-    value = _same_shape(value, frame)
-    if value.dtype in (np.uint8, np.uint16):
-        return value
-    if value.dtype == bool or not np.isfinite(value).all():
-        raise ValueError(f"{value.dtype} values that are no counts")
-    return np.clip(np.rint(value), 0, 65535).astype(np.uint16)
-
-
-def _labels(value, frame, *_):
-    import numpy as np
-
-    from fovea.numbering import numbered
-
-    value = _same_shape(value, frame)
-    if value.dtype.kind not in "iub" or value.min(initial=0) < 0:
-        raise TypeError(f"{value.dtype} values; labels are whole numbers of at least 0")
-    return numbered(value.astype(np.int32))
 
 
 def digests(used: Iterable[tuple[registry.Registry, str | None]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fovea import plugins, registry
-from fovea.config import ConfigError, plugin_code, validated
+from fovea.config import ConfigError, plugin_code, plugin_environment, validated
 from fovea.errors import FoveaError
 from fovea.extract import extract
 from fovea.plugins import Context, keep_only, load_plugins
@@ -33,6 +33,8 @@ def _clean():
 def example(name, folder):
     """A copy of an example outside the repository, loaded."""
     path = str(shutil.copy(DOCS / name, folder))
+    for environment in DOCS.glob("*.yaml"):
+        shutil.copy(environment, folder)
     load_plugins([path])
     return path
 
@@ -160,6 +162,40 @@ def test_tracking(tmp_path):
     assert lines[3] == "0,3,1,1,0"
 
 
+LINKER = """
+from fovea.linkers import Linker
+from fovea.plugins import tracking
+
+@tracking("nearest", conda="mine.yaml")
+class Nearest(Linker):
+    def __init__(self, reach: float = 10.0, divisions: bool = False):
+        super().__init__(divisions=divisions)
+        self.reach = reach
+
+    def affinity(self, boxes, others, areas, other_areas, frames):
+        import numpy as np
+        way = np.hypot(*(boxes[:, None, :2] - others[None, :, :2]).transpose(2, 0, 1))
+        left, right = np.nonzero(way < self.reach)
+        return left, right, 1 - way[left, right] / self.reach
+"""
+
+
+def test_a_tracker_may_see_all_frames(tmp_path):
+    (tmp_path / "mine.yaml").write_text("channels: [conda-forge]\n")
+    path = written(tmp_path, LINKER)
+    chosen = validated(config(path, params={"tracking": {"method": "nearest"}}))
+    assert chosen["params"]["tracking"] == {"method": "nearest", "divisions": False, "reach": 10.0}
+    assert plugin_environment(chosen, "demo", "tracking") == str(tmp_path / "mine.yaml")
+    assert plugin_environment(chosen, "demo", "segmentation") is None
+    frames = np.zeros((3, 20, 40), np.uint16)
+    for t in range(3):
+        frames[t, 4:8, 4 + 4 * t : 8 + 4 * t] = 1
+    links = load(registry.TRACKING, "nearest")(reach=5.0, divisions=False).link(frames)
+    assert links.lineage() == [(1, 0, 2, 0)]
+    links = load(registry.TRACKING, "nearest")(reach=3.0, divisions=False).link(frames)
+    assert len(links.lineage()) == 3
+
+
 def test_features_reach_the_traces(tmp_path, demo_cells):
     path = written(tmp_path, (
         "from fovea.plugins import feature\n"
@@ -272,6 +308,66 @@ def test_a_tracker_that_fails_names_its_line(tmp_path):
     tracker = load(registry.TRACKING, "mine")()
     with pytest.raises(FoveaError, match=re.escape(f"{path}, line 5: KeyError: 'no'")):
         tracker.update(np.zeros((2, 2), np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def update(self, labels):\n        return labels / 2.0",
+         "line 4: 'update' returned float64 values; IDs are whole numbers of at least 0"),
+        ("def update(self, labels):\n        return labels[0]",
+         "line 4: 'update' returned an array of (2,) for a frame of (2, 2)"),
+        ("def link(self, frames):\n        return frames.nothing",
+         "line 5: AttributeError: 'numpy.ndarray' object has no attribute 'nothing'"),
+    ],
+)  # fmt: skip
+def test_ids_of_a_tracker_are_checked(tmp_path, body, message):
+    path = written(tmp_path, "from fovea.plugins import tracking\n@tracking('mine')\nclass Mine:\n"
+                             f"    {body}\n")  # fmt: skip
+    load_plugins([path])
+    tracker = load(registry.TRACKING, "mine")()
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, {message}")):
+        getattr(tracker, "update" if "update" in body else "link")(np.ones((2, 2), np.uint16))
+
+
+def test_a_tracker_without_a_method(tmp_path):
+    path = written(tmp_path, "from fovea.plugins import tracking\n@tracking('mine')\n"
+                             "class Mine:\n    pass\n")  # fmt: skip
+    load_plugins([path])
+    with pytest.raises(FoveaError, match=re.escape(f"{path}: Mine has neither a method update")):
+        load(registry.TRACKING, "mine")()
+
+
+def test_a_model_that_fails_names_its_line(tmp_path):
+    path = example("decay.py", tmp_path)
+    Path(path).write_text(Path(path).read_text().replace("np.exp(", "np.expo("))
+    load_plugins([path])
+    line = next(i for i, text in enumerate(Path(path).read_text().splitlines(), 1)
+                if "expo(" in text)  # fmt: skip
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, line {line}: AttributeError")):
+        registry.MODELS["decay"](np.array([0.0, 1.0]), 10.0, 0.5)
+
+
+def test_a_model_may_be_a_function_without_code_in_python(tmp_path):
+    code = (
+        "from math import exp\nfrom fovea.analysis.models import Model, Parameter\n"
+        "from fovea.plugins import model\n"
+        "model(Model('e', 'E', 'h', (Parameter('a', 'A', '', 1.0, 0.0, 2.0),), function=exp))\n"
+    )
+    path = written(tmp_path, code)
+    load_plugins([path])
+    with pytest.raises(FoveaError, match=re.escape(f"{path}: TypeError: ")):
+        registry.MODELS["e"](np.array([0.0, 1.0]), 10.0)
+
+
+def test_an_environment_that_is_missing(tmp_path):
+    shutil.copy(DOCS / "cellpose_segmentation.py", tmp_path)
+    path = str(tmp_path / "cellpose_segmentation.py")
+    line = next(i for i, text in enumerate(Path(path).read_text().splitlines(), 1)
+                if "@segmentation" in text)  # fmt: skip
+    text = f"{path}, line {line}: ValueError: there is no conda environment file {tmp_path}"
+    with pytest.raises(FoveaError, match=re.escape(text)):
+        load_plugins([path])
 
 
 def test_a_feature_that_is_no_number(tmp_path):
