@@ -146,6 +146,11 @@ TRACKING = Registry("tracking method")
 _LINKING = ("min_size", "max_size", "max_gap", "max_merge", "divisions", "drift")
 TRACKING.register("iou", "fovea.iou:IouTracker", parameters=(*_LINKING, "min_iou", "overlap"))
 TRACKING.register("lap", "fovea.lap:LapTracker", parameters=(*_LINKING, "max_distance"))
+TRACKING.register(
+    "btrack",
+    "fovea.btrack_linker:BtrackTracker",
+    parameters=("min_size", "max_size", "max_gap", "divisions", "drift", "max_distance"),
+)
 
 # Called with one phase-contrast frame.
 PREPROCESSING = Registry("preprocessing function")
