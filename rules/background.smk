@@ -8,6 +8,7 @@ for dataset in with_fluorescence():
             raw=array_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)], 0),
             groups=group_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)]),
             labels=phase_array("seg_labeled"),
+            flat_fields=flat_field_files(dataset),
         output:
             groups=group_files(background_groups(dataset)),
             arrays=array_files(background_groups(dataset), 0),

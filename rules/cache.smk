@@ -6,6 +6,7 @@ for dataset in recordings():
             f"cache_{dataset}"
         input:
             arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 0),
+            drift=drift_file(dataset, "display"),
         output:
             arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 1),
         log:

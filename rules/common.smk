@@ -194,6 +194,13 @@ def phase_array(group):
     return files
 
 
+def drift_file(dataset, section):
+    """The table of the drift where a section of the parameters asks for it, in a list."""
+    wanted = params_of(dataset)[section]["drift"] and phase_channel(dataset) is not None
+    wanted = wanted and not params_of(dataset)["copy_only"]
+    return [f"{FOV}/{{dataset}}_fov_{{fov}}_drift.csv"] if wanted else []
+
+
 def cells_output(dataset):
     """What the crop step declares: the file it writes last, or all of a store that is not kept."""
     if params_of(dataset)["cropping"]["keep"]:
@@ -218,6 +225,46 @@ def background_params(dataset):
     if not params["save_corrected"]:
         del params["weight"]
     return params
+
+
+def flat_field_files(dataset):
+    """The gain of each fluorescence channel, where it is corrected for."""
+    if params_of(dataset)["flat_field"]["method"] == "none":
+        return []
+    fl = fluorescence_channels(dataset)
+    return [f"results/{{dataset}}/flat_field_ch_{channel}.tif" for channel in fl]
+
+
+def flat_fields(wildcards):
+    """The gains for the traces of a field of view."""
+    return [file.format(**wildcards) for file in flat_field_files(wildcards.dataset)]
+
+
+def flat_field_params(wildcards):
+    """What a channel's gain depends on."""
+    params = params_of(wildcards.dataset)["flat_field"]
+    return {key: params[key] for key in ("method", "dark")}
+
+
+def flat_field_recording(wildcards):
+    """The recording, if the gain is estimated from it."""
+    method = params_of(wildcards.dataset)["flat_field"]["method"]
+    return recording(wildcards) if method == "recording" else []
+
+
+def flat_field_image(wildcards):
+    """The image that a channel's gain is taken from, if it is."""
+    params = params_of(wildcards.dataset)["flat_field"]
+    return [params["images"][wildcards.fl]] if params["method"] == "image" else []
+
+
+def with_photobleaching():
+    """Datasets whose trend of fluorescence is reported."""
+    return [
+        dataset
+        for dataset in with_phase()
+        if fluorescence_channels(dataset) and params_of(dataset)["photobleaching"]
+    ]
 
 
 def with_phase():
@@ -280,7 +327,9 @@ def fov_results(dataset, fov):
     if not params_of(dataset)["copy_only"]:
         files += array_files(groups, 1) + median_files(dataset)
         if phase_channel(dataset) is not None:
-            tables = ("traces", "cells", "lineage", "drift")
+            tables = ["traces", "cells", "lineage", "drift"]
+            if dataset in with_photobleaching():
+                tables += ["photobleaching", "photobleaching_fits"]
             files += [f"{FOV}/{{dataset}}_fov_{{fov}}_{table}.csv" for table in tables]
             if params_of(dataset)["cropping"]["keep"]:
                 files.append(f"{CELLS}/zarr.json")

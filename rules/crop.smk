@@ -11,6 +11,7 @@ for dataset in with_phase():
             ),
             medians=median_files(dataset),
             tracked=phase_array("seg_tracked"),
+            drift=drift_file(dataset, "cropping"),
         output:
             cells=cells_output(dataset),
         log:

@@ -1,6 +1,7 @@
 rule extract:
     input:
         cells=cells_input,
+        flat_fields=flat_fields,
     output:
         traces=f"{FOV}/{{dataset}}_fov_{{fov}}_traces.csv",
         cells=f"{FOV}/{{dataset}}_fov_{{fov}}_cells.csv",

@@ -10,4 +10,5 @@ with job(snakemake) as log:
         snakemake.params.background,
         threads=snakemake.threads,
         log=log,
+        flat_fields=snakemake.input.flat_fields,
     )

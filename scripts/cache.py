@@ -3,4 +3,9 @@ from fovea.logs import job
 from fovea.paths import groups_of
 
 with job(snakemake) as log:
-    cache(groups_of(snakemake.input.arrays), threads=snakemake.threads, log=log)
+    cache(
+        groups_of(snakemake.input.arrays),
+        threads=snakemake.threads,
+        log=log,
+        drift=next(iter(snakemake.input.drift), None),
+    )

@@ -10,4 +10,5 @@ with job(snakemake) as log:
         str(snakemake.output.cells).removesuffix("/zarr.json"),
         snakemake.params.padding,
         log=log,
+        drift=next(iter(snakemake.input.drift), None),
     )

@@ -1,5 +1,6 @@
 from fovea.extract import extract
 from fovea.logs import job
+from fovea.paths import channels_of
 
 with job(snakemake) as log:
     extract(
@@ -11,4 +12,5 @@ with job(snakemake) as log:
         snakemake.params.weight,
         **snakemake.params.extraction,
         log=log,
+        flat_fields=channels_of(snakemake.input.flat_fields),
     )

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from fovea.cache import downsample_intensity, downsample_labels, percentile_limits
 from fovea.display import CountLimits, SmoothLimits
+from fovea.drift import compensate, read_drift
+from fovea.errors import FoveaError
 from reference import cache
 from strategies import FRAMES, examples, frames, make_frame, make_mask, masks, seeds
 
@@ -167,3 +169,28 @@ def test_every_label_of_16_bits(largest):
 
 def test_no_labels_at_all():
     assert not downsample_labels(np.zeros((3, 5), dtype=np.uint16), 0).any()
+
+
+# Drift
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.tuples(st.integers(-12, 12), st.integers(-12, 12)),
+    st.sampled_from([np.uint16, np.uint32, np.float32]),
+)  # fmt: skip
+@examples(150)
+def test_frames_without_drift(height, width, shift, dtype):
+    frame = (np.arange(height * width).reshape(height, width) + 1).astype(dtype)
+    before = frame.copy()
+    found = compensate(frame, np.array(shift))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, cache.compensate(before, shift))
+    np.testing.assert_array_equal(frame, before)
+
+
+def test_the_table_of_the_drift_must_fit(tmp_path):
+    table = tmp_path / "drift.csv"
+    table.write_text("fov,frame,shift_y,shift_x\n0,0,0,0\n0,1,-3,12\n")
+    assert read_drift(table, 2).tolist() == [[0, 0], [-3, 12]]
+    with pytest.raises(FoveaError, match="has 2 frames, the images have 3; delete it"):
+        read_drift(table, 3)

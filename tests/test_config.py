@@ -179,8 +179,11 @@ def test_small_config_is_completed():
             "rounding_error": 0.0625,
             "save_corrected": False,
         },
-        "cropping": {"padding": 5, "keep": True},
+        "flat_field": {"method": "none", "images": None, "dark": 0.0},
+        "cropping": {"padding": 5, "keep": True, "drift": False},
         "extraction": {"min_frames": 30, "border_margin": 50},
+        "photobleaching": False,
+        "display": {"drift": False},
         "seed": 0,
     }
     assert complete["demo"] == {"fovs": 4, "frames": 48, "height": 512, "width": 512, "seed": 0}

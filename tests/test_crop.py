@@ -51,9 +51,29 @@ def test_windows_are_centred_by_rounding_down():
     assert windows.tolist() == [[[10, -1, 13, 2], [-1, 10, 2, 13]]]
 
 
+@given(cells(), st.integers(0, 20), seeds)
+@examples(200)
+def test_windows_that_move_with_the_stage(cells, padding, seed):
+    bboxes, valid = cells
+    drift = np.random.default_rng(seed).integers(-300, 301, (valid.shape[1], 2))
+    found = crop_windows(bboxes, valid, padding, drift)
+    assert found.dtype == np.int32
+    assert not found[~valid].any()
+    expected = crop.still_windows(bboxes, valid, padding, drift)
+    np.testing.assert_array_equal(found[valid], expected[valid])
+    assert (bboxes[valid][:, :2] - found[valid][:, :2] >= padding).all()
+    assert (found[valid][:, 2:] - bboxes[valid][:, 2:] >= padding).all()
+    # a cell that moves as the image does has the same window either way
+    carried = (bboxes[:, :1] + np.tile(drift, 2)).astype(np.int32)
+    whole = crop_windows(carried, np.ones_like(valid), padding, drift)
+    plain = crop_windows(carried, np.ones_like(valid), padding)
+    np.testing.assert_array_equal(whole, plain)
+
+
 def test_no_cells():
-    windows = crop_windows(np.zeros((0, 5, 4), np.int32), np.zeros((0, 5), dtype=bool), 5)
-    assert windows.shape == (0, 5, 4)
+    empty = np.zeros((0, 5, 4), np.int32), np.zeros((0, 5), dtype=bool), 5
+    assert crop_windows(*empty).shape == (0, 5, 4)
+    assert crop_windows(*empty, np.ones((5, 2), np.int64)).shape == (0, 5, 4)
 
 
 @given(

@@ -11,6 +11,7 @@ import numpy as np
 
 from fovea.display import SmoothLimits
 from fovea.errors import FoveaError
+from fovea.flat_field import flattened, read_gain, whole_counts
 from fovea.images import provenance, write_derived_group
 from fovea.logs import progress
 from fovea.threads import ordered_map
@@ -29,6 +30,7 @@ def background(
     parameters: dict,
     threads: int = 1,
     log: logging.Logger = _LOG,
+    flat_fields: Sequence[str | Path] = (),
 ) -> None:
     """Write the background of fluorescence channels.
 
@@ -47,6 +49,8 @@ def background(
         ``weight`` with the last.
     threads : int
         Frames computed side by side; does not change the result.
+    flat_fields : sequence of path
+        Gains of the channels, by which raw counts are divided first; none for no correction.
 
     Raises
     ------
@@ -56,10 +60,11 @@ def background(
     with ExitStack() as stack:
         cells = stack.enter_context(ArrayReader(Path(labels) / "0")) if labels else None
         corrected = targets[len(channels) :] or [None] * len(channels)
+        gains = flat_fields or [None] * len(channels)
         outputs = [
-            stack.enter_context(_Channel(Path(raw), Path(group), parameters, difference, log))
-            for raw, group, difference in zip(
-                channels, targets[: len(channels)], corrected, strict=True
+            stack.enter_context(_Channel(Path(raw), Path(group), parameters, difference, gain, log))
+            for raw, group, difference, gain in zip(
+                channels, targets[: len(channels)], corrected, gains, strict=True
             )
         ]
         shape = outputs[0].frames.shape
@@ -83,7 +88,8 @@ def background(
 class _Channel:
     """Input and outputs of one channel."""
 
-    def __init__(self, raw: Path, group: Path, parameters: dict, corrected, log):
+    def __init__(self, raw: Path, group: Path, parameters: dict, corrected, gain, log):
+        self.flat_field = Path(gain) if gain else None
         self.raw, self.group, self.parameters, self.log = raw, group, parameters, log
         self.corrected = Path(corrected) if corrected else None
         self.without_mask = 0
@@ -92,22 +98,26 @@ class _Channel:
     def __enter__(self):
         with self.stack:
             self.frames = self.stack.enter_context(ArrayReader(self.raw / "0"))
-            used = self.parameters
+            used, more = self.parameters, {}
+            self.gain = None
+            if self.flat_field:
+                self.gain = read_gain(self.flat_field, self.frames.shape[1:])
+                more = {"flat_field": self.flat_field.name}
             self.grid = TileGrid.of(used, self.frames.shape[1:])
             self.grid.axes  # noqa: B018  computed here, once, and not in several threads
             self.limits = SmoothLimits(self.grid.step)
             self.about = provenance("background", used, source=self.raw.name, unit="count",
                                     step_size=self.grid.step,
-                                    tile_medians="../tile_medians")  # fmt: skip
+                                    tile_medians="../tile_medians", **more)  # fmt: skip
             self.out = self._writer(self.group / "0", self.frames.shape, "float32", self.about)
             tiles = (len(self.frames), *(len(s) for s in self.grid.starts))
             about = provenance("background", used, source=self.raw.name, unit="count",
                                tile_starts=[s.tolist() for s in self.grid.starts],
-                               tile_shape=list(self.grid.sizes))  # fmt: skip
+                               tile_shape=list(self.grid.sizes), **more)  # fmt: skip
             self.medians = self._writer(self.group / "tile_medians", tiles, "float64", about)
             self.difference = None
             if self.corrected:
-                about = provenance("background", used, source=self.raw.name, unit="count")
+                about = provenance("background", used, source=self.raw.name, unit="count", **more)
                 self.corrected_about = about
                 self.corrected_limits = SmoothLimits(self.grid.step)
                 self.difference = self._writer(
@@ -121,7 +131,11 @@ class _Channel:
 
     def estimate(self, t: int, covered: np.ndarray):
         frame = self.frames[t]
-        values, usable = self.grid.medians(frame, covered)
+        if self.gain is None:
+            values, usable = self.grid.medians(frame, covered)
+        else:
+            frame = flattened(frame, self.gain)
+            values, usable = self.grid.medians(whole_counts(frame), covered)
         coefficients = self.grid.coefficients(values)
         smooth = self.grid.evaluate(coefficients)
         # a spline lies between its smallest and largest coefficient

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 
 from fovea.config_checks import Checker
-from fovea.config_params import check_params, merged_params
+from fovea.config_params import check_flat_field, check_params, merged_params
 from fovea.config_schema import (
     SCHEMA,
     Place,
@@ -99,6 +99,12 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
     for name, own in own_params.items():
         merged = merged_params([common, own], params_rules)
         check_params(("datasets", name, "params"), merged, own, problems)
+        check_flat_field(
+            ("datasets", name, "params"),
+            merged,
+            _mapping(_mapping(datasets[name]).get("channels")),
+            problems,
+        )
         if isinstance(complete["datasets"][name], dict):
             complete["datasets"][name]["params"] = merged
     if problems:
@@ -139,6 +145,7 @@ def check_inputs(
                 place = show_path(("datasets", name, "traces"))
                 lines.append(f"{source}: {place}: {error} (working directory: {os.getcwd()})")
             continue
+        lines += _missing_flat_fields(name, dataset["params"]["flat_field"], source)
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
@@ -152,6 +159,17 @@ def check_inputs(
             lines.append(f"{source}: {place}: {reason} (working directory: {os.getcwd()})")
     if lines:
         raise ConfigError(lines)
+
+
+def _missing_flat_fields(name: str, flat: dict, source: str) -> list[str]:
+    """Say which images of the flat field are not there."""
+    images = flat["images"] if flat["method"] == "image" else {}
+    place = show_path(("datasets", name, "params", "flat_field", "images"))
+    return [
+        f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"
+        for path in images.values()
+        if not os.path.isfile(path)
+    ]
 
 
 def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:

@@ -10,6 +10,8 @@ from fovea.phase_tuning import MODES
 from fovea.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
 
 METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
+# Sections that may use the drift that tracking estimates.
+_DRIFTING = ("cropping", "display")
 # (section, the smaller key, the larger key)
 _ORDERED = (
     ("segmentation", "min_object_size", "max_object_size"),
@@ -63,6 +65,7 @@ def check_params(place: Place, params: dict, given: dict, problems: Problems) ->
             method = params[section]["method"]
             _check_method((*place, section), method, given[section], registry, problems)
     _check_phase((*place, "segmentation"), params, given.get("segmentation"), problems)
+    _check_drift(place, params, given, problems)
     for section, small, large in _ORDERED:
         own = given.get(section)
         keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
@@ -110,6 +113,58 @@ def _check_phase(place: Place, params: dict, given: object, problems: Problems) 
                     (*place, "tuning", name),
                     f"unknown key; mode {mode} has {', '.join(known)}" + suggestion(name, known),
                 )
+
+
+def _check_drift(place: Place, params: dict, given: dict, problems: Problems) -> None:
+    """Find fault with what uses the drift where tracking does not estimate it."""
+    if params["tracking"].get("drift") is True:
+        return
+    for section in _DRIFTING:
+        if params[section].get("drift") is not True:
+            continue
+        own = {name: given.get(name) for name in (section, "tracking")}
+        own = {name: keys for name, keys in own.items() if isinstance(keys, dict) and keys}
+        if isinstance(own.get(section), dict) and "drift" in own[section]:
+            problems.setdefault(
+                (*place, section, "drift"),
+                "true, but tracking.drift is not, so that no drift is known; "
+                "allowed: false, or true with tracking: {drift: true}",
+            )
+        elif keys := [key for key in ("drift", "method") if key in own.get("tracking", {})]:
+            problems.setdefault(
+                (*place, "tracking", keys[0]),
+                f"no drift is estimated, but {section}.drift is true and needs it; "
+                f"allowed: tracking.drift true, or {section}.drift false",
+            )
+
+
+def check_flat_field(place: Place, params: dict, channels: dict, problems: Problems) -> None:
+    """Add to `problems` that a fluorescence channel has no image of the flat field.
+
+    Parameters
+    ----------
+    place : tuple
+        Where the dataset's parameters stand.
+    params : dict
+        Parameters of the dataset, see `merged_params`.
+    channels : dict
+        Its channels.
+    problems : dict
+        Problems found so far.
+    """
+    flat = params["flat_field"]
+    fl = channels.get("fl")
+    if flat.get("method") != "image" or not isinstance(fl, list):
+        return
+    images = flat.get("images") or {}
+    given = [entry.get("channel") for entry in fl if isinstance(entry, dict)]
+    lacking = [str(channel) for channel in given if str(channel) not in images]
+    if isinstance(images, dict) and lacking:
+        problems.setdefault(
+            (*place, "flat_field", "images"),
+            f"method is image, but there is none for channel {' and '.join(lacking)}; "
+            f"allowed: an image for each channel of fl, such as {{{lacking[0]}: flat.tif}}",
+        )
 
 
 def _disorder(params: dict, small: str, large: str, keys: list[str]) -> str:

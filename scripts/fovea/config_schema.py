@@ -57,23 +57,28 @@ def load_schema(path: str | Path) -> dict:
     return expand(schema)
 
 
+#: Mappings whose keys are numbers.
+_BY_INDEX = (("time", "mapping"), ("flat_field", "images"))
+
+
 def plain(value: object, problems: Problems, place: Place = ()) -> object:
     """Copy a config into dicts with text keys and lists; say what YAML read otherwise than meant.
 
-    Frame numbers, the keys of `time.mapping`, may be numbers.
+    Numbers of frames and channels, the keys of `time.mapping` and `flat_field.images`, may be
+    numbers.
     """
     if isinstance(value, Mapping):
         copy: dict[str, object] = {}
         for key, item in value.items():
             name = key if isinstance(key, str) else show(key)
             here = (*place, name)
-            is_frame = _number(key) and place[-2:] == ("time", "mapping")
+            indexed = _number(key) and place[-2:] in _BY_INDEX
             if isinstance(key, bool):
                 problems[here] = (
                     "YAML reads the words yes, no, on and off as true and false; "
                     "write this key in quotes"
                 )
-            elif not isinstance(key, str) and not is_frame:
+            elif not isinstance(key, str) and not indexed:
                 problems[here] = f"the key {name} is {kind(key)}; write it in quotes: '{name}'"
             elif name in copy:
                 problems[here] = "this key is given twice"

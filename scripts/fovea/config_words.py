@@ -100,7 +100,7 @@ def _with_bounds(schema: dict, name: str) -> str:
     return text
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str | None]) -> str:
     """Return ``; did you mean 'x'?`` if a known word is much like this one, else nothing."""
     from difflib import get_close_matches
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.crop_sources import BackgroundSource, Batch, CountSource, MaskSource
+from fovea.drift import read_drift
 from fovea.images import like, provenance
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import cut_counts
@@ -32,8 +33,10 @@ _BUFFER = 24 << 20  # bytes of encoded crops held before they are written
 _ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
 
 
-def crop_windows(bboxes: np.ndarray, valid: np.ndarray, padding: int) -> np.ndarray:
-    """Windows of one size per cell, centred on the cell in each frame.
+def crop_windows(
+    bboxes: np.ndarray, valid: np.ndarray, padding: int, drift: np.ndarray | None = None
+) -> np.ndarray:
+    """Windows of one size per cell, centred on the cell in each frame or moving with the stage.
 
     Parameters
     ----------
@@ -42,17 +45,33 @@ def crop_windows(bboxes: np.ndarray, valid: np.ndarray, padding: int) -> np.ndar
     valid : (N, T) bool
         Whether the cell exists in the frame.
     padding : int
-        Pixels around the largest box.
+        Pixels around the largest box, or with `drift` around all boxes.
+    drift : (T, 2) int64, optional
+        How far the image has moved since the first frame, y and x in pixels. With it a cell's
+        window moves as the image does and holds all of its boxes, so that in the crops the
+        sample stands still and the cell moves.
 
     Returns
     -------
     (N, T, 4) int32
         [y0, x0, y1, x1]; may reach beyond the frame's borders; 0 in frames without the cell.
     """
+    if drift is not None:
+        return _still_windows(bboxes, valid, padding, np.tile(drift, 2))
     sides = np.where(valid[..., None], bboxes[..., 2:] - bboxes[..., :2], 0)
     size = sides.max(axis=1, initial=0, keepdims=True) + 2 * padding
     start = (bboxes[..., :2] + bboxes[..., 2:] - size) // 2
     windows = np.concatenate((start, start + size), axis=2)
+    return np.where(valid[..., None], windows, 0).astype(np.int32)
+
+
+def _still_windows(bboxes, valid, padding: int, drift: np.ndarray) -> np.ndarray:
+    """The smallest windows that hold all boxes in the coordinates of the first frame."""
+    boxes = bboxes.astype(np.int64) - drift
+    far = np.iinfo(np.int64).max // 2
+    start = np.where(valid[..., None], boxes[..., :2], far).min(axis=1, initial=far) - padding
+    stop = np.where(valid[..., None], boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
+    windows = np.concatenate((start, stop), axis=1)[:, None] + drift
     return np.where(valid[..., None], windows, 0).astype(np.int32)
 
 
@@ -83,6 +102,7 @@ def crop(
     target: str | Path,
     padding: int,
     log: logging.Logger = _LOG,
+    drift: str | Path | None = None,
 ) -> None:
     """Write ``cells.zarr``: a crop per cell, channel and frame.
 
@@ -98,13 +118,15 @@ def crop(
         The store; an existing one is replaced. It appears as a whole.
     padding : int
         Pixels around each cell's largest box.
+    drift : path or None
+        Table of the drift, with which windows move; without it they follow the cell.
     """
     target = Path(target)
     remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     begin(target).mkdir()
     try:
-        _write(tracked, raw, backgrounds, partial(target), padding, log)
+        _write(tracked, raw, backgrounds, partial(target), padding, log, drift)
     except BaseException:
         remove(partial(target))
         raise
@@ -112,12 +134,14 @@ def crop(
     publish(target)
 
 
-def _write(tracked, raw, backgrounds, target: Path, padding: int, log: logging.Logger) -> None:
+def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:
     """Write the store; its root ``zarr.json`` last."""
     with ArrayReader(Path(tracked) / "0") as labels:
         log.info("looking for boxes")
         bboxes, valid = find_boxes(labels, log)
-    windows = crop_windows(bboxes, valid, padding)
+    moved = None if drift is None else read_drift(drift, valid.shape[1])
+    windows = crop_windows(bboxes, valid, padding, moved)
+    parameters = {"padding": padding} | ({} if drift is None else {"drift": True})
     sources = [
         *(CountSource(Path(group)) for group in raw),
         *(BackgroundSource(Path(group)) for group in backgrounds),
@@ -128,20 +152,20 @@ def _write(tracked, raw, backgrounds, target: Path, padding: int, log: logging.L
         log.info("cutting %d cells out of %d channels", len(windows), len(sources))
         for t in progress(range(valid.shape[1]), valid.shape[1], log):
             store.add(t, np.flatnonzero(valid[:, t]))
-        store.close({"padding": padding})
+        store.close(parameters)
     finally:
         for source in sources:
             source.close()
-    _write_metadata(target / "metadata", bboxes, valid, windows, padding)
-    about = provenance("crop", {"padding": padding}, cells=len(windows), frames=valid.shape[1],
+    _write_metadata(target / "metadata", bboxes, valid, windows, parameters)
+    about = provenance("crop", parameters, cells=len(windows), frames=valid.shape[1],
                        shape=list(sources[-1].shape))  # fmt: skip
     write_group(target, about)
     log.info("%d cells, %d crops per channel", len(windows), int(valid.sum()))
 
 
-def _write_metadata(group: Path, bboxes, valid, windows, padding: int) -> None:
+def _write_metadata(group: Path, bboxes, valid, windows, parameters: dict) -> None:
     def write(name: str, values: np.ndarray, axes: list[str], unit: str, **more) -> None:
-        about = provenance("crop", {"padding": padding}, unit=unit, **more)
+        about = provenance("crop", parameters, unit=unit, **more)
         write_array(group / name, values, axes, about)
 
     write_group(group)

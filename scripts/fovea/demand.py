@@ -28,7 +28,7 @@ BASE_MB = 1000
 #: crowded frames, and for steps of one field of view that run at once.
 STEP_MB = {
     "copy_raw": 40, "segment": 40, "track": 60, "background": 80, "crop": 80, "extract": 60,
-    "cache": 60,
+    "cache": 60, "photobleaching": 80,
 }  # fmt: skip
 
 #: Minutes of a step whose recording is small: start-up, waiting for files, compiling once.
@@ -38,7 +38,7 @@ BASE_MINUTES = 2
 #: processors and file systems differ, and a job that ends early costs nothing.
 STEP_SECONDS = {
     "copy_raw": 10, "segment": 12, "track": 10, "background": 12, "crop": 16, "extract": 12,
-    "cache": 8,
+    "cache": 8, "photobleaching": 8,
 }  # fmt: skip
 
 _FIELD = re.compile(r", height: (\d+), width: (\d+), planes: \d+, frames: (\d+)")

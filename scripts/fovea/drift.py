@@ -1,8 +1,13 @@
-"""Drift of the stage, estimated from the objects of consecutive frames."""
+"""Drift of the stage: estimated from the objects of consecutive frames, read, made up for."""
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
+
+from fovea.errors import FoveaError
 
 _GRID = 256  # pixels of the longer side of the coarse masks
 _GAIN = 1.1  # a shift must explain so much more than no shift
@@ -17,6 +22,47 @@ def coarse_mask(labels: np.ndarray) -> np.ndarray:
     covered[:height, :width] = labels > 0
     blocks = covered.reshape(rows, block, columns, block)
     return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def read_drift(path: str | Path, frames: int) -> np.ndarray:
+    """How far the image of each frame has moved since the first, (T, 2) int64, y and x in pixels.
+
+    Parameters
+    ----------
+    path : path
+        The table that the track step wrote.
+    frames : int
+        T.
+
+    Raises
+    ------
+    FoveaError
+        If the table has another number of frames.
+    """
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = [(int(row["shift_y"]), int(row["shift_x"])) for row in csv.DictReader(file)]
+    if len(rows) != frames:
+        raise FoveaError(
+            f"{path} has {len(rows)} frames, the images have {frames}; delete it and run "
+            "Snakemake again"
+        )
+    return np.array(rows, np.int64).reshape(frames, 2)
+
+
+def compensate(frame: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """A (H, W) frame in the coordinates of the first one.
+
+    Pixel (y, x) is that of (y + shift_y, x + shift_x); 0 where the frame has none.
+    """
+    dy, dx = (int(n) for n in shift)
+    if dy == dx == 0:
+        return frame
+    height, width = frame.shape
+    out = np.zeros_like(frame)
+    if abs(dy) < height and abs(dx) < width:
+        inside = frame[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+        out[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)] = inside
+    return out
 
 
 def estimate_shift(

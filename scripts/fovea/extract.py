@@ -13,6 +13,7 @@ import numpy as np
 
 from fovea.crop_sources import FULL_SCALE
 from fovea.features import intensity_features, mask_features
+from fovea.flat_field import gain_in, read_gain
 from fovea.kernels.cells import above_background
 from fovea.logs import progress
 from fovea.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
@@ -75,6 +76,7 @@ def extract(
     min_frames: int = 30,
     border_margin: int = 50,
     log: logging.Logger = _LOG,
+    flat_fields: Mapping[str, str | Path] | None = None,
 ) -> None:
     """Write the traces of a field of view, and which cells were left out and why.
 
@@ -94,12 +96,17 @@ def extract(
         How much of the background is subtracted from the counts.
     min_frames, border_margin : int
         See `select_cells`.
+    flat_fields : mapping of str to path, optional
+        Fluorescence channel to its gain, by which counts are divided.
     """
     cells = Path(cells)
     shape = tuple(read_attributes(cells)["fovea"]["shape"][1:])
     metadata = {
         name: read_array(cells / "metadata" / name)
         for name in ("cell_ids", "bboxes", "windows", "valid_frames")
+    }
+    metadata["gains"] = {
+        channel: read_gain(path, shape) for channel, path in (flat_fields or {}).items()
     }
     valid = metadata["valid_frames"]
     reasons = select_cells(metadata["bboxes"], valid, shape, min_frames, border_margin)
@@ -165,9 +172,14 @@ def _measure(cells: Path, cell: int, metadata, i: int, frames, features, weight)
             below = cells / background_name(channel) / str(cell) / "0"
             step = read_attributes(below)["fovea"]["step_size"]
             values = np.empty(masks.shape)
+            raw, gain = crops(channel), metadata["gains"].get(channel)
+            counts = raw if gain is None else np.zeros_like(raw)
             above_background(
-                crops(channel), crops(background_name(channel)), float(step), float(weight), values
+                counts, crops(background_name(channel)), float(step), float(weight), values
             )
+            if gain is not None:
+                counts = np.rint(raw.astype(np.float64) * FULL_SCALE)
+                values += counts / gain_in(gain, metadata["windows"][i, frames])
             built_in, own = _by_origin(FLUORESCENCE_FEATURES, names)
             found = intensity_features(values, masks, built_in)
         for name, function in own.items():

@@ -67,7 +67,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
         log.info("Slurm job %s on node %s", number, os.environ.get("SLURMD_NODENAME", "unknown"))
     start = time.perf_counter()
     try:
-        if "fov" in snakemake.wildcards.keys():  # noqa: SIM118 a list with names
+        if {"fov", "fl"} & set(snakemake.wildcards.keys()):  # of a field of view, or flat_field
             ensure_compiled(log)
         _load_plugins(snakemake)
         yield log

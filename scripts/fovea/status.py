@@ -75,6 +75,9 @@ def steps(config: dict, dataset: str) -> list[tuple[str, str, list[str]]]:
         smooth = [f"fl_background_ch_{c}" for c in fl]
         derived += smooth
         found.append(("background", "background", _arrays(smooth)))
+    if pc is not None and fl and params["photobleaching"]:
+        trend = "{dataset}_fov_{fov}_photobleaching.csv"
+        found.append(("photobleaching", "photobleaching", [trend]))
     if pc is not None:
         traces = ["{dataset}_fov_{fov}_traces.csv"]
         kept = ["cells.zarr/zarr.json"] if params["cropping"]["keep"] else traces
@@ -110,7 +113,7 @@ def collect(config: dict, folder: str | Path = ".") -> list[Row]:
     for dataset in recordings(config):
         fields, fits = _fovs(config, dataset, folder)
         recorded = _recorded(dataset, folder)
-        whole = _whole(dataset, folder, active, fits)
+        whole = _whole(config, dataset, folder, active, fits)
         if whole is not None and (fields is None or whole.state in _BAD):
             rows.append(whole)
         plan = steps(config, dataset)
@@ -144,11 +147,16 @@ def _fovs(config: dict, dataset: str, folder: Path) -> tuple[list[int] | None, b
         return dataset_fovs(config, dataset) if listed else None, False
 
 
-def _whole(dataset: str, folder: Path, active: bool, fits: bool) -> Row | None:
+def _whole(config: dict, dataset: str, folder: Path, active: bool, fits: bool) -> Row | None:
     """The first step for a whole dataset that is not done."""
-    for step, file in (("inspect_input", "metadata"), ("processing_config", "processing_config")):
+    names = [("inspect_input", "metadata.yaml"), ("processing_config", "processing_config.yaml")]
+    params = params_for(config, dataset)
+    if params["flat_field"]["method"] != "none" and not params["copy_only"]:
+        fl = channel_indices(config, dataset)[1]
+        names += [(f"flat_field_ch_{c}", f"flat_field_ch_{c}.tif") for c in fl]
+    for step, file in names:
         log = folder / "logs" / dataset / f"{step}.log"
-        target = f"results/{dataset}/{file}.yaml"
+        target = f"results/{dataset}/{file}"
         if (folder / target).exists() and (fits or step == "inspect_input"):
             continue
         state = read_log(log, active) if log.exists() else ("waiting", "", "")

@@ -28,6 +28,18 @@ def sum_of_four(y):
     return (y[::2, ::2] + y[::2, 1::2]) + (y[1::2, ::2] + y[1::2, 1::2])
 
 
+def compensate(frame, shift):
+    """(H, W): pixel (y, x) is that of (y + shift_y, x + shift_x), 0 where there is none."""
+    height, width = frame.shape
+    out = np.zeros_like(frame)
+    for y in range(height):
+        for x in range(width):
+            there = y + int(shift[0]), x + int(shift[1])
+            if 0 <= there[0] < height and 0 <= there[1] < width:
+                out[y, x] = frame[there]
+    return out
+
+
 def downsample_labels(frame, largest):
     """(H, W) -> (ceil(H/2), ceil(W/2)) uint8, never 0 where there is a label."""
     label = frame[::2, ::2].astype(np.int64)

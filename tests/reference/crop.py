@@ -20,6 +20,25 @@ def crop_windows(bboxes, valid, padding):
     return windows
 
 
+def still_windows(bboxes, valid, padding, drift):
+    """Windows (N, T, 4) that move with the image only; frames without the cell hold -1."""
+    windows = np.full(bboxes.shape, -1, dtype=np.int64)
+    for cell in range(len(bboxes)):
+        places = []
+        for t in np.flatnonzero(valid[cell]):
+            dy, dx = drift[t]
+            y0, x0, y1, x1 = bboxes[cell, t].tolist()
+            places.append((y0 - dy, x0 - dx, y1 - dy, x1 - dx))
+        y0 = min(place[0] for place in places) - padding
+        x0 = min(place[1] for place in places) - padding
+        y1 = max(place[2] for place in places) + padding
+        x1 = max(place[3] for place in places) + padding
+        for t in np.flatnonzero(valid[cell]):
+            dy, dx = drift[t]
+            windows[cell, t] = y0 + dy, x0 + dx, y1 + dy, x1 + dx
+    return windows
+
+
 def cut(frame, window):
     """Pixels of a window, 0 outside the image."""
     y0, x0, y1, x1 = (int(value) for value in window)

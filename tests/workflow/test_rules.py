@@ -27,7 +27,10 @@ pytestmark = pytest.mark.xdist_group("workflow-rules")
 SOURCE = "data/a.ome.tiff"
 DEMO = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text("utf-8"))
 FULL = ("copy_raw", "segment", "track", "background", "crop", "extract", "cache")
-RULE_FILES = ("simulate", "inspect_input", *FULL, "report", "merge", "analysis", "plots")
+RULE_FILES = (
+    "simulate", "inspect_input", *FULL, "flat_field", "photobleaching", "report", "merge",
+    "analysis", "plots",
+)  # fmt: skip
 TRACES = "data/x_traces.csv"
 WITHOUT = {
     "no phase contrast": {"segment", "track", "crop", "extract"},
@@ -55,6 +58,16 @@ CONFIGS = {
     "no features": one({"input": SOURCE, "fovs": "0-1", "channels": {"pc": 0, "fl": [1]}}),
     "only copied": one(dataset(SOURCE), copy_only=True),
     "corrected images": one(dataset(SOURCE), background={"save_corrected": True}),
+    "corrections": {
+        "datasets": {name: dataset(SOURCE, fl=(1,)) for name in ("a", "a_b", "demo")},
+        "params": {
+            "tracking": {"drift": True},
+            "flat_field": {"method": "recording"},
+            "cropping": {"drift": True},
+            "photobleaching": True,
+            "display": {"drift": True},
+        },
+    },
     "crops not kept": one(dataset(SOURCE), cropping={"keep": False}),
     "gaps": one(dataset(SOURCE, "0, 2-4, 7", exclude_fovs=[3])),
     "two datasets": {
@@ -150,6 +163,10 @@ def expected_steps(config: dict) -> set[tuple[str, str, str]]:
         fovs = [f"{fov:03d}" for fov in dataset_fovs(complete, name)]
         jobs |= {("inspect_input", name, ""), ("processing_config", name, "")}
         jobs |= {(step, name, fov) for step in FULL if step not in left_out for fov in fovs}
+        if entry["params"]["flat_field"]["method"] != "none":
+            jobs.add(("flat_field", name, ""))
+        if entry["params"]["photobleaching"]:
+            jobs |= {("photobleaching", name, fov) for fov in fovs}
         if not entry["params"]["copy_only"]:
             jobs.add(("overview", name, fovs[0]))
         if entry["input"] == "data/demo.ome.tiff":

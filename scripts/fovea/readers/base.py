@@ -50,7 +50,11 @@ class Recording(ABC):
         """Close the files. A closed recording gives no more frames."""
 
     def frames(
-        self, fov: int, channels: Sequence[int], z: int | str = 0
+        self,
+        fov: int,
+        channels: Sequence[int],
+        z: int | str = 0,
+        only: Sequence[int] | None = None,
     ) -> Iterator[list[np.ndarray]]:
         """Read one field of view, frame by frame.
 
@@ -63,12 +67,14 @@ class Recording(ABC):
         z : int, "max" or "mean"
             Index of a plane, or a projection over all of them. The mean is rounded to the
             nearest integer, halves upwards: floor(sum / n + 1/2).
+        only : sequence of int, optional
+            Which of the frames that exist, counted from 0; all without it.
 
         Yields
         ------
         list of ndarray
-            For each frame that exists, in order, one (H, W) array per channel asked for, in
-            that order; uint8 or uint16 as in the file, native byte order, C-contiguous.
+            For each frame that exists (or of `only`), in order, one (H, W) array per channel asked
+            for, in that order; uint8 or uint16 as in the file, native byte order, C-contiguous.
 
         Raises
         ------
@@ -83,12 +89,14 @@ class Recording(ABC):
                 f"{self.source}: field of view {fov} has no complete frame (of "
                 f"{info.planned_frames} planned); leave it out with `exclude_fovs: [{fov}]`"
             )
-        return self._frames(info, channels, z)
+        numbers = list(info.frame_numbers)
+        numbers = numbers if only is None else [numbers[i] for i in only]
+        return self._frames(info, numbers, channels, z)
 
     def _frames(
-        self, info: FieldInfo, channels: list[int], z: int | str
+        self, info: FieldInfo, numbers: list[int], channels: list[int], z: int | str
     ) -> Iterator[list[np.ndarray]]:
-        for number in info.frame_numbers:
+        for number in numbers:
             with reading(self.source):
                 if isinstance(z, str):
                     planes = self._project(info, number, channels, z)

@@ -1,0 +1,16 @@
+from fovea.flat_field import flat_field
+from fovea.inspect_input import load_metadata
+from fovea.logs import job
+
+with job(snakemake) as log:
+    used = snakemake.params
+    flat_field(
+        snakemake.output.gain,
+        used.flat_field,
+        int(snakemake.wildcards.fl),
+        used.source,
+        used.z,
+        load_metadata(snakemake.input.metadata),
+        next(iter(snakemake.input.image), None),
+        log=log,
+    )

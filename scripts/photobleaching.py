@@ -1,0 +1,17 @@
+from fovea.logs import job
+from fovea.paths import groups_of
+from fovea.photobleaching import photobleaching
+
+with job(snakemake) as log:
+    photobleaching(
+        groups_of(snakemake.input.tracked)[0],
+        groups_of(snakemake.input.raw),
+        groups_of(snakemake.input.backgrounds),
+        snakemake.output.trend,
+        snakemake.output.fits,
+        int(snakemake.wildcards.fov),
+        snakemake.params.weight,
+        snakemake.params.dark,
+        snakemake.input.flat_fields,
+        log=log,
+    )
