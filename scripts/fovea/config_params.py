@@ -105,7 +105,7 @@ def _check_phase(place: Place, params: dict, given: object, problems: Problems) 
             "and `make preview` suggests one",
         )
     mode, tuning = values["mode"], values["tuning"]
-    if mode in MODES and isinstance(tuning, dict):
+    if isinstance(mode, str) and mode in MODES and isinstance(tuning, dict):
         known = [field.name for field in dataclass_fields(MODES[mode])]
         for name in tuning:
             if name not in known:
