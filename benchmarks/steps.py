@@ -33,11 +33,14 @@ class Frame:
 
 def prepare(rendered) -> Frame:
     """All inputs of all steps for one simulated frame."""
-    labels = segment_logstd(rendered.phase)
-    backgrounds = [tile_background.estimate_background(f, labels)[0] for f in rendered.fluo]
-    return Frame(rendered.phase, rendered.fluo, labels, backgrounds, list(
-        _crops(labels, rendered.fluo, backgrounds)
-    ))  # fmt: skip
+    return frame_of(rendered.phase, rendered.fluo, segment_logstd(rendered.phase))
+
+
+def frame_of(phase, fluorescence, labels) -> Frame:
+    """All inputs of all steps for given images and labels."""
+    backgrounds = [tile_background.estimate_background(f, labels)[0] for f in fluorescence]
+    crops = list(_crops(labels, fluorescence, backgrounds))
+    return Frame(phase, fluorescence, labels, backgrounds, crops)
 
 
 def _crops(labels, channels, backgrounds) -> Iterator[tuple]:

@@ -18,6 +18,7 @@ BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
 _PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
 _TABLE = 1 << 22  # entries of the longest table of counts
+_ROWS = 128  # of a frame, where more would take much memory
 
 
 def segment_logstd(
@@ -107,10 +108,14 @@ def _centres(edges: np.ndarray) -> np.ndarray:
 
 def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
     """Mode + 3 sigma, from one table of counts if it reaches far enough."""
-    table, codes = _count(values, low, high)
-    reach = low + len(table)
-    counts, certain = _bin_counts(table, codes, low, reach, starts)
-    mode = int(np.argmax(counts))
+    usual = int(np.median(values[::37, ::41]))
+    reach = low
+    mode = certain = 0
+    if usual - low < _TABLE:
+        table, codes = _count(values, low, high, usual)
+        reach = low + len(table)
+        counts, certain = _bin_counts(table, codes, low, reach, starts)
+        mode = int(np.argmax(counts))
     if mode >= certain:
         counts = _histogram(values, high, starts)
         mode = int(np.argmax(counts))
@@ -119,15 +124,12 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
     if last < reach:
         weights = table[: max(0, last - low + 1)]
         x = _logstd(np.arange(low, low + len(weights), dtype=np.uint64), n)
-    else:
-        distinct, weights = np.unique(values[values <= last], return_counts=True)
-        x = _logstd(distinct, n)
-    return centre + 3 * _deviation(x, weights)
+        return centre + 3 * _deviation(x, weights)
+    return centre + 3 * _deviation_up_to(values, last, centre, n)
 
 
-def _count(values: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of V one by one, up to well above the background's, and by code beyond."""
-    usual = int(np.median(values[::37, ::41]))
+def _count(values: np.ndarray, low: int, high: int, usual: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of V one by one, up to well above the usual one, and by code beyond."""
     representable = int(np.iinfo(values.dtype).max) - low  # so that `reach` fits the type
     length = min(high - low + 1, max(1 << 12, 2 * (usual - low)), _TABLE, representable)
     counts = np.zeros(length + int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
@@ -212,6 +214,18 @@ def _deviation(x: np.ndarray, weights: np.ndarray) -> float:
         return 0.0
     mean = (weights * x).sum() / total
     return float(np.sqrt((weights * (x - mean) ** 2).sum() / total))
+
+
+def _deviation_up_to(values: np.ndarray, last: int, centre: float, n: int) -> float:
+    """Standard deviation of the logarithms of all V up to `last`, some rows at a time."""
+    count, total, squares = 0, 0.0, 0.0
+    for y in range(0, len(values), _ROWS):
+        block = values[y : y + _ROWS]
+        x = _logstd(block[block <= last], n) - centre
+        count, total, squares = count + x.size, total + x.sum(), squares + (x * x).sum()
+    if count == 0:
+        return 0.0
+    return float(np.sqrt(max(squares / count - (total / count) ** 2, 0.0)))
 
 
 def _valley(counts: np.ndarray) -> int | None:

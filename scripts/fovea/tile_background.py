@@ -93,23 +93,26 @@ class TileGrid:
 
     def medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, bool]:
         """Tile values (ny, nx) of a frame under a packed mask; whether the mask could be used."""
-        base, bins = _usual_range(frame, covered)
-        (starts_y, starts_x), (size_y, size_x) = self.starts, self.sizes
-        geometry = starts_y, size_y, starts_x, size_x
-        _, depth = tiles.block_borders(starts_y, size_y)
-        blocks, _ = tiles.block_borders(starts_x, size_x)
-        small = size_y * size_x <= np.iinfo(np.uint16).max
-        ring = np.empty((depth, blocks, bins), np.uint16 if small else np.uint32)
-        values, numbers = tiles.tile_medians(frame, covered, *geometry, base, ring)
+        size_y, size_x = self.sizes
+        values, numbers = self._medians(frame, covered)
         enough = numbers * TILE_TO_FREE >= size_y * size_x
         usable = bool(numbers.any())
         if enough.any():
             values[~enough] = np.nan
         elif not usable:
-            nothing = np.zeros_like(covered)
-            values, _ = tiles.tile_medians(frame, nothing, *geometry, base, ring)
+            values, _ = self._medians(frame, np.zeros_like(covered))
         tiles.fill_from_neighbours(values)
         return values, usable
+
+    def _medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Medians of the tiles' uncovered pixels, and the numbers of these."""
+        base, bins = _usual_range(frame, covered)
+        (starts_y, starts_x), (size_y, size_x) = self.starts, self.sizes
+        _, depth = tiles.block_borders(starts_y, size_y)
+        blocks, _ = tiles.block_borders(starts_x, size_x)
+        small = size_y * size_x <= np.iinfo(np.uint16).max
+        ring = np.empty((depth, blocks, bins), np.uint16 if small else np.uint32)
+        return tiles.tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring)
 
 
 def _usual_range(frame: np.ndarray, covered: np.ndarray) -> tuple[int, int]:

@@ -62,9 +62,13 @@ def relabel(labels, table, out):
         x = 0
         while x < width:
             x = _skip_background(words, per_word, y * width, x, width)
-            if x < width:
-                out[y, x] = table[labels[y, x]]
+            while x < width:  # at least one pixel, then to the end of the object
+                value = labels[y, x]
+                if value > 0:
+                    out[y, x] = table[value]
                 x += 1
+                if value == 0:
+                    break
 
 
 @kernel
