@@ -11,8 +11,8 @@ rule fit:
         "../envs/fovea.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
         column=lambda wildcards: samples.column(FITS[wildcards.fit]),
@@ -39,8 +39,8 @@ rule share:
         "../envs/fovea.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=more(4000),
+        runtime=more(120),
     params:
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit])
         | {"shared": FITS[wildcards.fit]["shared"]},
@@ -66,8 +66,8 @@ rule compare:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more(1000),
+        runtime=more(15),
     params:
         names=lambda wildcards: list(samples.comparisons(config, wildcards.sample)[wildcards.group]),
     message:
@@ -89,8 +89,8 @@ rule export_anndata:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         columns=lambda wildcards: samples.sample_columns(config, wildcards.sample),
         names=lambda wildcards: [

@@ -26,6 +26,21 @@ wildcard_constraints:
     group=one_of({group: 0 for name in SAMPLES for group in samples.comparisons(config, name)}),
 
 
+def more(amount):
+    """A function that gives a resource: twice the amount for the second attempt, and so on."""
+    return lambda wildcards, attempt: amount << (attempt - 1)
+
+
+def merge_memory(wildcards, input, attempt):
+    """Memory for merging the tables of a sample, in MB."""
+    return demand.merge_memory(input.size_mb, attempt)
+
+
+def merge_minutes(wildcards, input, attempt):
+    """Time for merging the tables of a sample, in minutes."""
+    return demand.merge_minutes(input.size_mb, attempt)
+
+
 def trace_datasets():
     """Datasets that are given by their traces."""
     return [name for name, dataset in config["datasets"].items() if dataset["traces"] is not None]

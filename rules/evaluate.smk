@@ -21,8 +21,8 @@ for dataset in with_reference():
         conda:
             "../envs/fovea.yaml"
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=more(2000),
+            runtime=more(30),
         params:
             reference=config["datasets"][dataset]["reference"],
         message:

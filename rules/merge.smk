@@ -12,8 +12,8 @@ rule import_traces:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more(2000),
+        runtime=more(30),
     params:
         features=features,
         time=lambda wildcards: config["datasets"][wildcards.dataset]["time"],
@@ -45,8 +45,8 @@ for sample in SAMPLES:
         conda:
             "../envs/fovea.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=merge_memory,
+            runtime=merge_minutes,
         params:
             datasets=samples.merge_parameters(config, sample),
             names=list(config["datasets"]),

@@ -17,8 +17,8 @@ rule plot_traces:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=more(2000),
+        runtime=more(20),
     params:
         columns=lambda wildcards: samples.sample_columns(config, wildcards.sample),
     message:
@@ -46,8 +46,8 @@ rule plot_retention:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more(1000),
+        runtime=more(15),
     params:
         names=SAMPLES,
         extraction={name: params_of(name)["extraction"] for name in fovea_config.recordings(config)},
@@ -77,8 +77,8 @@ rule plot_fits:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=more(2000),
+        runtime=more(20),
     params:
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
         column=lambda wildcards: samples.column(FITS[wildcards.fit]),
@@ -111,8 +111,8 @@ rule parameters:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more(1000),
+        runtime=more(15),
     params:
         names=fitted_samples,
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
@@ -145,8 +145,8 @@ rule plot_quality:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more(1000),
+        runtime=more(15),
     params:
         names=fitted_samples,
         entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),

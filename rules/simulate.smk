@@ -9,8 +9,8 @@ rule simulate:
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more(2000),
+        runtime=more(60),
     params:
         options=config["demo"],
     message:

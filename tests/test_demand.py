@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from fovea.demand import STEP_MB, STEP_SECONDS, USUAL, Size, memory, minutes, size
+from fovea.demand import (
+    STEP_MB,
+    STEP_SECONDS,
+    USUAL,
+    Size,
+    memory,
+    merge_memory,
+    merge_minutes,
+    minutes,
+    size,
+)
 from fovea.inspect_input import inspect_input
 from recordings import write_ome_tiff
 
@@ -39,3 +49,9 @@ def test_demand_grows_with_the_frames_and_the_attempt(step):
 
 def test_all_steps_are_known():
     assert list(STEP_MB) == list(STEP_SECONDS)
+
+
+@pytest.mark.parametrize("needed", [merge_memory, merge_minutes])
+def test_merging_grows_with_the_tables_and_the_attempt(needed):
+    assert needed(0) < needed(1000) < needed(3000)
+    assert [needed(1000, n) // needed(1000) for n in (1, 2, 3)] == [1, 2, 4]

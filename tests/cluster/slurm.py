@@ -60,7 +60,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0,batch_sc
 AccountingStorageType=accounting_storage/none
 ReturnToService=2
 SlurmdParameters=config_overrides
-MinJobAge=600
+MinJobAge=3600
 KillWait=2
 SlurmdTimeout={lost_after}
 JobRequeue=0

@@ -130,6 +130,8 @@ def the_same_bytes_as_a_local_run(here):
     others = {here.submitted()[job.id]: job.cpus for job in here.jobs("rule_")}
     assert others == {"rule_merge_cells": 1, "rule_plot_traces": 1, "rule_fit": 8,
                       "rule_plot_fits": 1}  # fmt: skip
+    (merge,) = here.jobs("rule_merge")
+    assert (merge.memory, merge.minutes) == (1000, 10), "not by the size of its tables"
     here.run()
     assert "Nothing to be done" in here.text
     assert len(here.jobs()) == 3 + len(others)
