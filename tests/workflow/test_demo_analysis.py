@@ -53,6 +53,27 @@ def test_median_rates_are_those_of_the_simulation(analysis, truth, sample, rate)
     assert found == pytest.approx(true, rel=0.05)
 
 
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_rates_of_single_cells_are_those_of_the_simulation(demo, analysis, merged, truth, sample):
+    """Cells are told by where they are when they are first seen."""
+    fits = read_fitted(analysis / f"{sample}_{FIT}.csv")
+    traces = pd.read_csv(merged / f"{sample}_traces.csv", comment="#")
+    cells = pd.read_csv(demo / "data" / "demo_truth" / "cells.csv")
+    known = truth.set_index(["fov", "cell"])
+    ratios = []
+    for (fov, cell), row in fits[fits["success"]].iterrows():
+        seen = traces[(traces["fov"] == fov) & (traces["cell"] == cell)].iloc[0]
+        there = cells[(cells["fov"] == fov) & (cells["frame"] == seen["frame"])]
+        away = np.hypot(there["centroid_x"] - seen["position_x"],
+                        there["centroid_y"] - seen["position_y"])  # fmt: skip
+        assert away.min() < 5
+        true = known.loc[fov, there.loc[away.idxmin(), "cell"]]
+        ratios.append([row[rate] / true[f"{rate}_ch_1"] for rate in ("ktl", "delta")])
+    assert len(ratios) > 25
+    np.testing.assert_allclose(np.median(ratios, axis=0), 1, atol=0.02)
+    np.testing.assert_allclose(np.quantile(ratios, (0.25, 0.75), axis=0), 1, atol=0.05)
+
+
 def test_the_table_of_parameters_says_the_same(analysis, truth):
     table = pd.read_csv(analysis / f"{FIT}_parameters.csv").set_index(["sample", "parameter"])
     for sample in SAMPLES:
