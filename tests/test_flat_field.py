@@ -13,17 +13,8 @@ from fovea.crop import crop
 from fovea.display import CountLimits
 from fovea.errors import FoveaError
 from fovea.extract import extract
-from fovea.flat_field import (
-    FRAMES,
-    checked,
-    estimate_gain,
-    flat_field,
-    gain_in,
-    middle_mean,
-    read_gain,
-    sampled,
-    write_gain,
-)
+from fovea.flat_field import FRAMES, checked, estimate_gain, flat_field, middle_mean, sampled
+from fovea.gains import gain_in, read_gain, write_gain
 from fovea.images import ngff, provenance
 from fovea.photobleaching import photobleaching
 from fovea.simulate import simulate

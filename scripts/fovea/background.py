@@ -11,7 +11,7 @@ import numpy as np
 
 from fovea.display import SmoothLimits
 from fovea.errors import FoveaError
-from fovea.flat_field import flattened, read_gain, whole_counts
+from fovea.gains import flattened, read_gain, whole_counts
 from fovea.images import provenance, write_derived_group
 from fovea.logs import progress
 from fovea.threads import ordered_map

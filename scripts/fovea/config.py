@@ -11,6 +11,7 @@ from copy import deepcopy
 
 from fovea.config_checks import Checker
 from fovea.config_params import check_flat_field, check_params, merged_params
+from fovea.config_plugins import plugin_code, plugin_environment
 from fovea.config_schema import (
     SCHEMA,
     Place,
@@ -244,57 +245,6 @@ def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     entries = [("pc", channels["pc"])] if channels["pc"] else []
     entries += [("fl", entry) for entry in channels["fl"]]
     return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
-
-
-def plugin_code(config: dict, dataset: str, step: str) -> dict[str, str]:
-    """Return the plug-in files that a step of a dataset uses, with a digest of each.
-
-    Parameters
-    ----------
-    config : dict
-        As returned by `validated`.
-    dataset : str
-        Name of the dataset.
-    step : {"segmentation", "tracking", "extraction"}
-    """
-    from fovea import registry
-    from fovea.plugins import digests
-
-    params = params_for(config, dataset)
-    if step == "segmentation":
-        used = [(registry.SEGMENTATION, params["segmentation"]["method"])]
-        used.append((registry.PREPROCESSING, params["preprocess"]))
-    elif step == "tracking":
-        used = [(registry.TRACKING, params["tracking"]["method"])]
-    else:
-        features = features_for(config, dataset)
-        kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
-        used = [(kinds[channel[:2]], name) for channel in features for name in features[channel]]
-    return digests(used)
-
-
-def plugin_environment(config: dict, dataset: str, step: str) -> str | None:
-    """Return the conda environment file that the method of a step asks for, or None.
-
-    Parameters
-    ----------
-    config : dict
-        As returned by `validated`.
-    dataset : str
-        Name of the dataset.
-    step : {"segmentation", "tracking"}
-
-    Returns
-    -------
-    str or None
-        An absolute path, for Snakemake takes relative ones from the folder of its rules.
-    """
-    from fovea import registry
-    from fovea.plugins import environment
-
-    kinds = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
-    file = environment(kinds[step], params_for(config, dataset)[step]["method"])
-    return os.path.abspath(file) if file else None
 
 
 def _rules(schema: dict, given: dict, problems: Problems) -> dict:

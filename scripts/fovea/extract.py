@@ -13,7 +13,7 @@ import numpy as np
 
 from fovea.crop_sources import FULL_SCALE
 from fovea.features import intensity_features, mask_features
-from fovea.flat_field import gain_in, read_gain
+from fovea.gains import gain_in, read_gain
 from fovea.kernels.cells import above_background
 from fovea.logs import progress
 from fovea.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.flat_field import flattened, read_gain
+from fovea.gains import flattened, read_gain
 from fovea.logs import progress
 from fovea.stored_background import StoredBackground
 from fovea.zarrays import ArrayReader
