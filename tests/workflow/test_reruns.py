@@ -59,6 +59,7 @@ PARAMETERS = {
 }
 # Parameters that need another one, which is changed together with them.
 NEEDS = {
+    "segmentation.method": ("segmentation.cell_diameter", 30),
     "cropping.drift": ("tracking.drift", True),
     "display.drift": ("tracking.drift", True),
     "flat_field.images": ("flat_field.method", "image"),
