@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 CORES ?= all
+EXAMPLES ?= 20
 BIN := .venv/bin
 
 .PHONY: run setup test test-cluster sweep lint status preview bench lock clean
@@ -31,10 +32,11 @@ test: .venv/ready-for-tests
 test-cluster: .venv/ready-for-tests
 	$(BIN)/pytest -m cluster tests/cluster $(TESTS)
 
-# The comparison of fast and plain algorithms on many more random images.
+# The comparison of fast and plain algorithms on many more random images: EXAMPLES times as many.
 sweep: .venv/ready-for-tests
-	FOVEA_EXAMPLES=50 $(BIN)/pytest -n auto tests/test_kernels.py tests/test_segment.py tests/test_track.py \
-	  tests/test_background.py tests/test_crop.py tests/test_extract.py tests/test_cache.py
+	FOVEA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/test_kernels.py tests/test_segment.py \
+	  tests/test_phase.py tests/test_track.py tests/test_background.py tests/test_crop.py \
+	  tests/test_extract.py tests/test_cache.py
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -144,7 +144,7 @@ def _draw_ids(axes, labels: np.ndarray, colours: dict) -> int:
         axes.text(
             sums[1][cell] / areas[cell], sums[0][cell] / areas[cell], str(cell),
             fontsize=6.5 if len(cells) < 60 else 4, ha="center", va="center",
-            color=colours.get(cell, _LEFT_OUT),
+            color="white" if cell in colours else _LEFT_OUT,
             path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")],
         )  # fmt: skip
     return len(cells)
