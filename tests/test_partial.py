@@ -7,6 +7,7 @@ import pytest
 
 from fovea import partial as module
 from fovea.errors import FoveaError
+from fovea.partial import whole_csv
 from fovea.zarrays import ArrayReader, ArrayWriter
 
 SHAPE = (3, 8, 8)
@@ -98,3 +99,16 @@ def test_a_folder_is_published_as_a_whole(tmp_path, job):
     job(2)
     module.publish(target)
     assert (target / "zarr.json").read_text() == "new"
+
+
+def test_a_table_is_there_as_a_whole_and_nothing_beside_it(tmp_path):
+    left = tmp_path / ".a.csv.elsewhere.123"
+    left.write_text("cell\n")  # by a job that was killed
+    with whole_csv(tmp_path / "a.csv", ["cell", "frame"]) as rows:
+        assert not (tmp_path / "a.csv").exists()
+        rows.writerow([1, 0])
+    assert (tmp_path / "a.csv").read_text() == "cell,frame\n1,0\n"
+    with pytest.raises(RuntimeError), whole_csv(tmp_path / "a.csv", ["cell"]):
+        raise RuntimeError
+    assert (tmp_path / "a.csv").read_text() == "cell,frame\n1,0\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

@@ -6,13 +6,13 @@ import csv
 import json
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.partial import whole_csv, whole_file
 from fovea.scores import Match, match_frame, segmentation_scores
 from fovea.track_scores import inferred_parents, track_scores
 from fovea.zarrays import ArrayReader
@@ -148,18 +148,14 @@ def shown(value: object) -> str:
 
 def write_table(rows: Sequence[dict], path: str | Path) -> None:
     """Write scores as CSV, or as JSON where the path ends so."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    if path.suffix == ".json":
+    if Path(path).suffix == ".json":
         plain = [{k: None if v != v else v for k, v in row.items()} for row in rows]
-        temporary.write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
-    else:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(columns)
-            lines.writerows([shown(row.get(key, math.nan)) for key in columns] for row in rows)
-    temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+        return
+    with whole_csv(path, columns) as lines:
+        lines.writerows([shown(row.get(key, math.nan)) for key in columns] for row in rows)
 
 
 def as_text(rows: Sequence[dict]) -> str:

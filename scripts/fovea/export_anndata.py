@@ -15,7 +15,8 @@ import numpy as np
 from fovea import __version__
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.traces import Traces, load_traces
-from fovea.tables import parquet_about, read_parquet, whole_file
+from fovea.partial import whole_file
+from fovea.tables import parquet_about, read_parquet
 
 _LOG = logging.getLogger("fovea")
 

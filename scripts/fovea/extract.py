@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from fovea.features import intensity_features, mask_features
 from fovea.gains import gain_in, read_gain
 from fovea.kernels.cells import above_background
 from fovea.logs import progress
+from fovea.partial import whole_csv
 from fovea.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
 from fovea.zarrays import ArrayReader, read_array, read_attributes
 
@@ -112,10 +110,10 @@ def extract(
     reasons = select_cells(metadata["bboxes"], valid, shape, min_frames, border_margin)
     columns = [f"{name}_{c.split('_', 1)[1]}" for c, names in features.items() for name in names]
     kept = [i for i, reason in enumerate(reasons) if not reason]
-    with _csv(traces, [*BASE_COLUMNS, *columns]) as rows:
+    with whole_csv(traces, [*BASE_COLUMNS, *columns]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
             rows.writerows(_rows(cells, fov, metadata, i, features, weight))
-    with _csv(summary, CELL_COLUMNS) as rows:
+    with whole_csv(summary, CELL_COLUMNS) as rows:
         for i, reason in enumerate(reasons):
             frames = np.flatnonzero(valid[i])
             span = int(frames[0]), int(frames[-1]), len(frames)
@@ -212,21 +210,6 @@ def background_name(channel: str) -> str:
 def read_mask_name(cells: Path) -> str:
     """The group of the masks."""
     return next(path.name for path in cells.iterdir() if path.name.startswith("seg_tracked_ch_"))
-
-
-@contextmanager
-def _csv(path: str | Path, header: Sequence[str]):
-    """A CSV file that is there as a whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(header)
-            yield rows
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _number(value: float) -> str:

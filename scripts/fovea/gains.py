@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.partial import whole_file
 
 
 def write_gain(path: str | Path, gain: np.ndarray) -> None:
     """Write a gain; the file is there as a whole or not at all."""
     import tifffile
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as temporary:
         tifffile.imwrite(temporary, gain, photometric="minisblack", metadata=None)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_gain(path: str | Path, shape: tuple[int, int]) -> np.ndarray:

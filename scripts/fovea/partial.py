@@ -9,10 +9,14 @@ no notice of who is alive: creating, deleting and renaming are all that a file s
 
 from __future__ import annotations
 
+import csv
 import os
 import platform
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fovea.errors import FoveaError
 
@@ -52,6 +56,34 @@ def publish(path: Path) -> None:
         partial(path).replace(path)
     except FileNotFoundError as error:
         raise taken_over(path) from error
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a name to write to; the file is there as a whole or not at all.
+
+    What a job that was killed has left of it is deleted.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = begin(path)
+    try:
+        yield temporary
+        publish(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
+    """Yield a `csv.writer` whose file is there as a whole or not at all, its header written."""
+    with (
+        whole_file(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(header)
+        yield rows
 
 
 def remove(path: Path) -> None:

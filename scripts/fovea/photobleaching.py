@@ -6,9 +6,7 @@ the experiment can tell.
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 
 from fovea.gains import flattened, read_gain
 from fovea.logs import progress
+from fovea.partial import whole_csv
 from fovea.stored_background import StoredBackground
 from fovea.zarrays import ArrayReader
 
@@ -142,8 +141,9 @@ def photobleaching(
             seen = int(np.isfinite(values).sum())
             fitted.append([fov, channel, quantity, seen, *map(_number, found)])
             _report(Path(group).name, quantity, found, log)
-    _write(trend, TREND_COLUMNS, rows)
-    _write(fits, FIT_COLUMNS, fitted)
+    for path, columns, lines in ((trend, TREND_COLUMNS, rows), (fits, FIT_COLUMNS, fitted)):
+        with whole_csv(path, columns) as table:
+            table.writerows(lines)
 
 
 def _one_frame(raw, below, gain, weight: float, inside: np.ndarray, cells: int) -> tuple:
@@ -166,14 +166,3 @@ def _report(channel: str, quantity: str, found, log: logging.Logger) -> None:
 
 def _number(value: float) -> str:
     return "" if value != value else repr(float(value))
-
-
-def _write(path: str | Path, columns, rows) -> None:
-    """Write a CSV file that is there as a whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
-        lines.writerows(rows)
-    temporary.replace(path)

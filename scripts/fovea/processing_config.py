@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import yaml
 from fovea import __version__
 from fovea.config import dataset_fovs
 from fovea.inspect_input import fov_count
+from fovea.partial import whole_file
 
 #: Packages whose version can change a result.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "numcodecs", "nd2", "tifffile", "snakemake")
@@ -64,9 +64,8 @@ def processing_config(
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     recorded = Path(metadata).read_text("utf-8")
     text += "metadata:\n" + "".join(f"  {line}\n" for line in recorded.splitlines())
-    temporary = Path(f"{target}.{os.getpid()}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(target)
+    with whole_file(target) as temporary:
+        temporary.write_text(text, "utf-8")
     log.info("written: %s", target)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fovea.errors import FoveaError
+from fovea.partial import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,19 +65,6 @@ def constant(text: str, count: int) -> pa.Array:
     pa = arrow()
     # an array of no repetitions is not whole
     return pa.repeat(text, count) if count else pa.array([], pa.string())
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a name to write to; the file is there as a whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def comment_lines(path: str | Path) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +14,7 @@ from fovea.kernels.boxes import boxes_and_areas
 from fovea.linking import Links
 from fovea.logs import progress
 from fovea.merit import log_merit
+from fovea.partial import whole_csv
 from fovea.registry import TRACKING, load
 from fovea.zarrays import ArrayReader, ArrayWriter
 
@@ -77,9 +76,11 @@ def track(
     rows = links.lineage() if links else list(_lineage(areas, getattr(tracker, "parents", {})))
     shifts = links.drift if links else np.zeros((len(areas), 2), np.int64)
     if lineage:
-        _write(lineage, LINEAGE_COLUMNS, ((fov, *row) for row in rows))
+        with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
+            lines.writerows((fov, *row) for row in rows)
     if drift:
-        _write(drift, DRIFT_COLUMNS, ((fov, t, *shift.tolist()) for t, shift in enumerate(shifts)))
+        with whole_csv(drift, DRIFT_COLUMNS) as lines:
+            lines.writerows((fov, t, *shift.tolist()) for t, shift in enumerate(shifts))
     log_merit(areas, rows, log)
     if links:
         _log_links(links, log)
@@ -107,14 +108,3 @@ def _log_links(links: Links, log: logging.Logger) -> None:
     log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
     log.info("frames after which the image has moved: %d, at most by %.1f pixels",
              jumps, np.hypot(*moved.T).max(initial=0))  # fmt: skip
-
-
-def _write(path: str | Path, columns, rows) -> None:
-    """Write a CSV file that is there as a whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
-        lines.writerows(rows)
-    temporary.replace(path)

@@ -11,7 +11,8 @@ import numpy as np
 
 from fovea.analysis.fit_table import read_fits
 from fovea.errors import FoveaError
-from fovea.tables import number_text, whole_file
+from fovea.partial import whole_file
+from fovea.tables import number_text
 
 _LOG = logging.getLogger("fovea")
 CLEAR = 2.0  # difference of AICc from which the best model is said to be clearly so

@@ -11,7 +11,8 @@ import numpy as np
 from fovea.analysis.describe import CORRELATED, Fits, information
 from fovea.analysis.settings import Settings
 from fovea.analysis.traces import Traces
-from fovea.tables import number_text, whole_file
+from fovea.partial import whole_file
+from fovea.tables import number_text
 
 #: Autocorrelation of residuals that is mentioned, if it is also beyond chance.
 NOTABLE = 0.3

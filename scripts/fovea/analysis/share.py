@@ -13,8 +13,9 @@ from fovea.analysis.fit_table import BOUND_WORDS, write_fits
 from fovea.analysis.population import fit_shared
 from fovea.analysis.settings import settings_of
 from fovea.analysis.traces import load_traces
+from fovea.partial import whole_file
 from fovea.plots.parameters import parameter_units
-from fovea.tables import number_text, whole_file
+from fovea.tables import number_text
 from fovea.units import trace_unit
 
 _LOG = logging.getLogger("fovea")

@@ -12,6 +12,7 @@ import numpy as np
 
 from fovea.analysis.fit_table import read_fits
 from fovea.analysis.settings import Settings, settings_of
+from fovea.partial import whole_file
 from fovea.plots.style import (
     WIDTH,
     colour_of,
@@ -24,7 +25,7 @@ from fovea.plots.style import (
     scattered,
     slant_room,
 )
-from fovea.tables import number_text, whole_file
+from fovea.tables import number_text
 from fovea.units import trace_unit, unit_of
 
 _LOG = logging.getLogger("fovea")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.tables import whole_file
+from fovea.partial import whole_file
 
 #: Colours of Okabe and Ito, which the colour-blind can tell apart.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
