@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fovea import __version__
 from fovea.errors import FoveaError
+from fovea.freed_memory import keep_freed_memory
 from fovea.kernels.cache_folder import ensure_compiled
 
 NAME = "fovea"
@@ -69,6 +70,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
     try:
         if {"fov", "fl"} & set(snakemake.wildcards.keys()):  # of a field of view, or flat_field
             ensure_compiled(log)
+            keep_freed_memory()
         _load_plugins(snakemake)
         yield log
         usage = resource.getrusage(resource.RUSAGE_SELF)

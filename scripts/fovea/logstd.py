@@ -8,7 +8,9 @@ very expression that the definition uses.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +20,9 @@ BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
 _PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
 _TABLE = 1 << 22  # entries of the longest table of counts
+_KEPT = 1 << 20  # V whose logarithms are kept
 _ROWS = 128  # of a frame, where more would take much memory
+_THREAD = threading.local()
 
 
 def segment_logstd(
@@ -89,7 +93,7 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
     n = window * window
     contrast = int(frame.max()) - int(frame.min())
     fits = (n * contrast) ** 2 < 4 << 32  # V <= (n x contrast)² / 4
-    values = np.empty(frame.shape, np.uint32 if fits else np.uint64)
+    values = _buffer(frame.shape, np.uint32 if fits else np.uint64)
     low, high = (int(v) for v in variance.local_variance(frame, window, values))
     edges = np.linspace(_logstd(low, n), _logstd(high, n), BINS + 1)
     if edges[0] == edges[-1]:
@@ -100,6 +104,14 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
     else:
         limit = _other_limit(values, low, high, edges, starts, n, rule)
     return bits.pack_above(values, values.dtype.type(_last_up_to(limit, low, high, n)))
+
+
+def _buffer(shape: tuple[int, int], dtype: type) -> np.ndarray:
+    """An array that the next frame uses again; each thread has its own."""
+    kept = getattr(_THREAD, "values", None)
+    if kept is None or kept.shape != shape or kept.dtype != dtype:
+        kept = _THREAD.values = np.empty(shape, dtype)
+    return kept
 
 
 def _centres(edges: np.ndarray) -> np.ndarray:
@@ -123,7 +135,7 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
     last = _last_up_to(centre, low, high, n)
     if last < reach:
         weights = table[: max(0, last - low + 1)]
-        x = _logstd(np.arange(low, low + len(weights), dtype=np.uint64), n)
+        x = _logarithms(low, low + len(weights), n)
         return centre + 3 * _deviation(x, weights)
     return centre + 3 * _deviation_up_to(values, last, centre, n)
 
@@ -172,6 +184,19 @@ def _logstd(v, n: int):
     return 0.5 * np.log(np.asarray(v, np.uint64) / n**2)
 
 
+def _logarithms(start: int, stop: int, n: int) -> np.ndarray:
+    """Logarithms of all V of start..stop - 1, from a table if they are in it."""
+    if stop > _KEPT:
+        return _logstd(np.arange(start, stop, dtype=np.uint64), n)
+    return _kept_logarithms(1 << stop.bit_length(), n)[start - 1 : stop - 1]
+
+
+@lru_cache(maxsize=2)
+def _kept_logarithms(size: int, n: int) -> np.ndarray:
+    """Logarithms of the V of 1..size, kept because every frame needs them."""
+    return _logstd(np.arange(1, size + 1, dtype=np.uint64), n)
+
+
 def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, size: int):
     """The largest integers in low..high for which `is_low` holds (low - 1 if for none)."""
     left = np.full(size, low, np.uint64)  # left - 1 is low, right is not
@@ -185,8 +210,15 @@ def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, siz
 
 
 def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
-    """The largest V in low..high whose logarithm is at most `limit`."""
-    return int(_bisect(lambda v: _logstd(v, n) <= limit, low, high, 1)[0])
+    """The largest V in low..high whose logarithm is at most `limit` (low - 1 if none's is)."""
+    left, right = low, high + 1
+    while left < right:
+        middle = (left + right) // 2
+        if _logstd(np.uint64(middle), n) <= limit:
+            left = middle + 1
+        else:
+            right = middle
+    return left - 1
 
 
 def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
