@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 CORES ?= all
-EXAMPLES ?= 20
+EXAMPLES ?= 10
 BIN := .venv/bin
 
 .PHONY: run setup test test-cluster sweep lint status preview bench lock clean

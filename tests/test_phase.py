@@ -228,3 +228,8 @@ def test_the_documentation_lists_the_parameters(mode):
     rows = [[cell.strip(" `") for cell in line.split("|")[1:3]] for line in table.splitlines()[2:]]
     values = {name: str(value) for name, value in asdict(MODES[mode]()).items()}
     assert dict(rows) == values
+
+
+def test_a_threshold_beyond_all_variances():
+    frame = np.array([[50373, 63815, 43261, 37030, 19658]], np.uint16)
+    assert not segment_phase(frame, cell_diameter=4.0).any()

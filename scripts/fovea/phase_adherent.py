@@ -11,6 +11,7 @@ from fovea.phase_tuning import Adherent
 _BINS = 256  # of Otsu's histogram
 _LOWEST = 0.1  # percentile; lower values of the logarithm count as this one
 _SAMPLE = 1 << 18  # pixels that are enough for percentiles and histograms
+_HIGHEST = 88.0  # logarithm of a variance that single precision holds
 _SHARPEST = 0.6  # pixels; a narrower window would hold a single pixel
 #: Heights of the watershed per cell diameter, and where they begin.
 STEPS, TOP = np.float32(1024), np.float32(2)
@@ -53,7 +54,7 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
     otsu, mode, sigma = found
     threshold = otsu + p.threshold_offset
     limits = max(threshold, mode + p.noise_level * sigma), threshold + p.core_contrast
-    low, high = (np.float32(np.exp(2 * limit)) for limit in limits)
+    low, high = (np.float32(np.exp(min(2 * limit, _HIGHEST))) for limit in limits)
     packed = bits.pack_above(variance, low)
     certain = bits.pack_above(variance, high)
     components.keep_marked(packed, certain, width, at_least(p.core_area * area))

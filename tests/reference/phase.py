@@ -255,8 +255,10 @@ def segment_adherent(frame, diameter, p):
         return nothing
     threshold += p.threshold_offset
     mode, sigma = background(x)
-    mask = variance > F(np.exp(2 * max(threshold, mode + p.noise_level * sigma)))
-    certain = variance > F(np.exp(2 * (threshold + p.core_contrast)))
+    low = max(threshold, mode + p.noise_level * sigma)
+    mask, certain = (
+        variance > F(np.exp(min(2 * limit, 88.0))) for limit in (low, threshold + p.core_contrast)
+    )
     labels, count = ndimage.label(mask)
     held = np.bincount(labels[certain], minlength=count + 1)
     mask = np.isin(labels, [n for n in range(1, count + 1) if held[n] >= p.core_area * area])
