@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from fovea.linking import Links, Objects, describe, shared_pixels
 
 
 @dataclass
-class Linker:
+class Linker(ABC):
     """Link the objects of all frames.
 
     Parameters
@@ -83,9 +84,9 @@ class Linker:
         )  # fmt: skip
         return known[left], members[right], weight
 
+    @abstractmethod
     def affinity(self, boxes, others, areas, other_areas, frames):
         """Possible pairs of objects `frames` frames apart: indices, indices, weights above 0."""
-        raise NotImplementedError
 
 
 def track_stack(labels: np.ndarray, tracker: Linker) -> np.ndarray:
