@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from fovea import merging
-from fovea.kernels import bits, components, distance, fields, flood, regions
+from fovea.kernels import bits, components, distance, fields, flood, labelling, regions
 from fovea.phase import flatten, segment_phase, tuned
 from fovea.phase_adherent import thresholds, watershed
 from fovea.phase_tuning import MODES, Adherent, Dark
@@ -78,7 +78,7 @@ def test_choices_among_components(mask, seed, limit):
         kernel(packed, *args)
         return bits.unpack(packed, width)
 
-    holes = after(components.fill_small_holes, width, limit)
+    holes = after(labelling.fill_holes_packed, width, limit)
     np.testing.assert_array_equal(holes, phase.fill_holes(mask, limit))
     labels, count = ndimage.label(mask)
     held = np.bincount(labels[other], minlength=count + 1)

@@ -58,7 +58,7 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
     packed = bits.pack_above(variance, low)
     certain = bits.pack_above(variance, high)
     components.keep_marked(packed, certain, width, at_least(p.core_area * area))
-    components.fill_small_holes(packed, width, int(p.max_hole * area))
+    labelling.fill_holes_packed(packed, width, int(p.max_hole * area))
     return packed
 
 
@@ -117,7 +117,7 @@ def trim(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> No
     core = morphology.erode(packed, width, half_widths(p.halo_width * cell_diameter))
     halo &= packed & ~core
     components.clear_reached(packed, halo, width)
-    components.fill_small_holes(packed, width, int(p.trimmed_hole * area))
+    labelling.fill_holes_packed(packed, width, int(p.trimmed_hole * area))
 
 
 def smoothed_mask(packed, width: int, cell_diameter: float, p: Adherent) -> np.ndarray:
@@ -136,7 +136,7 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
     ridges = packed & bits.pack_above(smooth, np.float32(p.ridge_level * contrast))
     labelling.remove_by_size(ridges, width, at_least(p.ridge_area * area), flat.size)
     cut = packed & ~ridges
-    components.fill_small_holes(cut, width, int(p.ridge_hole * area))
+    labelling.fill_holes_packed(cut, width, int(p.ridge_hole * area))
     depth = depths(bits.unpack(cut & packed, width), cell_diameter, p.distance_sigma)
     mask, ridge = bits.unpack(packed, width), bits.unpack(ridges, width)
     markers = flood.maxima(

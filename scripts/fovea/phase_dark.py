@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fovea.kernels import bits, components, flood, labelling, regions
+from fovea.kernels import bits, flood, labelling, regions
 from fovea.merging import merge
 from fovea.phase_adherent import STEPS, TOP, at_least, blurred, depths, sample
 from fovea.phase_tuning import Dark
@@ -37,7 +37,7 @@ def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
         return labels
     middle, contrast = found
     packed = bits.pack_above(-image, np.float32(p.dark_level * contrast - middle))
-    components.fill_small_holes(packed, width, int(p.max_hole * area))
+    labelling.fill_holes_packed(packed, width, int(p.max_hole * area))
     labelling.remove_by_size(packed, width, at_least(p.min_area * area), flat.size)
     mask = bits.unpack(packed, width)
     depth = inside(image, mask, contrast, cell_diameter, p)

@@ -45,26 +45,6 @@ def keep_marked(bits, marked, width, least):
 
 
 @kernel
-def fill_small_holes(bits, width, largest):
-    """Set the holes of at most `largest` pixels, in place.
-
-    A hole is a background component that does not touch the image's border.
-    """
-    height = bits.shape[0]
-    first, start, stop = find_runs(invert(bits, width), width)
-    component, sizes = connect(first, start, stop)
-    keep = np.zeros(len(sizes), np.bool_)
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
-            if y == 0 or y == height - 1 or start[i] == 0 or stop[i] == width:
-                keep[component[i]] = True
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
-            if not keep[component[i]] and sizes[component[i]] <= largest:
-                b.fill_range(bits[y], start[i], stop[i], True)
-
-
-@kernel
 def clear_reached(bits, passable, width):
     """Clear the passable pixels that touch the background through passable ones, in place."""
     height, words = bits.shape

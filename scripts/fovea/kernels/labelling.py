@@ -124,19 +124,22 @@ def remove_by_size(bits, width, smallest, largest):
 
 
 @kernel
-def fill_holes_packed(bits, width):
-    """Set the background components that do not touch the image's border, in place."""
+def fill_holes_packed(bits, width, largest):
+    """Set the holes of at most `largest` pixels, in place.
+
+    A hole is a background component that does not touch the image's border.
+    """
     height = bits.shape[0]
     first, start, stop = find_runs(invert(bits, width), width)
     component, sizes = connect(first, start, stop)
-    outside = np.zeros(len(sizes), np.bool_)
+    kept = sizes > largest
     for y in range(height):
         for i in range(first[y], first[y + 1]):
             if y == 0 or y == height - 1 or start[i] == 0 or stop[i] == width:
-                outside[component[i]] = True
+                kept[component[i]] = True
     for y in range(height):
         for i in range(first[y], first[y + 1]):
-            if not outside[component[i]]:
+            if not kept[component[i]]:
                 b.fill_range(bits[y], start[i], stop[i], True)
 
 
@@ -182,4 +185,4 @@ def remove_large(mask: np.ndarray, largest: int) -> np.ndarray:
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Fill the holes of a (H, W) bool mask."""
-    return _on_mask(fill_holes_packed, mask)
+    return _on_mask(fill_holes_packed, mask, mask.size)
