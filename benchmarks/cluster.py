@@ -25,22 +25,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
+from scaling import CONFIG  # noqa: E402
+
 from cluster.slurm import Cluster, wait_until  # noqa: E402
 from fovea.simulate import simulate  # noqa: E402
 
-CONFIG = """
-datasets:
-  bench:
-    input: bench.ome.tiff
-    fovs: "0-{last}"
-    channels:
-      pc: {{channel: 0, features: [area, aspect_ratio]}}
-      fl: [{{channel: 1, features: [intensity_total, intensity_mean]}}]
-params:
-  segmentation: {{morph_size: 3}}
-  background: {{tile_size: 24}}
-  extraction: {{min_frames: 1, border_margin: 0}}
-"""
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile")]
 SLURM = ["--profile", str(ROOT / "profiles" / "slurm")]
 SUBREAPER = 36  # of prctl: the processes of jobs, which leave their parents, become ours
@@ -82,7 +71,9 @@ class Bench:
         self.cluster = Cluster(folder / "slurm", nodes=2, cpus=1, lost_after=300)
 
     def choose(self, fovs: int) -> None:
-        (self.folder / "config" / "config.yaml").write_text(CONFIG.format(last=fovs - 1))
+        (self.folder / "config" / "config.yaml").write_text(
+            CONFIG.format(last=fovs - 1, disk=3, tile=24)
+        )
 
     def clean(self) -> None:
         for name in ("results", "logs", "benchmarks", ".snakemake"):
