@@ -117,6 +117,19 @@ def test_every_count_between_every_kind_of_limit():
         same(downsample_intensity(frame, low, high), expected.astype(np.uint8))
 
 
+@pytest.mark.parametrize("step", [1, 1 / 8])
+@pytest.mark.parametrize("low, high", [*LIMITS, (720, 1280), (720.37, 1280.11), (10, 900.0001)])
+def test_levels_at_the_edge_of_rounding(low, high, step):
+    # wide and full of levels that single precision alone cannot tell apart
+    rng = np.random.default_rng(8)
+    near = rng.integers(int(low) - 3, int(high) + 5, (60, 331)).clip(0, 65535)
+    near[:, 100:200] = int(high)  # all but saturated
+    near[20:, 200:] = rng.integers(0, 4, (40, 131)) * (int(high) - int(low)) // 3 + int(low)
+    frame = near.astype(np.uint16) if step == 1 else (near * np.float32(step)).astype(np.float32)
+    low, high = low * step, high * step
+    same(downsample_intensity(frame, low, high), cache.downsample_intensity(frame, low, high))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 7), (7, 1), (3, 3), (2, 2), (5, 64)])
 def test_odd_rows_and_columns_stand_for_themselves(shape):
     frame = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)

@@ -67,7 +67,12 @@ def _cache_array(group: Path, frames: ArrayReader, moved, threads: int, log) -> 
         source = frames
         if "tile_medians" in known:
             # evaluating a background takes less than reading it back, and gives the same
-            source = stack.enter_context(StoredBackground(group))
+            stored = stack.enter_context(StoredBackground(group))
+            if moved is None:
+                source = map(stored.coefficients, range(len(stored)))
+                reduce = partial(stored.grid.level, low=low, high=high)
+            else:
+                source = stored
         out = stack.enter_context(ArrayWriter(group / "1", shape, "uint8", about, codec))
         if moved is not None:
             source = map(compensate, source, moved)

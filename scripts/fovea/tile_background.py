@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fovea.kernels import bits, morphology, spline, tiles
+from fovea.kernels import bits, display, morphology, spline, tiles
 
 TILE_TO_FREE = 10  # a tile has a median if at least one in so many of its pixels is background
 _BINS = 4096
@@ -89,6 +89,19 @@ class TileGrid:
         spline.evaluate(
             coefficients, y.first, y.weights, x.first, x.powers, x.offset, y0, x0, self.step, out
         )
+        return out
+
+    def level(self, coefficients: np.ndarray, low: float, high: float) -> np.ndarray:
+        """Display level of the background, (ceil(H / 2), ceil(W / 2)) uint8.
+
+        Equal to `fovea.display.downsample_intensity` of what `evaluate` gives.
+        """
+        y, x = self.axes
+        out = np.empty(tuple((n + 1) // 2 for n in self.shape), np.uint8)
+        display.halve_spline(
+            self.shape, coefficients, y.first, y.weights, x.first, x.powers, x.offset, self.step,
+            low, high, out,
+        )  # fmt: skip
         return out
 
     def medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, bool]:

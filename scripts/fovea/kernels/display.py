@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels.jit import kernel
+from fovea.kernels.spline import evaluate
+
+_ROWS = 32  # even, so that no 2 x 2 pixels are divided
+_MOST_SLACK = 1e-3  # of a level: beyond, too many levels would be in doubt
 
 
 @kernel
@@ -62,18 +66,81 @@ def _scaled(value, low, high):
 
 
 @kernel
+def _mean_of_four(frame, y, x, low, high):
+    """Level of 2 x 2 pixels as it is defined, in double precision."""
+    a = _scaled(np.float64(frame[2 * y, 2 * x]), low, high)
+    b = _scaled(np.float64(frame[2 * y, 2 * x + 1]), low, high)
+    c = _scaled(np.float64(frame[2 * y + 1, 2 * x]), low, high)
+    d = _scaled(np.float64(frame[2 * y + 1, 2 * x + 1]), low, high)
+    return np.uint8(((a + b) + (c + d)) / 4)
+
+
+@kernel
+def _sum_of_rows(top, bottom, low, reach, sums):
+    """Sums of two rows, each value counted from low and cut at 0 and at reach."""
+    nothing = np.float32(0)
+    for x in range(len(sums)):
+        a = min(max(np.float32(top[x]) - low, nothing), reach)
+        b = min(max(np.float32(bottom[x]) - low, nothing), reach)
+        sums[x] = a + b
+
+
+@kernel
+def _levels(sums, factor, slack, certain, out):
+    """Levels of pairs of sums; what is returned is not 0 if rounding might change one.
+
+    None that comes out as `certain` can be wrong.
+    """
+    doubt = np.int32(0)
+    for x in range(len(out)):
+        value = (sums[2 * x] + sums[2 * x + 1]) * factor
+        level = np.int32(value + slack)
+        below = np.int32(value - slack)
+        doubt |= np.int32(0) if level == certain else level ^ below
+        out[x] = np.uint8(level)
+    return doubt
+
+
+@kernel
+def _halve_quickly(frame, low, high, slack, out):
+    """Whole 2 x 2 pixels in single precision, those within `slack` of a step as defined.
+
+    Divisions in double precision would take most of the time. Sixty-four levels at once are
+    computed without a branch; where one is in doubt, it is looked for.
+    """
+    half = frame.shape[1] // 2
+    sums = np.empty(2 * half, np.float32)
+    origin = np.float32(low)
+    reach = np.float32(high - low)
+    factor = np.float32(255 / (4 * (high - low)))
+    # counts below a whole high are below it by 1: only what is saturated comes out as 255
+    certain = np.int32(255 if frame.dtype.kind == "u" and high == np.floor(high) else 256)
+    for y in range(frame.shape[0] // 2):
+        _sum_of_rows(frame[2 * y, : 2 * half], frame[2 * y + 1, : 2 * half], origin, reach, sums)
+        for start in range(0, half, 64):
+            stop = min(half, start + 64)
+            pairs = sums[2 * start : 2 * stop]
+            if _levels(pairs, factor, slack, certain, out[y, start:stop]) == 0:
+                continue
+            for x in range(start, stop):
+                value = (sums[2 * x] + sums[2 * x + 1]) * factor
+                if np.int32(value + slack) != np.int32(value - slack):
+                    out[y, x] = _mean_of_four(frame, y, x, low, high)
+
+
+@kernel
 def halve_intensity(frame, low, high, out):
     """Map a (H, W) frame from low..high to 0..255 and average 2 x 2 pixels, rounded down."""
     height, width = frame.shape
     low = np.float64(low)
     high = np.float64(high)
-    for y in range(height // 2):
-        for x in range(width // 2):
-            a = _scaled(np.float64(frame[2 * y, 2 * x]), low, high)
-            b = _scaled(np.float64(frame[2 * y, 2 * x + 1]), low, high)
-            c = _scaled(np.float64(frame[2 * y + 1, 2 * x]), low, high)
-            d = _scaled(np.float64(frame[2 * y + 1, 2 * x + 1]), low, high)
-            out[y, x] = np.uint8(((a + b) + (c + d)) / 4)
+    slack = _slack(low, high)
+    if slack < _MOST_SLACK:
+        _halve_quickly(frame, low, high, np.float32(slack), out)
+    else:
+        for y in range(height // 2):
+            for x in range(width // 2):
+                out[y, x] = _mean_of_four(frame, y, x, low, high)
     if width % 2 == 1:
         x = width - 1
         for y in range(height // 2):
@@ -89,6 +156,34 @@ def halve_intensity(frame, low, high, out):
         if width % 2 == 1:
             last = np.float64(frame[height - 1, width - 1])
             out[y // 2, width // 2] = np.uint8(_scaled(last, low, high))
+
+
+@kernel
+def halve_spline(
+    shape, coefficients, first_y, weights_y, first_x, powers_x, offset_x, step, low, high, out
+):
+    """As `halve_intensity`, of a spline (see `evaluate`) over a whole (H, W) frame.
+
+    It is evaluated some rows at a time, which stay in the second-level cache.
+    """
+    height, width = shape
+    rows = np.empty((min(height, _ROWS), width), np.float32)
+    for y0 in range(0, height, _ROWS):
+        part = rows[: min(_ROWS, height - y0)]
+        evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, 0, step, part)
+        halve_intensity(part, low, high, out[y0 // 2 : (y0 + len(part) + 1) // 2])
+
+
+@kernel
+def _slack(low, high):
+    """How far single precision may take a level of 0..255 from its exact value.
+
+    Each of the at most eight roundings on the way is half a unit of 2**-23 of at most 255; that
+    of low itself counts in proportion to low.
+    """
+    if not high > low:
+        return np.inf
+    return 255 * 2.0**-24 * (8 + 2 * abs(low) / (high - low))
 
 
 @kernel
