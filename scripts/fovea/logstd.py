@@ -20,6 +20,7 @@ BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
 _PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
 _TABLE = 1 << 22  # entries of the longest table of counts
+_REACHES = (1.5, 4)  # of the table, in usual V: the mode is near 1, and a short table is fast
 _KEPT = 1 << 20  # V whose logarithms are kept
 _ROWS = 128  # of a frame, where more would take much memory
 _THREAD = threading.local()
@@ -119,31 +120,26 @@ def _centres(edges: np.ndarray) -> np.ndarray:
 
 
 def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
-    """Mode + 3 sigma, from one table of counts if it reaches far enough."""
-    usual = int(np.median(values[::37, ::41]))
-    reach = low
-    mode = certain = 0
-    if usual - low < _TABLE:
-        table, codes = _count(values, low, high, usual)
-        reach = low + len(table)
-        counts, certain = _bin_counts(table, codes, low, reach, starts)
+    """Mode + 3 sigma, from a table of counts if one reaches far enough."""
+    usual = int(np.median(values[::37, ::41])) - low
+    for reach in [share * usual for share in _REACHES if usual < _TABLE]:
+        table, codes = _count(values, low, high, int(reach))
+        counts, certain = _bin_counts(table, codes, low, low + len(table), starts)
         mode = int(np.argmax(counts))
-    if mode >= certain:
-        counts = _histogram(values, high, starts)
-        mode = int(np.argmax(counts))
-    centre = _centres(edges)[mode]
+        if mode < certain:
+            centre = _centres(edges)[mode]
+            weights = table[: max(0, _last_up_to(centre, low, high, n) - low + 1)]
+            x = _logarithms(low, low + len(weights), n)
+            return centre + 3 * variance.deviation(weights, x, centre)
+    centre = _centres(edges)[int(np.argmax(_histogram(values, high, starts)))]
     last = _last_up_to(centre, low, high, n)
-    if last < reach:
-        weights = table[: max(0, last - low + 1)]
-        x = _logarithms(low, low + len(weights), n)
-        return centre + 3 * _deviation(x, weights)
     return centre + 3 * _deviation_up_to(values, last, centre, n)
 
 
-def _count(values: np.ndarray, low: int, high: int, usual: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of V one by one, up to well above the usual one, and by code beyond."""
-    representable = int(np.iinfo(values.dtype).max) - low  # so that `reach` fits the type
-    length = min(high - low + 1, max(1 << 12, 2 * (usual - low)), _TABLE, representable)
+def _count(values: np.ndarray, low: int, high: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of V one by one, some `length` of them, and by code beyond."""
+    representable = int(np.iinfo(values.dtype).max) - low  # so that the table's end fits the type
+    length = min(high - low + 1, max(1 << 12, length), _TABLE, representable)
     counts = np.zeros(length + int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
     variance.count_values(values, low, low + length, counts)
     return counts[:length], counts[length:]
@@ -197,10 +193,16 @@ def _kept_logarithms(size: int, n: int) -> np.ndarray:
     return _logstd(np.arange(1, size + 1, dtype=np.uint64), n)
 
 
-def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, size: int):
-    """The largest integers in low..high for which `is_low` holds (low - 1 if for none)."""
-    left = np.full(size, low, np.uint64)  # left - 1 is low, right is not
-    right = np.full(size, high + 1, np.uint64)
+def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, guess: np.ndarray):
+    """The largest integers in low..high for which `is_low` holds (low - 1 if for none).
+
+    It takes a few steps where a `guess` is off by at most 2, and is as right where it is not.
+    """
+    near = guess.clip(low, high).astype(np.uint64)
+    left = np.maximum(near, np.uint64(low + 2)) - np.uint64(2)  # left - 1 is low, right is not
+    right = np.minimum(near + np.uint64(2), np.uint64(high + 1))
+    left[~is_low(np.maximum(left, np.uint64(low + 1)) - np.uint64(1))] = low
+    right[is_low(np.minimum(right, np.uint64(high)))] = high + 1
     while np.any(left < right):
         middle = left + (right - left) // np.uint64(2)
         below = is_low(middle)
@@ -226,7 +228,8 @@ def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
     inner = edges[1:-1]
     starts = np.empty(BINS + 1, np.uint64)
     starts[0], starts[-1] = low, high + 1
-    starts[1:-1] = _bisect(lambda v: _logstd(v, n) < inner, low, high, len(inner)) + np.uint64(1)
+    guess = np.exp(2 * inner) * n**2
+    starts[1:-1] = _bisect(lambda v: _logstd(v, n) < inner, low, high, guess) + np.uint64(1)
     return starts
 
 
@@ -237,15 +240,6 @@ def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
     # a value that was rounded up on its way to its code may lie one bin before: step back
     guess = np.maximum(guess - 1, 0) if high >= 1 << 24 else guess
     return variance.count_bins(values, starts, guess.astype(np.int64))
-
-
-def _deviation(x: np.ndarray, weights: np.ndarray) -> float:
-    """Standard deviation of values that occur `weights` times."""
-    total = weights.sum(dtype=np.int64)
-    if total == 0:
-        return 0.0
-    mean = (weights * x).sum() / total
-    return float(np.sqrt((weights * (x - mean) ** 2).sum() / total))
 
 
 def _deviation_up_to(values: np.ndarray, last: int, centre: float, n: int) -> float:

@@ -166,7 +166,7 @@ def count_bins(values, starts, guess):
     return counts
 
 
-CODE_BITS = 7  # of the mantissa: steps of V well under 1 %
+CODE_BITS = 10  # of the mantissa: steps of V of 0.1 %
 _SHIFT = np.uint32(23 - CODE_BITS)
 _FIRST = np.uint32(127 << CODE_BITS)  # code of 1
 
@@ -223,3 +223,32 @@ def _entries(row, base, reach, alone, index):
         value = row[x]
         by_code = np.uint32(alone + bin_code(value))
         index[x] = np.uint32(value - base) if value < reach else by_code
+
+
+@kernel
+def deviation(weights, x, centre):
+    """Standard deviation of values (n,) that occur `weights` times; 0 if none does.
+
+    Sums are taken around a `centre` near their mean, and in eight parts, which the compiler
+    makes one vector of.
+    """
+    parts = np.zeros((3, 8))
+    whole = len(x) - len(x) % 8
+    for start in range(0, whole, 8):
+        for k in range(8):
+            weight = np.float64(weights[start + k])
+            distance = x[start + k] - centre
+            parts[0, k] += weight
+            parts[1, k] += weight * distance
+            parts[2, k] += weight * distance * distance
+    for i in range(whole, len(x)):
+        weight = np.float64(weights[i])
+        distance = x[i] - centre
+        parts[0, 0] += weight
+        parts[1, 0] += weight * distance
+        parts[2, 0] += weight * distance * distance
+    total = parts[0].sum()
+    if total == 0:
+        return 0.0
+    mean = parts[1].sum() / total
+    return np.sqrt(max(parts[2].sum() / total - mean * mean, 0.0))
