@@ -29,7 +29,7 @@ from fovea.zarrays import (
 )
 
 _LOG = logging.getLogger("fovea")
-_BUFFER = 24 << 20  # bytes of encoded crops held before they are written
+_BUFFER = 48 << 20  # bytes of encoded crops held before they are written
 _ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
 
 

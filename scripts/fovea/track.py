@@ -16,7 +16,7 @@ from fovea.logs import progress
 from fovea.merit import log_merit
 from fovea.partial import whole_csv
 from fovea.registry import TRACKING, load
-from fovea.zarrays import ArrayReader, ArrayWriter
+from fovea.zarrays import LABELS, ArrayReader, ArrayWriter
 
 LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
 DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
@@ -64,7 +64,7 @@ def track(
         else:
             links, tracked = None, (_narrow(tracker.update(labels)) for labels in frames)
         areas: list[dict[int, int]] = []
-        with ArrayWriter(target / "0", frames.shape, "uint16", about) as out:
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
             log.info("writing IDs")
             for labels in progress(tracked, len(frames), log):
                 out.append(labels)
