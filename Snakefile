@@ -11,6 +11,7 @@ if "datasets" not in config:
 
 include: "rules/common.smk"
 include: "rules/common_samples.smk"
+include: "rules/common_scheduler.smk"
 include: "rules/simulate.smk"
 include: "rules/inspect_input.smk"
 include: "rules/copy_raw.smk"
