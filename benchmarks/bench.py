@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "benchmark
 import numpy as np  # noqa: E402
 import steps  # noqa: E402
 
+from fovea.freed_memory import keep_freed_memory  # noqa: E402
 from fovea.simulate import simulate  # noqa: E402
 from fovea.simulate_field import Field  # noqa: E402
 
@@ -47,6 +48,7 @@ params:
 
 def measure_steps(size: int, cells: int, repeats: int) -> dict:
     """Median CPU time per frame of both versions of each step, taken in turn."""
+    keep_freed_memory()  # as every job does
     field = Field(0, repeats + 1, size, size, cells, channels=2)
     last = steps.prepare(field.render(0))
     times: dict[str, list[tuple[float, float]]] = {}
