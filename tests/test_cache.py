@@ -118,7 +118,7 @@ def test_every_count_between_every_kind_of_limit():
 
 
 @pytest.mark.parametrize("step", [1, 1 / 8])
-@pytest.mark.parametrize("low, high", [*LIMITS, (720, 1280), (720.37, 1280.11), (10, 900.0001)])
+@pytest.mark.parametrize(("low", "high"), [*LIMITS, (720, 1280), (720.37, 1280.11), (10, 900.0001)])
 def test_levels_at_the_edge_of_rounding(low, high, step):
     # wide and full of levels that single precision alone cannot tell apart
     rng = np.random.default_rng(8)
