@@ -30,9 +30,9 @@ def segment_phase(
         Raw counts.
     cell_diameter : float
         Typical diameter of a cell in pixels: of a disk of its area.
-    mode : {"adherent", "dark"}
-        ``adherent``: textured cells, with halos; ``dark``: objects darker than their
-        surroundings, such as bacteria.
+    mode : {"adherent", "network", "dark"}
+        ``adherent``: textured cells, with halos; ``network``: the same by a trained network;
+        ``dark``: objects darker than their surroundings, such as bacteria.
     tuning : mapping of str to float, optional
         Other values for fields of the mode's class in `fovea.phase_tuning`.
 
@@ -57,6 +57,8 @@ def segment_phase(
     flat = flatten(frame, cell_diameter)
     if mode == "adherent":
         from fovea.phase_adherent import label_adherent as method
+    elif mode == "network":
+        from fovea.phase_network import label_network as method
     else:
         from fovea.phase_dark import label_dark as method
     return numbered(method(flat, cell_diameter, values), values.min_area * cell_diameter**2)

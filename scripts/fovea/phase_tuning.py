@@ -61,5 +61,18 @@ class Dark:
     min_area: float = 0.03
 
 
-Tuning = Adherent | Dark
-MODES: dict[str, type] = {"adherent": Adherent, "dark": Dark}
+@dataclass(frozen=True)
+class Network:
+    """What the trained network sees as cells."""
+
+    level: float = 0.4  # of the probability of being inside a cell
+    contact_weight: float = 0.25  # of the probability of touching another, taken from the depth
+    smoothing: float = 0.035  # sigma, of the depth
+    least_depth: float = 0.35  # of the innermost pixel of a cell
+    least_rise: float = 0.15  # of it above where its cell meets another
+    reach: float = 0.04  # by so much outlines may grow to those of full size
+    min_area: float = 0.1
+
+
+Tuning = Adherent | Dark | Network
+MODES: dict[str, type] = {"adherent": Adherent, "dark": Dark, "network": Network}

@@ -1,0 +1,115 @@
+"""Objects of a relief: flooding from its peaks, where lesser peaks belong to greater ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.kernels.jit import kernel
+
+
+@kernel
+def basins(levels, mask, least_rise, least_peak):
+    """Label the pixels of a mask by the peak that they belong to.
+
+    Pixels are taken from the highest level down, in raster order within a level. One without a
+    neighbour (of the 4 nearest) that was taken before is a peak; others join their highest
+    neighbour, of equal ones the upper, then the left, right, lower one. Where two peaks meet,
+    the lower one becomes part of the other if it rises too little above the meeting point. So a
+    single pass gives what h-maxima as markers and a watershed give (Soille 2004, Morphological
+    Image Analysis, chapters 6 and 9).
+
+    Parameters
+    ----------
+    levels : (H, W) uint16
+        Heights.
+    mask : (H, W) bool
+    least_rise : int
+        Levels that a peak must rise above where it meets a higher one.
+    least_peak : int
+        Peaks up to this level are part of another, or of nothing.
+
+    Returns
+    -------
+    (H, W) int32
+        0 background, 1..N from the highest peak down.
+    """
+    height, width = levels.shape
+    order = _from_the_top(levels, mask)
+    labels = np.zeros((height, width), np.int32)
+    parent = np.zeros(1024, np.int32)
+    peak = np.zeros(1024, np.int64)
+    count = 0
+    for place in order:
+        y, x = place // width, place % width
+        level = np.int64(levels[y, x])
+        best = np.int64(-1)
+        own = np.int32(0)
+        for k in range(4):
+            yy = y + (k == 3) - (k == 0)
+            xx = x + (k == 2) - (k == 1)
+            if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
+                if np.int64(levels[yy, xx]) > best:
+                    best = np.int64(levels[yy, xx])
+                    own = labels[yy, xx]
+        if own == 0:
+            count += 1
+            if count == len(parent):
+                parent = np.concatenate((parent, np.zeros_like(parent)))
+                peak = np.concatenate((peak, np.zeros_like(peak)))
+            parent[count] = count
+            peak[count] = level
+            labels[y, x] = count
+            continue
+        labels[y, x] = own
+        for k in range(4):
+            yy = y + (k == 3) - (k == 0)
+            xx = x + (k == 2) - (k == 1)
+            if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
+                here, there = _root(parent, labels[y, x]), _root(parent, labels[yy, xx])
+                # peaks are numbered as they are found, from the highest down
+                higher, lower = min(here, there), max(here, there)
+                if higher != lower:
+                    if peak[lower] - level < least_rise or peak[lower] <= least_peak:
+                        parent[lower] = higher
+    number = np.zeros(count + 1, np.int32)
+    kept = 0
+    for i in range(1, count + 1):
+        if parent[i] == i and peak[i] > least_peak:
+            kept += 1
+            number[i] = kept
+    for place in order:
+        y, x = place // width, place % width
+        labels[y, x] = number[_root(parent, labels[y, x])]
+    return labels
+
+
+@kernel
+def _root(parent, i):
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@kernel
+def _from_the_top(levels, mask):
+    """Flat indices of the mask's pixels, highest level first, by counting."""
+    height, width = levels.shape
+    start = np.zeros((1 << 16) + 1, np.int64)
+    total = 0
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x]:
+                start[levels[y, x]] += 1
+                total += 1
+    below = total
+    for level in range(1 << 16):
+        below -= start[level]
+        start[level] = below
+    order = np.empty(total, np.int64)
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x]:
+                order[start[levels[y, x]]] = y * width + x
+                start[levels[y, x]] += 1
+    return order
