@@ -90,16 +90,30 @@ def environment(step):
     return file
 
 
+def network_weights(wildcards):
+    """The file of a network that segmentation uses, where the config names one."""
+    given = params_of(wildcards.dataset)["segmentation"].get("weights")
+    return [given] if given else []
+
+
 def field_size(wildcards):
     """Frames, height and width of a field of view."""
     return demand.size(f"results/{wildcards.dataset}/metadata.yaml", int(wildcards.fov))
+
+
+def seen_size(step, wildcards):
+    """Size of a field of view as a step sees it: segmentation may enlarge the frames."""
+    size = field_size(wildcards)
+    if step != "segment":
+        return size
+    return demand.enlarged(size, params_of(wildcards.dataset)["segmentation"])
 
 
 def memory(step):
     """A function that gives the memory that a step needs on a cluster, in MB."""
 
     def megabytes(wildcards, attempt):
-        return demand.memory(step, field_size(wildcards), attempt)
+        return demand.memory(step, seen_size(step, wildcards), attempt)
 
     return megabytes
 
@@ -109,7 +123,7 @@ def minutes(step):
 
     def runtime(wildcards, attempt):
         channels = len(raw_channels(wildcards.dataset))
-        return demand.minutes(step, field_size(wildcards), channels, attempt)
+        return demand.minutes(step, seen_size(step, wildcards), channels, attempt)
 
     return runtime
 

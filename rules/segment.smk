@@ -2,6 +2,7 @@ rule segment:
     input:
         phase=f"{IMAGES}/pc_ch_{{pc}}/0/zarr.json",
         group=f"{IMAGES}/pc_ch_{{pc}}/zarr.json",
+        weights=network_weights,
     output:
         group=f"{IMAGES}/seg_labeled_ch_{{pc}}/zarr.json",
         labels=f"{IMAGES}/seg_labeled_ch_{{pc}}/0/zarr.json",

@@ -15,7 +15,8 @@ from fovea.linkers import Linker
 from fovea.phase import segment_phase
 
 #: Parameters of segmentation that each kind of recording is scored with.
-T98G = {"cell_diameter": 48.0}
+T98G = {"cell_diameter": 48.0, "mode": "network"}
+ADHERENT = {"cell_diameter": 48.0, "mode": "adherent"}
 ECOLI = {"cell_diameter": 18.0, "mode": "dark"}
 DEMO = {"cell_diameter": 36.0, "mode": "dark", "tuning": {"expand": 0.05}}
 #: And of tracking.
@@ -57,8 +58,8 @@ def annotated(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def _row(name: str, parameters: dict, scores: dict) -> dict:
-    row = {"recording": name, "cell_diameter": parameters["cell_diameter"]}
-    return row | {key: scores[key] for key in _COLUMNS if key in scores}
+    row = {key: parameters[key] for key in ("mode", "cell_diameter")}
+    return {"recording": name} | row | {key: scores[key] for key in _COLUMNS if key in scores}
 
 
 def stills(folder: Path, parameters: dict = T98G) -> list[dict]:
@@ -118,11 +119,16 @@ def targets(folder: str | Path) -> list[dict]:
         their reference IDs.
     """
     folder = Path(folder)
-    movies = [("t98g", "t98g_phase", T98G), ("ecoli", "ecoli_phase_fluo", ECOLI)]
-    rows = stills(folder / "t98g_annotated")
-    for factor in (0.75, 1.25):
-        wrong = T98G | {"cell_diameter": T98G["cell_diameter"] * factor}
-        rows.append(stills(folder / "t98g_annotated", wrong)[-1])
+    movies = [
+        ("t98g", "t98g_phase", T98G), ("t98g", "t98g_phase", ADHERENT),
+        ("ecoli", "ecoli_phase_fluo", ECOLI),
+    ]  # fmt: skip
+    rows = []
+    for usual in (T98G, ADHERENT):
+        rows += stills(folder / "t98g_annotated", usual)
+        for factor in (0.75, 1.25):
+            wrong = usual | {"cell_diameter": usual["cell_diameter"] * factor}
+            rows.append(stills(folder / "t98g_annotated", wrong)[-1])
     for name, file, usual in movies:
         reference = folder / f"{name}_reference_ids.ome.tiff"
         for factor in (1, 0.75, 1.25):
@@ -132,6 +138,6 @@ def targets(folder: str | Path) -> list[dict]:
         rows += simulated(crowded)
     for name, file, parameters in movies:
         frame = read_frames(folder / f"{file}.ome.tiff")[0]
-        row = {"recording": f"{name}, 2048 x 2048", "cell_diameter": parameters["cell_diameter"]}
+        row = _row(f"{name}, 2048 x 2048", parameters, {})
         rows.append(row | {"CPU_ms": round(cpu_time(frame, parameters))})
     return rows

@@ -147,6 +147,7 @@ def check_inputs(
                 lines.append(f"{source}: {place}: {error} (working directory: {os.getcwd()})")
             continue
         lines += _missing_flat_fields(name, dataset["params"]["flat_field"], source)
+        lines += _missing_weights(name, dataset["params"]["segmentation"], source)
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
@@ -171,6 +172,15 @@ def _missing_flat_fields(name: str, flat: dict, source: str) -> list[str]:
         for path in images.values()
         if not os.path.isfile(path)
     ]
+
+
+def _missing_weights(name: str, segmentation: dict, source: str) -> list[str]:
+    """Say that a network's file is not there."""
+    path = segmentation.get("weights")
+    if path is None or os.path.isfile(path):
+        return []
+    place = show_path(("datasets", name, "params", "segmentation", "weights"))
+    return [f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"]
 
 
 def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:

@@ -6,7 +6,7 @@ from dataclasses import fields as dataclass_fields
 
 from fovea.config_schema import Place, Problems, filled
 from fovea.config_words import suggestion, unknown_name
-from fovea.phase_tuning import MODES
+from fovea.phase_tuning import MODES, SMALLEST_FOR_NETWORK
 from fovea.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
 
 METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
@@ -105,6 +105,13 @@ def _check_phase(place: Place, params: dict, given: object, problems: Problems) 
             "and `make preview` suggests one",
         )
     mode, tuning = values["mode"], values["tuning"]
+    if given.get("weights") is not None and mode != "network":
+        text = f"belongs to mode network, but the mode is {mode}; allowed: null"
+        problems.setdefault((*place, "weights"), text)
+    diameter, least = values["cell_diameter"], SMALLEST_FOR_NETWORK
+    if mode == "network" and isinstance(diameter, int | float) and diameter < least:
+        text = f"{diameter:g} is too small for mode network; allowed: a number from {least} to 2000"
+        problems.setdefault((*place, "cell_diameter"), text)
     if isinstance(mode, str) and mode in MODES and isinstance(tuning, dict):
         known = [field.name for field in dataclass_fields(MODES[mode])]
         for name in tuning:

@@ -72,6 +72,18 @@ def size(metadata: str | Path, fov: int) -> Size:
     return sizes[fov] if fov < len(sizes) else USUAL
 
 
+def enlarged(of: Size, segmentation: dict) -> Size:
+    """Size of what segmentation works on.
+
+    Mode network sees cells of 24 pixels; it needs as much as other methods where half the frame's
+    resolution gives that, and more for smaller cells.
+    """
+    if segmentation.get("mode") != "network":
+        return of
+    factor = max(1.0, 48 / segmentation["cell_diameter"])
+    return of._replace(height=round(of.height * factor), width=round(of.width * factor))
+
+
 def memory(step: str, of: Size, attempt: int = 1) -> int:
     """Memory for a step in MB; it does not depend on the number of frames.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from fovea.kernels import boxes, fields, regions
-from fovea.phase_tuning import MODES, SMALLEST_DIAMETER, Tuning
+from fovea.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK, Tuning
 
 #: Pixels per cell diameter of the coarse image in which the background is estimated.
 _COARSE = 3
@@ -20,6 +22,7 @@ def segment_phase(
     *,
     cell_diameter: float,
     mode: str = "adherent",
+    weights: str | Path | None = None,
     tuning: Mapping[str, float] = MappingProxyType({}),
 ) -> np.ndarray:
     """Label the cells of one phase-contrast frame.
@@ -33,6 +36,8 @@ def segment_phase(
     mode : {"adherent", "network", "dark"}
         ``adherent``: textured cells, with halos; ``network``: the same by a trained network;
         ``dark``: objects darker than their surroundings, such as bacteria.
+    weights : path or None
+        File of a network that was trained on other frames, for mode ``network``.
     tuning : mapping of str to float, optional
         Other values for fields of the mode's class in `fovea.phase_tuning`.
 
@@ -45,7 +50,9 @@ def segment_phase(
     ------
     ValueError
         If frame is not a (H, W) array of uint16 or uint8, mode or a key of tuning is unknown, or
-        cell_diameter is under 4.
+        cell_diameter is under 4, or under 12 in mode network.
+    FoveaError
+        If the weights cannot be read or are not those of such a network.
     """
     if frame.ndim != 2 or frame.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
@@ -53,12 +60,16 @@ def segment_phase(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if not cell_diameter >= SMALLEST_DIAMETER:
         raise ValueError(f"cell_diameter must be at least {SMALLEST_DIAMETER}, got {cell_diameter}")
+    if mode == "network" and cell_diameter < SMALLEST_FOR_NETWORK:
+        raise ValueError(f"mode network needs a cell_diameter of {SMALLEST_FOR_NETWORK} at least")
     values = tuned(mode, tuning)
     flat = flatten(frame, cell_diameter)
     if mode == "adherent":
         from fovea.phase_adherent import label_adherent as method
     elif mode == "network":
-        from fovea.phase_network import label_network as method
+        from fovea.phase_network import WEIGHTS, label_network
+
+        method = partial(label_network, weights=weights or WEIGHTS)
     else:
         from fovea.phase_dark import label_dark as method
     return numbered(method(flat, cell_diameter, values), values.min_area * cell_diameter**2)

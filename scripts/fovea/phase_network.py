@@ -8,11 +8,13 @@ inside its cell it lies. The cells are then found by flooding from the innermost
 
 from __future__ import annotations
 
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from fovea.errors import FoveaError
 from fovea.kernels import basins, convolution, fields, regions, resample
 from fovea.phase_tuning import Network
 
@@ -21,11 +23,14 @@ PIXELS_PER_DIAMETER = 24
 _TEXTURE = 0.019  # sigma of the local variance in cell diameters, and at least so many pixels:
 _SHARPEST = 0.6
 _MULTIPLE = 16  # the network halves frames four times
+_STRIP, _MARGIN = 1536, 96  # rows; a pixel of the result depends on 74 rows to each side
 _LEVELS = 1024  # heights of the flood per unit of depth
-_LOWEST = -1.0  # depth that counts as the lowest
+_LOWEST, _HIGHEST = -1.0, 60.0  # depths beyond count as these
 
 
-def label_network(flat: np.ndarray, cell_diameter: float, p: Network) -> np.ndarray:
+def label_network(
+    flat: np.ndarray, cell_diameter: float, p: Network, weights: str | Path = WEIGHTS
+) -> np.ndarray:
     """Label cells as the network sees them.
 
     Parameters
@@ -36,20 +41,23 @@ def label_network(flat: np.ndarray, cell_diameter: float, p: Network) -> np.ndar
         Pixels.
     p : Network
         Lengths and areas relative to it.
+    weights : path
+        File of the network.
 
     Returns
     -------
     (H, W) int32
         0 background; labels in no particular order.
     """
+    arrays = read_weights(weights)
     seen = features(flat, cell_diameter)
     if seen is None:
         return np.zeros(flat.shape, np.int32)
-    inside, contact, depth = predict(seen, weights())
+    inside, contact, depth = predict(seen, arrays)
     inside = probability(inside)
     taps = fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER)
     depth = fields.smooth(depth - np.float32(p.contact_weight) * probability(contact), taps)
-    levels = ((np.clip(depth, _LOWEST, None) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
+    levels = ((np.clip(depth, _LOWEST, _HIGHEST) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
     small = basins.basins(
         levels,
         inside > np.float32(p.level),
@@ -88,35 +96,64 @@ def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
 
 def probability(values: np.ndarray) -> np.ndarray:
     """Logistic function, float32."""
-    return (1 / (1 + np.exp(-values.astype(np.float64)))).astype(np.float32)
+    return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
-def weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
-    """Arrays of the network by name, float32; those of convolutions as (out, in, pixels)."""
-    with np.load(path) as stored:
-        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
+    """Arrays of the network by name, float32; those of convolutions as (out, in, pixels).
+
+    Raises
+    ------
+    FoveaError
+        If the file cannot be read, or holds other arrays than the network that Fovea brings.
+    """
+    arrays = _arrays(path)
+    expected = {name: a.shape for name, a in _arrays(WEIGHTS).items()}
+    if {name: a.shape for name, a in arrays.items()} != expected:
+        raise FoveaError(
+            f"{path} does not hold the weights of a network for mode network; "
+            "docs/network.md says how they are made"
+        )
     return {
         name: np.ascontiguousarray(a.reshape(*a.shape[:2], -1)) if a.ndim == 4 else a
         for name, a in arrays.items()
     }
 
 
+def _arrays(path: str | Path) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name].astype(np.float32) for name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FoveaError(f"{path} cannot be read as the weights of a network: {error}") from error
+
+
 def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Apply the network.
+    """Apply the network, to a strip of the frame at a time, so that memory is bounded.
 
     Parameters
     ----------
     seen : (2, h, w) float32
         Features.
     arrays : dict of str to ndarray
-        Its `weights`.
+        What `read_weights` gives.
 
     Returns
     -------
     (3, h, w) float32
         Logits of being inside a cell and of touching another one; depth inside the cell, 0..1.
     """
+    height, width = seen.shape[1:]
+    out = np.empty((len(arrays["out.b"]) // 4, height, width), np.float32)
+    for start in range(0, height, _STRIP):
+        first, stop = max(0, start - _MARGIN), min(height, start + _STRIP)
+        part = _predict_strip(seen[:, first : stop + _MARGIN], arrays)
+        out[:, start:stop] = part[:, start - first : stop - first]
+    return out
+
+
+def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
     height, width = seen.shape[1:]
     pad = [(0, 0), *((0, -n % _MULTIPLE) for n in (height, width))]
     seen = np.pad(seen, pad, mode="edge")
@@ -140,7 +177,7 @@ def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
         image = _convolved(seen_at[level], arrays, f"dec.{level}.0")
     out = np.empty((len(arrays["out.b"]) // 4, *seen.shape[1:]), np.float32)
     convolution.mix_and_spread(image, arrays["out.w"][:, :, 0], arrays["out.b"], out)
-    return np.ascontiguousarray(out[:, :height, :width])
+    return out[:, :height, :width]
 
 
 def _convolved(image: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SMALLEST_DIAMETER = 4  # pixels
+SMALLEST_FOR_NETWORK = 12  # it sees cells twice as large then, and more would take much memory
 
 
 @dataclass(frozen=True)
@@ -75,4 +76,4 @@ class Network:
 
 
 Tuning = Adherent | Dark | Network
-MODES: dict[str, type] = {"adherent": Adherent, "dark": Dark, "network": Network}
+MODES: dict[str, type] = {"adherent": Adherent, "network": Network, "dark": Dark}

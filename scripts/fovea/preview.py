@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.phase_tuning import MODES
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
@@ -100,7 +101,6 @@ def preview(
     """
     from fovea.config import params_for
     from fovea.diameter import median_diameter, suggest_diameter
-    from fovea.phase_tuning import MODES
     from fovea.registry import PREPROCESSING, SEGMENTATION, load
 
     params = params_for(config, dataset)
@@ -109,17 +109,21 @@ def preview(
     if params["preprocess"]:
         prepare = load(PREPROCESSING, params["preprocess"])
         frames = [prepare(frame) for frame in frames]
-    kinds = [mode] if mode else list(MODES)
+    # what a diameter is does not depend on who looks for cells of it
+    kinds = ["adherent", "dark"] if mode is None else ["dark" if mode == "dark" else "adherent"]
     suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
-    lines = [_suggestion(kind, size) for kind, size in suggested.items()]
+    lines = [_suggestion(mode or kind, size) for kind, size in suggested.items()]
     if diameter is not None or mode is not None:
         keep = options if options["method"] == "phase" else {"method": "phase"}
         kind = mode or options.get("mode", "adherent")
-        options = keep | {"mode": kind, "cell_diameter": diameter or suggested[kind]}
+        options = keep | {
+            "mode": kind,
+            "cell_diameter": diameter or suggested.get(kind, suggested.get("adherent")),
+        }
         if options["cell_diameter"] is None:
             raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
         if kind != keep.get("mode", kind):
-            options.pop("tuning", None)  # that of another mode
+            options = {k: v for k, v in options.items() if k not in ("tuning", "weights")}
     method = load(SEGMENTATION, options["method"])
     used = {key: value for key, value in options.items() if key != "method"}
     labels = [method(frame, **used) for frame in frames]
@@ -130,7 +134,9 @@ def preview(
                       f"median diameter {size:.0f} pixels")  # fmt: skip
     draw(frames, labels, titles, target)
     shown = ", ".join(
-        f"{k}: {v:g}" if isinstance(v, float) else f"{k}: {v}" for k, v in options.items()
+        f"{k}: {v:g}" if isinstance(v, float) else f"{k}: {v}"
+        for k, v in options.items()
+        if v is not None
     )
     return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
 
@@ -152,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fov", type=int, default=0, help="field of view (0)")
     parser.add_argument("--frames", type=int, default=3, help="number of frames (3)")
     parser.add_argument("--cell-diameter", type=float, help="show method phase with this one")
-    parser.add_argument("--mode", choices=("adherent", "dark"), help="show method phase so")
+    parser.add_argument("--mode", choices=tuple(MODES), help="show method phase so")
     parser.add_argument("--output", default="preview.png", help="the picture (preview.png)")
     options = parser.parse_args(arguments)
     try:

@@ -137,7 +137,7 @@ SEGMENTATION.register(
     ),
 )
 SEGMENTATION.register(
-    "phase", "fovea.phase:segment_phase", parameters=("cell_diameter", "mode", "tuning")
+    "phase", "fovea.phase:segment_phase", parameters=("cell_diameter", "mode", "weights", "tuning")
 )
 
 # Called with the parameters. The result has a method `link`, which takes all frames of labels and

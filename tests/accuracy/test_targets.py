@@ -20,7 +20,7 @@ shared = pytest.mark.skipif(not DATA.exists(), reason=f"the shared recordings ar
 
 @shared
 def test_stills():
-    *single, together = accuracy.stills(DATA / "t98g_annotated")
+    *single, together = accuracy.stills(DATA / "t98g_annotated", accuracy.ADHERENT)
     assert len(single) == 5
     assert together["SEG"] > 0.49
     assert together["SEG_frames_mean"] > 0.52
@@ -28,9 +28,26 @@ def test_stills():
 
 
 @shared
+def test_stills_that_the_network_was_trained_on():
+    together = accuracy.stills(DATA / "t98g_annotated", accuracy.T98G)[-1]
+    assert together["SEG"] > 0.6
+    assert together["F1"] > 0.7
+
+
+@shared
+@pytest.mark.parametrize(("factor", "least"), [(1, 0.65), (0.75, 0.6), (1.25, 0.6)])
+def test_the_network_on_cells_it_has_never_seen(factor, least):
+    files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
+    row = accuracy.movie(*files, accuracy.T98G | {"cell_diameter": 48 * factor}, "t98g")
+    assert row["SEG"] > least
+    assert row["F1"] > 0.75
+    assert row["links_of_found"] > 0.9
+
+
+@shared
 def test_adherent_cells_over_time():
     files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
-    row = accuracy.movie(*files, accuracy.T98G, "t98g")
+    row = accuracy.movie(*files, accuracy.ADHERENT, "t98g")
     assert row["SEG"] > 0.47
     assert row["links_of_found"] > 0.87
 
@@ -97,5 +114,9 @@ def test_preview(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.count("suggested: ") == 2
     assert "shown: method: phase, cell_diameter: 30, mode: adherent, tuning: {}" in printed
+    assert main([*options, "--mode", "network"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("suggested: segmentation: {method: phase, mode: network, cell_di") == 1
+    assert "shown: method: phase, cell_diameter: 30, mode: network" in printed
     assert main([*options, "--dataset", "other"]) == 1
     assert "--dataset other is not in the config; allowed: mine" in capsys.readouterr().err

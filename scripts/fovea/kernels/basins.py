@@ -48,9 +48,9 @@ def basins(levels, mask, least_rise, least_peak):
             yy = y + (k == 3) - (k == 0)
             xx = x + (k == 2) - (k == 1)
             if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
-                if np.int64(levels[yy, xx]) > best:
-                    best = np.int64(levels[yy, xx])
-                    own = labels[yy, xx]
+                here = np.int64(levels[yy, xx])
+                if here > best:
+                    best, own = here, labels[yy, xx]
         if own == 0:
             count += 1
             if count == len(parent):
@@ -65,12 +65,12 @@ def basins(levels, mask, least_rise, least_peak):
             yy = y + (k == 3) - (k == 0)
             xx = x + (k == 2) - (k == 1)
             if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
-                here, there = _root(parent, labels[y, x]), _root(parent, labels[yy, xx])
+                one, other = _root(parent, labels[y, x]), _root(parent, labels[yy, xx])
                 # peaks are numbered as they are found, from the highest down
-                higher, lower = min(here, there), max(here, there)
-                if higher != lower:
-                    if peak[lower] - level < least_rise or peak[lower] <= least_peak:
-                        parent[lower] = higher
+                higher, lower = min(one, other), max(one, other)
+                minor = peak[lower] - level < least_rise or peak[lower] <= least_peak
+                if higher != lower and minor:
+                    parent[lower] = higher
     number = np.zeros(count + 1, np.int32)
     kept = 0
     for i in range(1, count + 1):

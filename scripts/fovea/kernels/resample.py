@@ -38,8 +38,8 @@ def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
     centres = np.clip((places + 0.5) * scale - 0.5, 0, size - 1)
     number = min(size, 2)
     first = np.minimum(np.floor(centres).astype(np.int64), size - number)
-    taps = 1 - np.abs(first[:, None] + np.arange(number) - centres[:, None])
-    return first, taps.astype(np.float32)
+    share = centres - first
+    return first, np.stack([1 - share, share], axis=1)[:, :number].astype(np.float32)
 
 
 def resample(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Mode `network` of segmentation `phase`, with whole arrays, and pixel by pixel where it floods.
+
+Written from ``docs/algorithms.md`` and ``docs/network.md``. Sums of float32 run in the documented
+order, so that the fast version must give the same bits.
+"""
+
+import numpy as np
+
+from . import phase
+
+F = np.float32
+LEVELS = 1024
+
+
+def shares(size, new_size):
+    """For each new pixel the old ones that it is made of, and their shares."""
+    scale = size / new_size
+    out = []
+    for i in range(new_size):
+        if scale > 1:
+            begin, end = i * scale, (i + 1) * scale
+            parts = [(j, (min(j + 1, end) - max(j, begin)) / scale)
+                     for j in range(size) if min(j + 1, end) > max(j, begin)]  # fmt: skip
+        else:
+            centre = min(max((i + 0.5) * scale - 0.5, 0), size - 1)
+            left = int(centre)
+            parts = [(left, 1 - (centre - left))]
+            if left + 1 < size:
+                parts.append((left + 1, centre - left))
+        out.append(parts)
+    return out
+
+
+def along_rows(image, new_size):
+    out = []
+    for (first, share), *others in shares(len(image), new_size):
+        total = F(share) * image[first]
+        for j, share in others:
+            total = total + F(share) * image[j]
+        out.append(total)
+    return np.array(out, F)
+
+
+def resample(image, shape):
+    """Down the columns first, then along the rows."""
+    return along_rows(along_rows(image, shape[0]).T, shape[1]).T
+
+
+def nearest(labels, shape):
+    places = [
+        ((2 * np.arange(m) + 1) * n) // (2 * m) for n, m in zip(labels.shape, shape, strict=True)
+    ]
+    return labels[np.ix_(*places)]
+
+
+def features(flat, diameter):
+    """Brightness and texture at 24 pixels per diameter."""
+    spread = flat[::2, ::2].astype(np.float64).std()
+    if spread == 0:
+        return None
+    flat = flat * F(1 / spread)
+    shape = tuple(max(1, round(n * 24 / diameter)) for n in flat.shape)
+    mean = phase.gaussian(flat, max(0.019 * diameter, 0.6))
+    variance = phase.gaussian(flat * flat, max(0.019 * diameter, 0.6)) - mean * mean
+    bright = np.arcsinh(resample(flat, shape).astype(np.float64))
+    texture = resample(np.maximum(variance, 0), shape).astype(np.float64)
+    return np.stack([bright, 0.5 * np.log(texture + 1e-3) + 1]).astype(F)
+
+
+def convolve(image, weights, bias):
+    """3 x 3, edges repeated, rectified; channels one after the other, pixels in raster order."""
+    channels, height, width = image.shape
+    padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), "edge")
+    out = []
+    for w, b in zip(weights, bias, strict=True):
+        total = np.full((height, width), b, F)
+        for c in range(channels):
+            for dy in range(3):
+                for dx in range(3):
+                    total = total + w[c, dy, dx] * padded[c, dy : dy + height, dx : dx + width]
+        out.append(np.maximum(total, 0))
+    return np.array(out, F)
+
+
+def mix(image, weights, bias):
+    out = []
+    for w, b in zip(weights, bias, strict=True):
+        total = np.full(image.shape[1:], b, F)
+        for c in range(len(image)):
+            total = total + w[c, 0, 0] * image[c]
+        out.append(total)
+    return np.array(out, F)
+
+
+def predict(seen, arrays):
+    """The network on a whole frame."""
+    height, width = seen.shape[1:]
+    seen = np.pad(seen, ((0, 0), (0, -height % 16), (0, -width % 16)), "edge")
+    image = np.concatenate([[c[dy::2, dx::2] for dy in (0, 1) for dx in (0, 1)] for c in seen])
+    levels = []
+    for i in range(4):
+        if i:
+            image = np.maximum.reduce([image[:, y::2, x::2] for y in (0, 1) for x in (0, 1)])
+        for j in range(2):
+            image = convolve(image, arrays[f"enc.{i}.{j}.0.w"], arrays[f"enc.{i}.{j}.0.b"])
+        levels.append(image)
+    for i in (2, 1, 0):
+        small = mix(image, arrays[f"lat.{i}.w"], arrays[f"lat.{i}.b"])
+        image = levels[i] + small.repeat(2, axis=1).repeat(2, axis=2)
+        image = convolve(image, arrays[f"dec.{i}.0.w"], arrays[f"dec.{i}.0.b"])
+    parts = mix(image, arrays["out.w"], arrays["out.b"])
+    out = np.empty((3, *seen.shape[1:]), F)
+    for k, part in enumerate(parts):
+        out[k // 4, k % 4 // 2 :: 2, k % 2 :: 2] = part
+    return out[:, :height, :width]
+
+
+def basins(levels, mask, least_rise, least_peak):
+    """Regions of the peaks, by flooding from the highest level down; 0 where there is no peak."""
+    own, peaks, group = {}, {}, {}
+
+    def root(i):
+        while group[i] != i:
+            i = group[i]
+        return i
+
+    ranked = sorted(zip(*np.nonzero(mask), strict=True), key=lambda p: -int(levels[p]))
+    for y, x in ranked:
+        around = [p for p in ((y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x)) if p in own]
+        if not around:
+            number = len(peaks) + 1
+            peaks[number], group[number] = int(levels[y, x]), number
+            own[y, x] = number
+            continue
+        own[y, x] = own[max(around, key=lambda p: int(levels[p]))]
+        for p in around:
+            higher, lower = sorted((root(own[y, x]), root(own[p])))
+            rise = peaks[lower] - int(levels[y, x])
+            if higher != lower and (rise < least_rise or peaks[lower] <= least_peak):
+                group[lower] = higher
+    out = np.zeros(levels.shape, np.int32)
+    for p, number in own.items():
+        if peaks[root(number)] > least_peak:
+            out[p] = root(number)
+    return out
+
+
+def logistic(values):
+    return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(F)
+
+
+def segment_network(frame, diameter, p, arrays):
+    """Labels of a frame; arrays are those of the file of weights, as float32."""
+    flat = phase.flatten(frame, diameter)
+    seen = features(flat, diameter)
+    if seen is None:
+        return np.zeros(frame.shape, np.uint16)
+    inside, contact, depth = predict(seen, arrays)
+    inside = logistic(inside)
+    depth = phase.gaussian(depth - F(p.contact_weight) * logistic(contact), p.smoothing * 24)
+    levels = ((np.clip(depth, F(-1), F(60)) + F(1)) * F(LEVELS)).astype(np.uint16)
+    small = basins(levels, inside > F(p.level), round(p.least_rise * LEVELS),
+                   round((p.least_depth + 1) * LEVELS))  # fmt: skip
+    mask = resample(inside, frame.shape) > F(p.level)
+    labels = np.where(mask, nearest(small, frame.shape), 0).astype(np.int32)
+    labels = phase.grow(labels, mask, max(1, round(p.reach * diameter)))
+    return phase.numbered(labels, p.min_area * diameter**2)
