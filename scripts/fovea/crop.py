@@ -202,13 +202,13 @@ class _CropStore:
         """Cut, encode and collect the crops of one frame."""
         if len(cells) == 0:
             return
-        batch = Batch(cells + 1, self.windows[cells, t])
+        batch, numbers = Batch(cells + 1, self.windows[cells, t]), cells.tolist()
         for s, source in enumerate(self.sources):
             source.cut(t, batch)
             for level, (values, starts) in enumerate(
                 ((batch.crops, batch.starts.tolist()), (batch.levels, batch.small_starts.tolist()))
             ):
-                for i, cell in enumerate(cells.tolist()):
+                for i, cell in enumerate(numbers):
                     data = encode(values[starts[i] : starts[i + 1]], source.codec)
                     self.waiting[s, cell, level][t] = data
                     self.bytes += len(data) + _ENTRY

@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
-from numcodecs import blosc
 
+from fovea import blosc
 from fovea.errors import FoveaError
 from fovea.partial import begin, partial, publish, taken_over
 
@@ -32,10 +33,8 @@ _MISSING = 0xFFFFFFFFFFFFFFFF
 COUNTS = ("bitshuffle", 0)
 LABELS = ("noshuffle", 0)
 SMOOTH = ("shuffle", 1 << 18)
+_LITTLE = sys.byteorder == "little"
 _SHUFFLE = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
-
-# One thread per chunk: with several, blosc's bytes depend on which thread is first.
-blosc.use_threads = False
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -64,8 +63,9 @@ def read_attributes(path: str | Path) -> dict:
 
 def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
     """One chunk as it stands in the shard."""
-    data = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
-    return blosc.compress(data, b"lz4", 1, _SHUFFLE[codec[0]], codec[1])
+    if not (_LITTLE and chunk.flags.c_contiguous and chunk.dtype.isnative):
+        chunk = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
+    return blosc.compress(chunk, b"lz4", 1, _SHUFFLE[codec[0]], codec[1])
 
 
 class ShardWriter:
