@@ -80,10 +80,18 @@ def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
     cell_diameter : float
         Pixels.
     """
+    flat = scaled(flat)
+    return None if flat is None else as_seen(flat, cell_diameter)
+
+
+def scaled(flat: np.ndarray) -> np.ndarray | None:
+    """A frame without background divided by its spread, float32; None without contrast."""
     spread = flat[::2, ::2].astype(np.float64).std()
-    if not spread > 0:
-        return None
-    flat = flat * np.float32(1 / spread)
+    return flat * np.float32(1 / spread) if spread > 0 else None
+
+
+def as_seen(flat: np.ndarray, cell_diameter: float) -> np.ndarray:
+    """The `features` of a frame, or of a part of one, that is `scaled`."""
     shape = tuple(max(1, round(n * PIXELS_PER_DIAMETER / cell_diameter)) for n in flat.shape)
     taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
     variance = np.maximum(fields.local_variance(flat, taps), 0)

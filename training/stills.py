@@ -1,0 +1,103 @@
+"""Annotated frames: reading them, and bringing them to the size in which the network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from targets import depth_map, without_specks
+
+from fovea.errors import FoveaError
+from fovea.kernels import resample
+from fovea.phase import flatten
+from fovea.phase_network import scaled
+
+#: Pixels per cell diameter in which frames are varied, twice those which the network sees.
+DIAMETER = 48
+_FRAME, _LABELS = ".ome.tiff", "_ids.ome.tiff"
+_SPECK = 0.026  # squared cell diameters; smaller parts of labels are specks
+
+
+@dataclass(frozen=True)
+class Still:
+    """A frame and its labels as they were read."""
+
+    name: str
+    frame: np.ndarray  # (H, W) uint8 or uint16
+    labels: np.ndarray  # (H, W) uint32
+
+
+@dataclass(frozen=True)
+class Example:
+    """A still at `DIAMETER` pixels per cell diameter, all (H, W) float32."""
+
+    flat: np.ndarray  # without background, divided by its spread
+    labels: np.ndarray  # float32, which is what OpenCV can resample
+    depth: np.ndarray
+
+
+def read_stills(folder: str | Path) -> list[Still]:
+    """All pairs NAME.ome.tiff and NAME_ids.ome.tiff of a folder, in the order of their names.
+
+    Raises
+    ------
+    FoveaError
+        If there is none, one lacks its partner, or they are not a frame and its labels.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FoveaError(f"{folder} is no folder; name the one with the annotated frames")
+    files = sorted(path.name for path in folder.glob(f"*{_FRAME}"))
+    labels = {name.removesuffix(_LABELS) for name in files if name.endswith(_LABELS)}
+    frames = {name.removesuffix(_FRAME) for name in files if not name.endswith(_LABELS)}
+    for name in sorted(frames ^ labels):
+        missing = name + (_LABELS if name in frames else _FRAME)
+        raise FoveaError(f"{folder} lacks {missing}; each NAME{_FRAME} needs its NAME{_LABELS}")
+    if not frames:
+        raise FoveaError(f"{folder} holds no pair NAME{_FRAME} and NAME{_LABELS}")
+    return [_read_still(folder, name) for name in sorted(frames)]
+
+
+def _read_still(folder: Path, name: str) -> Still:
+    frame, labels = (_read(folder / (name + end)) for end in (_FRAME, _LABELS))
+    if frame.dtype not in (np.uint8, np.uint16):
+        raise FoveaError(f"{folder / (name + _FRAME)} holds {frame.dtype}; it must be uint16")
+    path = folder / (name + _LABELS)
+    if labels.dtype.kind not in "ui" or labels.min() < 0:
+        raise FoveaError(f"{path} holds {labels.dtype}; labels are whole numbers, 0 background")
+    if labels.shape != frame.shape:
+        raise FoveaError(f"{path} is {labels.shape}, its frame {frame.shape}; they must be alike")
+    if not labels.any():
+        raise FoveaError(f"{path} labels no cell; take the pair out of the folder")
+    return Still(name, frame, labels.astype(np.uint32))
+
+
+def _read(path: Path) -> np.ndarray:
+    import tifffile
+
+    try:
+        image = np.squeeze(tifffile.imread(path))
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise FoveaError(f"{path} cannot be read: {error}") from error
+    if image.ndim != 2 or not image.size:
+        raise FoveaError(f"{path} is {image.shape}; it must hold one frame with the axes Y, X")
+    return image
+
+
+def as_example(still: Still, cell_diameter: float) -> Example:
+    """A still made ready, see `Example`.
+
+    Raises
+    ------
+    FoveaError
+        If the frame has no contrast.
+    """
+    flat = scaled(flatten(still.frame, cell_diameter))
+    if flat is None:
+        raise FoveaError(f"{still.name} has no contrast; take the pair out of the folder")
+    shape = tuple(max(1, round(n * DIAMETER / cell_diameter)) for n in flat.shape)
+    labels = without_specks(still.labels, _SPECK * cell_diameter**2)
+    if shape != flat.shape:
+        flat, labels = resample.resample(flat, shape), resample.nearest(labels, shape)
+    return Example(flat, labels.astype(np.float32), depth_map(labels))
