@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+TRAINING = "training/requirements.txt"
 #: Conda's names of packages, where they differ.
 CONDA = {"matplotlib": "matplotlib-base", "opencv-python-headless": "opencv"}
 
@@ -18,10 +19,13 @@ def pins(name):
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
 
 
-def wanted(name):
+def requirements(name):
     lines = (ROOT / name).read_text("utf-8").splitlines()
-    names = [re.split(r"[=<> ;\[]", line)[0].lower() for line in lines]
-    return [n for n, line in zip(names, lines, strict=True) if line and line[0] not in "#-"]
+    return [line for line in lines if line and line[0] not in "#-"]
+
+
+def wanted(name):
+    return [re.split(r"[=<> ;\[]", line)[0].lower() for line in requirements(name)]
 
 
 def environments():
@@ -34,7 +38,12 @@ def test_conda_has_the_versions_of_pip():
     seen = set()
     for path in environments():
         for entry in yaml.safe_load(path.read_text("utf-8"))["dependencies"]:
+            if isinstance(entry, dict):
+                assert entry == {"pip": requirements(TRAINING)}, path.name
+                continue
             name, _, version = entry.partition(" =")
+            if name == "pip":
+                continue
             if name == "python":
                 assert version == "3.11"
                 continue
@@ -64,5 +73,10 @@ def test_the_two_lock_files_agree():
 
 def test_every_dependency_has_its_reason():
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8").lower()
-    for name in wanted("requirements.in") + wanted("requirements-dev.in"):
+    files = ("requirements.in", "requirements-dev.in", TRAINING)
+    for name in (name for file in files for name in wanted(file)):
         assert name in page, name
+
+
+def test_training_pins_each_package():
+    assert all(re.fullmatch(r"[a-z0-9._-]+==[0-9.]+", r) for r in requirements(TRAINING))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from stills import DIAMETER, Example
-from targets import contacts
 
 from fovea.phase_network import PIXELS_PER_DIAMETER, as_seen
+from stills import DIAMETER, Example
+from targets import contacts
 
 CROP = 160  # pixels of the side of a crop as the network sees it
 STEP = DIAMETER // PIXELS_PER_DIAMETER

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from targets import depth_map, without_specks
 
 from fovea.errors import FoveaError
 from fovea.kernels import resample
 from fovea.phase import flatten
 from fovea.phase_network import scaled
+from targets import depth_map, without_specks
 
 #: Pixels per cell diameter in which frames are varied, twice those which the network sees.
 DIAMETER = 48

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import numpy as np  # noqa: E402
-from stills import Example, Still, as_example, read_stills  # noqa: E402
 
 from fovea.errors import FoveaError  # noqa: E402
 from fovea.phase import flatten, numbered  # noqa: E402
 from fovea.phase_network import label_network, weights  # noqa: E402
 from fovea.phase_tuning import SMALLEST_DIAMETER, Network  # noqa: E402
 from fovea.scores import Match, match_frame, segmentation_scores  # noqa: E402
+from stills import Example, Still, as_example, read_stills  # noqa: E402
 
 _BATCH = 4
 _RATE = 4e-3  # of learning, at its highest
@@ -60,6 +60,7 @@ def train(
     """
     import cv2
     import torch
+
     from augment import sample
     from model import Net, folded
 
