@@ -23,9 +23,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import numpy as np  # noqa: E402
 
 from fovea.errors import FoveaError  # noqa: E402
-from fovea.phase import flatten, numbered  # noqa: E402
-from fovea.phase_network import label_network, weights  # noqa: E402
-from fovea.phase_tuning import SMALLEST_DIAMETER, Network  # noqa: E402
+from fovea.phase import segment_phase  # noqa: E402
+from fovea.phase_tuning import SMALLEST_FOR_NETWORK  # noqa: E402
 from fovea.scores import Match, match_frame, segmentation_scores  # noqa: E402
 from stills import Example, Still, as_example, read_stills  # noqa: E402
 
@@ -130,11 +129,9 @@ def loss(outputs, wanted):
     return lost + 3 * (valid * (1 + 2 * contact) * cost).mean()
 
 
-def match(still: Still, cell_diameter: float, arrays: dict[str, np.ndarray]) -> Match:
+def match(still: Still, cell_diameter: float, weights: str) -> Match:
     """Compare what a network finds in a still with its labels."""
-    p = Network()
-    labels = label_network(flatten(still.frame, cell_diameter), cell_diameter, p, arrays)
-    found = numbered(labels, p.min_area * cell_diameter**2)
+    found = segment_phase(still.frame, cell_diameter=cell_diameter, mode="network", weights=weights)
     return match_frame(still.labels, found)
 
 
@@ -182,13 +179,12 @@ def _run(options: argparse.Namespace) -> None:
     arrays = train(examples, options.steps, options.seed, lambda line: print(line, flush=True))
     with open(options.out, "wb") as file:  # numpy adds a suffix to names, not to files
         np.savez_compressed(file, **arrays)
-    arrays = weights(options.out)
-    matches = [match(still, options.cell_diameter, arrays) for still in stills]
+    matches = [match(still, options.cell_diameter, options.out) for still in stills]
     for still, found in zip(stills, matches, strict=True):
         print(scores_line(f"trained on, {still.name}", [found]))
     print(scores_line("trained on, all", matches))
     for still in left_out:
-        found = match(still, options.cell_diameter, arrays)
+        found = match(still, options.cell_diameter, options.out)
         print(scores_line(f"left out, {still.name}", [found]))
     digest = hashlib.sha256(Path(options.out).read_bytes()).hexdigest()
     print(f"{options.out}: SHA-256 {digest}")
@@ -198,8 +194,8 @@ def _check(options: argparse.Namespace) -> None:
     """Find out before the training what would fail in it or after it."""
     from importlib.util import find_spec
 
-    if not options.cell_diameter >= SMALLEST_DIAMETER:
-        raise FoveaError(f"--cell-diameter must be at least {SMALLEST_DIAMETER} pixels")
+    if not options.cell_diameter >= SMALLEST_FOR_NETWORK:
+        raise FoveaError(f"--cell-diameter must be at least {SMALLEST_FOR_NETWORK} pixels")
     if options.steps < 1:
         raise FoveaError(f"--steps must be at least 1, got {options.steps}")
     if options.seed < 0:
