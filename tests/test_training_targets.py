@@ -155,7 +155,7 @@ def test_a_frame_without_contrast(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--cell-diameter", "3"], "--cell-diameter must be at least 4"),
+        (["--cell-diameter", "3"], "--cell-diameter must be at least 12"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--out", "absent/weights.npz"], "there is no such folder"),
