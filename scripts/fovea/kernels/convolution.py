@@ -115,23 +115,27 @@ def add_doubled(image, weights, bias, out):
     sums = np.empty(width, np.float32)
     for o in range(len(bias)):
         for y in range(image.shape[1] - 2):
-            _mix(image[:, y + 1, 1:-1], weights[o], bias[o], sums)
+            _mix(image, y + 1, weights[o], bias[o], sums)
             for half in range(2):
-                target = out[o, 2 * y + half + 1, 1:-1]
+                target = out[o, 2 * y + half + 1]
                 for x in range(width):
-                    target[2 * x] += sums[x]
                     target[2 * x + 1] += sums[x]
+                    target[2 * x + 2] += sums[x]
     repeat_edges(out)
 
 
 @kernel
-def _mix(rows, weights, bias, sums):
+def _mix(image, y, weights, bias, sums):
+    """One row of the weighted sum of all channels."""
     sums[:] = bias
     for c in range(len(weights)):
-        weight = weights[c]
-        row = rows[c]
-        for x in range(len(sums)):
-            sums[x] += weight * row[x]
+        _add_weighted(image[c, y, 1 : len(sums) + 1], weights[c], sums)
+
+
+@kernel
+def _add_weighted(row, weight, sums):
+    for x in range(len(sums)):
+        sums[x] += weight * row[x]
 
 
 @kernel
@@ -146,13 +150,15 @@ def mix_and_spread(image, weights, bias, out):
     out : (O, 2 H, 2 W) float32
     """
     width = image.shape[2] - 2
-    sums = np.empty(width, np.float32)
-    for o in range(len(bias)):
+    left, right = np.empty(width, np.float32), np.empty(width, np.float32)
+    for o in range(0, len(bias), 2):
         for y in range(image.shape[1] - 2):
-            _mix(image[:, y + 1, 1:-1], weights[o], bias[o], sums)
+            _mix(image, y + 1, weights[o], bias[o], left)
+            _mix(image, y + 1, weights[o + 1], bias[o + 1], right)
             target = out[o // 4, 2 * y + o % 4 // 2]
             for x in range(width):
-                target[2 * x + o % 2] = sums[x]
+                target[2 * x] = left[x]
+                target[2 * x + 1] = right[x]
 
 
 @kernel
