@@ -23,9 +23,8 @@ with np.load(WEIGHTS) as stored:
 
 
 def cells(seed=5, size=150):
-    """A frame with more contrast than simulated cells have, which the network does not know."""
-    frame = Field(seed, 24, size, size, 6, channels=0).render(12).phase
-    return frame
+    """A simulated frame; the network does not know such cells, but sees something in them."""
+    return Field(seed, 24, size, size, 6, channels=0).render(12).phase
 
 
 def random_weights(seed):
