@@ -25,6 +25,7 @@ def _process(folder: Path) -> None:
     from fovea.display import CountLimits
     from fovea.extract import extract
     from fovea.images import ngff, provenance
+    from fovea.phase_tuning import MODES
     from fovea.segment import segment
     from fovea.track import track
     from fovea.zarrays import ArrayWriter, write_group
@@ -46,6 +47,11 @@ def _process(folder: Path) -> None:
     labelled, tracked = folder / "seg_labeled_ch_0", folder / "seg_tracked_ch_0"
     smooth = folder / "fl_background_ch_1"
     segment(phase, labelled, {"method": "logstd", "morph_size": 3, "morph_iterations": 1})
+    for mode in MODES:
+        parameters = {"method": "phase", "cell_diameter": 12, "mode": mode}
+        segment(phase, folder / f"seg_{mode}", parameters)
+    segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
+    track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
     track(labelled, tracked, {"method": "iou", "overlap": "box"})
     background([fluorescence], [smooth], labelled,
                {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
