@@ -132,8 +132,9 @@ def smoothed_mask(packed, width: int, cell_diameter: float, p: Adherent) -> np.n
 def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> np.ndarray:
     """Cut the mask at bright ridges and at necks, and merge what belongs together."""
     width, area = flat.shape[1], cell_diameter**2
-    smooth = blurred(flat, p.ridge_sigma * cell_diameter)
-    ridges = packed & bits.pack_above(smooth, np.float32(p.ridge_level * contrast))
+    bright = blurred(flat, p.ridge_sigma * cell_diameter)
+    ridges = packed & bits.pack_above(bright, np.float32(p.ridge_level * contrast))
+    del bright  # 16 MB of a frame of 2048 x 2048
     labelling.remove_by_size(ridges, width, at_least(p.ridge_area * area), flat.size)
     cut = packed & ~ridges
     labelling.fill_holes_packed(cut, width, int(p.ridge_hole * area))
@@ -151,8 +152,9 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
 
 def depths(mask: np.ndarray, cell_diameter: float, sigma: float) -> np.ndarray:
     """Distance to the background in cell diameters, (H, W) float32, smoothed; at most 2."""
-    far = distance.distances(mask, np.float32(2 * cell_diameter))
-    return blurred(far, sigma * cell_diameter) / np.float32(cell_diameter)
+    depth = blurred(distance.distances(mask, np.float32(2 * cell_diameter)), sigma * cell_diameter)
+    depth /= np.float32(cell_diameter)
+    return depth
 
 
 def watershed(depth, mask, markers, parts_of, ridge, p: Adherent) -> np.ndarray:
