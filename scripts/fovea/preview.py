@@ -113,6 +113,8 @@ def preview(
     kinds = ["adherent", "dark"] if mode is None else ["dark" if mode == "dark" else "adherent"]
     suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
     lines = [_suggestion(mode or kind, size) for kind, size in suggested.items()]
+    if mode is None:
+        lines.append("textured cells: look at --mode network, too (diameter as in mode adherent)")
     if diameter is not None or mode is not None:
         keep = options if options["method"] == "phase" else {"method": "phase"}
         kind = mode or options.get("mode", "adherent")
