@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.errors import FoveaError
-from fovea.phase_tuning import MODES
+from fovea.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
@@ -124,6 +124,12 @@ def preview(
         }
         if options["cell_diameter"] is None:
             raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
+        least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
+        if not options["cell_diameter"] >= least:
+            raise FoveaError(
+                f"mode {kind} needs a cell diameter of {least} pixels at least, not "
+                f"{options['cell_diameter']:g}; give another --cell-diameter or --mode"
+            )
         if kind != keep.get("mode", kind):
             options = {k: v for k, v in options.items() if k not in ("tuning", "weights")}
     method = load(SEGMENTATION, options["method"])

@@ -118,5 +118,7 @@ def test_preview(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.count("suggested: segmentation: {method: phase, mode: network, cell_di") == 1
     assert "shown: method: phase, cell_diameter: 30, mode: network" in printed
+    assert main([*options, "--mode", "network", "--cell-diameter", "9"]) == 1
+    assert "mode network needs a cell diameter of 12 pixels at least" in capsys.readouterr().err
     assert main([*options, "--dataset", "other"]) == 1
     assert "--dataset other is not in the config; allowed: mine" in capsys.readouterr().err
