@@ -152,13 +152,22 @@ def test_a_frame_without_contrast(tmp_path):
         as_example(still, 30)
 
 
+def test_a_diameter_that_makes_cells_specks(tmp_path):
+    write_pair(tmp_path)
+    (still,) = read_stills(tmp_path)
+    with pytest.raises(FoveaError, match=r"specks only for a cell diameter of 200"):
+        as_example(still, 200)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--cell-diameter", "3"], "--cell-diameter must be at least 12"),
+        (["--cell-diameter", "inf"], "--cell-diameter must be at least 12"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--out", "absent/weights.npz"], "there is no such folder"),
+        (["--out", "."], "name a file in it"),
     ],
 )
 def test_bad_options(tmp_path, options, message):

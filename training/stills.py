@@ -91,13 +91,17 @@ def as_example(still: Still, cell_diameter: float) -> Example:
     Raises
     ------
     FoveaError
-        If the frame has no contrast.
+        If the frame has no contrast, or its cells are far smaller than the diameter.
     """
     flat = scaled(flatten(still.frame, cell_diameter))
     if flat is None:
         raise FoveaError(f"{still.name} has no contrast; take the pair out of the folder")
     shape = tuple(max(1, round(n * DIAMETER / cell_diameter)) for n in flat.shape)
     labels = without_specks(still.labels, _SPECK * cell_diameter**2)
+    if not labels.any():
+        raise FoveaError(
+            f"{still.name} has specks only for a cell diameter of {cell_diameter:g}; correct it"
+        )
     if shape != flat.shape:
         flat, labels = resample.resample(flat, shape), resample.nearest(labels, shape)
     return Example(flat, labels.astype(np.float32), depth_map(labels))

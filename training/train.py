@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import numpy as np  # noqa: E402
 
 from fovea.errors import FoveaError  # noqa: E402
+from fovea.partial import whole_file  # noqa: E402
 from fovea.phase import segment_phase  # noqa: E402
 from fovea.phase_tuning import SMALLEST_FOR_NETWORK  # noqa: E402
 from fovea.scores import Match, match_frame, segmentation_scores  # noqa: E402
@@ -177,7 +178,8 @@ def _run(options: argparse.Namespace) -> None:
         raise FoveaError("--leave-out leaves nothing to train on; annotate a second frame")
     examples = [as_example(still, options.cell_diameter) for still in stills]
     arrays = train(examples, options.steps, options.seed, lambda line: print(line, flush=True))
-    with open(options.out, "wb") as file:  # numpy adds a suffix to names, not to files
+    # numpy adds a suffix to names, not to open files
+    with whole_file(options.out) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     matches = [match(still, options.cell_diameter, options.out) for still in stills]
     for still, found in zip(stills, matches, strict=True):
@@ -194,14 +196,17 @@ def _check(options: argparse.Namespace) -> None:
     """Find out before the training what would fail in it or after it."""
     from importlib.util import find_spec
 
-    if not options.cell_diameter >= SMALLEST_FOR_NETWORK:
+    if not SMALLEST_FOR_NETWORK <= options.cell_diameter < np.inf:
         raise FoveaError(f"--cell-diameter must be at least {SMALLEST_FOR_NETWORK} pixels")
     if options.steps < 1:
         raise FoveaError(f"--steps must be at least 1, got {options.steps}")
     if options.seed < 0:
         raise FoveaError(f"--seed must be at least 0, got {options.seed}")
-    if not Path(options.out).absolute().parent.is_dir():
-        raise FoveaError(f"--out {options.out}: there is no such folder; create it first")
+    out = Path(options.out)
+    if not out.absolute().parent.is_dir():
+        raise FoveaError(f"--out {out}: there is no such folder; create it first")
+    if out.is_dir():
+        raise FoveaError(f"--out {out} is a folder; name a file in it")
     for module in ("torch", "cv2"):
         if find_spec(module) is None:
             raise FoveaError(f"{module} is not installed; install training/requirements.txt")
