@@ -22,7 +22,7 @@ _PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
 _TABLE = 1 << 22  # entries of the longest table of counts
 _REACHES = (1.5, 4)  # of the table, in usual V: the mode is near 1, and a short table is fast
 _KEPT = 1 << 20  # V whose logarithms are kept
-_ROWS = 128  # of a frame, where more would take much memory
+_ROWS = 32  # of a frame: what is kept of them stays in the second-level cache
 _THREAD = threading.local()
 
 
@@ -245,9 +245,10 @@ def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
 def _deviation_up_to(values: np.ndarray, last: int, centre: float, n: int) -> float:
     """Standard deviation of the logarithms of all V up to `last`, some rows at a time."""
     count, total, squares = 0, 0.0, 0.0
+    kept = np.empty(_ROWS * values.shape[1] + 1)
     for y in range(0, len(values), _ROWS):
-        block = values[y : y + _ROWS]
-        x = _logstd(block[block <= last], n) - centre
+        x = kept[: variance.keep_up_to(values[y : y + _ROWS], last, kept)]
+        x = 0.5 * np.log(x / n**2) - centre
         count, total, squares = count + x.size, total + x.sum(), squares + (x * x).sum()
     if count == 0:
         return 0.0

@@ -252,3 +252,28 @@ def deviation(weights, x, centre):
         return 0.0
     mean = parts[1].sum() / total
     return np.sqrt(max(parts[2].sum() / total - mean * mean, 0.0))
+
+
+@kernel
+def keep_up_to(values, last, kept):
+    """Copy the integers (H, W) that are at most `last`; without a branch, as half of them are.
+
+    Parameters
+    ----------
+    values : (H, W) uint32 or uint64
+    last : int
+    kept : (H W + 1,) float64
+        Receives them.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
+    limit = values.dtype.type(last)
+    n = 0
+    for row in values:
+        for x in range(len(row)):
+            kept[n] = row[x]
+            n += row[x] <= limit
+    return n
