@@ -117,8 +117,7 @@ def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
         If the file cannot be read, or holds other arrays than the network that Fovea brings.
     """
     arrays = _arrays(path)
-    expected = {name: a.shape for name, a in _arrays(WEIGHTS).items()}
-    if {name: a.shape for name, a in arrays.items()} != expected:
+    if path != WEIGHTS and _shapes(arrays) != _shapes(_arrays(WEIGHTS)):
         raise FoveaError(
             f"{path} does not hold the weights of a network for mode network; "
             "docs/network.md says how they are made"
@@ -127,6 +126,10 @@ def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
         name: np.ascontiguousarray(a.reshape(*a.shape[:2], -1)) if a.ndim == 4 else a
         for name, a in arrays.items()
     }
+
+
+def _shapes(arrays: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: a.shape for name, a in arrays.items()}
 
 
 def _arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels.jit import kernel
+from fovea.kernels.labelling import root
 
 
 @kernel
@@ -65,7 +66,7 @@ def basins(levels, mask, least_rise, least_peak):
             yy = y + (k == 3) - (k == 0)
             xx = x + (k == 2) - (k == 1)
             if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
-                one, other = _root(parent, labels[y, x]), _root(parent, labels[yy, xx])
+                one, other = root(parent, labels[y, x]), root(parent, labels[yy, xx])
                 # peaks are numbered as they are found, from the highest down
                 higher, lower = min(one, other), max(one, other)
                 minor = peak[lower] - level < least_rise or peak[lower] <= least_peak
@@ -79,16 +80,8 @@ def basins(levels, mask, least_rise, least_peak):
             number[i] = kept
     for place in order:
         y, x = place // width, place % width
-        labels[y, x] = number[_root(parent, labels[y, x])]
+        labels[y, x] = number[root(parent, labels[y, x])]
     return labels
-
-
-@kernel
-def _root(parent, i):
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
 
 
 @kernel

@@ -62,7 +62,8 @@ def find_runs(bits, width):
 
 
 @kernel
-def _root(parent, i):
+def root(parent, i):
+    """The end of a chain of parents, which gets shorter on the way."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -87,8 +88,8 @@ def connect(first, start, stop):
         here = first[y]
         while above < first[y] and here < first[y + 1]:
             if start[above] < stop[here] and start[here] < stop[above]:
-                r = _root(parent, above)
-                s = _root(parent, here)
+                r = root(parent, above)
+                s = root(parent, here)
                 if r < s:
                     parent[s] = r
                 elif s < r:
@@ -101,7 +102,7 @@ def connect(first, start, stop):
     sizes = np.zeros(n, np.int64)
     count = 0
     for i in range(n):
-        r = _root(parent, i)
+        r = root(parent, i)
         if r == i:
             component[i] = count
             count += 1
