@@ -34,9 +34,9 @@ test-cluster: .venv/ready-for-tests
 
 # The comparison of fast and plain algorithms on many more random images: EXAMPLES times as many.
 sweep: .venv/ready-for-tests
-	FOVEA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/test_kernels.py tests/test_segment.py \
-	  tests/test_phase.py tests/test_phase_network.py tests/test_track.py \
-	  tests/test_background.py tests/test_crop.py tests/test_extract.py tests/test_cache.py
+	FOVEA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/kernels tests/segmentation tests/tracking/test_track.py \
+	  tests/background/test_background.py \
+	  tests/cells tests/display
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -24,11 +24,11 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "benchmarks")]
 
-import numpy as np  # noqa: E402
-import steps  # noqa: E402
+import numpy as np
+import steps
 
-from fovea.simulate import simulate  # noqa: E402
-from fovea.simulate_field import Field  # noqa: E402
+from fovea.simulation.field import Field
+from fovea.simulation.simulate import simulate
 
 CONFIG = """
 datasets:

@@ -25,10 +25,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
-from scaling import CONFIG  # noqa: E402
+from scaling import CONFIG
 
-from cluster.slurm import Cluster, wait_until  # noqa: E402
-from fovea.simulate import simulate  # noqa: E402
+from cluster.slurm import Cluster, wait_until
+from fovea.simulation.simulate import simulate
 
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile")]
 SLURM = ["--profile", str(ROOT / "profiles" / "slurm")]

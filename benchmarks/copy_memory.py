@@ -27,13 +27,13 @@ name, fovs, frames, channels, size = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 data = rng.integers(0, 4096, (fovs, frames, 1, channels, size, size), np.uint16)
 if name.endswith(".nd2"):
-    from nd2_writer import write_nd2 as write
+    from support.nd2_writer import write_nd2 as write
 elif name.endswith(".czi"):
-    from czi_writer import write_czi as write
+    from support.czi_writer import write_czi as write
 elif name.endswith(".zarr"):
-    from zarr_writer import write_bioformats2raw as write
+    from support.zarr_writer import write_bioformats2raw as write
 else:
-    from recordings import write_ome_tiff as write
+    from support.recordings import write_ome_tiff as write
 about = {"xml": "<ImageDocument/>"} if name.endswith(".czi") else {}
 write(name, data, **about)
 """
@@ -43,13 +43,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 INSPECT = """
 import sys
-from fovea.inspect_input import inspect_input
+from fovea.recordings.inspect_input import inspect_input
 inspect_input(sys.argv[1], "metadata.yaml")
 """
 COPY = """
 import sys
-from fovea.copy_raw import copy_raw
-from fovea.inspect_input import load_metadata
+from fovea.recordings.copy_raw import copy_raw
+from fovea.recordings.inspect_input import load_metadata
 copy_raw(sys.argv[1], "images.zarr", int(sys.argv[2]) - 1, {"pc_ch_0": 0, "fl_ch_1": 1},
          metadata=load_metadata("metadata.yaml"))
 """

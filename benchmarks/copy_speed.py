@@ -20,14 +20,14 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
-import nd2  # noqa: E402
-import numpy as np  # noqa: E402
-import tifffile  # noqa: E402
+import nd2
+import numpy as np
+import tifffile
 
-from fovea.copy_raw import copy_raw  # noqa: E402
-from fovea.zarrays import encode  # noqa: E402
-from nd2_writer import write_nd2  # noqa: E402
-from recordings import write_ome_tiff  # noqa: E402
+from fovea.recordings.copy_raw import copy_raw
+from fovea.store.arrays import encode
+from support.nd2_writer import write_nd2
+from support.recordings import write_ome_tiff
 
 FRAMES, CHANNELS, SIZE, REPEATS = 12, 3, 2048, 5
 

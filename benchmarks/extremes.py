@@ -16,13 +16,13 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "benchmarks")]
 
-import numpy as np  # noqa: E402
-import scaling  # noqa: E402
-import steps  # noqa: E402
+import numpy as np
+import scaling
+import steps
 
-from fovea.logstd import segment_logstd  # noqa: E402
-from fovea.simulate import simulate  # noqa: E402
-from fovea.simulate_field import Field  # noqa: E402
+from fovea.segmentation.logstd import segment_logstd
+from fovea.simulation.field import Field
+from fovea.simulation.simulate import simulate
 
 SIZE, REPEATS = 2048, 5
 

@@ -17,9 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from analysis.simulated import CASES, Case, evaluate, model_of, scores  # noqa: E402
+from support.simulated_traces import CASES, Case, evaluate, model_of, scores
 
 
 def signal(case: Case) -> float:

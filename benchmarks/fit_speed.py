@@ -19,12 +19,12 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
 
-import numpy as np  # noqa: E402
-from scipy.optimize import least_squares  # noqa: E402
+import numpy as np
+from scipy.optimize import least_squares
 
-from analysis.simulated import CASES, grid, noisy  # noqa: E402
-from fovea.analysis.fit_table import success  # noqa: E402
-from fovea.analysis.least_squares import fit_traces  # noqa: E402
+from fovea.fits.fit_table import success
+from fovea.fits.solver.least_squares import fit_traces
+from support.simulated_traces import CASES, grid, noisy
 
 NOISE, STARTS = 3000.0, 5
 

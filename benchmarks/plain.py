@@ -15,9 +15,9 @@ from scipy.optimize import linear_sum_assignment
 from skimage.measure import regionprops
 from skimage.segmentation import watershed
 
-from fovea.merging import merge
-from fovea.phase_tuning import Adherent
-from reference import phase
+from fovea.config.phase_tuning import Adherent
+from fovea.segmentation.phase.merging import merge
+from support.reference import phase
 
 
 def track(frames, min_iou=0.1):

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from fovea.simulate import simulate  # noqa: E402
+from fovea.simulation.simulate import simulate
 
 CONFIG = """
 datasets:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import plain
 
-from fovea import display, tile_background, zarrays
-from fovea.features import intensity_features, mask_features
-from fovea.iou import track_iou
+from fovea.background import tiles as tile_background
+from fovea.cells.features import intensity_features, mask_features
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import above_background, cut_counts, cut_mask
-from fovea.logstd import segment_logstd
-from fovea.phase import segment_phase
-from reference import background as plain_background
-from reference import cache as plain_cache
-from reference import segment as plain_segment
+from fovea.segmentation.logstd import segment_logstd
+from fovea.segmentation.phase.phase import segment_phase
+from fovea.store import arrays as zarrays
+from fovea.store import levels as display
+from fovea.tracking.iou import track_iou
+from support.reference import background as plain_background
+from support.reference import cache as plain_cache
+from support.reference import segment as plain_segment
 
 CALLS = 10  # how often the fast version of a step may be called
 

@@ -8,13 +8,13 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from fovea import config as fovea_config
-from fovea import demand
-from fovea import leftovers as fovea_leftovers
-from fovea import status as fovea_status
+from fovea.config import validation as fovea_config
+from fovea.jobs import resources as demand
+from fovea.jobs import orphaned
+from fovea.runs import status as fovea_status
 from fovea.errors import FoveaError
-from fovea.inspect_input import fov_count
-from fovea.readers.paths import resolve_input
+from fovea.recordings.inspect_input import fov_count
+from fovea.config.inputs import resolve_input
 
 FOV = "results/{dataset}/fov_{fov}"
 IMAGES = f"{FOV}/images.zarr"
@@ -393,7 +393,7 @@ def command():
 def cancel_leftovers():
     """Cancel jobs on a cluster that an earlier run of this folder has left."""
     try:
-        jobs = fovea_leftovers.cancel_leftovers()
+        jobs = orphaned.cancel_leftovers()
     except FoveaError as error:
         raise WorkflowError(str(error))
     if jobs:

@@ -1,8 +1,8 @@
 import re
 
-from fovea import samples
-from fovea import skipping
-from fovea.trace_files import resolve_traces
+from fovea.config import samples
+from fovea.runs import failed_fields as skipping
+from fovea.config.trace_files import resolve_traces
 
 FITS = samples.fits(config)
 # In the second part of a run with skip_failed: what samples do without, and which are made.

@@ -1,6 +1,6 @@
-from fovea.background import background
-from fovea.logs import job
-from fovea.paths import groups_of
+from fovea.background.background import background
+from fovea.jobs.log import job
+from fovea.store.paths import groups_of
 
 with job(snakemake) as log:
     background(

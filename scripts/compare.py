@@ -1,5 +1,5 @@
-from fovea.analysis.compare import compare
-from fovea.logs import job
+from fovea.fits.compare import compare
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     fits = dict(zip(snakemake.params.names, snakemake.input.fits, strict=True))

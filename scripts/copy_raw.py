@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from fovea.copy_raw import copy_raw
-from fovea.inspect_input import load_metadata
-from fovea.logs import job
+from fovea.jobs.log import job
+from fovea.recordings.copy_raw import copy_raw
+from fovea.recordings.inspect_input import load_metadata
 
 with job(snakemake) as log:
     metadata = load_metadata(snakemake.input.metadata)

@@ -1,6 +1,6 @@
-from fovea.crop import crop
-from fovea.logs import job
-from fovea.paths import groups_of
+from fovea.cells.crop import crop
+from fovea.jobs.log import job
+from fovea.store.paths import groups_of
 
 with job(snakemake) as log:
     crop(

@@ -2,7 +2,7 @@
 
 import sys
 
-from fovea.describe import main
+from fovea.recordings.describe import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from fovea.evaluate_command import main
+from fovea.evaluation.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
-from fovea.evaluate import evaluate
-from fovea.logs import job
-from fovea.paths import groups_of
+from fovea.evaluation.evaluate import evaluate
+from fovea.jobs.log import job
+from fovea.store.paths import groups_of
 
 with job(snakemake) as log:
     fov = snakemake.wildcards.fov

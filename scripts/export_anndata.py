@@ -1,5 +1,5 @@
-from fovea.export_anndata import export_anndata
-from fovea.logs import job
+from fovea.exports.anndata import export_anndata
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     fits = dict(zip(snakemake.params.names, snakemake.input.fits, strict=True))

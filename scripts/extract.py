@@ -1,6 +1,6 @@
-from fovea.extract import extract
-from fovea.logs import job
-from fovea.paths import channels_of
+from fovea.cells.extract import extract
+from fovea.jobs.log import job
+from fovea.store.paths import channels_of
 
 with job(snakemake) as log:
     extract(

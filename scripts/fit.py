@@ -1,5 +1,5 @@
-from fovea.analysis.fit import fit
-from fovea.logs import job
+from fovea.fits.fit import fit
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -1,6 +1,6 @@
-from fovea.flat_field import flat_field
-from fovea.inspect_input import load_metadata
-from fovea.logs import job
+from fovea.background.flat_field import flat_field
+from fovea.jobs.log import job
+from fovea.recordings.inspect_input import load_metadata
 
 with job(snakemake) as log:
     used = snakemake.params

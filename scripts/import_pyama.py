@@ -2,7 +2,7 @@
 
 import sys
 
-from fovea.pyama_import import main
+from fovea.samples.imports.pyama_import import main
 
 if __name__ == "__main__":
     sys.exit(main())

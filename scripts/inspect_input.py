@@ -1,5 +1,5 @@
-from fovea.inspect_input import inspect_input
-from fovea.logs import job
+from fovea.jobs.log import job
+from fovea.recordings.inspect_input import inspect_input
 
 with job(snakemake) as log:
     source, channels = snakemake.params.source, snakemake.params.channels

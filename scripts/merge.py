@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from fovea.logs import job
-from fovea.merge import merge
+from fovea.jobs.log import job
+from fovea.samples.merge import merge
 
 with job(snakemake) as log:
     files = snakemake.input

@@ -1,6 +1,6 @@
-from fovea.logs import job
-from fovea.overview import overview
-from fovea.paths import groups_of
+from fovea.figures.overview import overview
+from fovea.jobs.log import job
+from fovea.store.paths import groups_of
 
 with job(snakemake) as log:
     overview(

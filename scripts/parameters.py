@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.plots.parameters import parameters
+from fovea.figures.parameters import parameters
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     out, params = snakemake.output, snakemake.params

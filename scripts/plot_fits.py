@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.plots.fits import plot_fits
+from fovea.figures.fits import plot_fits
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     traces, fits = snakemake.input.traces, snakemake.input.fits

@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.plots.quality import plot_quality
+from fovea.figures.quality import plot_quality
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     params = snakemake.params

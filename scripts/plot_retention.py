@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.plots.retention import plot_retention
+from fovea.figures.retention import plot_retention
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     cells = dict(zip(snakemake.params.names, snakemake.input.cells, strict=True))

@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.plots.traces import plot_traces
+from fovea.figures.traces import plot_traces
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     plot_traces(snakemake.input.traces, snakemake.output, snakemake.params.columns, log=log)

@@ -2,7 +2,7 @@
 
 import sys
 
-from fovea.preview import main
+from fovea.inspection.preview import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.processing_config import processing_config
+from fovea.jobs.log import job
+from fovea.recordings.processing_config import processing_config
 
 with job(snakemake) as log:
     processing_config(

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from fovea.logs import job
-from fovea.segment import segment
+from fovea.jobs.log import job
+from fovea.segmentation.segment import segment
 
 with job(snakemake) as log:
     segment(

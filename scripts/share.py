@@ -1,5 +1,5 @@
-from fovea.analysis.share import share
-from fovea.logs import job
+from fovea.fits.share import share
+from fovea.jobs.log import job
 
 with job(snakemake) as log:
     params = snakemake.params

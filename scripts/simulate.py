@@ -1,5 +1,5 @@
-from fovea.logs import job
-from fovea.simulate import simulate
+from fovea.jobs.log import job
+from fovea.simulation.simulate import simulate
 
 with job(snakemake) as log:
     out = snakemake.output

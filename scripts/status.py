@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from fovea.config import validated
+from fovea.config.validation import validated
 from fovea.errors import FoveaError
-from fovea.status import collect, table
+from fovea.runs.status import collect, table
 
 
 def main() -> None:

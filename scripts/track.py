@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from fovea.logs import job
-from fovea.track import track
+from fovea.jobs.log import job
+from fovea.tracking.track import track
 
 with job(snakemake) as log:
     out = snakemake.output

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-import strategies  # noqa: F401  it loads the profile, also for tests that do not import it
+from support import strategies  # noqa: F401  it loads the profile, also for tests that do not import it
 
 NO_SKIP = os.environ.get("FOVEA_NO_SKIP", "") not in ("", "0")
 

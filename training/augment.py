@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fovea.phase_network import PIXELS_PER_DIAMETER, as_seen
+from fovea.segmentation.phase.network import PIXELS_PER_DIAMETER, as_seen
 from stills import DIAMETER, Example
 from targets import contacts
 

@@ -1,4 +1,4 @@
-"""The network in torch, for training; `fovea.phase_network.predict` is the same without torch."""
+"""The network in torch, for training; `segmentation/phase/network.py` applies it without torch."""
 
 from __future__ import annotations
 

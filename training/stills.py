@@ -9,8 +9,8 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.kernels import resample
-from fovea.phase import flatten
-from fovea.phase_network import scaled
+from fovea.segmentation.phase.network import scaled
+from fovea.segmentation.phase.phase import flatten
 from targets import depth_map, without_specks
 
 #: Pixels per cell diameter in which frames are varied, twice those which the network sees.

@@ -20,14 +20,14 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from fovea.errors import FoveaError  # noqa: E402
-from fovea.partial import whole_file  # noqa: E402
-from fovea.phase import segment_phase  # noqa: E402
-from fovea.phase_tuning import SMALLEST_FOR_NETWORK  # noqa: E402
-from fovea.scores import Match, match_frame, segmentation_scores  # noqa: E402
-from stills import Example, Still, as_example, read_stills  # noqa: E402
+from fovea.config.phase_tuning import SMALLEST_FOR_NETWORK
+from fovea.errors import FoveaError
+from fovea.evaluation.scores import Match, match_frame, segmentation_scores
+from fovea.jobs.atomic import whole_file
+from fovea.segmentation.phase.phase import segment_phase
+from stills import Example, Still, as_example, read_stills
 
 _BATCH = 4
 _RATE = 4e-3  # of learning, at its highest

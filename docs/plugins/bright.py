@@ -2,7 +2,7 @@
 
 from scipy import ndimage
 
-from fovea.plugins import segmentation
+from fovea.plugins.loader import segmentation
 
 
 @segmentation("bright")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fovea.plugins import feature
+from fovea.plugins.loader import feature
 
 
 @feature("roundness", channel="phase")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fovea.analysis.models import Model, Parameter
-from fovea.plugins import model
+from fovea.fits.models.declarations import Model, Parameter
+from fovea.plugins.loader import model
 
 
 def decay(time, amplitude, rate):

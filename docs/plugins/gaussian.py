@@ -2,7 +2,7 @@
 
 from scipy import ndimage
 
-from fovea.plugins import preprocessing
+from fovea.plugins.loader import preprocessing
 
 
 @preprocessing("gaussian")

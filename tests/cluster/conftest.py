@@ -11,8 +11,8 @@ import pytest
 
 from cluster.site import FOVS, Site, make_folder
 from cluster.slurm import PACKAGES, Cluster, missing
-from fovea.simulate import simulate
-from workflow.harness import digests, snakemake
+from fovea.simulation.simulate import simulate
+from support.harness import digests, snakemake
 
 AT_ONCE = 8  # stories; they wait more than they work
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from cluster.slurm import Cluster, SlurmJob, wait_until
-from workflow.harness import (
+from support.harness import (
     REPOSITORY,
     SNAKEFILE,
     SNAKEMAKE,

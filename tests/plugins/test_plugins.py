@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import yaml
 
-from fovea import plugins, registry
-from fovea.config import ConfigError, plugin_code, plugin_environment, validated
+from fovea import plugins
+from fovea.cells.extract import extract
+from fovea.config.validation import ConfigError, plugin_code, plugin_environment, validated
 from fovea.errors import FoveaError
-from fovea.extract import extract
-from fovea.plugins import Context, keep_only, load_plugins
-from fovea.registry import load
-from fovea.segment import segment
-from fovea.track import track
-from fovea.zarrays import ArrayReader, ArrayWriter, write_group
+from fovea.plugins import registry
+from fovea.plugins.loader import Context, keep_only, load_plugins
+from fovea.plugins.registry import load
+from fovea.segmentation.segment import segment
+from fovea.store.arrays import ArrayReader, ArrayWriter, write_group
+from fovea.tracking.track import track
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/plugins"
 EXAMPLES = sorted(path.name for path in DOCS.glob("*.py"))
@@ -163,7 +164,7 @@ def test_tracking(tmp_path):
 
 
 LINKER = """
-from fovea.linkers import Linker
+from fovea.tracking.linkers import Linker
 from fovea.plugins import tracking
 
 @tracking("nearest", conda="mine.yaml")
@@ -225,10 +226,10 @@ def test_features_reach_the_traces(tmp_path, demo_cells):
 @pytest.fixture
 def demo_cells(tmp_path):
     """Crops of one cell in two frames."""
-    from fovea.background import background
-    from fovea.crop import crop
-    from fovea.display import CountLimits
-    from fovea.images import ngff, provenance
+    from fovea.background.background import background
+    from fovea.cells.crop import crop
+    from fovea.store.levels import CountLimits
+    from fovea.store.ngff import ngff, provenance
 
     rng = np.random.default_rng(0)
     stacks = rng.integers(100, 900, (2, 2, 40, 50)).astype(np.uint16)
@@ -350,7 +351,7 @@ def test_a_model_that_fails_names_its_line(tmp_path):
 
 def test_a_model_may_be_a_function_without_code_in_python(tmp_path):
     code = (
-        "from math import exp\nfrom fovea.analysis.models import Model, Parameter\n"
+        "from math import exp\nfrom fovea.fits.models.declarations import Model, Parameter\n"
         "from fovea.plugins import model\n"
         "model(Model('e', 'E', 'h', (Parameter('a', 'A', '', 1.0, 0.0, 2.0),), function=exp))\n"
     )

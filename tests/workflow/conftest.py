@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fovea.simulate import simulate
-from workflow.harness import REPOSITORY, dataset, snakemake, write_config
+from fovea.simulation.simulate import simulate
+from support.harness import REPOSITORY, dataset, snakemake, write_config
 
 SMALL = {"fovs": 3, "frames": 6, "height": 160, "width": 192, "channels": 2, "interval": 600.0}
 

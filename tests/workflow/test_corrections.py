@@ -11,11 +11,11 @@ import tifffile
 import yaml
 import zarr
 
-from fovea.simulate import simulate
-from fovea.status import collect
-from recordings import write_ome_tiff
-from reference import cache, crop
-from workflow.harness import dataset, dry_run_with, snakemake, write_config
+from fovea.runs.status import collect
+from fovea.simulation.simulate import simulate
+from support.harness import dataset, dry_run_with, snakemake, write_config
+from support.recordings import write_ome_tiff
+from support.reference import cache, crop
 
 pytestmark = pytest.mark.xdist_group("workflow-corrections")
 
@@ -225,7 +225,7 @@ def test_a_flat_field_that_fails_is_named(folder, tmp_path):
     run = snakemake(tmp_path, expected=1)
     text = "the background of 6 of 6 frames does not exceed the camera's dark counts"
     assert text in run.text
-    from fovea.config import validated
+    from fovea.config.validation import validated
 
     row = next(row for row in collect(validated(given), tmp_path) if not row.fov)
     assert (row.state, row.step) == ("failed", "flat_field_ch_1")

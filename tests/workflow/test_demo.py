@@ -11,10 +11,10 @@ import tifffile
 import yaml
 import zarr
 
-from fovea.inspect_input import load_metadata
-from fovea.simulate import read_background
-from fovea.times import frame_times
-from workflow.harness import REPOSITORY, dry_run_with, snakemake, warnings_in
+from fovea.recordings.inspect_input import load_metadata
+from fovea.recordings.times import frame_times
+from fovea.simulation.simulate import read_background
+from support.harness import REPOSITORY, dry_run_with, snakemake, warnings_in
 
 pytestmark = pytest.mark.xdist_group("workflow-demo")
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.pyama_reader import read_fitted, read_merged, samples_in
-from fovea.tables import read_parquet
-from workflow.harness import snakemake
+from fovea.samples.tables import read_parquet
+from support.harness import snakemake
+from support.pyama_reader import read_fitted, read_merged, samples_in
 
 pytestmark = pytest.mark.xdist_group("workflow-demo")
 

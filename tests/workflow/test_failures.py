@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow.broken import damage, mend, write_positions
-from workflow.harness import (
+from support.broken import damage, mend, write_positions
+from support.harness import (
     SNAKEMAKE,
     copied,
     dataset,

@@ -9,11 +9,9 @@ import pytest
 import tifffile
 import yaml
 
-from fovea.describe import describe
-from fovea.inspect_input import load_metadata
-from nd2_writer import write_nd2
-from recordings import shared, write_ome_set, write_ome_tiff, write_ome_zarr
-from workflow.harness import (
+from fovea.recordings.describe import describe
+from fovea.recordings.inspect_input import load_metadata
+from support.harness import (
     REPOSITORY,
     dataset,
     dry_run_with,
@@ -21,7 +19,9 @@ from workflow.harness import (
     snakemake,
     write_config,
 )
-from zarr_writer import write_bioformats2raw, write_plate
+from support.nd2_writer import write_nd2
+from support.recordings import shared, write_ome_set, write_ome_tiff, write_ome_zarr
+from support.zarr_writer import write_bioformats2raw, write_plate
 
 pytestmark = pytest.mark.xdist_group("inputs")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fovea.simulate import simulate
-from workflow.harness import dataset, digests, files, snakemake, write_config
-from workflow.processes import Process
+from fovea.simulation.simulate import simulate
+from support.harness import dataset, digests, files, snakemake, write_config
+from support.processes import Process
 
 pytestmark = pytest.mark.xdist_group("workflow-kills")
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 
-from workflow.harness import (
+from support.harness import (
     REPOSITORY,
     SNAKEFILE,
     dataset,

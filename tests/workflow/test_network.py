@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import zarr
 
-from fovea.phase import segment_phase
-from fovea.phase_network import WEIGHTS
-from workflow.harness import dataset, dry_run, snakemake, write_config
+from fovea.segmentation.phase.network import WEIGHTS
+from fovea.segmentation.phase.phase import segment_phase
+from support.harness import dataset, dry_run, snakemake, write_config
 
 SOURCE = "data/small.ome.tiff"
 NETWORK = {"method": "phase", "mode": "network", "cell_diameter": 24,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.harness import (
+from support.harness import (
     REPOSITORY,
     SNAKEMAKE,
     arguments,

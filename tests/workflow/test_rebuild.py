@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from workflow.harness import copied, digests, dry_runs, files, snakemake
+from support.harness import copied, digests, dry_runs, files, snakemake
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 

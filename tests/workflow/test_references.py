@@ -9,8 +9,8 @@ import pytest
 import tifffile
 import zarr
 
-from reference import background, cache, crop, extract, segment, track
-from workflow.harness import FLUORESCENCE, PHASE
+from support.harness import FLUORESCENCE, PHASE
+from support.reference import background, cache, crop, extract, segment, track
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 

@@ -9,10 +9,10 @@ import shutil
 import pytest
 import yaml
 
-from fovea.config import SCHEMA
-from fovea.config_schema import load_schema
-from fovea.registry import SEGMENTATION, TRACKING
-from workflow.harness import REPOSITORY, copied, dry_run_with
+from fovea.config.schema import load_schema
+from fovea.config.validation import SCHEMA
+from fovea.plugins.registry import SEGMENTATION, TRACKING
+from support.harness import REPOSITORY, copied, dry_run_with
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 

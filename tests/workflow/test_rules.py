@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 
-from workflow.harness import (
+from support.harness import (
     REPOSITORY,
     arguments,
     dataset,
@@ -149,7 +149,7 @@ def test_paths_are_relative_and_stay_in_the_folder(forced, name):
 
 def expected_steps(config: dict) -> set[tuple[str, str, str]]:
     """The jobs of a config, told from the design's list of steps."""
-    from fovea.config import dataset_fovs, validated
+    from fovea.config.validation import dataset_fovs, validated
 
     complete = validated(config)
     jobs = set()

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from workflow.harness import REPOSITORY, copied, dry_run_with, files, snakemake, write_config
+from support.harness import REPOSITORY, copied, dry_run_with, files, snakemake, write_config
 
 pytestmark = pytest.mark.xdist_group("workflow-samples")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-from workflow.harness import REPOSITORY
+from support.harness import REPOSITORY
 
 RULES = REPOSITORY / "rules" / "common_scheduler.smk"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fovea.tables import parquet_about, read_parquet
-from workflow.broken import damage, mend, write_positions
-from workflow.harness import Run, copied, digests, dry_run, snakemake, write_config
+from fovea.samples.tables import parquet_about, read_parquet
+from support.broken import damage, mend, write_positions
+from support.harness import Run, copied, digests, dry_run, snakemake, write_config
 
 pytestmark = pytest.mark.xdist_group("workflow-skipped")
 

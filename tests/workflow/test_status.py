@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fovea.config import validated
-from fovea.logs import job, progress
-from fovea.status import collect, failures, read_log, steps, table, write
-from workflow.harness import REPOSITORY, dataset
+from fovea.config.validation import validated
+from fovea.jobs.log import job, progress
+from fovea.runs.status import collect, failures, read_log, steps, table, write
+from support.harness import REPOSITORY, dataset
 
 METADATA = "format: X\nfov_count: 3\nfields:\n" + 3 * "- {frames: 8, planned_frames: 9}\n"
 NOBODY = 4194400  # beyond the largest process number
@@ -176,7 +176,7 @@ def test_fields_of_view_that_the_recording_does_not_have(folder):
 
 
 def test_logs_that_jobs_write(tmp_path):
-    """`read_log` understands what `fovea.logs.job` writes."""
+    """`read_log` understands what `fovea.jobs.log.job` writes."""
 
     class Snakemake:
         rule, wildcards, params, threads = "segment", {"fov": "000"}, {"a": 1}, 1

@@ -10,7 +10,7 @@ import yaml
 import zarr
 
 from fovea import __version__
-from workflow.harness import files
+from support.harness import files
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.pyama_reader import read_fitted, read_merged
-from analysis.test_pyama import CELLS, g1, g3, truth, value
-from workflow.harness import dry_run, snakemake, write_config
+from support.harness import dry_run, snakemake, write_config
+from support.pyama_files import CELLS, g1, g3, truth, value
+from support.pyama_reader import read_fitted, read_merged
 
 pytestmark = pytest.mark.xdist_group("workflow-traces")
 

@@ -12,9 +12,8 @@ import tifffile
 import yaml
 import zarr
 
-from fovea.simulate import simulate
-from recordings import write_ome_tiff
-from workflow.harness import (
+from fovea.simulation.simulate import simulate
+from support.harness import (
     PHASE,
     dataset,
     files,
@@ -23,6 +22,7 @@ from workflow.harness import (
     warnings_in,
     write_config,
 )
+from support.recordings import write_ome_tiff
 
 pytestmark = pytest.mark.xdist_group("workflow-variants")
 
@@ -113,7 +113,7 @@ def test_without_phase_contrast(folder):
 
 
 def test_without_phase_contrast_the_background_has_no_mask(folder):
-    from reference.background import estimate_background
+    from support.reference.background import estimate_background
 
     root = zarr.open_group(place(folder, "no_phase", 0) / "images.zarr", mode="r")
     for t, frame in enumerate(root["fl_ch_1"]["0"][:]):

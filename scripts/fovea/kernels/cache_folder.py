@@ -100,10 +100,13 @@ def ensure_compiled(log: logging.Logger) -> None:
             continue
         try:
             log.info("compiling kernels (once per version and kind of machine)")
-            program = Path(__file__).parents[2] / "compile_kernels.py"
+            library = str(Path(__file__).parents[2])
+            paths = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
             done = subprocess.run(
-                [sys.executable, str(program)], capture_output=True, text=True, check=False
-            )
+                [sys.executable, "-m", "fovea.runs.compile_kernels"],
+                env={**os.environ, "PYTHONPATH": paths},
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
             if done.returncode != 0:
                 log.info("kernels could not be compiled beforehand: %s", done.stderr.strip()[-500:])
                 return

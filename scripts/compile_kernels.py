@@ -1,3 +1,0 @@
-from fovea.compile_kernels import compile_kernels
-
-compile_kernels()

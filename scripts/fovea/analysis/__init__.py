@@ -1,1 +1,0 @@
-"""From traces to kinetic parameters: models, fits with uncertainties, measures."""

@@ -1,0 +1,1 @@
+"""Background of fluorescence channels: tile medians, flat field, photobleaching."""

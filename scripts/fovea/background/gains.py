@@ -1,0 +1,59 @@
+"""Gains of fluorescence channels: their files, and counts divided by them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.jobs.atomic import whole_file
+
+
+def write_gain(path: str | Path, gain: np.ndarray) -> None:
+    """Write a gain; the file is there as a whole or not at all."""
+    import tifffile
+
+    with whole_file(path) as temporary:
+        tifffile.imwrite(temporary, gain, photometric="minisblack", metadata=None)
+
+
+def read_gain(path: str | Path, shape: tuple[int, int]) -> np.ndarray:
+    """Read a gain, (H, W) float32.
+
+    Raises
+    ------
+    FoveaError
+        If it is not of `shape`.
+    """
+    import tifffile
+
+    gain = tifffile.imread(path)
+    if gain.shape != tuple(shape):
+        raise FoveaError(
+            f"the flat field {path} is of {gain.shape[0]} x {gain.shape[1]} pixels, the frames of "
+            f"{shape[0]} x {shape[1]}; give an image of their size, or leave this field of view out"
+        )
+    return gain
+
+
+def flattened(frame: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Counts divided by the gain, (H, W) float32."""
+    return frame.astype(np.float32) / gain
+
+
+def whole_counts(values: np.ndarray) -> np.ndarray:
+    """Counts rounded to whole ones, (H, W) uint16, for tile medians."""
+    return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
+
+
+def gain_in(gain: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """The gain in windows (n, 4) of one size, [y0, x0, y1, x1]; 1 beyond the borders."""
+    height, width = gain.shape
+    sides = windows[0, 2:] - windows[0, :2]
+    out = np.ones((len(windows), *sides.tolist()))
+    for part, (y0, x0, y1, x1) in zip(out, windows.tolist(), strict=True):
+        top, left, bottom, right = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
+        if top < bottom and left < right:
+            part[top - y0 : bottom - y0, left - x0 : right - x0] = gain[top:bottom, left:right]
+    return out

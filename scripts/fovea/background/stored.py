@@ -1,0 +1,61 @@
+"""A background on disk, evaluated from its tile medians instead of read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fovea.background.tiles import TileGrid
+from fovea.store.arrays import ArrayReader
+
+
+class StoredBackground:
+    """The background of one channel; equal to its array ``0`` bit by bit.
+
+    Parameters
+    ----------
+    group : path
+        Channel group that the background step wrote.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        T, H, W.
+    about : dict
+        Fovea's attributes of the array.
+    grid : TileGrid
+        The tiles.
+    """
+
+    def __init__(self, group: str | Path):
+        with ArrayReader(Path(group) / "0") as array:
+            self.shape, self.about = array.shape, array.attributes["fovea"]
+        self.grid = TileGrid.of(self.about["parameters"], self.shape[1:])
+        self.grid.axes  # noqa: B018  computed here, once, and not in several threads
+        self._medians = ArrayReader(Path(group) / "tile_medians")
+
+    def __enter__(self) -> StoredBackground:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file of the tile medians."""
+        self._medians.close()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def coefficients(self, t: int) -> np.ndarray:
+        """Coefficients (ny, nx) of one frame's spline."""
+        return self.grid.coefficients(self._medians[t])
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        """One frame, (H, W) float32, counts."""
+        return self.grid.evaluate(self.coefficients(t))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[t] for t in range(len(self)))

@@ -1,0 +1,241 @@
+"""Cut the crops of every cell out of all channels."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
+from fovea.jobs.atomic import begin, partial, publish, remove
+from fovea.jobs.log import progress
+from fovea.kernels.boxes import boxes_and_areas
+from fovea.kernels.cells import cut_counts
+from fovea.store.arrays import (
+    ArrayReader,
+    ShardWriter,
+    array_metadata,
+    encode,
+    group_metadata,
+    shard_path,
+    write_array,
+    write_group,
+)
+from fovea.store.ngff import like, provenance
+from fovea.tracking.drift import read_drift
+
+_LOG = logging.getLogger("fovea")
+_BUFFER = 48 << 20  # bytes of encoded crops held before they are written
+_ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
+
+
+def crop_windows(
+    bboxes: np.ndarray, valid: np.ndarray, padding: int, drift: np.ndarray | None = None
+) -> np.ndarray:
+    """Windows of one size per cell, centred on the cell in each frame or moving with the stage.
+
+    Parameters
+    ----------
+    bboxes : (N, T, 4) int32
+        Boxes [y0, x0, y1, x1] of the cells, ends exclusive.
+    valid : (N, T) bool
+        Whether the cell exists in the frame.
+    padding : int
+        Pixels around the largest box, or with `drift` around all boxes.
+    drift : (T, 2) int64, optional
+        How far the image has moved since the first frame, y and x in pixels. With it a cell's
+        window moves as the image does and holds all of its boxes, so that in the crops the
+        sample stands still and the cell moves.
+
+    Returns
+    -------
+    (N, T, 4) int32
+        [y0, x0, y1, x1]; may reach beyond the frame's borders; 0 in frames without the cell.
+    """
+    if drift is not None:
+        return _still_windows(bboxes, valid, padding, np.tile(drift, 2))
+    sides = np.where(valid[..., None], bboxes[..., 2:] - bboxes[..., :2], 0)
+    size = sides.max(axis=1, initial=0, keepdims=True) + 2 * padding
+    start = (bboxes[..., :2] + bboxes[..., 2:] - size) // 2
+    windows = np.concatenate((start, start + size), axis=2)
+    return np.where(valid[..., None], windows, 0).astype(np.int32)
+
+
+def _still_windows(bboxes, valid, padding: int, drift: np.ndarray) -> np.ndarray:
+    """The smallest windows that hold all boxes in the coordinates of the first frame."""
+    boxes = bboxes.astype(np.int64) - drift
+    far = np.iinfo(np.int64).max // 2
+    start = np.where(valid[..., None], boxes[..., :2], far).min(axis=1, initial=far) - padding
+    stop = np.where(valid[..., None], boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
+    windows = np.concatenate((start, stop), axis=1)[:, None] + drift
+    return np.where(valid[..., None], windows, 0).astype(np.int32)
+
+
+def cut(frame: np.ndarray, window) -> np.ndarray:
+    """A window [y0, x0, y1, x1] of a (H, W) frame; 0 beyond the frame's borders."""
+    y0, x0, y1, x1 = (int(n) for n in window)
+    out = np.empty((y1 - y0, x1 - x0), frame.dtype)
+    cut_counts(frame, np.array([y0, x0, y1, x1]), out)
+    return out
+
+
+def find_boxes(tracked: ArrayReader, log: logging.Logger = _LOG) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (N, T, 4) int32 and presence (N, T) bool of the IDs 1..N of a tracked recording."""
+    cells = int(tracked.attributes["fovea"]["largest_label"])
+    bboxes = np.zeros((cells, len(tracked), 4), np.int32)
+    valid = np.zeros((cells, len(tracked)), bool)
+    for t, labels in enumerate(progress(tracked, len(tracked), log)):
+        boxes, areas = boxes_and_areas(labels, cells)
+        valid[:, t] = areas > 0
+        bboxes[valid[:, t], t] = boxes[valid[:, t]]
+    return bboxes, valid
+
+
+def crop(
+    tracked: str | Path,
+    raw: Sequence[str | Path],
+    backgrounds: Sequence[str | Path],
+    target: str | Path,
+    padding: int,
+    log: logging.Logger = _LOG,
+    drift: str | Path | None = None,
+) -> None:
+    """Write ``cells.zarr``: a crop per cell, channel and frame.
+
+    Parameters
+    ----------
+    tracked : path
+        Channel group with IDs of cells.
+    raw : sequence of path
+        Channel groups with raw counts.
+    backgrounds : sequence of path
+        Channel groups with backgrounds; they are evaluated from their tile medians.
+    target : path
+        The store; an existing one is replaced. It appears as a whole.
+    padding : int
+        Pixels around each cell's largest box.
+    drift : path or None
+        Table of the drift, with which windows move; without it they follow the cell.
+    """
+    target = Path(target)
+    remove(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    begin(target).mkdir()
+    try:
+        _write(tracked, raw, backgrounds, partial(target), padding, log, drift)
+    except BaseException:
+        remove(partial(target))
+        raise
+    remove(target)
+    publish(target)
+
+
+def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:
+    """Write the store; its root ``zarr.json`` last."""
+    with ArrayReader(Path(tracked) / "0") as labels:
+        log.info("looking for boxes")
+        bboxes, valid = find_boxes(labels, log)
+    moved = None if drift is None else read_drift(drift, valid.shape[1])
+    windows = crop_windows(bboxes, valid, padding, moved)
+    parameters = {"padding": padding} | ({} if drift is None else {"drift": True})
+    sources = [
+        *(CountSource(Path(group)) for group in raw),
+        *(BackgroundSource(Path(group)) for group in backgrounds),
+        MaskSource(Path(tracked)),
+    ]
+    store = _CropStore(target, sources, windows)
+    try:
+        log.info("cutting %d cells out of %d channels", len(windows), len(sources))
+        for t in progress(range(valid.shape[1]), valid.shape[1], log):
+            store.add(t, np.flatnonzero(valid[:, t]))
+        store.close(parameters)
+    finally:
+        for source in sources:
+            source.close()
+    _write_metadata(target / "metadata", bboxes, valid, windows, parameters)
+    about = provenance("crop", parameters, cells=len(windows), frames=valid.shape[1],
+                       shape=list(sources[-1].shape))  # fmt: skip
+    write_group(target, about)
+    log.info("%d cells, %d crops per channel", len(windows), int(valid.sum()))
+
+
+def _write_metadata(group: Path, bboxes, valid, windows, parameters: dict) -> None:
+    def write(name: str, values: np.ndarray, axes: list[str], unit: str, **more) -> None:
+        about = provenance("crop", parameters, unit=unit, **more)
+        write_array(group / name, values, axes, about)
+
+    write_group(group)
+    box = {"sides": "y0, x0, y1, x1, ends exclusive"}
+    write("cell_ids", np.arange(1, len(bboxes) + 1, dtype=np.int32), ["cell"], "cell ID")
+    write("bboxes", bboxes, ["cell", "t", "side"], "pixel", **box)
+    write("windows", windows, ["cell", "t", "side"], "pixel", **box)
+    write("valid_frames", valid, ["cell", "t"], "true where the cell exists")
+
+
+class _CropStore:
+    """The arrays of all cells: encoded crops are collected and appended to many files at once."""
+
+    def __init__(self, target: Path, sources, windows: np.ndarray):
+        self.target, self.sources, self.windows = target, sources, windows
+        self.sizes = (windows[..., 2:] - windows[..., :2]).max(axis=1, initial=0)
+        self.shards = {}
+        for s, source in enumerate(sources):
+            write_group(target / source.name)
+            for cell in range(len(windows)):
+                os.mkdir(self._group(s, cell))
+                for level in (0, 1):
+                    path = self._group(s, cell) / str(level)
+                    os.mkdir(path)
+                    shard = ShardWriter(shard_path(path), windows.shape[1])
+                    self.shards[s, cell, level] = shard
+        self.waiting: dict[tuple, dict[int, bytes]] = {key: {} for key in self.shards}
+        self.bytes = 0
+
+    def _group(self, source: int, cell: int) -> Path:
+        return self.target / self.sources[source].name / str(cell + 1)
+
+    def add(self, t: int, cells: np.ndarray) -> None:
+        """Cut, encode and collect the crops of one frame."""
+        if len(cells) == 0:
+            return
+        batch, numbers = Batch(cells + 1, self.windows[cells, t]), cells.tolist()
+        for s, source in enumerate(self.sources):
+            source.cut(t, batch)
+            for level, (values, starts) in enumerate(
+                ((batch.crops, batch.starts.tolist()), (batch.levels, batch.small_starts.tolist()))
+            ):
+                for i, cell in enumerate(numbers):
+                    data = encode(values[starts[i] : starts[i + 1]], source.codec)
+                    self.waiting[s, cell, level][t] = data
+                    self.bytes += len(data) + _ENTRY
+        if self.bytes > _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Append all that waits; what stayed behind would grow with the number of frames."""
+        for key, chunks in self.waiting.items():
+            if chunks:
+                self.shards[key].write(chunks)
+                chunks.clear()
+        self.bytes = 0
+
+    def close(self, parameters: dict) -> None:
+        """Write what is left, the indices and the metadata."""
+        frames = self.windows.shape[1]
+        axes = ["t", "y", "x"]
+        for s, source in enumerate(self.sources):
+            group = group_metadata(like(source.group, source.name, placed=False))
+            about = [provenance("crop", parameters, **more) for more in source.about]
+            for cell, size in enumerate(self.sizes):
+                for level, dtype in enumerate(("float32", "uint8")):
+                    shard = self.shards[s, cell, level]
+                    shard.close(self.waiting.pop((s, cell, level)))
+                    shape = (frames, *(int(n) for n in (size + level) // (1 + level)))
+                    content = array_metadata(shape, dtype, axes, about[level], source.codec)
+                    # plain writes: the store is whole only once its root has a zarr.json
+                    shard.path.with_name("zarr.json").write_text(json.dumps(content), "utf-8")
+                (self._group(s, cell) / "zarr.json").write_text(group, "utf-8")

@@ -1,0 +1,124 @@
+"""What crops are cut from: raw counts, backgrounds, masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fovea.background.stored import StoredBackground
+from fovea.kernels import cells as kernels
+from fovea.store.arrays import COUNTS, LABELS, SMOOTH, ArrayReader
+
+#: Counts are divided by this, so that crops lie in [0, 1].
+FULL_SCALE = 65535
+
+
+@dataclass
+class Batch:
+    """The crops of some cells in one frame, one after the other in two buffers.
+
+    Attributes
+    ----------
+    ids : (n,) int64
+        IDs of the cells.
+    windows : (n, 4) int32
+        [y0, x0, y1, x1].
+    starts, small_starts : (n + 1,) int64
+        Where each cell begins in `crops` and in `levels`.
+    crops : float32
+    levels : uint8
+    """
+
+    ids: np.ndarray
+    windows: np.ndarray
+
+    def __post_init__(self):
+        height, width = (self.windows[:, 2:] - self.windows[:, :2]).astype(np.int64).T
+        self.starts = _ends(height * width)
+        self.small_starts = _ends(((height + 1) // 2) * ((width + 1) // 2))
+        self.crops = np.empty(self.starts[-1], np.float32)
+        self.levels = np.empty(self.small_starts[-1], np.uint8)
+
+
+def _ends(sizes: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(sizes)))
+
+
+class _Source:
+    """One channel group. `cut` fills a batch with the crops of one frame."""
+
+    codec = COUNTS
+
+    def __init__(self, group: Path):
+        self.group = group
+        self.name = group.name
+        self.array = ArrayReader(group / "0")
+        self.shape = self.array.shape
+
+    def close(self) -> None:
+        self.array.close()
+
+    def _intensity_attributes(self, **more) -> list[dict]:
+        limits = self.array.attributes["fovea"]["display_limits"]
+        self.low, self.high = limits
+        return [
+            {"unit": "count / 65535", "factor": FULL_SCALE, **more},
+            {"unit": "display level 0..255", "display_limits": limits},
+        ]
+
+
+class CountSource(_Source):
+    """Raw counts of a phase-contrast or fluorescence channel."""
+
+    def __init__(self, group: Path):
+        super().__init__(group)
+        self.about = self._intensity_attributes()
+
+    def cut(self, t: int, batch: Batch) -> None:
+        kernels.crop_counts(
+            self.array[t], batch.windows, batch.starts, batch.small_starts,
+            self.low, self.high, batch.crops, batch.levels,
+        )  # fmt: skip
+
+
+class BackgroundSource(_Source):
+    """A background, evaluated in the windows only, from its tile medians."""
+
+    codec = SMOOTH
+
+    def __init__(self, group: Path):
+        super().__init__(group)
+        self.stored = StoredBackground(group)
+        self.about = self._intensity_attributes(step_size=self.stored.grid.step)
+
+    def cut(self, t: int, batch: Batch) -> None:
+        y, x = self.stored.grid.axes
+        kernels.crop_spline(
+            self.shape[1:], self.stored.coefficients(t),
+            y.first, y.weights, x.first, x.powers, x.offset, self.stored.grid.step,
+            batch.windows, batch.starts, batch.small_starts,
+            self.low, self.high, batch.crops, batch.levels,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        super().close()
+        self.stored.close()
+
+
+class MaskSource(_Source):
+    """The cell's own mask."""
+
+    codec = LABELS
+
+    def __init__(self, group: Path):
+        super().__init__(group)
+        self.about = [{"unit": "1 inside the cell", "factor": 1},
+                      {"unit": "display level 0..255"}]  # fmt: skip
+
+    def cut(self, t: int, batch: Batch) -> None:
+        kernels.crop_masks(
+            self.array[t], batch.windows, batch.ids, batch.starts, batch.small_starts,
+            batch.crops, batch.levels,
+        )  # fmt: skip

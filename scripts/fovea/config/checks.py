@@ -1,0 +1,299 @@
+"""What a schema cannot say: names in registries, FOV lists, and keys that concern one another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from fovea.config.analysis import check_analysis
+from fovea.config.fovs import ALL, format_fovs, parse_fovs
+from fovea.config.schema import SCHEMA, Place, Problems, load_schema
+from fovea.config.words import allowed, show, show_path, suggestion, unknown_name
+from fovea.errors import FoveaError
+from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry
+
+PLACEHOLDERS = ("fov", "channel", "frame")
+
+
+class Checker:
+    """Adds to `problems` what is wrong with a config whose defaults are filled in.
+
+    Parameters
+    ----------
+    config : dict
+        The config. FOV lists are replaced by what they mean: ``"all"`` or a list of int.
+    problems : dict
+        Problems found so far. What they concern is not looked at again.
+    """
+
+    def __init__(self, config: dict, problems: Problems):
+        self.config = config
+        self.problems = problems
+
+    def check(self) -> None:
+        """Check all but `params`."""
+        for name in self._keys("datasets"):
+            self._source(("datasets", name))
+            self._input(("datasets", name, "input"))
+            self._fovs(("datasets", name))
+            self._channels(("datasets", name, "channels"))
+            self._time(("datasets", name, "time"))
+            self._reference(("datasets", name))
+        self._samples()
+        if not self.problems:  # it relies on samples and channels that are as they should be
+            check_analysis(self.config, self.problems)
+
+    def _source(self, place: Place) -> None:
+        """Check that a dataset is either a recording or traces."""
+        entry = self._get(place)
+        if not isinstance(entry, dict):
+            return
+        traces = entry.get("traces")
+        if "input" in entry and traces is not None:
+            self.problems.setdefault(
+                (*place, "traces"),
+                "input and traces are both given; remove input to analyse the traces as they are, "
+                "or traces to process the recording",
+            )
+        meant = any("did you mean 'input'" in text for text in self.problems.values())
+        if "input" not in entry and traces is None and not meant:
+            known = load_schema(SCHEMA)["properties"]["datasets"]["additionalProperties"]
+            self.problems.setdefault(
+                (*place, "input"),
+                f"this key is missing; allowed: {allowed(known['properties']['input'])}; "
+                "or give traces that were measured before, as traces",
+            )
+
+    def _input(self, place: Place) -> None:
+        if not self._ok(*place):
+            return
+        value = self._get(place)
+        if not isinstance(value, dict):
+            for i, path in enumerate(value if isinstance(value, list) else [value]):
+                here = (*place, i) if isinstance(value, list) else place
+                if any(f"{{{name}}}" in path for name in PLACEHOLDERS):
+                    self.problems[here] = (
+                        f"{show(path)} has placeholders; write input: {{pattern: {path!r}}}"
+                    )
+        elif ("pattern" in value) == ("files" in value) or ("pattern" in value and len(value) > 1):
+            self.problems[place] = (
+                f"{show(value)} is not understood; "
+                "allowed: {pattern: ...}, {files: ...} or {files: ..., axes: ...}"
+            )
+        elif "pattern" in value:
+            self._pattern((*place, "pattern"), value["pattern"])
+        else:
+            axes = value.get("axes", "YX").removesuffix("YX")
+            for axis in set(value.get("sizes", {})) - set(axes):
+                self.problems[(*place, "sizes", axis)] = (
+                    f"there is no axis {axis} in axes; allowed: {', '.join(axes) or 'none'}"
+                )
+
+    def _pattern(self, place: Place, pattern: str) -> None:
+        text = "; allowed: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        names = re.findall(r"\{([^{}]*)\}", pattern)
+        for name in names:
+            if name not in PLACEHOLDERS:
+                self.problems.setdefault(
+                    place,
+                    f"{show(pattern)} has {{{name}}}, which is no placeholder{text}"
+                    + suggestion(name, PLACEHOLDERS),
+                )
+        if not names:
+            self.problems[place] = f"{show(pattern)} has no placeholder{text}"
+
+    def _reference(self, place: Place) -> None:
+        here = (*place, "reference")
+        if not self._ok(*here) or (path := self._get(here)) is None:
+            return
+        wrong = [name for name in re.findall(r"\{([^{}]*)\}", path) if name != "fov"]
+        if wrong:
+            self.problems[here] = (
+                f"{show(path)} has {{{wrong[0]}}}, which is no placeholder; allowed: {{fov}}"
+            )
+        elif "{fov}" not in path:
+            self.problems[here] = (
+                f"{show(path)} has no {{fov}} and would serve every field of view; "
+                "allowed: a path with {fov}, or null"
+            )
+        elif self._ok(*place, "channels") and self._get((*place, "channels", "pc")) is None:
+            self.problems[here] = (
+                "there is no phase contrast (pc), so that there are no cells to score; "
+                "allowed: null"
+            )
+
+    def _fovs(self, place: Place) -> None:
+        for key in ("fovs", "exclude_fovs"):
+            self._parse((*place, key), may_be_empty=key == "exclude_fovs")
+        if not (self._ok(*place, "fovs") and self._ok(*place, "exclude_fovs")):
+            return
+        fovs, excluded = (self._get((*place, key)) for key in ("fovs", "exclude_fovs"))
+        if excluded == ALL or (fovs != ALL and not set(fovs) - set(excluded)):
+            self.problems[(*place, "exclude_fovs")] = (
+                f"{show(_words(excluded))} excludes every field of view of the dataset; "
+                "leave at least one"
+            )
+
+    def _parse(self, place: Place, *, may_be_empty: bool = False) -> None:
+        """Replace a FOV list by what it means."""
+        if not self._ok(*place):
+            return
+        *parent, key = place
+        value = self._get(place)
+        if may_be_empty and value in ("", []):
+            self._get(parent)[key] = []
+            return
+        try:
+            fovs = parse_fovs(value)
+        except FoveaError as error:
+            self.problems[place] = str(error)
+        else:
+            self._get(parent)[key] = ALL if fovs is None else fovs
+
+    def _channels(self, place: Place) -> None:
+        if self._ok(*place):
+            channels = self._get(place)
+            if channels["pc"] is None and not channels["fl"]:
+                self.problems[place] = (
+                    "neither pc nor fl names a channel, so there is nothing to do; "
+                    "allowed: pc, fl or both, such as {pc: 0, fl: [1]}"
+                )
+        used: dict[int, Place] = {}
+        measured_here = self._get((*place[:-1], "traces")) is None
+        for here, entry, registry in self._channel_entries(place):
+            if measured_here:
+                self._features((*here, "features"), entry.get("features"), registry)
+            if not self._ok(*here, "channel"):
+                continue
+            index = entry["channel"]
+            if index in used:
+                self.problems[here] = (
+                    f"channel {index} is given already as {show_path(used[index])}; "
+                    "allowed: each channel once"
+                )
+            used.setdefault(index, here)
+
+    def _channel_entries(self, place: Place) -> Iterator[tuple[Place, dict, Registry]]:
+        fl = self._get((*place, "fl"))
+        places = [(*place, "fl", i) for i in range(len(fl) if isinstance(fl, list) else 0)]
+        for here in [(*place, "pc"), *places]:
+            entry = self._get(here)
+            if isinstance(entry, dict):
+                yield here, entry, PHASE_FEATURES if here[-1] == "pc" else FLUORESCENCE_FEATURES
+
+    def _features(self, place: Place, features: object, registry: Registry) -> None:
+        other = FLUORESCENCE_FEATURES if registry is PHASE_FEATURES else PHASE_FEATURES
+        for i, feature in enumerate(features if isinstance(features, list) else []):
+            here = (*place, i)
+            if here in self.problems or feature in registry:
+                continue
+            text = unknown_name(feature, registry)
+            self.problems[here] = text + (
+                f"; {feature!r} is a {other.kind}" if feature in other else ""
+            )
+
+    def _time(self, place: Place) -> None:
+        if not self._ok(*place):
+            return
+        time = self._get(place)
+        if time["mapping"] is None:
+            return
+        if time["interval"] is not None:
+            self.problems[place] = (
+                "interval and mapping are both given, and each sets the time of every frame; "
+                "set one of them to null"
+            )
+        times: dict[int, float] = {}
+        for key, value in time["mapping"].items():
+            if int(key) in times:
+                self.problems[(*place, "mapping", key)] = f"frame {int(key)} is given twice"
+            times[int(key)] = value
+        time["mapping"] = dict(sorted(times.items()))
+        frames = list(time["mapping"])
+        for before, frame in pairwise(frames):
+            if times[frame] <= times[before]:
+                self.problems[(*place, "mapping", str(frame))] = (
+                    f"{show(times[frame])} is not later than frame {before}, "
+                    f"{show(times[before])}; times must increase"
+                )
+
+    def _samples(self) -> None:
+        datasets = list(self._keys("datasets"))
+        samples = self.config.get("samples")
+        earlier: dict[str, list[dict]] = {}
+        for i, sample in enumerate(samples if isinstance(samples, list) else []):
+            if not isinstance(sample, dict):
+                continue
+            place = ("samples", i)
+            if "dataset" not in sample and len(datasets) == 1:
+                sample["dataset"] = datasets[0]
+            name = sample.get("dataset")
+            if datasets and name not in datasets:
+                self.problems.setdefault((*place, "dataset"), _no_dataset(name, datasets))
+            self._parse((*place, "fovs"))
+            checked = (("datasets", name, key) for key in ("fovs", "exclude_fovs"))
+            if self._ok(*place) and all(self._ok(*there) for there in checked):
+                others = earlier.setdefault(name, [])
+                self._sample_fovs((*place, "fovs"), sample, others)
+                others.append(sample)
+
+    def _sample_fovs(self, place: Place, sample: dict, earlier: list[dict]) -> None:
+        dataset = self.config["datasets"][sample["dataset"]]
+        own, known, excluded = sample["fovs"], dataset["fovs"], set(dataset["exclude_fovs"])
+        outside = set(own) - set(known) if ALL not in (own, known) else set()
+        if outside:
+            self.problems[place] = (
+                f"{show(format_fovs(outside))} is not among the dataset's fovs; "
+                f"allowed: {format_fovs(known)}"
+            )
+        elif own != ALL and not set(own) - excluded:
+            self.problems[place] = (
+                f"{show(format_fovs(own))} is excluded by the dataset's exclude_fovs; "
+                "name a field of view that is not, or remove this entry"
+            )
+        for other in earlier:
+            both = own if other["fovs"] == ALL else other["fovs"]
+            if ALL not in (own, other["fovs"]):
+                both = set(own) & set(both) - excluded
+            if both:
+                self.problems.setdefault(
+                    place,
+                    f"{show(_words(both))} is in sample {other['name']!r} already; "
+                    "allowed: each field of view in one sample, once",
+                )
+
+    def _keys(self, key: str) -> Iterator[str]:
+        value = self.config.get(key)
+        return iter(list(value) if isinstance(value, dict) else [])
+
+    def _ok(self, *place: str | int) -> bool:
+        """Whether there is a value at `place` and nothing is wrong with it."""
+        for i in range(len(place)):
+            holder = self._get(place[:i])
+            if isinstance(holder, list) and isinstance(place[i], int) and place[i] < len(holder):
+                continue
+            if not isinstance(holder, dict) or place[i] not in holder:
+                return False
+        return not any(bad[: len(place)] == place for bad in self.problems)
+
+    def _get(self, place: Place) -> object:
+        value = self.config
+        for part in place:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+def _words(fovs: Iterable[int] | str) -> str:
+    return fovs if isinstance(fovs, str) else format_fovs(fovs)
+
+
+def _no_dataset(name: object, datasets: list[str]) -> str:
+    names = ", ".join(datasets)
+    if name is None:
+        return f"this key is missing, and there are several datasets; allowed: {names}"
+    guess = suggestion(str(name), datasets)
+    return f"{show(name)} is no dataset of this config; allowed: {names}{guess}"

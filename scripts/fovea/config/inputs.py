@@ -1,0 +1,151 @@
+"""Which files an `input` of the config means. Standard library only: it runs in every job."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from fovea.errors import FoveaError
+
+IMAGE_SUFFIXES = (
+    ".nd2", ".czi", ".tif", ".tiff", ".btf", ".tf8", ".tf2", ".lsm", ".stk", ".lif",
+    ".companion.ome",
+)  # fmt: skip
+ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+KEYS = ("pattern", "files", "axes", "sizes")
+
+
+def resolve_input(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
+    """List the files and directories that an input depends on.
+
+    Parameters
+    ----------
+    source : str, list or dict
+        The config's `input`: a path, a glob, an OME-Zarr directory, a directory of files, a list
+        of these (one file per position), ``{"files": ..., "axes": "TCYX"}`` or
+        ``{"pattern": "img_{fov}_{channel}_{frame}.tif"}``. For a pattern these are the
+        directories that hold its files, which may be hundreds of thousands.
+    base : path
+        Directory that relative paths start from.
+
+    Returns
+    -------
+    list of str
+        Relative paths stay relative to `base`.
+
+    Raises
+    ------
+    FoveaError
+        If something does not exist, matches nothing, is listed twice or has a wrong form.
+    """
+    if isinstance(source, dict):
+        check_mapping(source)
+        if "pattern" in source:
+            return pattern_directories(source["pattern"], base)
+        source = source["files"]
+    return resolve_files(source, base)
+
+
+def check_mapping(source: dict[str, Any]) -> None:
+    """Raise FoveaError unless `source` is a mapping with `pattern` or with `files`."""
+    unknown = [key for key in source if key not in KEYS]
+    if unknown:
+        raise FoveaError(f"input: unknown key {unknown[0]!r}; allowed are {', '.join(KEYS)}")
+    if ("pattern" in source) == ("files" in source):
+        raise FoveaError("input: give either `pattern` or `files`, and not both")
+
+
+def resolve_files(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
+    """List the files that a path, a glob, a directory or a list of these means."""
+    items = source if isinstance(source, (list, tuple)) else [source]
+    if not items:
+        raise FoveaError("input: the list of files is empty; name at least one file")
+    found: list[str] = []
+    for item in items:
+        if not isinstance(item, (str, os.PathLike)) or not os.fspath(item):
+            raise FoveaError(f"input: {item!r} is no path; give a file, a glob or a directory")
+        found.extend(_resolve_one(os.fspath(item), base))
+    seen: set[str] = set()
+    for path in found:
+        if os.path.normpath(path) in seen:
+            raise FoveaError(f"input: {path} is listed twice; each position must be named once")
+        seen.add(os.path.normpath(path))
+    return found
+
+
+def _resolve_one(path: str, base: str | os.PathLike[str]) -> list[str]:
+    full = os.path.join(base, path)
+    if os.path.isdir(full):
+        return [path] if is_zarr(full) else _directory(path, full)
+    if os.path.exists(full):
+        return [path]
+    if glob.has_magic(path):
+        matches = natural_sorted(
+            match
+            for match in glob.glob(path, root_dir=base, recursive=True)
+            if is_zarr(os.path.join(base, match)) or os.path.isfile(os.path.join(base, match))
+        )
+        if matches:
+            return matches
+        raise FoveaError(f"input: no file matches {path!r}{_where(base)}; correct the glob")
+    raise FoveaError(f"input: {path} does not exist{_where(base)}; correct the path")
+
+
+def _directory(path: str, full: str) -> list[str]:
+    """List the recordings in a directory: its OME-Zarr stores, or its image files of one kind."""
+    names = natural_sorted(name for name in os.listdir(full) if not name.startswith("."))
+    stores = [name for name in names if is_zarr(os.path.join(full, name))]
+    files = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    files = [name for name in files if os.path.isfile(os.path.join(full, name))]
+    companions = [name for name in files if name.lower().endswith(".companion.ome")]
+    if companions:
+        files = companions
+    kinds = {_kind(name) for name in files} | ({".zarr"} if stores else set())
+    if not kinds:
+        raise FoveaError(
+            f"input: the directory {path} holds no recording that Fovea knows "
+            f"({', '.join(IMAGE_SUFFIXES)} or OME-Zarr); name the files"
+        )
+    if len(kinds) > 1:
+        raise FoveaError(
+            f"input: the directory {path} holds several kinds of files "
+            f"({', '.join(sorted(kinds))}); name the files or use a glob"
+        )
+    return [os.path.join(path, name) for name in stores or files]
+
+
+def _kind(name: str) -> str:
+    suffix = os.path.splitext(name)[1].lower()
+    return ".tif" if suffix in (".tif", ".tiff", ".btf", ".tf8", ".tf2") else suffix
+
+
+def _where(base: str | os.PathLike[str]) -> str:
+    return "" if os.fspath(base) in (".", "") else f" in {os.fspath(base)}"
+
+
+def is_zarr(path: str | os.PathLike[str]) -> bool:
+    """Return whether `path` is the directory of a Zarr store, array or group."""
+    return os.path.isdir(path) and any(os.path.exists(os.path.join(path, f)) for f in ZARR_FILES)
+
+
+def natural_key(text: str) -> tuple[Any, ...]:
+    """Sort key that puts ``pos2`` before ``pos10``."""
+    parts = re.split(r"(\d+)", text)
+    return (tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts), text)
+
+
+def natural_sorted(names: Iterable[str]) -> list[str]:
+    """Sort with numbers by value."""
+    return sorted(names, key=natural_key)
+
+
+def pattern_directories(pattern: str, base: str | os.PathLike[str] = ".") -> list[str]:
+    """List the directories whose files a pattern describes."""
+    from fovea.config.patterns import match_pattern
+
+    return natural_sorted(
+        {os.path.dirname(match.path) or "." for match in match_pattern(pattern, base)}
+    )

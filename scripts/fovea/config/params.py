@@ -1,0 +1,188 @@
+"""Parameters of the steps: defaults, overrides and methods."""
+
+from __future__ import annotations
+
+from dataclasses import fields as dataclass_fields
+
+from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
+from fovea.config.schema import Place, Problems, filled
+from fovea.config.words import suggestion, unknown_name
+from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
+
+METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
+# Sections that may use the drift that tracking estimates.
+_DRIFTING = ("cropping", "display")
+# (section, the smaller key, the larger key)
+_ORDERED = (
+    ("segmentation", "min_object_size", "max_object_size"),
+    ("tracking", "min_size", "max_size"),
+)
+
+
+def merged_params(layers: list[dict], schema: dict) -> dict:
+    """Merge parameters, later ones over earlier ones over the defaults.
+
+    A section with a method holds the parameters of that method only.
+    """
+    result = {}
+    for key, item in schema["properties"].items():
+        values = [layer[key] for layer in layers if key in layer]
+        if "properties" not in item:
+            result[key] = filled(values[-1] if values else item["default"], item)
+            continue
+        section: dict = {}
+        for value in values:
+            section |= value if isinstance(value, dict) else {}
+        section = filled(section, item)
+        method = section.get("method")
+        if key in METHODS and isinstance(method, str) and method in METHODS[key]:
+            wanted = ("method", *METHODS[key].parameters(method))
+            section = {name: section[name] for name in section if name in wanted}
+        result[key] = section
+    return result
+
+
+def check_params(place: Place, params: dict, given: dict, problems: Problems) -> None:
+    """Add to `problems` what is wrong with parameters beyond the schema.
+
+    Parameters
+    ----------
+    place : tuple
+        Where they stand.
+    params : dict
+        As they apply there, see `merged_params`.
+    given : dict
+        What stands there itself; only that is found fault with.
+    problems : dict
+        Problems found so far.
+    """
+    preprocess = given.get("preprocess")
+    if isinstance(preprocess, str) and preprocess not in PREPROCESSING:
+        text = unknown_name(preprocess, PREPROCESSING, also=["null"])
+        problems.setdefault((*place, "preprocess"), text)
+    for section, registry in METHODS.items():
+        if isinstance(given.get(section), dict):
+            method = params[section]["method"]
+            _check_method((*place, section), method, given[section], registry, problems)
+    _check_phase((*place, "segmentation"), params, given.get("segmentation"), problems)
+    _check_drift(place, params, given, problems)
+    for section, small, large in _ORDERED:
+        own = given.get(section)
+        keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
+        text = _disorder(params[section], small, large, keys)
+        if text:
+            problems.setdefault((*place, section, keys[0]), text)
+
+
+def _check_method(
+    place: Place, method: object, given: dict, registry: Registry, problems: Problems
+) -> None:
+    if not isinstance(method, str):
+        return
+    if method not in registry:
+        if "method" in given:
+            problems.setdefault((*place, "method"), unknown_name(method, registry))
+        return
+    for key in given:
+        owners = registry.owners(key)
+        if owners and method not in owners:
+            text = (
+                f"this key belongs to method {' and '.join(map(repr, owners))}, but the method "
+                f"is {method!r}; allowed: {', '.join(['method', *registry.parameters(method)])}"
+            )
+            problems.setdefault((*place, key), text)
+
+
+def _check_phase(place: Place, params: dict, given: object, problems: Problems) -> None:
+    """What segmentation `phase` needs: a diameter, and names that its mode knows."""
+    values = params["segmentation"]
+    if not isinstance(given, dict) or values.get("method") != "phase":
+        return
+    if values["cell_diameter"] is None:
+        problems.setdefault(
+            (*place, "cell_diameter"),
+            "method phase needs it; allowed: a number of pixels from 4 to 2000, "
+            "and `make preview` suggests one",
+        )
+    mode, tuning = values["mode"], values["tuning"]
+    if given.get("weights") is not None and mode != "network":
+        text = f"belongs to mode network, but the mode is {mode}; allowed: null"
+        problems.setdefault((*place, "weights"), text)
+    diameter, least = values["cell_diameter"], SMALLEST_FOR_NETWORK
+    if mode == "network" and isinstance(diameter, int | float) and diameter < least:
+        text = f"{diameter:g} is too small for mode network; allowed: a number from {least} to 2000"
+        problems.setdefault((*place, "cell_diameter"), text)
+    if isinstance(mode, str) and mode in MODES and isinstance(tuning, dict):
+        known = [field.name for field in dataclass_fields(MODES[mode])]
+        for name in tuning:
+            if name not in known:
+                problems.setdefault(
+                    (*place, "tuning", name),
+                    f"unknown key; mode {mode} has {', '.join(known)}" + suggestion(name, known),
+                )
+
+
+def _check_drift(place: Place, params: dict, given: dict, problems: Problems) -> None:
+    """Find fault with what uses the drift where tracking does not estimate it."""
+    if params["tracking"].get("drift") is True:
+        return
+    for section in _DRIFTING:
+        if params[section].get("drift") is not True:
+            continue
+        own = {name: given.get(name) for name in (section, "tracking")}
+        own = {name: keys for name, keys in own.items() if isinstance(keys, dict) and keys}
+        if isinstance(own.get(section), dict) and "drift" in own[section]:
+            problems.setdefault(
+                (*place, section, "drift"),
+                "true, but tracking.drift is not, so that no drift is known; "
+                "allowed: false, or true with tracking: {drift: true}",
+            )
+        elif keys := [key for key in ("drift", "method") if key in own.get("tracking", {})]:
+            problems.setdefault(
+                (*place, "tracking", keys[0]),
+                f"no drift is estimated, but {section}.drift is true and needs it; "
+                f"allowed: tracking.drift true, or {section}.drift false",
+            )
+
+
+def check_flat_field(place: Place, params: dict, channels: dict, problems: Problems) -> None:
+    """Add to `problems` that a fluorescence channel has no image of the flat field.
+
+    Parameters
+    ----------
+    place : tuple
+        Where the dataset's parameters stand.
+    params : dict
+        Parameters of the dataset, see `merged_params`.
+    channels : dict
+        Its channels.
+    problems : dict
+        Problems found so far.
+    """
+    flat = params["flat_field"]
+    fl = channels.get("fl")
+    if flat.get("method") != "image" or not isinstance(fl, list):
+        return
+    images = flat.get("images") or {}
+    given = [entry.get("channel") for entry in fl if isinstance(entry, dict)]
+    lacking = [str(channel) for channel in given if str(channel) not in images]
+    if isinstance(images, dict) and lacking:
+        problems.setdefault(
+            (*place, "flat_field", "images"),
+            f"method is image, but there is none for channel {' and '.join(lacking)}; "
+            f"allowed: an image for each channel of fl, such as {{{lacking[0]}: flat.tif}}",
+        )
+
+
+def _disorder(params: dict, small: str, large: str, keys: list[str]) -> str:
+    """Say that a lower limit exceeds the upper one, if it does, beginning with the first key."""
+    low, high = params.get(small), params.get(large)
+    if not keys or not all(isinstance(x, int | float) for x in (low, high)) or low <= high:
+        return ""
+    if keys[0] == small:
+        text = f"{low} is more than {large}, {high}"
+        remedy = f"at most {high} (pixels), or a larger {large}"
+    else:
+        text = f"{high} is less than {small}, {low}"
+        remedy = f"at least {low} (pixels), or a smaller {small}"
+    return f"{text}, so that no object would be left; allowed: {remedy}"

@@ -1,0 +1,171 @@
+"""Samples: which fields of view and features they are made of, and which fits there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from fovea.config.analysis import fit_label
+from fovea.config.fovs import ALL
+from fovea.config.units import trace_unit, unit_of
+from fovea.config.validation import features_for, params_for
+from fovea.plugins import registry
+
+
+def sample_names(config: Mapping) -> list[str]:
+    """Return the samples for which there are traces, in the order of the config."""
+    names = dict.fromkeys(sample["name"] for sample in config["samples"])
+    return [
+        name for name in names if all(_has_traces(config, d) for d in sample_parts(config, name))
+    ]
+
+
+def _has_traces(config: Mapping, dataset: str) -> bool:
+    entry = config["datasets"][dataset]
+    if entry["traces"] is not None:
+        return True
+    return entry["channels"]["pc"] is not None and not params_for(config, dataset)["copy_only"]
+
+
+def sample_parts(config: Mapping, sample: str) -> dict[str, list[int] | str]:
+    """Return a sample's datasets, in its order, and its fields of view in each, or ``"all"``."""
+    found: dict[str, list[int] | str] = {}
+    for entry in config["samples"]:
+        if entry["name"] != sample:
+            continue
+        before = found.get(entry["dataset"], [])
+        together = ALL if ALL in (before, entry["fovs"]) else sorted({*before, *entry["fovs"]})
+        found[entry["dataset"]] = together
+    return found
+
+
+def sample_fovs(config: Mapping, sample: str, dataset: str, available: Iterable[int]) -> list[int]:
+    """Return the fields of view of a sample in a dataset, of those that are processed."""
+    chosen = sample_parts(config, sample)[dataset]
+    return [fov for fov in available if chosen == ALL or fov in chosen]
+
+
+def sample_columns(config: Mapping, sample: str) -> list[str]:
+    """Return the columns of all features that a sample's datasets measure."""
+    found: dict[str, None] = {}
+    for dataset in sample_parts(config, sample):
+        for channel, names in features_for(config, dataset).items():
+            found |= dict.fromkeys(f"{name}_{channel.split('_', 1)[1]}" for name in names)
+    return list(found)
+
+
+def merge_parameters(config: Mapping, sample: str) -> dict[str, dict[str, Any]]:
+    """Return what `fovea.samples.merge.merge` is told of each dataset."""
+    found = {}
+    for dataset, fovs in sample_parts(config, sample).items():
+        entry = config["datasets"][dataset]
+        time = {key: entry["time"][key] for key in ("interval", "unit", "mapping")}
+        found[dataset] = {"features": features_for(config, dataset), "time": time}
+        if entry["traces"] is not None:
+            found[dataset]["fovs"] = None if fovs == ALL else fovs
+    return found
+
+
+def fits(config: Mapping) -> dict[str, dict]:
+    """Return the entries of `analysis` by the name of their files, without the sample."""
+    return {f"{column(entry)}_{fit_label(entry)}": entry for entry in config["analysis"]}
+
+
+def column(entry: Mapping) -> str:
+    """Return the column that an entry of `analysis` fits."""
+    return f"{entry['feature']}_ch_{entry['channel']}"
+
+
+def samples_of(config: Mapping, entry: Mapping) -> list[str]:
+    """Return the samples that an entry of `analysis` fits."""
+    known = sample_names(config)
+    return [name for name in known if entry["samples"] == ALL or name in entry["samples"]]
+
+
+def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str] | None:
+    """Return dataset to the column of its cells' area, if values are divided by it."""
+    if entry["normalise"] != "area":
+        return None
+    found = {}
+    for dataset in sample_parts(config, sample):
+        channel = config["datasets"][dataset]["channels"]["pc"]["channel"]
+        found[dataset] = f"area_ch_{channel}"
+    return found
+
+
+def fit_parameters(entry: Mapping) -> dict:
+    """Return the part of an entry of `analysis` that a fit depends on."""
+    return {key: value for key, value in entry.items() if key not in ("samples", "shared", "name")}
+
+
+def parameter_words(entry: Mapping) -> list[str]:
+    """Say what a fit does with each parameter of its model, for captions.
+
+    ``t0: fitted, -1 to 1 h``, ``km: 1.28 1/h, fixed``, and last the window, if there is one.
+    """
+    model, words = _model(entry), []
+    trace = trace_unit(column(entry), entry["normalise"] == "area")
+    for parameter in model.parameters if model.measure is None else ():
+        own = entry["parameters"].get(parameter.name) or {}
+        given = {key: value for key, value in own.items() if value is not None}
+        unit = unit_of(parameter.unit, trace)
+        low, high = (given.get(side, getattr(parameter, side)) for side in ("low", "high"))
+        if not given.get("fit", not parameter.fixed):
+            text = f"{given.get('value', parameter.default):g} {unit}, fixed"
+        elif low is None and high is None:
+            text = "fitted, within the times of the trace"
+        else:
+            text = f"fitted, {low:g} to {high:g} {unit}"
+        if "value" in given and "fixed" not in text:
+            text += f", from {given['value']:g} on"
+        words.append(f"{parameter.name}: {text}".replace(" 1,", ",").removesuffix(" 1"))
+    if entry["window"] is not None:
+        words.append(f"window: {entry['window']:g} h")
+    elif model.window is not None:
+        words.append(f"window: {model.window:g} {model.time_unit}")
+    return words
+
+
+def comparisons(config: Mapping, sample: str) -> dict[str, dict[str, str]]:
+    """Return what is compared for a sample: name of the comparison to label and fit.
+
+    Models that are fitted to the same values, without the measures.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for fit, entry in fits(config).items():
+        if sample not in samples_of(config, entry) or is_measure(entry):
+            continue
+        group = column(entry) + ("_per_area" if entry["normalise"] == "area" else "")
+        if entry["window"] is None and _model(entry).window is None:
+            found.setdefault(group, {})[fit_label(entry).removeprefix("fitted_")] = fit
+    return {group: members for group, members in found.items() if len(members) > 1}
+
+
+def _model(entry: Mapping):
+    return registry.load(registry.MODELS, entry["model"])
+
+
+def is_measure(entry: Mapping) -> bool:
+    """Whether an entry of `analysis` measures something without a fit."""
+    return _model(entry).measure is not None
+
+
+def model_code(entry: Mapping) -> dict[str, str]:
+    """Return the plug-in file that a fit's model comes from, with a digest of it."""
+    from fovea.plugins.loader import digests
+
+    return digests([(registry.MODELS, entry["model"])])
+
+
+def left_out_words(
+    left_out: Mapping[str, Sequence[int] | None], parts: Mapping[str, Collection[int] | str]
+) -> list[str]:
+    """Say which fields of view a sample does without."""
+    words = []
+    for dataset, fovs in left_out.items():
+        chosen = parts.get(dataset, [])
+        if dataset in parts and fovs is None:
+            words.append(f"dataset {dataset} (failed)")
+        words += [f"{dataset}, field of view {fov} (failed)" for fov in fovs or []
+                  if chosen == ALL or fov in chosen]  # fmt: skip
+    return words

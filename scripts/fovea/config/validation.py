@@ -1,0 +1,310 @@
+"""The config: checked as a whole before any job starts, completed, and asked by the rules.
+
+Snakemake parses its rules in every job on a cluster, so nothing here imports numpy or readers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
+
+from fovea.config.checks import Checker
+from fovea.config.fovs import ALL, format_fovs, parse_fovs
+from fovea.config.params import check_flat_field, check_params, merged_params
+from fovea.config.plugin_code import plugin_code, plugin_environment
+from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
+from fovea.config.words import kind, show_path
+from fovea.errors import FoveaError
+
+__all__ = [
+    "ConfigError",
+    "channel_indices",
+    "check_inputs",
+    "dataset_fovs",
+    "features_for",
+    "params_for",
+    "parse_fovs",
+    "plugin_code",
+    "plugin_environment",
+    "recordings",
+    "validated",
+]
+
+SOURCE = "config/config.yaml"
+
+
+class ConfigError(FoveaError):
+    """Everything that is wrong with a config, one line for each problem."""
+
+    def __init__(self, lines: Iterable[str]):
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: str = SOURCE) -> dict:
+    """Check a config and complete it.
+
+    Parameters
+    ----------
+    config : mapping
+        As read from YAML or JSON. It is not changed.
+    schema : path
+        The JSON schema.
+    source : str
+        Name of the config for messages.
+
+    Returns
+    -------
+    dict
+        A new config with all keys of the schema in its order. `fovs` are ``"all"`` or sorted
+        lists, `exclude_fovs` sorted lists, channels mappings, `time.mapping` a dict from int to
+        float. Each dataset's `params` are complete: the defaults, overridden by the top-level
+        `params`, overridden by its own. Validating the result again gives the same.
+
+    Raises
+    ------
+    ConfigError
+        If anything is wrong; the message names all problems, in the order of the config.
+    """
+    if config is None or config == {}:
+        raise ConfigError([f"{source}: the config is empty; it needs at least one dataset"])
+    if not isinstance(config, Mapping):
+        raise ConfigError(
+            [f"{source}: the config is {kind(config)}; it must be keys and values (`datasets:`)"]
+        )
+    problems: Problems = {}
+    given = plain(config, problems)
+    rules = _rules(load_schema(schema), given, problems)
+    order = {place: i for i, place in enumerate(_places(given))}
+    check_schema(given, rules, problems)
+
+    datasets = _mapping(given.get("datasets"))
+    own_params = {name: _mapping(_mapping(d).get("params")) for name, d in datasets.items()}
+    for dataset in datasets.values():
+        _channels_as_mappings(dataset)
+    complete = filled(given, rules)
+    Checker(complete, problems).check()
+    params_rules = rules["properties"]["params"]
+    common = _mapping(given.get("params"))
+    complete["params"] = merged_params([common], params_rules)
+    check_params(("params",), complete["params"], common, problems)
+    for name, own in own_params.items():
+        merged = merged_params([common, own], params_rules)
+        check_params(("datasets", name, "params"), merged, own, problems)
+        check_flat_field(
+            ("datasets", name, "params"),
+            merged,
+            _mapping(_mapping(datasets[name]).get("channels")),
+            problems,
+        )
+        if isinstance(complete["datasets"][name], dict):
+            complete["datasets"][name]["params"] = merged
+    if problems:
+        places = sorted(problems, key=lambda place: _rank(place, order))
+        raise ConfigError(f"{source}: {show_path(place)}: {problems[place]}" for place in places)
+    return complete
+
+
+def check_inputs(
+    config: dict, made_by_workflow: Collection[str] = (), *, source: str = SOURCE
+) -> None:
+    """Check that the datasets' inputs exist.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `validated`.
+    made_by_workflow : collection of str
+        Paths that the workflow itself makes, and that need not exist yet.
+    source : str
+        Name of the config for messages.
+
+    Raises
+    ------
+    ConfigError
+        If an input is missing; the message names the key, the path and the working directory.
+    """
+    from fovea.config.inputs import resolve_input
+    from fovea.config.trace_files import resolve_traces
+
+    made = {os.path.normpath(path) for path in made_by_workflow}
+    lines = []
+    for name, dataset in config["datasets"].items():
+        if dataset["traces"] is not None:
+            try:
+                resolve_traces(dataset["traces"])
+            except FoveaError as error:
+                place = show_path(("datasets", name, "traces"))
+                lines.append(f"{source}: {place}: {error} (working directory: {os.getcwd()})")
+            continue
+        lines += _missing_flat_fields(name, dataset["params"]["flat_field"], source)
+        lines += _missing_weights(name, dataset["params"]["segmentation"], source)
+        given = dataset["input"]
+        paths = given if isinstance(given, list) else [given]
+        rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
+        if not rest:
+            continue
+        try:
+            resolve_input(rest if isinstance(given, list) else given)
+        except FoveaError as error:
+            place = show_path(("datasets", name, "input"))
+            reason = str(error).removeprefix("input: ")
+            lines.append(f"{source}: {place}: {reason} (working directory: {os.getcwd()})")
+    if lines:
+        raise ConfigError(lines)
+
+
+def _missing_flat_fields(name: str, flat: dict, source: str) -> list[str]:
+    """Say which images of the flat field are not there."""
+    images = flat["images"] if flat["method"] == "image" else {}
+    place = show_path(("datasets", name, "params", "flat_field", "images"))
+    return [
+        f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"
+        for path in images.values()
+        if not os.path.isfile(path)
+    ]
+
+
+def _missing_weights(name: str, segmentation: dict, source: str) -> list[str]:
+    """Say that a network's file is not there."""
+    path = segmentation.get("weights")
+    if path is None or os.path.isfile(path):
+        return []
+    place = show_path(("datasets", name, "params", "segmentation", "weights"))
+    return [f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"]
+
+
+def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:
+    """Fields of view of a dataset that are to be processed.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `validated`.
+    dataset : str
+        Name of the dataset.
+    available : int, optional
+        Number of fields of view in the recording; needed where the config says ``all``.
+
+    Returns
+    -------
+    list of int
+        Ascending, without those excluded.
+
+    Raises
+    ------
+    FoveaError
+        If the config names a field of view beyond `available`, or excludes all that there are.
+    ValueError
+        If the config says ``all`` and `available` is not given.
+    """
+    entry = config["datasets"][dataset]
+    fovs, excluded = entry["fovs"], entry["exclude_fovs"]
+    if available == 0:
+        place = show_path(("datasets", dataset, "input"))
+        raise FoveaError(f"{place}: the recording has no field of view")
+    if available is not None:
+        lists = {("datasets", dataset, key): entry[key] for key in ("fovs", "exclude_fovs")}
+        for i, sample in enumerate(config["samples"]):
+            if sample["dataset"] == dataset:
+                lists["samples", i, "fovs"] = sample["fovs"]
+        for place, listed in lists.items():
+            _check_range(place, listed, available)
+    if fovs == ALL:
+        if available is None:
+            raise ValueError(f"the number of fields of view of {dataset} is not known")
+        fovs = range(available)
+    kept = sorted(set(fovs) - set(excluded))
+    if not kept:
+        raise FoveaError(
+            f"{show_path(('datasets', dataset, 'exclude_fovs'))}: {format_fovs(excluded)} excludes "
+            f"every field of view of the recording, which has {_count(available)}"
+        )
+    return kept
+
+
+def recordings(config: dict) -> list[str]:
+    """Return the datasets that are recordings, and not given by their traces."""
+    return [name for name, dataset in config["datasets"].items() if dataset["traces"] is None]
+
+
+def params_for(config: dict, dataset: str) -> dict:
+    """Return the parameters of a dataset, with its own overrides and all defaults."""
+    return deepcopy(config["datasets"][dataset]["params"])
+
+
+def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
+    """Return the index of the phase-contrast channel, or None, and those of fluorescence."""
+    channels = config["datasets"][dataset]["channels"]
+    pc = channels["pc"]
+    return (None if pc is None else pc["channel"]), [fl["channel"] for fl in channels["fl"]]
+
+
+def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
+    """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
+    channels = config["datasets"][dataset]["channels"]
+    entries = [("pc", channels["pc"])] if channels["pc"] else []
+    entries += [("fl", entry) for entry in channels["fl"]]
+    return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
+
+
+def _rules(schema: dict, given: dict, problems: Problems) -> dict:
+    """The schema, with what plug-ins add to it."""
+    paths = given.get("plugins")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        return schema
+    from fovea.plugins.loader import keep_only, load_plugins, with_parameters
+
+    keep_only(paths)
+    for i, path in enumerate(paths):
+        try:
+            load_plugins([path])
+        except FoveaError as error:
+            problems["plugins", i] = str(error)
+    return with_parameters(schema)
+
+
+def _mapping(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _channels_as_mappings(dataset: object) -> None:
+    channels = _mapping(_mapping(dataset).get("channels"))
+
+    def entry(value: object) -> object:
+        is_index = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"channel": value} if is_index else value
+
+    if "pc" in channels:
+        channels["pc"] = entry(channels["pc"])
+    if isinstance(channels.get("fl"), list):
+        channels["fl"] = [entry(value) for value in channels["fl"]]
+
+
+def _check_range(place: Place, listed: list[int] | str, available: int) -> None:
+    beyond = [fov for fov in listed if fov >= available] if listed != ALL else []
+    if beyond:
+        raise FoveaError(
+            f"{show_path(place)}: {format_fovs(beyond)} is not in the recording, "
+            f"which has {_count(available)}"
+        )
+
+
+def _count(available: int) -> str:
+    return f"{available} fields of view (0-{available - 1})" if available > 1 else "only one (0)"
+
+
+def _places(value: object, place: Place = ()) -> Iterable[Place]:
+    yield place
+    items = value.items() if isinstance(value, dict) else ()
+    for key, item in enumerate(value) if isinstance(value, list) else items:
+        yield from _places(item, (*place, key))
+
+
+def _rank(place: Place, order: dict[Place, int]) -> tuple[int, Place]:
+    """Where a problem stands among others: what is missing comes after what surrounds it."""
+    known = place
+    while known not in order:
+        known = known[:-1]
+    return order[known], tuple(map(str, place))

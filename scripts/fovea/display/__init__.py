@@ -1,0 +1,1 @@
+"""Display levels: the small copies of all image arrays that viewers show."""

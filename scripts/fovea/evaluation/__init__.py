@@ -1,0 +1,1 @@
+"""Evaluation: scores of labels and tracks against references. Imported by no stage."""

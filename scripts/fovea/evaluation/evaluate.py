@@ -1,0 +1,201 @@
+"""Score results against annotated labels or tracks: a table, and pictures of the worst cells."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.evaluation.scores import Match, match_frame, segmentation_scores
+from fovea.evaluation.track_scores import inferred_parents, track_scores
+from fovea.jobs.atomic import whole_csv, whole_file
+from fovea.store.arrays import ArrayReader
+
+SHOWN = 12  # worst cells that are drawn
+_LOG = logging.getLogger("fovea")
+
+
+def read_labels(path: str | Path) -> np.ndarray:
+    """Labels or IDs, (T, H, W), of a TIFF, or of a channel group that Fovea wrote.
+
+    Raises
+    ------
+    FoveaError
+        If the file cannot be read or does not hold labels.
+    """
+    path = Path(path)
+    if path.is_dir():
+        with ArrayReader(path / "0") as frames:
+            return np.stack(list(frames))
+    import tifffile
+
+    try:
+        labels = tifffile.imread(path)
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise FoveaError(f"{path} cannot be read as labels: {error}") from error
+    labels = labels[None] if labels.ndim == 2 else labels
+    if labels.ndim != 3 or labels.dtype.kind not in "uib":
+        raise FoveaError(
+            f"{path} holds {labels.dtype} {labels.shape}; labels are whole numbers with the axes "
+            "T, Y, X or Y, X"
+        )
+    return labels.astype(np.uint32)
+
+
+def read_parents(path: str | Path) -> dict[int, int]:
+    """Child to parent, of a lineage table (CSV with columns `cell` and `parent`)."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {int(row["cell"]): int(row["parent"]) for row in rows if int(row["parent"])}
+
+
+def score(
+    reference: np.ndarray,
+    result: np.ndarray,
+    parents: dict[int, int] | None = None,
+    reference_parents: dict[int, int] | None = None,
+    tracks: bool = True,
+) -> tuple[dict[str, float], list[Match]]:
+    """Scores of a recording, see `segmentation_scores` and `track_scores`.
+
+    Parameters
+    ----------
+    reference, result : (T, H, W) unsigned integer
+        Labels; IDs where `tracks` is true.
+    parents, reference_parents : dict of int to int
+        Child to parent; without that of the reference it is told from its IDs.
+    tracks : bool
+        Whether labels are IDs that say who is who from frame to frame.
+
+    Raises
+    ------
+    FoveaError
+        If the two are not of one shape.
+    """
+    if reference.shape != result.shape:
+        raise FoveaError(
+            f"the reference has frames, height, width {reference.shape}, the result {result.shape}"
+        )
+    matches = [match_frame(a, b) for a, b in zip(reference, result, strict=True)]
+    scores = segmentation_scores(matches)
+    if tracks and len(matches) > 1:
+        if reference_parents is None:
+            reference_parents = inferred_parents(list(reference))
+        scores |= track_scores(matches, parents, reference_parents)
+    return scores, matches
+
+
+def evaluate(
+    reference: str | Path,
+    result: str | Path,
+    table: str | Path,
+    figure: str | Path | None = None,
+    images: str | Path | None = None,
+    lineage: str | Path | None = None,
+    reference_lineage: str | Path | None = None,
+    tracks: bool = True,
+    name: str = "",
+    log: logging.Logger = _LOG,
+) -> dict[str, float]:
+    """Score one field of view and write what was found.
+
+    Parameters
+    ----------
+    reference, result : path
+        Labels, see `read_labels`.
+    table : path
+        CSV to write: one row with `name` and all scores.
+    figure : path or None
+        PNG to write: the cells that are matched worst, with both outlines.
+    images : path or None
+        TIFF or channel group with the frames to draw on.
+    lineage, reference_lineage : path or None
+        Lineage tables.
+    tracks : bool
+        Whether labels are IDs.
+    name : str
+        What is scored, for the table.
+
+    Returns
+    -------
+    dict
+        The scores.
+    """
+    known, found = read_labels(reference), read_labels(result)
+    parents = read_parents(lineage) if lineage else None
+    theirs = read_parents(reference_lineage) if reference_lineage else None
+    scores, matches = score(known, found, parents, theirs, tracks)
+    write_table([{"name": name or Path(reference).name} | scores], table)
+    log.info("%s", ", ".join(f"{key} {shown(value)}" for key, value in scores.items()))
+    if figure:
+        frames = read_labels(images) if images else np.zeros_like(known)
+        draw_worst(frames, known, found, matches, figure)
+    return scores
+
+
+def shown(value: object) -> str:
+    """A value for people: three digits behind the point, nothing where there is none."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def write_table(rows: Sequence[dict], path: str | Path) -> None:
+    """Write scores as CSV, or as JSON where the path ends so."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if Path(path).suffix == ".json":
+        plain = [{k: None if v != v else v for k, v in row.items()} for row in rows]
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+        return
+    with whole_csv(path, columns) as lines:
+        lines.writerows([shown(row.get(key, math.nan)) for key in columns] for row in rows)
+
+
+def as_text(rows: Sequence[dict]) -> str:
+    """Scores as a table for people."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [columns, *([shown(row.get(key, math.nan)) for key in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def draw_worst(frames, reference, result, matches: list[Match], target: str | Path) -> None:
+    """Draw the cells with the lowest overlap: the reference's outline green, the result's red."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from fovea.figures.overview import outlines
+
+    cells = [(m.iou[i], t, int(m.reference[i])) for t, m in enumerate(matches)
+             for i in range(len(m.reference))]  # fmt: skip
+    cells = sorted(cells)[:SHOWN]
+    columns = 4
+    rows = max(1, -(-len(cells) // columns))
+    figure = Figure(figsize=(2.4 * columns, 2.6 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, (iou, t, label) in zip(grid, cells, strict=False):
+        y, x = np.nonzero(reference[t] == label)
+        margin = 20
+        window = (slice(max(y.min() - margin, 0), y.max() + margin),
+                  slice(max(x.min() - margin, 0), x.max() + margin))  # fmt: skip
+        picture = frames[t][window].astype(float)
+        low, high = np.percentile(picture, (1, 99))
+        rgb = np.repeat(np.clip((picture - low) / max(high - low, 1), 0, 1)[..., None], 3, axis=2)
+        rgb[outlines(result[t][window]) > 0] = (0.9, 0.2, 0.1)
+        rgb[outlines(np.where(reference[t][window] == label, 1, 0)) > 0] = (0, 0.8, 0.2)
+        axes.imshow(rgb, interpolation="nearest")
+        axes.set_title(f"frame {t}, cell {label}: {iou:.2f}", fontsize=8)
+    figure.savefig(target, dpi=110, metadata={"Software": None})

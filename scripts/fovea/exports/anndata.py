@@ -1,0 +1,166 @@
+"""Export a sample as AnnData (.h5ad): cells x frames, a layer per feature, parameters in obs.
+
+The file format is AnnData's own, version 0.1.0 of its specification, written with h5py: the
+package anndata, which reads it, is not needed for that.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea import __version__
+from fovea.fits.fit_table import read_fits
+from fovea.fits.traces import Traces, load_traces
+from fovea.jobs.atomic import whole_file
+from fovea.samples.tables import parquet_about, read_parquet
+
+_LOG = logging.getLogger("fovea")
+
+
+def export_anndata(
+    traces: str | Path,
+    target: str | Path,
+    columns: Sequence[str],
+    fits: Mapping[str, str | Path],
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write one sample.
+
+    Parameters
+    ----------
+    traces : path
+        ``{sample}_traces.parquet``.
+    target : path
+        The ``.h5ad``. `X` and `layers` hold (cells, frames) float64, NaN where a cell was not
+        seen or its row is not good: `X` the last feature, one layer per feature, and per channel
+        `time_ch_{channel}`.
+        `obs` holds dataset, fov, cell and, as ``{fit}:{column}``, the tables of fits; `var` the
+        frames; `uns` the unit of time, the sample's name and what its tables say of it.
+    columns : sequence of str
+        The features' columns.
+    fits : mapping of str to path
+        Name of each fit to its table.
+    """
+    import h5py
+
+    data = {column: load_traces(traces, column) for column in columns}
+    about = parquet_about(read_parquet(traces, ["fov"]))
+    first = next(iter(data.values()), None)
+    frames = np.arange(0 if first is None or not first.frame.size else first.frame.max() + 1)
+    keys = _cells(first)
+    obs = {
+        "dataset": [key[0] for key in keys],
+        "fov": np.array([key[1] for key in keys], np.int64),
+        "cell": np.array([key[2] for key in keys], np.int64),
+    }
+    for name, path in fits.items():
+        obs |= {f"{name}:{k}": v for k, v in _aligned(read_fits(path), keys, obs).items()}
+    layers = {column: spread(one, one.value, len(frames)) for column, one in data.items()}
+    for column, one in data.items():
+        layers.setdefault(
+            f"time_ch_{column.rpartition('_')[2]}", spread(one, one.time, len(frames))
+        )
+    with whole_file(target) as temporary, h5py.File(temporary, "w") as file:
+        _mark(file, "anndata", "0.1.0")
+        empty = np.empty((len(keys), len(frames)))
+        _array(file, "X", layers[columns[-1]] if columns else empty)
+        _frame(file, "obs", [f"{d}:{f}:{c}" for d, f, c in keys], obs)
+        _frame(file, "var", [str(frame) for frame in frames], {"frame": frames})
+        _mapping(file, "layers", layers)
+        for name in ("obsm", "varm", "obsp", "varp"):
+            _mapping(file, name, {})
+        uns = {
+            "fovea_version": __version__,
+            "sample": about["sample"],
+            "time_unit": about["time_unit"],
+            "comments": "\n".join(about["comments"]),
+        }
+        group = file.create_group("uns")
+        _mark(group, "dict", "0.1.0")
+        for name, text in uns.items():
+            _text(group, name, text)
+    log.info("%d cells, %d frames, layers %s", len(keys), len(frames), ", ".join(layers))
+
+
+def spread(data: Traces, values: np.ndarray, frames: int) -> np.ndarray:
+    """Return values (N, T) by frame number, (N, frames); NaN where there is none."""
+    found = np.full((len(data), frames), np.nan)
+    rows, places = np.nonzero((data.frame >= 0) & np.isfinite(data.value))
+    found[rows, data.frame[rows, places]] = values[rows, places]
+    return found
+
+
+def _cells(data: Traces | None) -> list[tuple[str, int, int]]:
+    if data is None:
+        return []
+    return list(zip(data.dataset, data.fov.tolist(), data.cell.tolist(), strict=True))
+
+
+def _aligned(table: dict, keys: list[tuple], obs: dict) -> dict[str, list | np.ndarray]:
+    """Return a table of fits by the cells of the export; cells without a row have none."""
+    names = table.get("dataset", [obs["dataset"][0] if keys else ""] * len(table["fov"]))
+    known = {key: i for i, key in enumerate(
+        zip(names, table["fov"].tolist(), table["cell"].tolist(), strict=True))}  # fmt: skip
+    rows = [known.get(key) for key in keys]
+    found = {}
+    for name, values in table.items():
+        if name in ("dataset", "fov", "cell"):
+            continue
+        if isinstance(values, list):
+            found[name] = ["" if i is None else values[i] for i in rows]
+        elif values.dtype == bool:
+            found[name] = np.array([i is not None and values[i] for i in rows], bool)
+        else:
+            found[name] = np.array([np.nan if i is None else values[i] for i in rows], float)
+    return found
+
+
+def _mark(node, kind: str, version: str) -> None:
+    node.attrs["encoding-type"] = kind
+    node.attrs["encoding-version"] = version
+
+
+def _array(group, name: str, values: np.ndarray) -> None:
+    _mark(group.create_dataset(name, data=values, track_times=False), "array", "0.2.0")
+
+
+def _text(group, name: str, value: str) -> None:
+    import h5py
+
+    node = group.create_dataset(name, data=value, dtype=h5py.string_dtype(), track_times=False)
+    _mark(node, "string", "0.2.0")
+
+
+def _texts(group, name: str, values: Sequence[str]) -> None:
+    import h5py
+
+    data = np.array(list(values), dtype=object)
+    node = group.create_dataset(name, data=data, dtype=h5py.string_dtype(), track_times=False)
+    _mark(node, "string-array", "0.2.0")
+
+
+def _mapping(parent, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    group = parent.create_group(name)
+    _mark(group, "dict", "0.1.0")
+    for key, values in arrays.items():
+        _array(group, key, values)
+
+
+def _frame(parent, name: str, index: Sequence[str], columns: Mapping) -> None:
+    group = parent.create_group(name)
+    _mark(group, "dataframe", "0.2.0")
+    group.attrs["_index"] = "_index"
+    group.attrs.create("column-order", data=list(columns), dtype=_string())
+    _texts(group, "_index", index)
+    for key, values in columns.items():
+        (_texts if isinstance(values, list) else _array)(group, key, values)
+
+
+def _string():
+    import h5py
+
+    return h5py.string_dtype()

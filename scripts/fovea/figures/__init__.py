@@ -1,0 +1,1 @@
+"""Figures for papers and for the report, each as PDF and as PNG. Imported by no stage."""

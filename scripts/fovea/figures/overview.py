@@ -1,0 +1,159 @@
+"""One picture of a field of view: a frame with outlines and IDs, the traces beside it."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.store.arrays import ArrayReader, read_attributes
+
+_LOG = logging.getLogger("fovea")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_LEFT_OUT = "#e0e0e0"
+_PIXELS = 1024  # along the longer side
+
+
+def outlines(labels: np.ndarray) -> np.ndarray:
+    """The labels of pixels that have a neighbour (of 4) with another label, else 0; (H, W)."""
+    padded = np.pad(labels, 1)
+    middle = padded[1:-1, 1:-1]
+    inner = np.ones(labels.shape, bool)
+    for part in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        inner &= part == middle
+    return np.where(inner, 0, middle)
+
+
+def read_traces(path: str | Path | None, column: str) -> dict[int, tuple[list, list]]:
+    """Frames and values of one column, by cell."""
+    traces = defaultdict(lambda: ([], []))
+    if path is not None:
+        with open(path, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                frames, values = traces[int(row["cell"])]
+                frames.append(int(row["frame"]))
+                values.append(float(row[column]) if row[column] else np.nan)
+    return dict(traces)
+
+
+def overview(
+    images: Sequence[str | Path],
+    traces: str | Path | None,
+    target: str | Path,
+    features: Mapping[str, Sequence[str]],
+    time_unit: str = "min",
+    log: logging.Logger = _LOG,
+) -> None:
+    """Draw the middle frame with the cells' outlines and IDs, and traces of up to two features.
+
+    Parameters
+    ----------
+    images : sequence of path
+        The channel group to show and, where there are cells, the one with their IDs.
+    traces : path or None
+        The traces of the field of view.
+    target : path
+        The PNG to write.
+    features : mapping of str to sequence of str
+        Channel to its features: the first of each channel is drawn.
+    time_unit : {"s", "min", "h"}
+        Unit of the time axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = [
+        (channel, names[0], f"{names[0]}_{channel.split('_', 1)[1]}")
+        for channel, names in features.items()
+        if names and traces is not None
+    ]
+    columns = columns[:1] + columns[1:][-1:]
+    data = {column: read_traces(traces, column) for _, _, column in columns}
+    cells = sorted({cell for trace in data.values() for cell in trace})
+    colours = dict(zip(cells, _colours(len(cells)), strict=True))
+
+    figure = Figure(figsize=(11, 5.2) if columns else (5.5, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(max(1, len(columns)), 2 if columns else 1)
+    _draw_frame(figure.add_subplot(grid[:, 0]), images, colours, log)
+    scale, label = _time_axis(images[0], time_unit)
+    for row, (channel, name, column) in enumerate(columns):
+        axes = figure.add_subplot(grid[row, 1])
+        for cell, (frames, values) in data[column].items():
+            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9)
+        unit = "counts" if channel.startswith("fl_") else _UNITS.get(name, "")
+        axes.set_ylabel(f"{name.replace('_', ' ')}{f' ({unit})' if unit else ''}\n{channel}")
+        axes.spines[["top", "right"]].set_visible(False)
+        if row == len(columns) - 1:
+            axes.set_xlabel(label)
+        else:
+            axes.tick_params(labelbottom=False)
+    figure.savefig(target, dpi=110, metadata={"Software": None})
+    log.info("%d traces drawn", len(cells))
+
+
+_UNITS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
+
+
+def _colours(n: int) -> list:
+    """Colours of cells: those of Okabe and Ito, safe for the colour-blind, again and again."""
+    palette = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
+    return [palette[i % len(palette)] for i in range(n)]
+
+
+def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.Logger) -> None:
+    with ArrayReader(Path(images[0]) / "0") as frames:
+        shown = len(frames) // 2
+        low, high = frames.attributes["fovea"]["display_limits"]
+        # no more pixels than the figure can show
+        every = -(-max(frames.shape[1:]) // _PIXELS)
+        picture = frames[shown][::every, ::every]
+    grey = np.clip((picture - low) * (255 / max(high - low, 1e-9)), 0, 255).astype(np.uint8)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    if len(images) > 1:
+        from matplotlib.colors import to_rgb
+
+        with ArrayReader(Path(images[1]) / "0") as labelled:
+            labels = labelled[shown][::every, ::every]
+        table = np.zeros((int(labels.max(initial=0)) + 1, 3), np.uint8)
+        for cell in range(1, len(table)):
+            table[cell] = np.rint(np.multiply(to_rgb(colours.get(cell, _LEFT_OUT)), 255))
+        edge = outlines(labels)
+        rgb[edge > 0] = table[edge[edge > 0]]
+        number = _draw_ids(axes, labels, colours)
+        log.info("frame %d: %d cells outlined", shown, number)
+    axes.imshow(rgb, interpolation="nearest")
+    axes.set_title(f"{Path(images[0]).name}, frame {shown}", fontsize=10)
+    axes.set_axis_off()
+
+
+def _draw_ids(axes, labels: np.ndarray, colours: dict) -> int:
+    """Write each cell's ID on it; how many there are."""
+    from matplotlib import patheffects
+
+    y, x = np.nonzero(labels)
+    here = labels[y, x]
+    areas = np.bincount(here)
+    sums = np.bincount(here, y), np.bincount(here, x)
+    cells = np.flatnonzero(areas)
+    for cell in cells.tolist():
+        axes.text(
+            sums[1][cell] / areas[cell], sums[0][cell] / areas[cell], str(cell),
+            fontsize=6.5 if len(cells) < 60 else 4, ha="center", va="center",
+            color="white" if cell in colours else _LEFT_OUT,
+            path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")],
+        )  # fmt: skip
+    return len(cells)
+
+
+def _time_axis(group: str | Path, unit: str) -> tuple[float, str]:
+    """Time between frames in `unit`, and the label; 1 and "frame" where it is not known."""
+    multiscale = read_attributes(group)["ome"]["multiscales"][0]
+    if "unit" not in multiscale["axes"][0]:
+        return 1.0, "frame"
+    seconds = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"][0]
+    return seconds / _SECONDS[unit], f"time ({unit})"

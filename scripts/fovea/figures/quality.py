@@ -1,0 +1,124 @@
+"""How well a model describes the traces of each sample, and where fits are not to be trusted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fovea.figures.style import (
+    DARK,
+    GREY,
+    WIDTH,
+    colour_of,
+    dashes_of,
+    feature_words,
+    figure,
+    key,
+    note,
+    nothing,
+)
+from fovea.fits.fit_table import read_fits
+from fovea.fits.settings import Settings, settings_of
+
+_LOG = logging.getLogger("fovea")
+LIMITS = (0.9, 0.7)  # below them PyAMA calls a fit fair, and poor
+
+
+def plot_quality(
+    fits: Mapping[str, str | Path],
+    targets: Sequence[str | Path],
+    entry: Mapping[str, Any],
+    column: str,
+    left_out: Sequence[str] = (),
+    log: logging.Logger = _LOG,
+) -> None:
+    """Draw the distribution of R², and the share of cells with each kind of trouble.
+
+    Parameters
+    ----------
+    fits : mapping of str to path
+        Sample to its table of fits.
+    targets : sequence of path
+        PDF and PNG.
+    entry : mapping
+        The entry of the config's `analysis`.
+    column : str
+        The feature's column.
+    left_out : sequence of str
+        Fields of view that are missing, in words.
+    """
+    settings = settings_of(entry)
+    data = {sample: read_fits(path) for sample, path in fits.items()}
+    troubles = {sample: shares(settings, found) for sample, found in data.items()}
+    kinds = [kind for kind in next(iter(troubles.values()), {})
+             if kind == "succeeded" or any(t[kind] for t in troubles.values())]  # fmt: skip
+    height = max(2.4, 1.1 + max(0.3, 0.11 * len(data)) * len(kinds)) + 0.04 * len(data)
+    with figure((WIDTH, height), targets) as drawing:
+        left, right = drawing.subplots(1, 2)
+        _r_squared(left, data)
+        _shares(right, troubles, kinds)
+        words = feature_words(column, entry.get("normalise") == "area")
+        drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
+        key(drawing, left.get_legend_handles_labels()[0])
+        note(drawing, left_out)
+    for sample, found in troubles.items():
+        log.info("%s: %s", sample, ", ".join(f"{k} {v:.0%}" for k, v in found.items() if v))
+
+
+def shares(settings: Settings, found: dict) -> dict[str, float]:
+    """Return the share of cells for each outcome; one cell may count for several."""
+    count = max(len(found["success"]), 1)
+    notes = found["message"]
+    kinds = {"succeeded": found["success"].sum()}
+    for name in settings.fitted:
+        for word in ("lower", "upper"):
+            kinds[f"{name} at {word} bound"] = found[f"{name}_at_bound"].count(word)
+    kinds["not identifiable"] = sum("not identifiable" in text for text in notes)
+    kinds["hardly told apart"] = sum("hardly be told apart" in text for text in notes)
+    kinds["correlated residuals"] = sum("residuals are correlated" in text for text in notes)
+    kinds["too few values"] = sum("too few" in text or text == "no values" for text in notes)
+    kinds["not converged"] = sum("not converged" in text for text in notes)
+    return {kind: float(number) / count for kind, number in kinds.items()}
+
+
+def _r_squared(axes, data: Mapping[str, dict]) -> None:
+    shown = False
+    for number, (sample, found) in enumerate(data.items()):
+        values = np.sort(1 - found["r_squared"][np.isfinite(found["r_squared"])])
+        if len(values):
+            shown = True
+            values = np.maximum(values, 1e-6)
+            share = np.arange(1, len(values) + 1) / len(values)
+            axes.step(np.r_[values[0], values], np.r_[0, share], where="post",
+                      color=colour_of(number), ls=dashes_of(number),
+                      label=f"{sample} ({len(values)})")  # fmt: skip
+    if not shown:
+        nothing(axes, "no fits")
+        return
+    axes.set_xscale("log")
+    for limit in LIMITS:
+        axes.axvline(1 - limit, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=0)
+        axes.text(1 - limit, 1.02, f"{limit:g}", transform=axes.get_xaxis_transform(), ha="center",
+                  fontsize=6, color=DARK)  # fmt: skip
+    axes.set_ylim(0, 1.0)
+    axes.set_xlabel("1 − R² (dashed: R² of 0.9 and 0.7)")
+    axes.set_ylabel("share of cells up to here")
+
+
+def _shares(axes, troubles: Mapping[str, dict], kinds: list[str]) -> None:
+    height = 0.8 / max(len(troubles), 1)
+    for number, (sample, found) in enumerate(troubles.items()):
+        places = np.arange(len(kinds)) + (number - (len(troubles) - 1) / 2) * height
+        values = [found[kind] for kind in kinds]
+        axes.barh(places, values, height=height * 0.9, color=colour_of(number), label=sample)
+        for place, value in zip(places, values, strict=True):
+            axes.text(value + 0.01, place, f"{value:.0%}", va="center", fontsize=5.5)
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.12)
+    axes.set_xticks(np.linspace(0, 1, 5), [f"{v:.0%}" for v in np.linspace(0, 1, 5)])
+    axes.set_xlabel("share of cells")

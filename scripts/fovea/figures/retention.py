@@ -1,0 +1,156 @@
+"""How many cells there are over time, and why the others were lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.figures.style import (
+    COLOURS,
+    DARK,
+    PALE,
+    WIDTH,
+    colour_of,
+    figure,
+    key,
+    name_samples,
+    note,
+    nothing,
+    slant_room,
+    unit_for,
+)
+from fovea.recordings.times import SECONDS
+from fovea.samples.tables import as_numpy, parquet_about, read_parquet
+
+_LOG = logging.getLogger("fovea")
+#: Line styles of all cells, and of those in the sample.
+TRACKED, KEPT = (0, (1, 1)), "-"
+#: Fate of a tracked cell, and its colour.
+FATES = {
+    "in the sample": COLOURS[2],
+    "called bad": COLOURS[3],
+    "too few frames": COLOURS[4],
+    "too near the edge": COLOURS[5],
+    "both": PALE,
+}
+
+
+def plot_retention(
+    cells: Mapping[str, str | Path], targets: Sequence[str | Path], log: logging.Logger = _LOG
+) -> None:
+    """Draw cells over time and their fates, samples side by side.
+
+    Parameters
+    ----------
+    cells : mapping of str to path
+        Sample to its ``{sample}_traces_cells.parquet``.
+    targets : sequence of path
+        PDF and PNG.
+    """
+    tables = {sample: read_parquet(path) for sample, path in cells.items()}
+    left_out = [f"{sample}: {place}" for sample, table in tables.items()
+                for place in parquet_about(table)["left_out"]]  # fmt: skip
+    width = WIDTH * min(1.0, 0.75 + 0.05 * len(tables))
+    height = 2.8 + slant_room(list(tables), 0.28 * width) + 0.04 * len(tables)
+    with figure((width, height), targets) as drawing:
+        over_time, why = drawing.subplots(1, 2, width_ratios=(1.25, 1))
+        _over_time(over_time, tables)
+        _fates(why, tables)
+        name_samples(why, list(tables), 0.28 * width)
+        _key(drawing, list(tables))
+        note(drawing, left_out)
+    for sample, table in tables.items():
+        log.info("%s: %s", sample, ", ".join(f"{n} {f}" for f, n in fates(table).items() if n))
+
+
+def fates(table) -> dict[str, int]:
+    """Return the number of cells of each fate."""
+    kept, good = as_numpy(table["kept"]), as_numpy(table["good"])
+    reasons = np.array(table["reason"].to_pylist(), dtype=object)
+    return {
+        "in the sample": int((kept & good).sum()),
+        "called bad": int((kept & ~good).sum()),
+        "too few frames": int((reasons == "short").sum()),
+        "too near the edge": int((reasons == "border").sum()),
+        "both": int((reasons == "short, border").sum()),
+    }
+
+
+def present(table, chosen: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return how many cells there are at each of some times.
+
+    A cell is there from half an interval between frames before its first time to as long after
+    its last, because fields of view are recorded one after the other.
+    """
+    first, last = as_numpy(table["first_time"])[chosen], as_numpy(table["last_time"])[chosen]
+    frames = (as_numpy(table["last_frame"]) - as_numpy(table["first_frame"]))[chosen]
+    several = frames > 0
+    half = np.median((last - first)[several] / frames[several]) / 2 if several.any() else 0.0
+    begun = np.searchsorted(np.sort(first - half), times, side="right")
+    return begun - np.searchsorted(np.sort(last + half), times, side="left")
+
+
+def _over_time(axes, tables: Mapping) -> None:
+    ends = [(as_numpy(t["first_time"]).min(), as_numpy(t["last_time"]).max())
+            for t in tables.values() if len(t)]  # fmt: skip
+    if not ends:
+        nothing(axes, "no cells")
+        return
+    known = parquet_about(next(iter(tables.values())))["time_unit"]
+    unit = unit_for(max(last - first for first, last in ends), known)
+    highest = 0.0
+    for number, table in enumerate(tables.values()):
+        if not len(table):
+            continue
+        factor = SECONDS[parquet_about(table)["time_unit"]] / SECONDS[unit]
+        times = np.linspace(
+            as_numpy(table["first_time"]).min(), as_numpy(table["last_time"]).max(), 400
+        )
+        every = np.ones(len(table), bool)
+        good = as_numpy(table["kept"]) & as_numpy(table["good"])
+        for chosen, style in ((every, TRACKED), (good, KEPT)):
+            counts = present(table, chosen, times)
+            highest = max(highest, float(counts.max()))
+            # wide lines first, so that equal numbers of several samples are seen
+            axes.step(times * factor, counts, where="mid", ls=style,
+                      lw=1.0 + 1.2 * (len(tables) - 1 - number) / max(len(tables) - 1, 1),
+                      color=colour_of(number))  # fmt: skip
+    axes.margins(x=0.01)
+    axes.set_ylim(0, 1.08 * max(1.0, highest))
+    axes.set_xlabel(f"time ({unit})")
+    axes.set_ylabel("cells")
+
+
+def _key(drawing, samples: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour_of(number), lw=1.6, label=sample)
+             for number, sample in enumerate(samples)]  # fmt: skip
+    lines += [Line2D([], [], color=DARK, ls=TRACKED, label="all tracked cells"),
+              Line2D([], [], color=DARK, ls=KEPT, label="cells in the sample")]  # fmt: skip
+    key(drawing, lines)
+
+
+def _fates(axes, tables: Mapping) -> None:
+    base = np.zeros(len(tables))
+    counts = [fates(table) for table in tables.values()]
+    highest = max((sum(count.values()) for count in counts), default=0)
+    for fate, colour in FATES.items():
+        heights = np.array([count[fate] for count in counts], float)
+        if heights.any():
+            axes.bar(range(len(tables)), heights, bottom=base, color=colour, width=0.6, label=fate)
+            for x, (below, height) in enumerate(zip(base, heights, strict=True)):
+                thin = height < 0.05 * highest  # its number stands beside it
+                if height:
+                    axes.text(x + 0.32 * thin, below + height / 2, f"{height:.0f}", va="center",
+                              ha="left" if thin else "center", fontsize=6)  # fmt: skip
+        base += heights
+    axes.set_xlim(-0.6, len(tables) - 0.4)
+    axes.set_ylabel("tracked cells")
+    if base.any():
+        handles, names = axes.get_legend_handles_labels()
+        axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5),
+                    handlelength=1.0)  # fmt: skip

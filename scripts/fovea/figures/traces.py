@@ -1,0 +1,113 @@
+"""Traces of a sample: every cell, the median, and the quartiles."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.config.units import trace_unit
+from fovea.figures.style import (
+    COLOURS,
+    WIDTH,
+    feature_words,
+    figure,
+    key,
+    label,
+    note,
+    nothing,
+    unit_for,
+)
+from fovea.fits.traces import Traces, load_traces
+from fovea.recordings.times import SECONDS
+
+_LOG = logging.getLogger("fovea")
+_LINE, _BAND, _CELL = COLOURS[0], COLOURS[5], "#6f6f6f"
+
+
+def plot_traces(
+    traces: str | Path,
+    targets: Sequence[str | Path],
+    columns: Sequence[str],
+    log: logging.Logger = _LOG,
+) -> None:
+    """Draw the traces of all features of a sample.
+
+    Parameters
+    ----------
+    traces : path
+        ``{sample}_traces.parquet``.
+    targets : sequence of path
+        PDF and PNG.
+    columns : sequence of str
+        The features' columns, one panel each.
+    """
+    rows = max(1, (len(columns) + 1) // 2)
+    across = 2 if len(columns) > 1 else 1
+    with figure((WIDTH / 2 * across, 2.4 * rows + 0.2), targets) as drawing:
+        grid = drawing.subplots(rows, across, squeeze=False)
+        data = None
+        for axes, column in zip(grid.flat, columns, strict=False):
+            data = load_traces(traces, column)
+            _panel(axes, data, column)
+        for axes in list(grid.flat)[len(columns) :]:
+            axes.set_axis_off()
+        if data is None:
+            nothing(grid[0, 0], "no features")
+        else:
+            drawing.suptitle(f"{data.sample}: {len(data)} cells", fontsize=9)
+            _legend(drawing)
+            note(drawing, data.left_out)
+            log.info("%d cells, %d features", len(data), len(columns))
+
+
+def middle_and_quartiles(data: Traces) -> tuple[np.ndarray, np.ndarray]:
+    """Return times (F,) and the quartiles (3, F) of all cells, by frame; at least 2 cells each."""
+    found, times = [], []
+    for frame in np.unique(data.frame[data.frame >= 0]):
+        here = (data.frame == frame) & np.isfinite(data.value)
+        if here.sum() >= 2:
+            times.append(np.median(data.time[here]))
+            found.append(np.quantile(data.value[here], (0.25, 0.5, 0.75)))
+    return np.array(times), np.array(found).reshape(-1, 3).T
+
+
+def _panel(axes, data: Traces, column: str) -> None:
+    axes.set_ylabel(label(feature_words(column), trace_unit(column)))
+    if not len(data):
+        nothing(axes, "no cells")
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN times of padding
+        span = np.nanmax(data.time) - np.nanmin(data.time)
+    unit = unit_for(span, data.unit)
+    factor = SECONDS[data.unit] / SECONDS[unit]
+    from matplotlib.collections import LineCollection
+
+    thin = min(0.5, max(0.08, 12 / len(data)))
+    lines = [np.stack([time * factor, value], axis=1)[np.isfinite(value)]
+             for time, value in zip(data.time, data.value, strict=True)]  # fmt: skip
+    axes.add_collection(LineCollection(lines, colors=_CELL, linewidths=0.4, alpha=thin))
+    times, (low, middle, high) = middle_and_quartiles(data)
+    axes.fill_between(times * factor, low, high, color=_BAND, alpha=0.45, lw=0, zorder=3)
+    axes.plot(times * factor, middle, color=_LINE, lw=1.6, zorder=4)
+    axes.set_xlabel(f"time ({unit})")
+    axes.margins(x=0.01)
+
+
+def _legend(drawing) -> None:
+    """Say once, outside the panels, what lines and bands are; traces may fill the panels."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    key(
+        drawing,
+        [
+            Line2D([], [], color=_CELL, lw=0.6, label="one cell"),
+            Line2D([], [], color=_LINE, lw=1.6, label="median"),
+            Patch(color=_BAND, alpha=0.45, lw=0, label="quartiles"),
+        ],
+    )

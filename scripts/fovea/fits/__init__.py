@@ -1,0 +1,1 @@
+"""Fits: from the traces of a sample to kinetic parameters with uncertainties."""

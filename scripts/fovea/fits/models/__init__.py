@@ -1,0 +1,1 @@
+"""Models of traces: their parameters, formulas and derivatives; measures that are not fitted."""

@@ -1,0 +1,210 @@
+"""Models of traces: what their parameters are called, their units, defaults and bounds.
+
+Nothing here imports numpy, for the config is checked against these declarations in every job.
+Formulas, defaults and bounds are those of PyAMA; docs/analysis.md tells them and their sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a model.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the config and in tables.
+    title : str
+        What it is, for plots.
+    unit : str
+        With ``{y}`` for the unit of the trace; times in the model's unit of time.
+    default : float
+        Where the fit starts, or the value of a fixed parameter.
+    low, high : float or None
+        Bounds of the fit; None stands for the data's: the last time for `high`, and for `low` as
+        long before the first time.
+    fixed : bool
+        Whether it is kept at its value unless the config says otherwise.
+    kind : {"onset", "rate", "linear", "other"}
+        How starting points are chosen; the model is a linear function of all its linear
+        parameters together.
+    """
+
+    name: str
+    title: str
+    unit: str
+    default: float
+    low: float | None
+    high: float | None
+    fixed: bool = False
+    kind: str = "other"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a trace.
+
+    Attributes
+    ----------
+    name, title : str
+    time_unit : {"s", "min", "h"}
+        Unit of times and rates of its parameters; the data's times are converted to it.
+    parameters : tuple of Parameter
+        In the order of the function's arguments.
+    function : str or callable
+        ``(time, *parameters) -> values``, see `fovea.fits.models.formulas`; ``"module:name"``, or
+        the function itself.
+    derivatives : str or callable, optional
+        ``(wanted, time, *parameters) -> values, [derivative for each wanted name]``. Without it
+        derivatives are taken numerically.
+    window : float, optional
+        How long after the first time the fit looks at a trace, unless the config says otherwise.
+    smooth : bool
+        Whether the curve begins without a kink, so that the curvature of the cost tells how
+        uncertain the onset is; otherwise the profile of the cost does, which takes longer.
+    exchangeable : pair of str, optional
+        Two parameters whose exchange changes nothing; the larger value is given to the first.
+    measure : str or callable, optional
+        In place of a fit: ``(time, value) -> parameters, errors``; see `.measures`.
+    """
+
+    name: str
+    title: str
+    time_unit: str
+    parameters: tuple[Parameter, ...]
+    function: str | Callable = field(repr=False)
+    derivatives: str | Callable | None = field(default=None, repr=False)
+    window: float | None = None
+    smooth: bool = False
+    exchangeable: tuple[str, str] | None = None
+    measure: str | Callable | None = field(default=None, repr=False)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all parameters."""
+        return [parameter.name for parameter in self.parameters]
+
+    def parameter(self, name: str) -> Parameter:
+        """Return a parameter by its name."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+    def __call__(self, time, *values):
+        """Return the model's values."""
+        return _load(self.function)(time, *values)
+
+    def differentiate(self, wanted, time, *values):
+        """Return the model's values and the wanted derivatives."""
+        if self.derivatives is None:
+            from fovea.fits.models.numeric import numeric_derivatives
+
+            return numeric_derivatives(self, wanted, time, *values)
+        return _load(self.derivatives)(wanted, time, *values)
+
+    def compute(self, time, value):
+        """Return what a measure measures, and its standard errors."""
+        return _load(self.measure)(time, value)
+
+
+def _load(target: str | Callable) -> Callable:
+    if callable(target):
+        return target
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _built_in(name: str, title: str, time_unit: str, *parameters, function=None, **more) -> Model:
+    function = function or name
+    place = f"fovea.fits.models.formulas:{function}"
+    more.setdefault("derivatives", f"{place}_derivatives")
+    return Model(name, title, time_unit, parameters, place, **more)
+
+
+_OFFSET = Parameter("offset", "Offset", "{y}", 0.0, -1e6, 1e6, kind="linear")
+_BETA = 0.0436275356035  # 1/h, the decay of eGFP that PyAMA assumes
+
+TRIVIAL = _built_in(
+    "trivial", "Translation of decaying mRNA", "h",
+    Parameter("t0", "Onset", "h", 2.0, 0.0, 30.0, kind="onset"),
+    Parameter("ktl", "Translation rate", "{y}/h", 20.0, 1.0, 1e6, kind="linear"),
+    Parameter("delta", "mRNA decay rate", "1/h", 0.07, 1e-5, 10.1, kind="rate"),
+    Parameter("beta", "Protein decay rate", "1/h", _BETA, 1e-5, 10.0, kind="rate"),
+    _OFFSET,
+    exchangeable=("delta", "beta"),
+)  # fmt: skip
+
+MATURATION = _built_in(
+    "maturation", "Translation and maturation", "h",
+    Parameter("t0", "Onset", "h", 0.0, -1.0, 1.0, kind="onset"),
+    Parameter("ktl", "Translation rate", "{y}/h", 1e3, 1.0, 5e8, kind="linear"),
+    Parameter("km", "Maturation rate", "1/h", 1.28, 1e-5, 30.0, fixed=True, kind="rate"),
+    Parameter("delta", "mRNA decay rate", "1/h", 1e-2, 1e-5, 11.0, kind="rate"),
+    Parameter("beta", "Protein decay rate", "1/h", 5.22e-3, 1e-5, 10.0, fixed=True, kind="rate"),
+    _OFFSET,
+    Parameter("scale", "Scale", "1", 1.0, 1e-6, 1e6, fixed=True),
+    smooth=True,
+)  # fmt: skip
+
+MATURATION_BLOCKED = _built_in(
+    "maturation_blocked", "Decay after a block of translation", "h",
+    Parameter("t0", "Onset of the block", "h", 0.0, 0.0, 1.0, kind="onset"),
+    Parameter("G0", "Mature protein at the onset", "{y}", 100.0, 0.0, 1e6, kind="linear"),
+    Parameter("Gu0", "Immature protein at the onset", "{y}", 100.0, 0.0, 1e6, kind="linear"),
+    Parameter("km", "Maturation rate", "1/h", 1.28, 1e-5, 30.0, kind="rate"),
+    Parameter("beta", "Protein decay rate", "1/h", 5.22e-3, 1e-5, 10.0, kind="rate"),
+    _OFFSET,
+)  # fmt: skip
+
+BASE = _built_in(
+    "base", "Translation of decaying mRNA, in minutes", "min",
+    Parameter("time_onset_min", "Onset", "min", 120.0, -1e6, 1800.0, kind="onset"),
+    Parameter("ktl_m0_min", "Translation rate", "{y}/min", 20 / 60, 1 / 60, 5e4 / 60,
+              kind="linear"),
+    Parameter("mrna_degradation_rate_min", "mRNA decay rate", "1/min", 0.07 / 60, 1e-5 / 60,
+              10.1 / 60, kind="rate"),
+    Parameter("protein_degradation_rate_min", "Protein decay rate", "1/min", _BETA / 60,
+              1e-5 / 60, 10.0 / 60, fixed=True, kind="rate"),
+    Parameter("intensity_offset", "Offset", "{y}", 0.0, -1e6, 1e6, kind="linear"),
+    function="trivial", derivatives="fovea.fits.models.formulas:base_derivatives",
+)  # fmt: skip
+
+TWOSTAGE = _built_in(
+    "twostage", "Saturation and decay", "h",
+    Parameter("t0", "Onset", "h", 2.0, 0.0, 30.0, kind="onset"),
+    Parameter("k_tl", "Amplitude", "{y}", 1e3, 1.0, 5e8, kind="linear"),
+    Parameter("k_m", "Maturation rate", "1/h", 1.28, 1e-5, 30.0, kind="rate"),
+    Parameter("beta", "Protein decay rate", "1/h", 5.22e-3, 1e-5, 10.0, kind="rate"),
+    Parameter("offset", "Offset", "{y}", 0.0, -1000.0, 1000.0, kind="linear"),
+)  # fmt: skip
+
+EXPONENTIAL_DECAY = _built_in(
+    "exponential_decay", "Exponential decay", "h",
+    Parameter("t0", "Onset", "h", 0.0, 0.0, 100.0, fixed=True, kind="onset"),
+    Parameter("amplitude", "Amplitude", "{y}", 100.0, 0.0, 5e8, kind="linear"),
+    Parameter("rate", "Decay rate", "1/h", 0.1, 1e-5, 10.0, kind="rate"),
+    _OFFSET,
+)  # fmt: skip
+
+LINE = _built_in(
+    "line", "Straight line", "h",
+    Parameter("slope", "Slope", "{y}/h", 0.0, -5e8, 5e8, kind="linear"),
+    Parameter("offset", "Offset", "{y}", 0.0, -5e8, 5e8, kind="linear"),
+)  # fmt: skip
+
+ONSET = _built_in(
+    "onset", "Onset of a rise", "h",
+    Parameter("onset", "Onset", "h", 0.0, None, None, kind="onset"),
+    Parameter("slope", "Slope", "{y}/h", 0.0, 0.0, 5e8, kind="linear"),
+    Parameter("offset", "Offset", "{y}", 0.0, -5e8, 5e8, kind="linear"),
+    function="shifted_relu", window=4.0,
+)  # fmt: skip
+
+AUC = Model(
+    "auc", "Area under the curve", "h",
+    (Parameter("auc", "Area under the curve", "{y} h", 0.0, -5e15, 5e15),),
+    function="", measure="fovea.fits.models.measures:auc",
+)  # fmt: skip

@@ -1,0 +1,246 @@
+"""Parameters that all cells of a sample share, estimated jointly by maximum likelihood.
+
+Every cell keeps parameters of its own and noise of its own; the shared ones maximise the product
+of the cells' likelihoods. With the residual sum of squares C of a cell with n values, least over
+its own parameters, that is the least sum of n log C over the cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fovea.fits.settings import Settings
+from fovea.fits.solver.least_squares import solve
+from fovea.fits.solver.levenberg_marquardt import Batch, gram_of, minimise
+from fovea.fits.solver.statistics import Fits, describe
+from fovea.fits.solver.uncertainty import at_bounds, t_quantile
+from fovea.jobs.threads import ordered_map
+
+ROUNDS = 60
+TOLERANCE = 1e-9  # of the logarithm of the likelihood
+
+
+@dataclass
+class Shared:
+    """Shared parameters of a sample.
+
+    Attributes
+    ----------
+    names : list of str
+    values, error, low, high : (S,) float64
+        Estimates, standard errors and ends of the 95 % intervals.
+    bound : (S,) int8
+        -1 or 1 where an estimate stopped at its lower or upper bound.
+    used : (N,) bool
+        The cells that took part: those whose own fit converged.
+    deviance : float
+        Twice the negative logarithm of their likelihood, up to a constant.
+    before : float
+        The same with the shared parameters at the values of the config.
+    converged : bool
+    settings : Settings
+        Those of `fits`.
+    fits : Fits
+        All cells with the shared parameters fixed at the estimates; the standard errors hold
+        the uncertainty of the shared parameters too.
+    """
+
+    names: list[str]
+    values: np.ndarray
+    error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    bound: np.ndarray
+    used: np.ndarray
+    deviance: float
+    before: float
+    converged: bool
+    settings: Settings
+    fits: Fits
+
+
+def fit_shared(
+    settings: Settings, names: list[str], time: np.ndarray, value: np.ndarray, threads: int = 1
+) -> Shared:
+    """Estimate shared parameters.
+
+    Parameters
+    ----------
+    settings : Settings
+        Fixed parameters may be shared, and fitted ones; either starts at its value there.
+    names : list of str
+        The shared parameters.
+    time, value : (N, T) float64
+        As of `fovea.fits.solver.least_squares.fit_traces`.
+    """
+    model = settings.model
+    keep = [i for i, name in enumerate(settings.fitted) if name not in names]
+    own = replace(
+        settings,
+        fitted=tuple(settings.fitted[i] for i in keep),
+        low=tuple(settings.low[i] for i in keep),
+        high=tuple(settings.high[i] for i in keep),
+    )
+    limits = {
+        name: (settings.low[i], settings.high[i]) for i, name in enumerate(settings.fitted)
+    } | {p.name: (p.low, p.high) for p in model.parameters if p.name not in settings.fitted}
+    low, high = (np.array([limits[name][side] for name in names], float) for side in (0, 1))
+    jobs, found, noise = solve(own, time, value, threads)
+    cells = _Cells(own, names, jobs, found, threads)
+    estimate = np.clip([settings.value(name) for name in names], low, high)
+    state = cells.at(estimate)
+    before, converged = state.deviance, False
+    for _ in range(ROUNDS if cells.count else 0):
+        step = _newton(state, estimate, low, high)
+        expected = -(state.gradient @ step) - step @ state.curvature @ step / 2
+        if expected < TOLERANCE:
+            converged = True
+            break
+        for _ in range(30):
+            new = np.clip(estimate + step, low, high)
+            trial = cells.at(new, state)
+            if trial.deviance < state.deviance:
+                break
+            step = step / 2
+        else:
+            converged = True
+            break
+        estimate, state = new, trial
+    bound = at_bounds(estimate[None], low[None], high[None])[0]
+    covariance = _covariance(state.information, bound == 0)
+    known = (bound == 0) & (np.diag(covariance) > 0)
+    error = np.sqrt(np.where(known, np.diag(covariance), np.nan))
+    reach = float(t_quantile(cells.degrees)) * error
+    values = dict(zip(names, estimate, strict=True))
+    final = replace(own, values=tuple(values.get(n, own.value(n)) for n in model.names))
+    fits = cells.describe(final, state, covariance, noise)
+    return Shared(
+        names, estimate, error, estimate - reach, estimate + reach, bound, cells.used_all,
+        state.deviance, before, converged, final, fits,
+    )  # fmt: skip
+
+
+@dataclass
+class _State:
+    """The cells at given shared parameters."""
+
+    solutions: list
+    deviance: float
+    gradient: np.ndarray
+    curvature: np.ndarray
+    information: np.ndarray
+
+
+class _Cells:
+    """The cells of a sample, minimised over their own parameters again and again."""
+
+    def __init__(self, own: Settings, names: list[str], jobs, found, threads: int):
+        self.own, self.names, self.jobs, self.threads = own, names, jobs, threads
+        self.first = found
+        self.columns = [own.model.names.index(name) for name in names]
+        self.used, used_all = [], []
+        for job, solution in zip(jobs, found, strict=True):
+            good = solution.converged & (solution.cost > 0)
+            self.used.append(good)
+            every = np.zeros(len(job.enough), bool)
+            every[job.enough] = good
+            used_all.append(every)
+        self.used_all = np.concatenate(used_all)
+        self.count = int(self.used_all.sum())
+        points = [np.count_nonzero(job.fittable()[0].weight, axis=1) for job in jobs]
+        total = sum(int(p[u].sum()) for p, u in zip(points, self.used, strict=True))
+        self.degrees = total - self.count * len(own.fitted) - len(names)
+
+    def at(self, shared: np.ndarray, near: _State | None = None) -> _State:
+        """Minimise every cell over its own parameters."""
+        starts = self.first if near is None else near.solutions
+        work = zip(self.jobs, starts, self.used, strict=True)
+        parts = list(ordered_map(lambda item: self._chunk(shared, *item), work, self.threads))
+        solutions = [part[0] for part in parts]
+        return _State(solutions, *(sum(column) for column in list(zip(*parts, strict=True))[1:]))
+
+    def _chunk(self, shared: np.ndarray, job, start, used: np.ndarray):
+        own = self.own
+        batch, low, high = job.fittable()
+        values = start.values.copy()
+        values[:, self.columns] = shared
+        solution = minimise(own.model, own.fitted, batch, values, low, high)
+        points = np.count_nonzero(batch.weight, axis=1)
+        gram = gram_of(own.model, [*own.fitted, *self.names], batch, solution.values)
+        schur, slope = _eliminate(gram, len(own.fitted), solution, low, high, own)
+        n, cost = points[used], np.maximum(solution.cost[used], np.finfo(float).tiny)
+        logs = np.where(batch.weight > 0, np.log(np.where(batch.weight > 0, batch.weight, 1)), 0)
+        deviance = float(np.sum(n * np.log(cost / n)) - 2 * logs[used].sum())
+        part = n / cost
+        gradient = 2 * np.einsum("n,ni->i", part, slope[used])
+        curvature = 2 * np.einsum("n,nij->ij", part, schur[used])
+        variance = cost / np.maximum(n - len(own.fitted), 1)
+        information = np.einsum("n,nij->ij", 1 / variance, schur[used])
+        return solution, deviance, gradient, curvature, information
+
+    def describe(self, final: Settings, state: _State, covariance, noise) -> Fits:
+        """Describe all cells, the uncertainty of the shared parameters added to their own."""
+        fits = describe(final, self.jobs, state.solutions, noise)
+        start = 0
+        for job, solution in zip(self.jobs, state.solutions, strict=True):
+            rows = start + np.flatnonzero(job.enough)
+            start += len(job.enough)
+            batch, low, high = job.fittable()
+            moves = self._moves(batch, solution, low, high)
+            extra = np.einsum("nks,st,nkt->nk", moves, covariance, moves)
+            fits.error[rows] = np.sqrt(fits.error[rows] ** 2 + extra)
+        columns = [final.model.names.index(name) for name in final.fitted]
+        reach = t_quantile(fits.points - len(columns))[:, None] * fits.error
+        fits.low, fits.high = fits.values[:, columns] - reach, fits.values[:, columns] + reach
+        return fits
+
+    def _moves(self, batch: Batch, solution, low, high) -> np.ndarray:
+        """Return how the cells' own parameters follow the shared ones, (n, K, S)."""
+        own, size = self.own, len(self.own.fitted)
+        gram = gram_of(own.model, [*own.fitted, *self.names], batch, solution.values)
+        inverse = _inverse(gram[:, :size, :size], solution, low, high, own)
+        return -inverse @ gram[:, :size, size:-1]
+
+
+def _inverse(matrix, solution, low, high, own: Settings) -> np.ndarray:
+    """Invert over the parameters that are not at a bound; the others' rows are 0."""
+    columns = [own.model.names.index(name) for name in own.fitted]
+    free = (at_bounds(solution.values[:, columns], low, high) == 0).astype(float)
+    length = np.sqrt(np.einsum("nii->ni", matrix))
+    scale = np.where(length > 0, free / np.where(length > 0, length, 1.0), 0.0)
+    scaled = matrix * scale[:, :, None] * scale[:, None, :]
+    return np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) * (
+        scale[:, :, None] * scale[:, None, :]
+    )
+
+
+def _eliminate(gram, size: int, solution, low, high, own: Settings):
+    """Return what is left of the shared parameters' products when the cells' own follow them."""
+    inverse = _inverse(gram[:, :size, :size], solution, low, high, own)
+    mixed = gram[:, :size, size:-1]
+    follow = mixed.transpose(0, 2, 1) @ inverse
+    schur = gram[:, size:-1, size:-1] - follow @ mixed
+    slope = gram[:, size:-1, -1] - np.einsum("nsk,nk->ns", follow, gram[:, :size, -1])
+    return schur, slope
+
+
+def _newton(state: _State, estimate, low, high) -> np.ndarray:
+    """Return a step for the shared parameters that do not press against a bound."""
+    stuck = ((estimate <= low) & (state.gradient > 0)) | ((estimate >= high) & (state.gradient < 0))
+    inverse = _covariance(state.curvature, ~stuck)
+    return np.clip(estimate - inverse @ state.gradient, low, high) - estimate
+
+
+def _covariance(matrix: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Invert over the free parameters; NaN on the diagonal where one is not determined."""
+    part = np.zeros_like(matrix)
+    rows = np.flatnonzero(free & (np.diag(matrix) > 0))
+    if len(rows):
+        scale = 1 / np.sqrt(np.diag(matrix)[rows])
+        scaled = matrix[np.ix_(rows, rows)] * np.outer(scale, scale)
+        part[np.ix_(rows, rows)] = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) * np.outer(
+            scale, scale
+        )
+    return part

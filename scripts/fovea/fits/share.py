@@ -1,0 +1,72 @@
+"""Share: parameters that a sample's cells have in common, estimated from all of them together."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fovea.config.units import trace_unit
+from fovea.figures.parameters import parameter_units
+from fovea.fits.fit import log_fits
+from fovea.fits.fit_table import BOUND_WORDS, write_fits
+from fovea.fits.population import fit_shared
+from fovea.fits.settings import settings_of
+from fovea.fits.traces import load_traces
+from fovea.jobs.atomic import whole_file
+from fovea.samples.tables import number_text
+
+_LOG = logging.getLogger("fovea")
+COLUMNS = (
+    "parameter", "unit", "estimate", "se", "ci_low", "ci_high", "at_bound", "configured",
+    "cells", "deviance", "deviance_configured", "converged",
+)  # fmt: skip
+
+
+def share(
+    traces: str | Path,
+    table: str | Path,
+    fits: str | Path,
+    entry: Mapping[str, Any],
+    column: str,
+    area: Mapping[str, str] | None = None,
+    several: bool = False,
+    threads: int = 1,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write shared parameters, and the fits of all cells with these.
+
+    Parameters
+    ----------
+    traces : path
+        ``{sample}_traces.parquet``.
+    table : path
+        CSV, one row per shared parameter.
+    fits : path
+        Table of fits, in which the shared parameters are fixed at the estimates.
+    entry, column, area, several, threads
+        As of `fovea.fits.fit.fit`; `shared` of the entry names the parameters.
+    """
+    settings = settings_of(entry)
+    names = list(entry["shared"])
+    data = load_traces(traces, column, area)
+    time = data.time_in(settings.model.time_unit)
+    found = fit_shared(settings, names, time, data.value, threads)
+    units = parameter_units(settings, trace_unit(column, area))
+    with whole_file(table) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for i, name in enumerate(names):
+            numbers = (found.values[i], found.error[i], found.low[i], found.high[i])
+            rows.writerow([
+                name, units[name], *map(number_text, numbers), BOUND_WORDS[int(found.bound[i])],
+                number_text(settings.value(name)), int(found.used.sum()),
+                number_text(found.deviance), number_text(found.before), found.converged,
+            ])  # fmt: skip
+            log.info("%s: %.6g ± %.2g %s", name, found.values[i], found.error[i], units[name])
+    if not found.converged:
+        log.warning("the shared parameters did not converge; see the table")
+    write_fits(fits, found.settings, data, found.fits, several)
+    log_fits(found.settings, data, found.fits, log)

@@ -1,0 +1,1 @@
+"""Bounded least squares for many traces at once: starts, steps, uncertainties."""

@@ -1,0 +1,125 @@
+"""Fit a model to traces, chunk by chunk: least squares, weighted by the noise if wanted."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from fovea.fits.settings import Settings
+from fovea.fits.solver.levenberg_marquardt import Batch, Job, Solution
+from fovea.fits.solver.noise import estimate_noise, noise_level
+from fovea.fits.solver.search import refine, search
+from fovea.fits.solver.statistics import Fits, describe, empty_fits, predict
+from fovea.fits.solver.uncertainty import t_quantile
+from fovea.jobs.threads import ordered_map
+
+CHUNK = 128  # traces that are fitted together, whatever the number of threads
+REWEIGHTINGS = 2
+
+
+def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1) -> Fits:
+    """Fit a model to every trace.
+
+    Parameters
+    ----------
+    settings : Settings
+    time : (N, T) float64
+        In the model's unit of time.
+    value : (N, T) float64
+        NaN where there is no value.
+    threads : int
+        The result does not depend on it.
+
+    Returns
+    -------
+    Fits
+        A trace with too few values, or none, has NaN for its parameters.
+    """
+    if settings.model.measure is not None:
+        return _measured(settings, time, value)
+    return describe(settings, *solve(settings, time, value, threads))
+
+
+def solve(
+    settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1
+) -> tuple[list[Job], list[Solution], tuple[float, float, float] | None]:
+    """Return chunks of traces, with their final weights, their solutions, and the noise model."""
+    chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
+    jobs = [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
+    found = list(ordered_map(lambda job: _first_fit(settings, job), jobs, threads))
+    noise = settings.noise
+    for _ in range(0 if noise is None else REWEIGHTINGS):
+        pairs = list(zip(jobs, found, strict=True))
+        if settings.noise == "estimate":
+            noise = estimate_noise([_fitted_and_residual(settings, *pair) for pair in pairs])
+        again = partial(_weighted_fit, settings, noise)
+        found = list(ordered_map(lambda pair, again=again: again(*pair), pairs, threads))
+    return jobs, found, noise
+
+
+def _prepare(settings: Settings, time: np.ndarray, value: np.ndarray) -> Job:
+    there = np.isfinite(value) & np.isfinite(time)
+    begin = np.where(there, time, np.inf).min(axis=1, initial=np.inf)
+    if settings.window is not None:
+        there &= time <= (begin + settings.window * (1 + 1e-12))[:, None]
+    end = np.where(there, time, -np.inf).max(axis=1, initial=-np.inf)
+    begin, end = (np.where(np.isfinite(x), x, 0.0) for x in (begin, end))
+    batch = Batch(
+        np.where(np.isfinite(time), time, end[:, None]),
+        np.where(there, value, 0.0),
+        there.astype(float),
+    )
+    width = end - begin if settings.window is None else np.full(len(end), settings.window)
+    shape = (len(time), len(settings.fitted))
+    low, high = np.empty(shape), np.empty(shape)
+    for i, (lower, upper) in enumerate(zip(settings.low, settings.high, strict=True)):
+        low[:, i] = begin - width if lower is None else lower
+        high[:, i] = end if upper is None else upper
+    high = np.maximum(high, low)
+    enough = there.sum(axis=1) > len(settings.fitted)
+    return Job(batch, low, high, enough)
+
+
+def _first_fit(settings: Settings, job: Job) -> Solution:
+    batch, low, high = job.fittable()
+    default = np.array(settings.values)
+    return search(
+        *(settings.model, settings.fitted, batch, default, low, high),
+        settings.starts,
+        settings.given,
+    )
+
+
+def _weighted_fit(settings: Settings, noise, job: Job, solution: Solution) -> Solution:
+    """Fit again, with weights from the values that were fitted before; the job gets the weights."""
+    batch, low, high = job.fittable()
+    level = noise_level(predict(settings, batch, solution.values), noise)
+    batch.weight = np.where(batch.weight > 0, 1 / level, 0.0)
+    job.batch.weight[job.enough] = batch.weight
+    return refine(settings.model, settings.fitted, batch, solution.values, low, high)
+
+
+def _fitted_and_residual(settings: Settings, job: Job, solution: Solution):
+    """Return fitted values and residuals of all points, enlarged for the freedom of the fit."""
+    part = job.fittable()[0]
+    there = part.weight > 0
+    predicted = predict(settings, part, solution.values)
+    points = there.sum(axis=1)
+    grown = np.sqrt(points / np.maximum(points - len(settings.fitted), 1))[:, None]
+    return predicted[there], ((part.value - predicted) * grown)[there]
+
+
+def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:
+    """Return what a measure measures, in the form of fits."""
+    batch = _prepare(settings, time, value).batch
+    fits = empty_fits(settings, batch)
+    columns = [settings.model.names.index(name) for name in settings.fitted]
+    for row in range(len(batch.time)):
+        there = batch.weight[row] > 0
+        number, error = settings.model.compute(batch.time[row, there], batch.value[row, there])
+        fits.values[row, columns], fits.error[row] = number, error
+    fits.converged = np.isfinite(fits.values).all(axis=1)
+    reach = t_quantile(fits.points - 2)[:, None] * fits.error
+    fits.low, fits.high = fits.values[:, columns] - reach, fits.values[:, columns] + reach
+    return fits

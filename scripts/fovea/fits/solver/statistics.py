@@ -1,0 +1,205 @@
+"""What is to be said about fits: uncertainties, goodness, and the information criterion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from fovea.fits.settings import Settings
+from fovea.fits.solver.levenberg_marquardt import Batch, Job, Solution
+from fovea.fits.solver.profile import onset_intervals
+from fovea.fits.solver.uncertainty import at_bounds, t_quantile, uncertainty
+
+CORRELATED = 0.99  # correlation from which two parameters are said to be hard to tell apart
+
+
+@dataclass
+class Fits:
+    """Fits of N traces; K fitted parameters of P.
+
+    Attributes
+    ----------
+    values : (N, P) float64
+        All parameters, in the model's unit of time; NaN for fitted ones without a fit.
+    error : (N, K) float64
+        Standard errors; NaN where there is none.
+    low, high : (N, K) float64
+        Ends of the 95 % intervals.
+    bound : (N, K) int8
+        -1 where a parameter stopped at its lower bound, 1 at its upper bound, else 0.
+    correlation : (N, K, K) float64
+        Of the estimates.
+    determined : (N, K) bool
+        False where other values of the parameter fit as well.
+    converged : (N,) bool
+    points : (N,) int
+        Number of values.
+    cost : (N,) float64
+        Sum of the weighted squared residuals.
+    deviance : (N,) float64
+        Twice the negative logarithm of the likelihood, up to a constant that depends on the
+        number of points only.
+    r_squared : (N,) float64
+        1 - (residuals squared) / (deviations from the mean squared), without weights; negative
+        where the mean fits better, NaN for a constant trace.
+    rmse : (N,) float64
+        Root mean square residual, in the trace's unit, without weights.
+    autocorrelation : (N,) float64
+        Of neighbouring residuals; errors are too small where it is far above 0.
+    first, last : (N,) float64
+        Times of the first and the last value, in the model's unit.
+    noise : tuple of float or None
+        Constant, poisson and relative part of the noise model that weighted the fit.
+    """
+
+    values: np.ndarray
+    error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    bound: np.ndarray
+    correlation: np.ndarray
+    determined: np.ndarray
+    converged: np.ndarray
+    points: np.ndarray
+    cost: np.ndarray
+    deviance: np.ndarray
+    r_squared: np.ndarray
+    rmse: np.ndarray
+    autocorrelation: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    noise: tuple[float, float, float] | None = None
+
+
+def describe(settings: Settings, jobs: list[Job], found: list[Solution], noise) -> Fits:
+    """Return what is to be said about solved chunks of traces, see `solve`."""
+    parts = [_describe(settings, job, s) for job, s in zip(jobs, found, strict=True)]
+    names = [field.name for field in fields(Fits) if field.name != "noise"]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Fits(**joined, noise=noise)
+
+
+def predict(settings: Settings, batch: Batch, values: np.ndarray) -> np.ndarray:
+    """Return the model's values (N, T) for parameters (N, P)."""
+    columns = [values[:, i, None] for i in range(values.shape[1])]
+    return np.broadcast_to(settings.model(batch.time, *columns), batch.time.shape)
+
+
+def _exchange(settings: Settings, solution: Solution, low: np.ndarray, high: np.ndarray) -> None:
+    """Give the larger of two exchangeable parameters to the first, where bounds allow it."""
+    pair = settings.model.exchangeable
+    if pair is None or not set(pair) <= set(settings.fitted):
+        return
+    a, b = (settings.model.names.index(name) for name in pair)
+    i, j = (settings.fitted.index(name) for name in pair)
+    first, second = solution.values[:, a], solution.values[:, b]
+    turn = (first < second) & (second <= high[:, i]) & (first >= low[:, j])
+    # A parameter that presses against a bound is one that the other may not be able to reach.
+    turn &= (first > low[:, i]) & (second < high[:, j])
+    rows = np.flatnonzero(turn)
+    solution.values[rows[:, None], [a, b]] = solution.values[rows[:, None], [b, a]]
+    order = np.arange(len(settings.fitted) + 1)
+    order[[i, j]] = j, i
+    solution.gram[rows] = solution.gram[rows][:, order][:, :, order]
+
+
+def _describe(settings: Settings, job: Job, solution: Solution) -> Fits:
+    rows = np.flatnonzero(job.enough)
+    part, low, high = job.fittable()
+    _exchange(settings, solution, low, high)
+    fits = empty_fits(settings, job.batch)
+    columns = [settings.model.names.index(name) for name in settings.fitted]
+    points = fits.points[rows]
+    best = solution.values[:, columns]
+    bound = at_bounds(best, low, high)
+    known = uncertainty(solution.gram, points, bound)
+    reach = t_quantile(points - len(columns))[:, None] * known.error
+    lower, upper = best - reach, best + reach
+    _profile(settings, part, low, high, solution, points, known.error, lower, upper)
+    fits.values[rows] = solution.values
+    fits.error[rows], fits.bound[rows] = known.error, bound
+    fits.low[rows], fits.high[rows] = lower, upper
+    fits.correlation[rows], fits.determined[rows] = known.correlation, known.determined
+    fits.converged[rows], fits.cost[rows] = solution.converged, solution.cost
+    there = part.weight > 0
+    residual = np.where(there, part.value - predict(settings, part, solution.values), 0.0)
+    squares = np.sum(residual**2, axis=1)
+    mean = part.value.sum(axis=1) / points
+    total = np.sum(np.where(there, part.value - mean[:, None], 0.0) ** 2, axis=1)
+    # the deviations of a constant trace from its mean are nothing but rounding
+    varies = total > 1e-24 * np.sum(part.value**2, axis=1)
+    fits.r_squared[rows] = np.where(varies, 1 - squares / np.where(varies, total, 1.0), np.nan)
+    fits.rmse[rows] = np.sqrt(squares / points)
+    logs = np.where(there, np.log(np.where(there, part.weight, 1.0)), 0.0).sum(axis=1)
+    least = np.maximum(solution.cost / points, np.finfo(float).tiny)
+    fits.deviance[rows] = points * np.log(least) - 2 * logs
+    fits.autocorrelation[rows] = _autocorrelation(residual, there)
+    return fits
+
+
+def _profile(settings, batch, low, high, solution, points, error, lower, upper) -> None:
+    """Put intervals of onsets from the profile of the cost in place of those from its curvature."""
+    onsets = [i for i, name in enumerate(settings.fitted)
+              if settings.model.parameter(name).kind == "onset"]  # fmt: skip
+    if settings.model.smooth or not onsets:
+        return
+    onset, degrees = onsets[0], points - len(settings.fitted)
+    quantile = t_quantile(degrees)
+    limit = quantile**2 * solution.cost / np.maximum(degrees, 1)
+    rows, first, last = onset_intervals(
+        *(settings.model, settings.fitted, onset, batch, low, high, solution),
+        (upper - lower)[:, onset] / 2,
+        np.where(degrees > 0, limit, 0.0),
+    )
+    lower[rows, onset], upper[rows, onset] = first, last
+    error[rows, onset] = (last - first) / (2 * quantile[rows])
+
+
+def _autocorrelation(residual: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return the correlation of residuals that follow each other, (N,)."""
+    both = there[:, 1:] & there[:, :-1]
+    products = np.where(both, residual[:, 1:] * residual[:, :-1], 0.0).sum(axis=1)
+    squares = np.sum(residual**2, axis=1)
+    share = there.sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+    valid = (squares > 0) & both.any(axis=1)
+    return np.where(valid, share * products / np.where(valid, squares, 1.0), np.nan)
+
+
+def empty_fits(settings: Settings, batch: Batch) -> Fits:
+    """Return fits without results: fixed parameters, numbers of points and times alone."""
+    there = batch.weight > 0
+    count, size = len(there), len(settings.fitted)
+    values = np.tile(np.array(settings.values), (count, 1))
+    values[:, [settings.model.names.index(name) for name in settings.fitted]] = np.nan
+    first = np.where(there, batch.time, np.inf).min(axis=1, initial=np.inf)
+    last = np.where(there, batch.time, -np.inf).max(axis=1, initial=-np.inf)
+
+    def nothing(*shape):
+        return np.full((count, *shape), np.nan)
+
+    return Fits(
+        values=values,
+        error=nothing(size), low=nothing(size), high=nothing(size),
+        bound=np.zeros((count, size), np.int8),
+        correlation=nothing(size, size),
+        determined=np.ones((count, size), bool),
+        converged=np.zeros(count, bool),
+        points=there.sum(axis=1),
+        cost=nothing(), deviance=nothing(), r_squared=nothing(), rmse=nothing(),
+        autocorrelation=nothing(),
+        first=np.where(np.isfinite(first), first, np.nan),
+        last=np.where(np.isfinite(last), last, np.nan),
+    )  # fmt: skip
+
+
+def information(fits: Fits, settings: Settings) -> np.ndarray:
+    """Return Akaike's information criterion for small samples (AICc), (N,); smaller is better.
+
+    The variance of the noise counts as a parameter. NaN where there are too few values for it.
+    """
+    size = len(settings.fitted) + 1
+    left = fits.points - size - 1
+    enough = left > 0
+    small = 2 * size * (size + 1) / np.where(enough, left, 1)
+    return np.where(enough, fits.deviance + 2 * size + small, np.nan)

@@ -1,0 +1,88 @@
+"""Standard errors, intervals and correlations of fitted parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+_AT_BOUND = 1e-6  # of the size of the bound, or of the range where that is smaller
+_SINGULAR = 1e-12
+
+
+@dataclass
+class Uncertainty:
+    """What the curvature at the minimum says.
+
+    Attributes
+    ----------
+    error : (N, K) float64
+        Standard errors; NaN for parameters at a bound and where they are not defined.
+    correlation : (N, K, K) float64
+        Of the estimates; NaN where one of the two has no standard error.
+    determined : (N, K) bool
+        False where another value of the parameter, with other values of the others, fits as well.
+    """
+
+    error: np.ndarray
+    correlation: np.ndarray
+    determined: np.ndarray
+
+
+def at_bounds(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Say which parameters stopped at a bound: -1 the lower, 1 the upper, 0 none; (N, K) int8."""
+
+    def near(bound):
+        size = np.minimum(np.abs(bound), high - low)
+        return np.abs(values - bound) <= _AT_BOUND * size
+
+    return np.where(near(low), -1, np.where(near(high), 1, 0)).astype(np.int8)
+
+
+def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Uncertainty:
+    """Return standard errors and correlations from the derivatives at the minimum.
+
+    The covariance is s² (J Jᵀ)⁻¹ over the parameters that are not at a bound, with the residual
+    variance s² = cost / (points - parameters), as in linear regression.
+
+    Parameters
+    ----------
+    gram : (N, K + 1, K + 1) float64
+        See `fovea.fits.solver.levenberg_marquardt.Solution`.
+    points : (N,) int
+        Number of values of each trace.
+    bound : (N, K) int
+        See `at_bounds`.
+    """
+    size = bound.shape[1]
+    matrix = gram[:, :-1, :-1]
+    length = np.sqrt(np.einsum("nii->ni", matrix))
+    acts = length > 0
+    free = (bound == 0) & acts
+    scale = np.where(free, 1 / np.where(acts, length, 1.0), 0.0)
+    scaled = matrix * scale[:, :, None] * scale[:, None, :]
+    scaled += np.eye(size) * (~free)[:, None, :]
+    values, vectors = np.linalg.eigh(scaled)
+    small = values <= _SINGULAR * values[:, -1:]
+    inverse = (vectors / np.where(small, np.inf, values)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    # a parameter that takes part in a direction in which nothing changes is not determined
+    loose = np.sum(np.where(small[:, None, :], vectors**2, 0.0), axis=2) > 1e-6
+    determined = acts & ~loose
+    degrees = points - size
+    variance = np.where(degrees > 0, gram[:, -1, -1] / np.maximum(degrees, 1), np.nan)
+    diagonal = np.einsum("nii->ni", inverse)
+    known = free & determined & (degrees > 0)[:, None]
+    error = np.where(known, np.sqrt(np.abs(diagonal) * variance[:, None]) * scale, np.nan)
+    root = np.sqrt(np.where(known, np.abs(diagonal), np.nan))
+    correlation = inverse / root[:, :, None] / root[:, None, :]
+    return Uncertainty(error, correlation, determined | (bound != 0))
+
+
+def t_quantile(degrees: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """Return how many standard errors an interval reaches to either side; NaN for no degrees."""
+    from scipy.special import stdtrit
+
+    degrees = np.asarray(degrees, float)
+    enough = degrees > 0
+    return np.where(enough, stdtrit(np.where(enough, degrees, 1.0), 0.5 + level / 2), np.nan)

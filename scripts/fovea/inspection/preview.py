@@ -1,0 +1,194 @@
+"""Segmentation of a few frames, drawn over them, before a long run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.errors import FoveaError
+
+
+def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
+    """Indices of frames spread over a recording, and the frames, (H, W) uint16.
+
+    Raises
+    ------
+    FoveaError
+        If the dataset has no phase contrast, or cannot be read.
+    """
+    from fovea.config.validation import channel_indices
+    from fovea.recordings.readers import open_recording
+
+    channel = channel_indices(config, dataset)[0]
+    if channel is None:
+        raise FoveaError(f"datasets.{dataset}.channels: there is no phase contrast (pc) to segment")
+    entry = config["datasets"][dataset]
+    with open_recording(entry["input"]) as recording:
+        info = recording.check_field(fov)
+        recording.check_channel(channel)
+        wanted = np.unique(np.linspace(0, info.frames - 1, count).round().astype(int)).tolist()
+        frames = []
+        for t in wanted:
+            if isinstance(entry["z"], str):  # a projection
+                planes = next(islice(recording.frames(fov, [channel], entry["z"]), t, None))
+            else:
+                numbers = info.frame_numbers
+                planes = recording.read_planes(fov, numbers[t], entry["z"], [channel])
+            frames.append(planes[0].astype(np.uint16, copy=False))
+    return wanted, frames
+
+
+def draw(frames: Sequence[np.ndarray], labels: Sequence[np.ndarray], titles, target) -> None:
+    """Draw the objects' outlines over frames, side by side with the frames alone, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from fovea.figures.overview import outlines
+
+    height, width = frames[0].shape
+    figure = Figure(figsize=(12, 6 * height / width * len(frames) + 0.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(frames), 2, squeeze=False)
+    for row, frame, found, title in zip(grid, frames, labels, titles, strict=True):
+        low, high = np.percentile(frame, (0.5, 99.5))
+        grey = np.clip((frame - low) / max(high - low, 1), 0, 1)
+        rgb = np.repeat(grey[..., None], 3, axis=2)
+        row[0].imshow(rgb.copy(), interpolation="nearest")
+        rgb[outlines(found) > 0] = (1, 0.35, 0.1)
+        row[1].imshow(rgb, interpolation="nearest")
+        row[1].set_title(title, fontsize=10)
+        for axes in row:
+            axes.set_axis_off()
+    figure.savefig(target, dpi=110, metadata={"Software": None})
+
+
+def preview(
+    config: dict,
+    dataset: str,
+    target: str | Path,
+    fov: int = 0,
+    count: int = 3,
+    diameter: float | None = None,
+    mode: str | None = None,
+) -> list[str]:
+    """Segment a few frames, draw the result and say what was found.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `fovea.config.validation.validated`.
+    dataset : str
+        Name of the dataset.
+    target : path
+        The PNG to write.
+    fov : int
+        Index of the field of view.
+    count : int
+        Number of frames.
+    diameter, mode : float or None, str or None
+        Of method `phase`; without them the config's method is shown, and a diameter suggested.
+
+    Returns
+    -------
+    list of str
+        Lines for people.
+    """
+    from fovea.config.validation import params_for
+    from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
+    from fovea.segmentation.phase.diameter import median_diameter, suggest_diameter
+
+    params = params_for(config, dataset)
+    options = dict(params["segmentation"])
+    times, frames = sample_frames(config, dataset, fov, count)
+    if params["preprocess"]:
+        prepare = load(PREPROCESSING, params["preprocess"])
+        frames = [prepare(frame) for frame in frames]
+    # what a diameter is does not depend on who looks for cells of it
+    kinds = ["adherent", "dark"] if mode is None else ["dark" if mode == "dark" else "adherent"]
+    suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
+    lines = [_suggestion(mode or kind, size) for kind, size in suggested.items()]
+    if mode is None:
+        lines.append("textured cells: look at --mode network, too (diameter as in mode adherent)")
+    if diameter is not None or mode is not None:
+        keep = options if options["method"] == "phase" else {"method": "phase"}
+        kind = mode or options.get("mode", "adherent")
+        options = keep | {
+            "mode": kind,
+            "cell_diameter": diameter or suggested.get(kind, suggested.get("adherent")),
+        }
+        if options["cell_diameter"] is None:
+            raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
+        least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
+        if not options["cell_diameter"] >= least:
+            raise FoveaError(
+                f"mode {kind} needs a cell diameter of {least} pixels at least, not "
+                f"{options['cell_diameter']:g}; give another --cell-diameter or --mode"
+            )
+        if kind != keep.get("mode", kind):
+            options = {k: v for k, v in options.items() if k not in ("tuning", "weights")}
+    method = load(SEGMENTATION, options["method"])
+    used = {key: value for key, value in options.items() if key != "method"}
+    labels = [method(frame, **used) for frame in frames]
+    titles = []
+    for t, found in zip(times, labels, strict=True):
+        size, _ = median_diameter(found)
+        titles.append(f"frame {t}: {int(found.max(initial=0))} objects, "
+                      f"median diameter {size:.0f} pixels")  # fmt: skip
+    draw(frames, labels, titles, target)
+    shown = ", ".join(
+        f"{k}: {v:g}" if isinstance(v, float) else f"{k}: {v}"
+        for k, v in options.items()
+        if v is not None
+    )
+    return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
+
+
+def _suggestion(mode: str, diameter: float | None) -> str:
+    if diameter is None:
+        return f"mode {mode}: too few objects to tell a cell diameter"
+    return f"suggested: segmentation: {{method: phase, mode: {mode}, cell_diameter: {diameter:g}}}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description="Segment a few frames of a recording, draw the outlines into a picture, and "
+        "suggest a cell_diameter for method phase."
+    )
+    parser.add_argument("--configfile", default="config/config.yaml")
+    parser.add_argument("--dataset", help="name in the config; the first without it")
+    parser.add_argument("--fov", type=int, default=0, help="field of view (0)")
+    parser.add_argument("--frames", type=int, default=3, help="number of frames (3)")
+    parser.add_argument("--cell-diameter", type=float, help="show method phase with this one")
+    parser.add_argument("--mode", choices=tuple(MODES), help="show method phase so")
+    parser.add_argument("--output", default="preview.png", help="the picture (preview.png)")
+    options = parser.parse_args(arguments)
+    try:
+        import yaml
+
+        from fovea.config.validation import validated
+
+        try:
+            given = yaml.safe_load(Path(options.configfile).read_text("utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise FoveaError(f"{options.configfile} cannot be read: {error}") from error
+        config = validated(given, source=options.configfile)
+        dataset = options.dataset or next(iter(config["datasets"]))
+        if dataset not in config["datasets"]:
+            names = ", ".join(config["datasets"])
+            raise FoveaError(f"--dataset {dataset} is not in the config; allowed: {names}")
+        lines = preview(
+            config, dataset, options.output, options.fov, max(1, options.frames),
+            options.cell_diameter, options.mode,
+        )  # fmt: skip
+    except FoveaError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0

@@ -1,0 +1,148 @@
+"""Logs of jobs: what was done, how far, and on failure one line that a user can act on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fovea import __version__
+from fovea.errors import FoveaError
+from fovea.jobs.memory import keep_freed_memory
+from fovea.kernels.cache_folder import ensure_compiled
+
+NAME = "fovea"
+INTERVAL = 5.0  # seconds between two lines of progress
+STARTED, DONE, FAILED = "started", "done", "failed"
+
+
+@contextmanager
+def job(snakemake) -> Iterator[logging.Logger]:
+    """Log of one job: begins with what it is, ends with `done` or with the error.
+
+    Parameters
+    ----------
+    snakemake : object
+        The object that Snakemake gives to a script: rule, wildcards, params, threads, log.
+
+    Yields
+    ------
+    logging.Logger
+        Writes to the rule's log file; warnings of libraries go there too.
+
+    Notes
+    -----
+    Warnings of Fovea's own are shown on the terminal too.
+    After an exception the log holds the traceback and, as its last line, the error; the terminal
+    shows that line and the log's name; the job's exit code is 1.
+    """
+    file = Path(snakemake.log[0])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(file, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    log = logging.getLogger(NAME)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    loggers = [log, logging.getLogger("py.warnings")]
+    logging.captureWarnings(True)
+    for logger in loggers:
+        logger.addHandler(handler)
+    step = snakemake.rule
+    place = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    terminal = _terminal(f"{step} ({place})", file)
+    log.addHandler(terminal)
+    log.info("%s %s (%s): Fovea %s", STARTED, step, place, __version__)
+    log.info(
+        "host %s, process %d, threads %d, Python %s",
+        platform.node(), os.getpid(), snakemake.threads, platform.python_version(),
+    )  # fmt: skip
+    for key, value in snakemake.params.items():
+        log.info("parameter %s: %s", key, value)
+    if number := os.environ.get("SLURM_JOB_ID"):
+        log.info("Slurm job %s on node %s", number, os.environ.get("SLURMD_NODENAME", "unknown"))
+    start = time.perf_counter()
+    try:
+        if {"fov", "fl"} & set(snakemake.wildcards.keys()):  # of a field of view, or flat_field
+            ensure_compiled(log)
+            keep_freed_memory()
+        _load_plugins(snakemake)
+        yield log
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        log.info(
+            "%s in %.1f s; of the whole process: CPU time %.2f s, peak memory %d MB",
+            DONE, time.perf_counter() - start, usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss * 1024 // 10**6,
+        )  # fmt: skip
+    except BaseException as error:
+        _fail(log, error, f"{step} ({place})", file)
+        sys.exit(1)
+    finally:
+        log.removeHandler(terminal)
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
+
+
+def _load_plugins(snakemake) -> None:
+    """Load the plug-ins of the config, if it has any."""
+    if paths := getattr(snakemake, "config", {}).get("plugins"):
+        from fovea.plugins.loader import load_plugins
+
+        load_plugins(paths)
+
+
+def _terminal(what: str, file: Path) -> logging.Handler:
+    """Shows warnings, not errors: those are printed once, with the last line of the log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)
+    text = f"{what}, warning: {{message}} (log: {file})"
+    handler.setFormatter(logging.Formatter(text, style="{"))
+    return handler
+
+
+def _fail(log: logging.Logger, error: BaseException, what: str, file: Path) -> None:
+    text = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        text = "stopped from outside"
+    elif not isinstance(error, FoveaError):
+        text = f"{type(error).__name__}: {text}"
+    log.error("traceback", exc_info=error)
+    log.error("%s: %s", FAILED, text)
+    print(f"{what} failed: {text} (log: {file})", file=sys.stderr)
+
+
+def progress(
+    frames: Iterable,
+    total: int,
+    log: logging.Logger,
+    interval: float = INTERVAL,
+    what: str = "frame",
+) -> Iterator:
+    """Pass on frames, and log now and then how many are done.
+
+    Parameters
+    ----------
+    frames : iterable
+        Passed on one by one.
+    total : int
+        How many there will be.
+    log : logging.Logger
+        Gets lines ``frame 40 of 180``, the last one when all are done.
+    interval : float
+        Seconds between two lines.
+    what : str
+        What is counted.
+    """
+    last = time.perf_counter()
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        now = time.perf_counter()
+        if now - last >= interval or done == total:
+            log.info("%s %d of %d", what, done, total)
+            last = now

@@ -1,0 +1,129 @@
+"""What stands between Fovea and the code of plug-ins: errors say where, results are checked."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+
+from fovea.errors import FoveaError
+
+
+def explained(error: Exception, path: str) -> FoveaError:
+    """An error of a plug-in's code: its file, the line in it, and what happened."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    place = f"{path}, line {lines[-1]}" if lines else path
+    name = "" if isinstance(error, FoveaError) else f"{type(error).__name__}: "
+    return FoveaError(f"{place}: {name}{error}")
+
+
+def guarded(function: Callable, name: str, check=None, place: str = "") -> Callable:
+    """The function; its errors name file and line, its result is checked.
+
+    Parameters
+    ----------
+    function : callable
+    name : str
+        Its name in the config.
+    check : callable, optional
+        ``(result, *arguments) -> result``; raises TypeError or ValueError.
+    place : str
+        The file to name where the function is not written in Python.
+    """
+    code = getattr(function, "__code__", None)  # what is not written in Python has none
+    path, line = (code.co_filename, code.co_firstlineno) if code else (place, 0)
+
+    @wraps(function)
+    def guarded(*args, **options):
+        try:
+            result = function(*args, **options)
+        except Exception as error:
+            raise explained(error, path) from error
+        if check is None:
+            return result
+        try:
+            return check(result, *args)
+        except (TypeError, ValueError) as error:
+            place = f"{path}, line {line}" if line else path
+            raise FoveaError(f"{place}: {name!r} returned {error}") from error
+
+    return guarded
+
+
+def guarded_class(tracker: type) -> Callable:
+    """A class of trackers; errors of its methods name file and line, its IDs are checked."""
+    path = sys.modules[tracker.__module__].__file__
+    checks = {"update": ids_of, "link": None}
+
+    @wraps(tracker, updated=())
+    def make(**options):
+        try:
+            instance = tracker(**options)
+        except Exception as error:
+            raise explained(error, path) from error
+        methods = [name for name in checks if callable(getattr(instance, name, None))]
+        if not methods:
+            raise FoveaError(
+                f"{path}: {tracker.__name__} has neither a method update(labels) nor link(frames)"
+            )
+        for name in methods:
+            setattr(instance, name, guarded(getattr(instance, name), name, checks[name]))
+        return instance
+
+    return make
+
+
+def number(value, *_) -> float:
+    """A feature's value."""
+    import numpy as np
+
+    if np.ndim(value) != 0:
+        raise TypeError(f"an array of {np.shape(value)}; a feature is one number")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{value!r}; a feature is one number") from error
+
+
+def _same_shape(value, frame):
+    import numpy as np
+
+    value = np.asarray(value)
+    if value.shape != frame.shape:
+        raise ValueError(f"an array of {value.shape} for a frame of {frame.shape}")
+    return value
+
+
+def frame_of_counts(value, frame, *_):
+    """A preprocessed frame, (H, W) uint8 or uint16; other numbers are rounded and clipped."""
+    import numpy as np
+
+    value = _same_shape(value, frame)
+    if value.dtype in (np.uint8, np.uint16):
+        return value
+    if value.dtype == bool or not np.isfinite(value).all():
+        raise ValueError(f"{value.dtype} values that are no counts")
+    return np.clip(np.rint(value), 0, 65535).astype(np.uint16)
+
+
+def _whole(value, frame, what: str):
+    value = _same_shape(value, frame)
+    if value.dtype.kind not in "iub" or value.min(initial=0) < 0:
+        negative = " below 0" if value.dtype.kind == "i" else ""
+        raise TypeError(f"{value.dtype} values{negative}; {what} are whole numbers of at least 0")
+    return value
+
+
+def labels_of(value, frame, *_):
+    """Labels of a frame, numbered 1..N."""
+    import numpy as np
+
+    from fovea.plugins.numbering import numbered
+
+    return numbered(_whole(value, frame, "labels").astype(np.int32))
+
+
+def ids_of(value, frame, *_):
+    """IDs of a frame of labels, as the tracker gave them."""
+    return _whole(value, frame, "IDs")

@@ -1,0 +1,276 @@
+"""Plug-ins: features, models, methods and preprocessing from users' own files.
+
+A plug-in is a Python file named under `plugins:` in the config. Its decorated functions get names
+that the config can then use; docs/plugins has an example of each kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+from fovea.errors import FoveaError
+from fovea.plugins import registry
+from fovea.plugins.guards import (
+    explained,
+    frame_of_counts,
+    guarded,
+    guarded_class,
+    labels_of,
+    number,
+)
+
+__all__ = [
+    "Context",
+    "digests",
+    "environment",
+    "feature",
+    "load_plugins",
+    "model",
+    "preprocessing",
+    "segmentation",
+    "tracking",
+]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a feature may want to know beside image and mask.
+
+    Attributes
+    ----------
+    channel : str
+        Channel group, such as ``fl_ch_1``.
+    cell, frame : int
+        ID of the cell and index of the frame.
+    origin : (int, int)
+        Row and column of the crop's first pixel in the frame.
+    """
+
+    channel: str
+    cell: int
+    frame: int
+    origin: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: str
+    digest: str
+    conda: str | None = None
+
+
+_SOURCES: dict[tuple[str, str], _Source] = {}  # (kind, name)
+_LOADED: dict[str, tuple[str, list[tuple[registry.Registry, str]]]] = {}  # path: digest, entries
+_current: _Source | None = None
+
+
+def feature(name: str, channel: str = "phase") -> Callable:
+    """Register a feature ``(image, mask, context) -> float``.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the config and in the columns of traces.
+    channel : {"phase", "fluorescence"}
+        What it is a feature of. `image` is (h, w): raw counts of phase contrast as uint16, or
+        counts above the background as float64; `mask` is (h, w) bool, `context` a `Context`.
+    """
+    kinds = {"phase": registry.PHASE_FEATURES, "fluorescence": registry.FLUORESCENCE_FEATURES}
+    if channel not in kinds:
+        raise ValueError(f"channel must be phase or fluorescence, got {channel!r}")
+    return _decorator(kinds[channel], name, number)
+
+
+def preprocessing(name: str) -> Callable:
+    """Register a function ``(frame) -> frame`` of (H, W) uint16 frames, for `params.preprocess`."""
+    return _decorator(registry.PREPROCESSING, name, frame_of_counts)
+
+
+def segmentation(name: str, conda: str | None = None) -> Callable:
+    """Register a method ``(frame, *, parameter=default) -> labels``.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the config.
+    conda : str, optional
+        A conda environment file, relative to the plug-in, for `--sdm conda`.
+
+    Notes
+    -----
+    `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
+    in the config with its default, whose type (bool, int, float, str) it must be of.
+    """
+    return _decorator(registry.SEGMENTATION, name, labels_of, conda)
+
+
+def tracking(name: str, conda: str | None = None) -> Callable:
+    """Register a class whose objects are made from parameters and follow cells.
+
+    ``update(labels) -> IDs`` takes one (H, W) frame of labels after the other and returns IDs of
+    cells, 0 background; an attribute ``parents`` may map IDs of daughters to those of mothers.
+    In place of it ``link(frames) -> Links`` takes all frames, see `fovea.tracking.linkers.Linker`.
+    `conda` is as for `segmentation`.
+    """
+    return _decorator(registry.TRACKING, name, conda=conda)
+
+
+def model(declaration) -> object:
+    """Register a model of traces, a `fovea.fits.models.declarations.Model`, under its own name."""
+    safe = {
+        name: guarded(function, declaration.name, place=_place())
+        for name in ("function", "derivatives", "measure")
+        if callable(function := getattr(declaration, name))
+    }
+    _add(registry.MODELS, declaration.name, replace(declaration, **safe), ())
+    return declaration
+
+
+def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> Callable:
+    def decorate(function: Callable) -> Callable:
+        parameters = () if kinds is registry.PREPROCESSING else _parameters(function)
+        safe = (
+            guarded_class(function)
+            if isinstance(function, type)
+            else guarded(function, name, check, _place())
+        )
+        _add(kinds, name, safe, parameters, conda)
+        return function
+
+    return decorate
+
+
+def _add(kinds, name: str, target, parameters, conda=None) -> None:
+    if _current is None:
+        raise RuntimeError("plug-ins are registered while Fovea loads them; name it in the config")
+    environment = str(Path(_current.path).parent / conda) if conda else None
+    if environment and not Path(environment).is_file():
+        raise ValueError(f"there is no conda environment file {environment}")
+    kinds.register(name, target, parameters=parameters)
+    _LOADED[_current.path][1].append((kinds, name))
+    _SOURCES[kinds.kind, name] = _Source(_current.path, _current.digest, environment)
+
+
+def _place() -> str:
+    """The file that is being loaded."""
+    return _current.path if _current else ""
+
+
+def _parameters(function: Callable) -> tuple[str, ...]:
+    """The parameters with a default: keys of the config."""
+    known = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in known if p.default is not p.empty)
+
+
+def load_plugins(paths: Iterable[str]) -> None:
+    """Run plug-in files, so that what they register can be used.
+
+    A file that has not changed since it was loaded is not run again.
+
+    Raises
+    ------
+    FoveaError
+        If a file is missing or fails; the message names file and line.
+    """
+    for path in paths:
+        _load(str(path))
+
+
+def _load(path: str) -> None:
+    global _current
+    try:
+        code = Path(path).read_bytes()
+    except OSError as error:
+        raise FoveaError(
+            f"{path}: there is no such plug-in file that can be read ({error.strerror}); "
+            "relative paths start from the working directory"
+        ) from error
+    digest = hashlib.sha256(code).hexdigest()[:16]
+    if path in _LOADED:
+        known, entries = _LOADED[path]
+        if known == digest:
+            return
+        _forget(entries)
+    _LOADED[path] = (digest, [])
+    before, _current = _current, _Source(path, digest)
+    module = ModuleType(f"fovea_plugin_{digest}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(code, path, "exec"), module.__dict__)
+    except SyntaxError as error:
+        _forget(_LOADED.pop(path)[1])
+        raise FoveaError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        _forget(_LOADED.pop(path)[1])
+        raise explained(error, path) from error
+    finally:
+        _current = before
+
+
+def _forget(entries) -> None:
+    for kinds, name in entries:
+        kinds.remove(name)
+        _SOURCES.pop((kinds.kind, name), None)
+
+
+def keep_only(paths: Iterable[str]) -> None:
+    """Remove what plug-ins other than these have registered."""
+    for path in set(_LOADED) - set(paths):
+        _forget(_LOADED.pop(path)[1])
+
+
+def digests(used: Iterable[tuple[registry.Registry, str | None]]) -> dict[str, str]:
+    """Files of those plug-ins that are used, and a digest of their code.
+
+    As a parameter of a rule it makes the rule run again when the code changes.
+    """
+    found = (_SOURCES.get((kinds.kind, name)) for kinds, name in used if name)
+    return {source.path: source.digest for source in found if source}
+
+
+def environment(kinds: registry.Registry, name: str) -> str | None:
+    """The conda environment that a plug-in asks for, or None."""
+    source = _SOURCES.get((kinds.kind, name))
+    return source.conda if source else None
+
+
+def with_parameters(schema: dict) -> dict:
+    """The config's schema with the parameters of plug-ins' methods."""
+    types = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    sections = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
+    added: dict[str, dict] = {}
+    for section, kinds in sections.items():
+        known = schema["properties"]["params"]["properties"][section]["properties"]
+        for name in kinds:
+            if (kinds.kind, name) not in _SOURCES:
+                continue
+            signature = inspect.signature(registry.load(kinds, name))
+            for key in kinds.parameters(name):
+                default = signature.parameters[key].default
+                if key not in known and type(default) in types:
+                    added.setdefault(section, {})[key] = {
+                        "title": key,
+                        "type": types[type(default)],
+                        "allowed": words[type(default)],
+                        "default": default,
+                    }
+    return _extended(schema, added) if added else schema
+
+
+def _extended(schema: dict, added: dict[str, dict]) -> dict:
+    from copy import deepcopy
+
+    new = deepcopy(schema)
+    datasets = new["properties"]["datasets"]["additionalProperties"]["properties"]
+    for params in (new["properties"]["params"], datasets["params"]):
+        for section, keys in added.items():
+            params["properties"][section]["properties"] |= keys
+    return new

@@ -1,0 +1,139 @@
+"""Copy the raw channels of one field of view into ``images.zarr``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.jobs.log import progress
+from fovea.recordings.readers import FieldInfo, open_recording
+from fovea.recordings.times import stored_times
+from fovea.store.arrays import ArrayWriter, write_group
+from fovea.store.levels import CountLimits
+from fovea.store.ngff import ngff, provenance
+
+_LOG = logging.getLogger("fovea")
+
+
+def copy_raw(
+    source: Any,
+    target: str | Path,
+    fov: int,
+    channels: Mapping[str, int],
+    z: int | str = 0,
+    metadata: dict | None = None,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write the chosen channels of one field of view, raw, frame by frame.
+
+    Parameters
+    ----------
+    source : str, list or mapping
+        The config's ``input``.
+    target : path
+        ``images.zarr``; each channel becomes a group with ``0`` (T, H, W) uint16.
+    fov : int
+        Index of the field of view.
+    channels : mapping of str to int
+        Name of the group -> index of the channel in the recording.
+    z : int or {"max", "mean"}
+        Plane, or projection over all planes.
+    metadata : dict or None
+        What inspect found: the times, and how to be sure that the recording is still the same.
+
+    Raises
+    ------
+    FoveaError
+        If the recording cannot be read, or is no longer what it was when it was inspected.
+    """
+    target = Path(target)
+    with open_recording(source, metadata=metadata) as recording:
+        info = recording.info
+        field = _field(info, fov)
+        inspected = metadata["fields"][fov : fov + 1] if metadata else [{"frames": field.frames}]
+        expected = inspected[0]["frames"] if inspected else 0
+        if expected != field.frames:
+            raise FoveaError(
+                f"{', '.join(info.files[:1])}: field of view {fov} has {field.frames} frames, but "
+                f"had {expected} when it was inspected; delete metadata.yaml of this "
+                "dataset and run Snakemake again"
+            )
+        log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
+                 field.name, field.frames, field.height, field.width)  # fmt: skip
+        if field.frames < field.planned_frames:
+            log.warning(
+                "the acquisition was stopped early: %d of %d planned frames exist",
+                field.frames, field.planned_frames,
+            )  # fmt: skip
+        pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
+        place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
+        shape = field.frames, field.height, field.width
+        with ExitStack() as stack:
+            frames = recording.frames(fov, list(channels.values()), z)
+            outputs = [
+                _Output(stack, target / group, shape, index, info.channels[index], z)
+                for group, index in channels.items()
+            ]
+            for planes in progress(frames, field.frames, log):
+                for output, plane in zip(outputs, planes, strict=True):
+                    output.append(plane)
+            for output in outputs:
+                output.finish()
+    for output in outputs:
+        attributes = ngff(
+            output.group.name,
+            pixel,
+            mean_interval(metadata, fov),
+            output.window,
+            place,
+            output.name,
+        )
+        write_group(output.group, attributes)
+        log.info("%s (%s): display limits %g to %g counts",
+                 output.group.name, output.name, *output.window[2:])  # fmt: skip
+    write_group(target)
+
+
+def _field(info, fov: int) -> FieldInfo:
+    if not 0 <= fov < len(info.fields):
+        raise FoveaError(
+            f"{', '.join(info.files[:1])}: there is no field of view {fov}; "
+            f"the recording has {len(info.fields)} (0 to {len(info.fields) - 1}); "
+            "correct `fovs` in the config"
+        )
+    return info.fields[fov]
+
+
+def mean_interval(metadata: dict | None, fov: int) -> float | None:
+    """Mean seconds between the frames of a field of view; None where times are not known."""
+    rows, _ = stored_times(metadata, fov) if metadata else (None, "none")
+    if rows is None or len(rows[0]) < 2:
+        return None
+    interval = round(float(rows[0][-1] - rows[0][0]) / (len(rows[0]) - 1), 6)
+    return interval if interval > 0 else None
+
+
+class _Output:
+    """One channel's array."""
+
+    def __init__(self, stack: ExitStack, group: Path, shape, index: int, name: str, z):
+        self.group, self.name = group, name
+        self.limits = CountLimits()
+        self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=name)
+        self.array = stack.enter_context(ArrayWriter(group / "0", shape, "uint16", self.about))
+
+    def append(self, plane: np.ndarray) -> None:
+        plane = plane.astype(np.uint16, copy=False)
+        self.array.append(plane)
+        self.limits.add(plane)
+
+    def finish(self) -> None:
+        limits = self.limits.limits()
+        self.about["fovea"]["display_limits"] = list(limits)
+        self.window = (0, 65535, *limits)

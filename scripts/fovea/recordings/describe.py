@@ -1,0 +1,220 @@
+"""Describe recordings for people, and give the lines of a config that read them."""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PHASE_WORDS = ("phase", "phaco", "bright", "dic", "transm", "ph1", "ph2", "ph3")
+PHASE_NAMES = ("pc", "ph", "bf", "mono")
+
+
+def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
+    """Return what an input holds, and a config snippet for it, as text.
+
+    Parameters
+    ----------
+    source : str, list or dict
+        As `input` in the config.
+    base : path
+        Directory that relative paths start from.
+
+    Raises
+    ------
+    FoveaError
+        If it cannot be read.
+    """
+    from fovea.recordings.readers import open_recording
+
+    with open_recording(source, base=base) as recording:
+        info = recording.info
+        lines = [
+            f"{_files(info.files)}: {info.format}, {info.dtype}",
+            *_fields(info),
+            f"  channels         {_channels(info.channels)}",
+            f"  pixel size       {_pixel_size(info)}",
+            *_times(info.fields),
+            *(f"  note             {note}" for note in info.notes),
+        ]
+        lines += ["", "In config/config.yaml:", "", *snippet(source, info)]
+    return "\n".join(lines)
+
+
+def _files(files: Sequence[str]) -> str:
+    return files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
+
+
+def _fields(info: RecordingInfo) -> list[str]:
+    """Say which fields there are; those that are alike in one line."""
+    groups: dict[tuple[int, ...], list[FieldInfo]] = {}
+    for field in info.fields:
+        key = (field.frames, field.planned_frames, field.height, field.width, field.planes)
+        groups.setdefault(key, []).append(field)
+    count = len(info.fields)
+    lines = [f"  fields of view   {count}{_names(info.fields)}"]
+    for (frames, planned, height, width, planes), fields in groups.items():
+        who = "" if len(groups) == 1 else f"{ranges([f.index for f in fields])}: "
+        short = f" of {planned} planned" if frames < planned else ""
+        depth = f", {planes} z planes" if planes > 1 else ""
+        lines.append(f"  frames           {who}{frames}{short}, {height} x {width} pixels{depth}")
+    return lines
+
+
+def _names(fields: Sequence[FieldInfo]) -> str:
+    names = [field.name for field in fields]
+    if names == [f"Position {n}" for n in range(len(names))]:
+        return ""
+    shown = names if len(names) <= 6 else [*names[:3], "...", names[-1]]
+    return f" ({', '.join(shown)})"
+
+
+def _channels(channels: Sequence[str]) -> str:
+    return ", ".join(f'{index} "{name}"' for index, name in enumerate(channels))
+
+
+def _pixel_size(info: RecordingInfo) -> str:
+    size = info.pixel_size_um
+    if size is None:
+        return "not stated in the file"
+    if size["x"] == size["y"]:
+        return f"{size['x']:.6g} micrometer"
+    return f"{size['x']:.6g} (x), {size['y']:.6g} (y) micrometer"
+
+
+def _times(fields: Sequence[FieldInfo]) -> list[str]:
+    """Say what is known of times, for the first field that has several frames."""
+    words = {"stamps": "acquisition times", "nominal": "nominal times (from an interval)"}
+    field = next((f for f in fields if f.times and len(f.times[0]) > 1), None)
+    if field is None or field.times is None:
+        single = all(f.frames <= 1 for f in fields)
+        text = "one frame each" if single else "not stated in the file; set time.interval"
+        return [f"  times            {text}"]
+    row = field.times[0]
+    steps = [b - a for a, b in pairwise(row)]
+    mean = (row[-1] - row[0]) / len(steps)
+    spread = "" if max(steps) - min(steps) < 1e-6 else (
+        f" ({_duration(min(steps))} to {_duration(max(steps))})"
+    )  # fmt: skip
+    text = f"every {_duration(mean)}{spread}, over {_duration(row[-1] - row[0])}"
+    return [f"  times            {words[field.times_source]}: {text}"]
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.4g} {unit}"
+    return f"{seconds:.4g} s"
+
+
+def snippet(source: Any, info: RecordingInfo) -> list[str]:
+    """Return the lines of a config for an input: a guess at the phase-contrast channel."""
+    import yaml
+
+    def flow(value: Any) -> str:
+        text = yaml.safe_dump(
+            [value], default_flow_style=True, width=1 << 30, allow_unicode=True, sort_keys=False
+        )
+        return text.strip()[1:-1]
+
+    phase = guess_phase(info.channels)
+    lines = ["datasets:", f"  {dataset_name(info.files[0])}:", f"    input: {flow(source)}"]
+    lines.append("    channels:")
+    if phase is None:
+        lines.append("      pc: null  # no name tells which channel shows the cells: set its index")
+    else:
+        lines.append(f"      pc: {flow(_entry(info.channels, phase, 'area'))}")
+    others = [index for index in range(len(info.channels)) if index != phase]
+    lines.append("      fl:" if others else "      fl: []")
+    lines += [f"        - {flow(_entry(info.channels, i, 'intensity_total'))}" for i in others]
+    if any(field.planes > 1 for field in info.fields):
+        lines.append("    z: max")
+    empty = [field.index for field in info.fields if not field.frames]
+    if empty:
+        lines.append(f"    exclude_fovs: {empty}")
+    if any(field.times is None for field in info.fields if field.frames > 1):
+        lines.append("    time: {interval: 1, unit: min}  # the file has no times: set yours")
+    return lines
+
+
+def _entry(channels: Sequence[str], index: int, feature: str) -> dict[str, Any]:
+    named = channels[index] != f"Channel {index}"  # not a name that Fovea gave
+    return {"channel": index, **({"name": channels[index]} if named else {}), "features": [feature]}
+
+
+def guess_phase(channels: Sequence[str]) -> int | None:
+    """Return the channel that is called like transmitted light, or None."""
+    for index, name in enumerate(channels):
+        word = name.lower().strip()
+        if word in PHASE_NAMES or any(part in word for part in PHASE_WORDS):
+            return index
+    return None
+
+
+def dataset_name(file: str) -> str:
+    """Make a name for a dataset out of a file's: letters, digits, `_` and `-`."""
+    stem = os.path.basename(os.path.normpath(file)).split(".")[0]
+    stem = re.sub(r"\{[^{}]*\}|[*?]", "", stem)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
+    return name if name and name not in ("merged", "analysis", "report") else "recording"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line tool.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 if any input could not be read.
+    """
+    import argparse
+    import sys
+
+    parser = argparse.ArgumentParser(
+        prog="describe.py",
+        description="Show what recordings hold: fields of view, frames, channels, pixel size and "
+        "times, and a config that reads them.",
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="ND2, CZI, TIFF or OME-Zarr; a quoted glob; or a pattern such as "
+        "'img_{fov}_{channel}_{frame}.tif'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--axes", help="axes of plain TIFF stacks, slowest first, such as TCYX", default=None
+    )
+    parser.add_argument(
+        "--sizes", help="sizes of axes that the number of pages does not tell, such as C=2",
+        nargs="*", default=[],
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", action="store_true", help="the files are positions of one recording"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        sizes = {key: int(value) for key, value in (s.split("=") for s in options.sizes)}
+    except ValueError:
+        parser.error("--sizes takes pairs such as C=2")
+    sources: list[Any] = [options.files] if options.together else list(options.files)
+    failed = False
+    for number, source in enumerate(sources):
+        if isinstance(source, str) and "{" in source:
+            source = {"pattern": source}
+        elif options.axes:
+            source = {"files": source, "axes": options.axes}
+            source.update({"sizes": sizes} if sizes else {})
+        if number:
+            print()
+        try:
+            print(describe(source))
+        except FoveaError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    return int(failed)

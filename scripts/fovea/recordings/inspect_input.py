@@ -1,0 +1,207 @@
+"""Inspect: write down what the input says about itself.
+
+`metadata.yaml` holds nothing else: no parameter, no absolute path, no time of its making. It is
+the same, byte for byte, whenever the input is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+
+if TYPE_CHECKING:
+    from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+
+LOG = logging.getLogger("fovea")
+DECIMALS = 6  # of times in seconds
+
+
+def inspect_input(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    expected_channels: Mapping[int, str | None] | None = None,
+    log: logging.Logger = LOG,
+    base: str | os.PathLike[str] = ".",
+) -> None:
+    """Write `metadata.yaml` for an input.
+
+    Parameters
+    ----------
+    source : str, list or dict
+        The config's `input`.
+    target : path
+        The file to write.
+    expected_channels : dict, optional
+        Channel index to the name that the config expects, or None for an index without a name.
+    log : Logger
+        Receives what was found.
+    base : path
+        Directory that relative inputs start from.
+
+    Raises
+    ------
+    FoveaError
+        If the input cannot be read, or a channel does not exist or is called otherwise.
+    """
+    from fovea.recordings.readers import open_recording
+
+    with open_recording(source, base=base) as recording:
+        info = recording.info
+        for index, name in (expected_channels or {}).items():
+            recording.check_channel(index)
+            check_channel_name(recording.source, info.channels, index, name)
+        text = metadata_text(info)
+    log_info(info, log)
+    target = Path(target)
+    partial = target.with_name(f".{target.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
+
+
+def check_channel_name(source: str, channels: list[str], index: int, name: str | None) -> None:
+    """Raise FoveaError if a channel has another name than the config says.
+
+    Names are compared as a reader sees them: composed and decomposed umlauts are equal, and so
+    are different runs of blanks.
+    """
+    from fovea.recordings.readers.checks import list_channels
+
+    if name is None or _plain(name) == _plain(channels[index]):
+        return
+    raise FoveaError(
+        f'{source}: channel {index} is called "{channels[index]}", not "{name}"; the input has '
+        f"{list_channels(channels)}; correct `channels` in the config"
+    )
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", str(name)).split())
+
+
+def metadata_text(info: RecordingInfo) -> str:
+    """Return the text of `metadata.yaml`: YAML, one line per field of view."""
+    times = [_compact_times(field) for field in info.fields]
+    common = times[0] if all(t == times[0] for t in times) else None
+    head: dict[str, Any] = {
+        "format": info.format,
+        "files": [_relative(file) for file in info.files],
+        "dtype": info.dtype,
+        "channels": info.channels,
+        "pixel_size_um": info.pixel_size_um,
+        "notes": [_without_paths(note, info.files) for note in info.notes],
+        "fov_count": len(info.fields),
+    }
+    counts = info.fields_per_file
+    if counts is not None:
+        head["fields_per_file"] = counts[0] if len(set(counts)) == 1 else counts
+    if common is not None:
+        head["times"] = common
+    lines = [f"{key}: {_flow(value)}" for key, value in head.items()]
+    lines.append("fields:")
+    for field, own in zip(info.fields, times, strict=True):
+        entry: dict[str, Any] = {
+            "name": field.name,
+            "height": field.height,
+            "width": field.width,
+            "planes": field.planes,
+            "frames": field.frames,
+            "planned_frames": field.planned_frames,
+        }
+        if field.missing:
+            entry["missing"] = list(field.missing)
+        entry["stage_position_um"] = field.stage_position_um
+        if common is None:
+            entry["times"] = own
+        lines.append(f"- {_flow(entry)}")
+    return "\n".join(lines) + "\n"
+
+
+def _relative(file: str) -> str:
+    """Return a path as given, if it is relative, and else its last part: results may be moved."""
+    return os.path.basename(os.path.normpath(file)) if os.path.isabs(file) else file
+
+
+def _without_paths(note: str, files: list[str]) -> str:
+    for file in files:
+        if os.path.isabs(file):
+            note = note.replace(file, _relative(file))
+    return note
+
+
+def _flow(value: Any) -> str:
+    """Write a value as YAML on one line."""
+    import yaml
+
+    # A list around it, because a bare scalar would get an end-of-document mark.
+    text = yaml.dump(
+        [value], Dumper=yaml.CSafeDumper, default_flow_style=True, width=1 << 30,
+        allow_unicode=True, sort_keys=False,
+    )  # fmt: skip
+    return text.strip()[1:-1]
+
+
+def _compact_times(field: FieldInfo) -> dict[str, Any]:
+    """Return times as start and interval if they are regular, else as numbers in a string.
+
+    A string, because a YAML reader takes ten times as long for a list of numbers.
+    """
+    if field.times is None:
+        return {"source": "none"}
+    rows = [[round(t, DECIMALS) + 0.0 for t in row] for row in field.times]
+    if len(rows) == 1:
+        row = rows[0]
+        interval = round(row[1] - row[0], DECIMALS) if len(row) > 1 else None
+        if interval is None:
+            return {"source": field.times_source, "start": row[0]}
+        if all(round(row[0] + n * interval, DECIMALS) == t for n, t in enumerate(row)):
+            return {"source": field.times_source, "start": row[0], "interval": interval}
+    texts = [" ".join(f"{t:.{DECIMALS}f}".rstrip("0").rstrip(".") for t in row) for row in rows]
+    return {"source": field.times_source, "values": texts[0] if len(texts) == 1 else texts}
+
+
+def log_info(info: RecordingInfo, log: logging.Logger) -> None:
+    """Log what an input holds, and a warning for each remark."""
+    from fovea.recordings.readers.checks import list_channels
+    from fovea.recordings.readers.info import ranges
+
+    shapes = sorted({(f.height, f.width) for f in info.fields})
+    frames = sorted({f.frames for f in info.fields})
+    log.info(
+        "read %s (%s): %d fields of view of %s pixels, %s frames, channels %s, %s",
+        info.files[0] if len(info.files) == 1 else f"{len(info.files)} files",
+        info.format,
+        len(info.fields),
+        ", ".join(f"{h} x {w}" for h, w in shapes),
+        ranges(frames),
+        list_channels(info.channels),
+        info.dtype,
+    )
+    if info.pixel_size_um is None:
+        log.info("the input does not state its pixel size")
+    log.info("times: %s", ", ".join(sorted({f.times_source for f in info.fields})))
+    for note in info.notes:
+        log.warning("%s", note)
+
+
+def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read `metadata.yaml`. Times stay compact; `times.frame_times` expands them."""
+    import yaml
+
+    with open(path, "rb") as handle:
+        return yaml.load(handle, Loader=yaml.CSafeLoader)
+
+
+def fov_count(path: str | os.PathLike[str]) -> int:
+    """Return the number of fields of view in a `metadata.yaml` without parsing all of it."""
+    with open(path, encoding="utf-8") as handle:
+        for line in handle:
+            if line.startswith("fov_count: "):
+                return int(line.split()[1])
+    raise FoveaError(f"{path}: is no metadata.yaml of Fovea; delete it, it will be made again")

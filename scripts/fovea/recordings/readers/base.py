@@ -1,0 +1,161 @@
+"""What every reader offers: a description of the recording, and its frames one after another."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.checks import check_z, list_channels, reading
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Recording(ABC):
+    """An open input. Use it as a context manager.
+
+    Attributes
+    ----------
+    source : str
+        Name of the input for messages.
+    info : RecordingInfo
+        Its description.
+    """
+
+    source: str
+    info: RecordingInfo
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Close the files if a constructor fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the files. A closed recording gives no more frames."""
+
+    def frames(
+        self,
+        fov: int,
+        channels: Sequence[int],
+        z: int | str = 0,
+        only: Sequence[int] | None = None,
+    ) -> Iterator[list[np.ndarray]]:
+        """Read one field of view, frame by frame.
+
+        Parameters
+        ----------
+        fov : int
+            Number of the field of view, from 0.
+        channels : sequence of int
+            Channel indices.
+        z : int, "max" or "mean"
+            Index of a plane, or a projection over all of them. The mean is rounded to the
+            nearest integer, halves upwards: floor(sum / n + 1/2).
+        only : sequence of int, optional
+            Which of the frames that exist, counted from 0; all without it.
+
+        Yields
+        ------
+        list of ndarray
+            For each frame that exists (or of `only`), in order, one (H, W) array per channel asked
+            for, in that order; uint8 or uint16 as in the file, native byte order, C-contiguous.
+
+        Raises
+        ------
+        FoveaError
+            If the field, a channel or the plane does not exist, or the file cannot be read.
+        """
+        info = self.check_field(fov)
+        channels = [self.check_channel(channel) for channel in channels]
+        z = check_z(z, info, self.source)
+        if not info.frames:
+            raise FoveaError(
+                f"{self.source}: field of view {fov} has no complete frame (of "
+                f"{info.planned_frames} planned); leave it out with `exclude_fovs: [{fov}]`"
+            )
+        numbers = list(info.frame_numbers)
+        numbers = numbers if only is None else [numbers[i] for i in only]
+        return self._frames(info, numbers, channels, z)
+
+    def _frames(
+        self, info: FieldInfo, numbers: list[int], channels: list[int], z: int | str
+    ) -> Iterator[list[np.ndarray]]:
+        for number in numbers:
+            with reading(self.source):
+                if isinstance(z, str):
+                    planes = self._project(info, number, channels, z)
+                else:
+                    planes = self.read_planes(info.index, number, z, channels)
+            yield planes
+
+    def _project(
+        self, info: FieldInfo, number: int, channels: list[int], kind: str
+    ) -> list[np.ndarray]:
+        import numpy as np
+
+        planes = self.read_planes(info.index, number, 0, channels)
+        if info.planes == 1:
+            return planes
+        if kind == "max":
+            for z in range(1, info.planes):
+                for total, plane in zip(
+                    planes, self.read_planes(info.index, number, z, channels), strict=True
+                ):
+                    np.maximum(total, plane, out=total)
+            return planes
+        dtype = planes[0].dtype
+        totals = [plane.astype(np.uint32) for plane in planes]
+        for z in range(1, info.planes):
+            for total, plane in zip(
+                totals, self.read_planes(info.index, number, z, channels), strict=True
+            ):
+                total += plane
+        n = info.planes
+        # floor(sum / n + 1/2) without leaving the integers
+        return [((2 * total + n) // (2 * n)).astype(dtype) for total in totals]
+
+    def check_field(self, fov: int) -> FieldInfo:
+        """Return the description of field `fov`, or raise FoveaError if there is none."""
+        fields = self.info.fields
+        if not 0 <= fov < len(fields):
+            raise FoveaError(
+                f"{self.source}: there is no field of view {fov}; the input has {len(fields)} "
+                f"(0 to {len(fields) - 1}); correct `fovs` in the config"
+            )
+        return fields[fov]
+
+    def check_channel(self, channel: int) -> int:
+        """Return `channel`, or raise FoveaError if there is none of that index."""
+        channel = operator.index(channel)
+        if not 0 <= channel < len(self.info.channels):
+            raise FoveaError(
+                f"{self.source}: there is no channel {channel}; the input has "
+                f"{list_channels(self.info.channels)}; correct `channels` in the config"
+            )
+        return channel
+
+    @abstractmethod
+    def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
+        """Read one z plane of one frame, given by its planned number, for several channels.
+
+        Returns
+        -------
+        list of ndarray
+            New (H, W) arrays, native byte order, C-contiguous, writable.
+        """

@@ -1,0 +1,128 @@
+"""What must be so for Fovea to read a recording, and what to say where it is not."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from fovea.errors import FoveaError
+
+if TYPE_CHECKING:
+    from fovea.recordings.readers.info import FieldInfo
+
+DTYPES = ("uint8", "uint16")
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a library do into one line that names the file."""
+    try:
+        yield
+    except FoveaError:
+        raise
+    except Exception as error:
+        raise FoveaError(
+            f"{source}: cannot be read ({brief(error)}); it is damaged, or of a kind that Fovea "
+            "does not know; copy it again from the microscope, or export it as OME-TIFF"
+        ) from error
+
+
+def for_each(files: Sequence[str], look: Callable[[str], Result]) -> list[Result]:
+    """Return what `look` gives for every file.
+
+    Raises
+    ------
+    FoveaError
+        If it fails for any: the first file's error, which then names the others, too, so that all
+        can be mended at once.
+    """
+    found, failed = [], []
+    for file in files:
+        try:
+            found.append(look(file))
+        except FoveaError as error:
+            failed.append((file, error))
+    if len(failed) > 1:
+        others = ", ".join(file for file, _ in failed[1:6]) + (", ..." if len(failed) > 6 else "")
+        raise FoveaError(
+            f"{failed[0][1]}; {len(failed) - 1} more of the {len(files)} files cannot be used: "
+            f"{others}"
+        ) from failed[0][1]
+    if failed:
+        raise failed[0][1]
+    return found
+
+
+def brief(error: BaseException) -> str:
+    """Return an error in one short line."""
+    text = " ".join(str(error).split())[:160]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def check_z(z: int | str, info: FieldInfo, source: str) -> int | str:
+    """Return `z` if it is a plane of the field, ``"max"`` or ``"mean"``; else raise FoveaError."""
+    if isinstance(z, str):
+        if z not in ("max", "mean"):
+            raise FoveaError(f"{source}: z is {z!r}; it is a plane's index, max or mean")
+        return z
+    z = operator.index(z)
+    if not 0 <= z < info.planes:
+        raise FoveaError(
+            f"{source}: field of view {info.index} has no z plane {z}; it has {info.planes} "
+            f"(0 to {info.planes - 1}); correct `z` in the config"
+        )
+    return z
+
+
+def list_channels(names: Sequence[str]) -> str:
+    """Name all channels for a message: ``0 "PC", 1 "GFP"``."""
+    return ", ".join(f'{index} "{name}"' for index, name in enumerate(names)) or "no channel"
+
+
+def channel_names(names: Sequence[str | None], count: int) -> list[str]:
+    """Fill unnamed channels with ``"Channel <index>"``."""
+    names = [*names, *([None] * count)][:count]
+    return [" ".join((name or "").split()) or f"Channel {i}" for i, name in enumerate(names)]
+
+
+def check_pixels(source: str, dtype: object, height: int, width: int) -> str:
+    """Return the name of a pixel type that Fovea reads.
+
+    Raises
+    ------
+    FoveaError
+        For any other type than uint8 and uint16, and for planes without pixels.
+    """
+    import numpy as np
+
+    name = np.dtype(dtype).name
+    if name not in DTYPES:
+        raise FoveaError(
+            f"{source}: its pixels are {name}; Fovea reads unsigned integers of 8 or 16 bits "
+            "(uint8, uint16); save the images as 16 bit"
+        )
+    if height < 1 or width < 1:
+        raise FoveaError(
+            f"{source}: its planes are {height} x {width} pixels, so there is nothing to read; "
+            "export the recording again"
+        )
+    return name
+
+
+def rgb_error(source: str) -> FoveaError:
+    """Return the error for colour images."""
+    return FoveaError(
+        f"{source}: its images are RGB colour; Fovea needs one intensity per pixel and channel; "
+        "export each channel as its own 8 or 16 bit greyscale image"
+    )
+
+
+def nothing_complete(source: str) -> FoveaError:
+    """Return the error for recordings without a single complete frame."""
+    return FoveaError(
+        f"{source}: not one complete frame is in it; the file is cut off or the acquisition "
+        "stopped at once; copy it again from the microscope"
+    )

@@ -1,0 +1,167 @@
+"""What a recording says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from fovea.recordings.readers.checks import reading
+
+
+class _Lazy:
+    """An attribute that the reader finds out when it is asked for first.
+
+    `loader` names an attribute of the owner: a function that sets this one, or None.
+    """
+
+    def __init__(self, loader: str, default: object) -> None:
+        self.loader, self.default = loader, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_{name}"
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if owner is None:
+            return self.default
+        load = getattr(owner, self.loader)
+        if load is not None:
+            setattr(owner, self.loader, None)
+            with reading(owner.source):
+                load()
+        return getattr(owner, self.name)
+
+    def __set__(self, owner: Any, value: object) -> None:
+        setattr(owner, self.name, value)
+
+
+@dataclass
+class FieldInfo:
+    """One field of view.
+
+    Attributes
+    ----------
+    index : int
+        Number of the field in the recording, from 0.
+    name : str
+        Its name in the file, or ``"Position <index>"``.
+    height, width : int
+        Size of a plane in pixels.
+    planes : int
+        Number of z planes.
+    stage_position_um : dict or None
+        ``{"x", "y", "z"}`` in micrometers (``z`` only where the file has it).
+    frames : int
+        Number of complete frames: those of which every channel and plane exists.
+    planned_frames : int
+        Number of frames that the file announces.
+    missing : tuple of int
+        Planned numbers of frames that do not exist although later ones do.
+    times : list of list of float, or None
+        Seconds, one list of `frames` values for all channels, or one list per channel.
+    times_source : str
+        ``"stamps"`` (acquisition times), ``"nominal"`` (from an interval), ``"none"``.
+    load_frames, load_times : callable or None
+        Set the attributes above where a reader leaves them until they are asked for.
+    """
+
+    index: int
+    name: str
+    height: int
+    width: int
+    planes: int = 1
+    stage_position_um: dict[str, float] | None = None
+    frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
+    planned_frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
+    missing: tuple[int, ...] = _Lazy("load_frames", ())  # type: ignore[assignment]
+    times: list[list[float]] | None = _Lazy("load_times", None)  # type: ignore[assignment]
+    times_source: str = _Lazy("load_times", "none")  # type: ignore[assignment]
+    source: ClassVar[str] = "the input"  # for messages
+    load_frames: ClassVar[Callable[[], None] | None] = None
+    load_times: ClassVar[Callable[[], None] | None] = None
+
+    @property
+    def frame_numbers(self) -> list[int]:
+        """Planned number of each existing frame, ascending."""
+        gaps = set(self.missing)
+        return [n for n in range(self.frames + len(gaps)) if n not in gaps]
+
+    def set_existing(self, exists: Sequence[bool]) -> None:
+        """Set `frames`, `planned_frames` and `missing` from one flag per planned frame."""
+        numbers = [n for n, there in enumerate(exists) if there]
+        self.planned_frames = len(exists)
+        self.frames = len(numbers)
+        present = set(numbers)
+        last = numbers[-1] if numbers else 0
+        self.missing = tuple(n for n in range(last) if n not in present)
+
+
+@dataclass
+class RecordingInfo:
+    """What an input says about itself.
+
+    Attributes
+    ----------
+    format : str
+        Name of the format, for people.
+    files : list of str
+        The input files, as the config names them.
+    dtype : str
+        ``"uint8"`` or ``"uint16"``.
+    channels : list of str
+        Names; ``"Channel <index>"`` where the file has none.
+    pixel_size_um : dict or None
+        ``{"y", "x"}`` in micrometers; None where the file does not say.
+    fields : list of FieldInfo
+        The fields of view.
+    remarks : list of str
+        What readers have to say to people; see `notes`.
+    start_s : float or None
+        What the file's clock says where `times` are 0, in seconds; None where it has no clock.
+    fields_per_file : list of int or None
+        How many fields each file holds, where files are independent of one another.
+    """
+
+    format: str
+    files: list[str]
+    dtype: str
+    channels: list[str]
+    pixel_size_um: dict[str, float] | None
+    fields: list[FieldInfo]
+    remarks: list[str] = field(default_factory=list)
+    start_s: float | None = None
+    fields_per_file: list[int] | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """Remarks for people: what is missing, what was assumed, what was not believed."""
+        for info in self.fields:
+            _ = info.times  # readers find frames and times, and remark on them
+        return [*self.remarks, *incomplete_notes(self.fields)]
+
+
+def incomplete_notes(fields: Sequence[FieldInfo]) -> list[str]:
+    """Say which fields have fewer frames than planned, one line for each distinct count."""
+    groups: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
+    for info in fields:
+        if info.frames < info.planned_frames:
+            key = (info.frames, info.planned_frames, info.missing)
+            groups.setdefault(key, []).append(info.index)
+    notes = []
+    for (frames, planned, missing), indices in groups.items():
+        every = len(indices) == len(fields)
+        who = "every field of view" if every else f"field of view {ranges(indices)}"
+        gaps = f" (missing in between: {ranges(missing)})" if missing else ""
+        notes.append(f"incomplete: {frames} of {planned} planned frames exist in {who}{gaps}")
+    return notes
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Write ascending integers briefly: ``0-3, 7``."""
+    parts: list[list[int]] = []
+    for n in numbers:
+        if parts and n == parts[-1][1] + 1:
+            parts[-1][1] = n
+        else:
+            parts.append([n, n])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)

@@ -1,0 +1,1 @@
+"""Nikon's ND2: metadata by the library nd2, pixels straight from the file."""

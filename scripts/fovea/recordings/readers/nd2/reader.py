@@ -1,0 +1,292 @@
+"""ND2: metadata by the `nd2` library, pixels straight from the file."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.base import Recording
+from fovea.recordings.readers.checks import (
+    channel_names,
+    check_pixels,
+    nothing_complete,
+    reading,
+    rgb_error,
+)
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+from fovea.recordings.readers.nd2.chunks import (
+    ATTRIBUTES,
+    FRAME,
+    Frames,
+    Mended,
+    chunk_data,
+    find_chunks,
+)
+from fovea.recordings.readers.raw import RawFile, read_interleaved
+from fovea.recordings.readers.stamps import regular_times, times_when_asked
+
+if TYPE_CHECKING:
+    import nd2
+    import numpy as np
+
+TIMES = b"CustomData|AcqTimesCache!"
+
+
+class Nd2Recording(Recording):
+    """A modern ND2 file (format versions 2 and 3).
+
+    Parameters
+    ----------
+    file : str
+        The file, relative to `base`.
+    base : path
+        Directory that relative paths start from.
+    """
+
+    def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
+        self.source = file
+        self._file = RawFile(os.path.join(base, file), file)
+        with self.closed_on_error():
+            self._open()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _open(self) -> None:
+        if self._file.size >= 4 and self._file.read(0, 4) == b"\0\0\0\x0c":
+            raise FoveaError(
+                f"{self.source}: is a legacy ND2 file (JPEG 2000), which Fovea does not read; "
+                "open it in NIS-Elements and save it as a new ND2, or export it as OME-TIFF"
+            )
+        self._chunks = find_chunks(self._file)
+        frames = self._chunks.frames(self._file.size)
+        notes = []
+        missing: dict[bytes, bytes] = {}
+        if not self._chunks.has_map:
+            if not len(frames):
+                raise nothing_complete(self.source)
+            notes.append("the file is cut off: its end is missing; the complete frames were found")
+            if ATTRIBUTES not in self._chunks.entries:
+                from fovea.recordings.readers.nd2.rescue import guess_attributes
+
+                missing[ATTRIBUTES], note = guess_attributes(self._file, self._chunks, frames)
+                notes.append(note)
+        with (
+            reading(self.source),
+            warnings.catch_warnings(action="ignore"),
+            self._metadata_file(missing) as meta,
+        ):
+            self._read_metadata(meta, frames, notes)
+
+    def _metadata_file(self, missing: dict[bytes, bytes]) -> nd2.ND2File:
+        import nd2
+
+        # a map without the images: of a large file's the library would make 50 MB of objects
+        return nd2.ND2File(Mended(self._file, self._chunks, missing))
+
+    def _read_metadata(self, meta: nd2.ND2File, frames: Frames, notes: list[str]) -> None:
+        import numpy as np
+
+        attributes = meta.attributes
+        if meta.components_per_channel > 1:
+            raise rgb_error(self.source)
+        if attributes.compressionType == "lossy":
+            raise FoveaError(
+                f"{self.source}: is compressed with losses, which Fovea does not read; "
+                "export it as OME-TIFF from NIS-Elements"
+            )
+        bits = attributes.bitsPerComponentInMemory
+        kind = "f" if attributes.pixelDataType == "float" else "u"
+        height, width = attributes.heightPx, attributes.widthPx or 0
+        dtype = check_pixels(self.source, f"<{kind}{bits // 8}", height, width)
+        components = attributes.componentCount
+        self._dtype = np.dtype(f"<{kind}{bits // 8}")
+        self._shape = (height, width, components)
+        self._row_bytes = attributes.widthBytes or width * components * self._dtype.itemsize
+        self._packed = attributes.compressionType == "lossless"
+
+        if self._chunks.has_map:
+            # what lies behind the count of the file itself was never recorded
+            frames = frames.below(attributes.sequenceCount)
+        if not len(frames):
+            raise nothing_complete(self.source)
+        self._images = frames
+        self._sequence = _sequence_numbers(meta.experiment, frames, notes)
+
+        fields = [
+            FieldInfo(p, f"Position {p}", height, width, planes=self._sequence.shape[2])
+            for p in range(self._sequence.shape[0])
+        ]
+        there = np.isin(self._sequence, frames.numbers)
+        for info, exists in zip(fields, there.all(axis=2), strict=True):
+            info.set_existing(exists.tolist())
+        _place_fields(fields, meta)
+        if not any(info.frames for info in fields):
+            raise nothing_complete(self.source)
+        channels = (meta.metadata.channels or []) if meta.metadata else []
+        self.info = RecordingInfo(
+            format="ND2",
+            files=[self.source],
+            dtype=dtype,
+            channels=channel_names([c.channel.name for c in channels], components),
+            pixel_size_um=_pixel_size(channels),
+            fields=fields,
+            remarks=notes,
+        )
+        self._set_times(fields, meta)
+
+    def _set_times(self, fields: list[FieldInfo], meta: nd2.ND2File) -> None:
+        seconds = self._stamps()
+        stamps = [
+            # the time of a frame is that of its first plane
+            seconds[self._images.place(self._sequence[f.index, f.frame_numbers, 0])]
+            for f in fields
+        ]
+        nominal = [_nominal(meta.experiment, info.planned_frames) for info in fields]
+        day = _start_day(meta)
+        zero = None if day is None else day * 86400
+        times_when_asked(self.info, lambda: (stamps, nominal, zero))
+
+    def _stamps(self) -> np.ndarray:
+        """Return the acquisition time of each existing image, (N,) float64 in seconds."""
+        import numpy as np
+
+        numbers = self._images.numbers
+        cache = np.empty(0)
+        if self._chunks.has_map and TIMES in self._chunks.entries:
+            start, length = chunk_data(self._file, self._chunks.entries[TIMES][0], TIMES)
+            cache = np.frombuffer(self._file.read(start, length // 8 * 8), "<f8")
+        last = int(numbers[-1])
+        if len(cache) > last and (last == 0 or np.ptp(cache[: last + 1]) > 0):
+            return cache[numbers] / 1000
+        # each frame's chunk begins with its time
+        starts = (self._frame_data(number)[0] for number in numbers.tolist())
+        times = (struct.unpack("<d", self._file.read(start, 8))[0] for start in starts)
+        return np.fromiter(times, np.float64, len(numbers)) / 1000
+
+    def _frame_data(self, number: int) -> tuple[int, int]:
+        return chunk_data(self._file, self._images.offset(number), FRAME + b"%d!" % number)
+
+    def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
+        number = int(self._sequence[fov, frame, z])
+        start, length = self._frame_data(number)
+        if self._packed:
+            return self._unpack(number, start, length, channels)
+        height, width, count = self._shape
+        needed = (height - 1) * self._row_bytes + width * count * self._dtype.itemsize
+        if length < 8 + needed:
+            raise self._damaged(number, f"{length} bytes instead of {8 + needed}")
+        return read_interleaved(
+            self._file, start + 8, self._shape, self._dtype, self._row_bytes, channels
+        )
+
+    def _unpack(
+        self, number: int, start: int, length: int, channels: list[int]
+    ) -> list[np.ndarray]:
+        import numpy as np
+
+        height, width, count = self._shape
+        try:
+            data = zlib.decompress(self._file.read(start + 8, max(0, length - 8)))
+            strides = (self._row_bytes, count * self._dtype.itemsize, self._dtype.itemsize)
+            image = np.ndarray((height, width, count), self._dtype, data, 0, strides)
+        except (zlib.error, TypeError) as error:
+            raise self._damaged(number, str(error)) from error
+        native = self._dtype.newbyteorder("=")
+        return [np.array(image[:, :, c], dtype=native, order="C") for c in channels]
+
+    def _damaged(self, number: int, why: str) -> FoveaError:
+        return FoveaError(
+            f"{self.source}: image {number} is damaged ({why}); copy it again from the microscope, "
+            "or leave out its field of view"
+        )
+
+
+def _sequence_numbers(loops: list[Any], frames: Frames, notes: list[str]) -> np.ndarray:
+    """Return the sequence number of every planned image, (P, T, Z) int64, for any loop order."""
+    import numpy as np
+
+    axis = {"TimeLoop": 1, "NETimeLoop": 1, "ZStackLoop": 2, "XYPosLoop": 0, "CustomLoop": 0}
+    counts = [loop.count for loop in loops]
+    roles = [axis.get(loop.type, 0) for loop in loops]
+    if any(loop.type == "CustomLoop" and loop.count > 1 for loop in loops):
+        notes.append("a loop of unknown meaning is taken as further positions")
+    total = int(np.prod(counts, dtype=np.int64))
+    last = int(frames.numbers[-1])
+    if not counts and last > 0:
+        counts, roles, total = [last + 1], [1], last + 1
+        notes.append("the file names no loop; its images are taken as frames in time")
+    elif last >= total:
+        notes.append(
+            f"the file holds {last + 1} images, its loops explain {total}; the others are left out"
+        )
+    numbers = np.arange(total).reshape(counts or [1])
+    if not counts:
+        return numbers.reshape(1, 1, 1)
+    order = sorted(range(len(counts)), key=lambda i: roles[i])  # stable: nested loops stay nested
+    sizes = [int(np.prod([counts[i] for i in order if roles[i] == r])) for r in range(3)]
+    return np.ascontiguousarray(numbers.transpose(order).reshape(sizes))
+
+
+def _place_fields(fields: list[FieldInfo], meta: nd2.ND2File) -> None:
+    """Set names and stage positions."""
+    loop = next((loop for loop in meta.experiment if loop.type == "XYPosLoop"), None)
+    if loop is not None and len(loop.parameters.points) == len(fields):
+        for info, point in zip(fields, loop.parameters.points, strict=True):
+            info.name = " ".join((point.name or "").split()) or info.name
+            x, y, z = point.stagePositionUm
+            info.stage_position_um = {"x": float(x), "y": float(y)}
+            if loop.parameters.isSettingZ:
+                info.stage_position_um["z"] = float(z)
+    elif len(fields) == 1:
+        try:
+            position = meta.frame_metadata(0).channels[0].position.stagePositionUm
+        except (AttributeError, IndexError, KeyError):
+            return
+        x, y, z = (float(v) for v in position)
+        if (x, y, z) != (0.0, 0.0, 0.0):
+            fields[0].stage_position_um = {"x": x, "y": y, "z": z}
+
+
+def _pixel_size(channels: list[Any]) -> dict[str, float] | None:
+    if not channels:
+        return None
+    volume = channels[0].volume
+    x, y = (float(v) for v in volume.axesCalibration[:2])
+    if not all(volume.axesCalibrated[:2]) or x <= 0 or y <= 0:
+        return None
+    return {"y": y, "x": x}
+
+
+def _nominal(loops: list[Any], planned: int) -> np.ndarray | None:
+    """Return (planned,) times in seconds from the periods of the time loop, or None."""
+    import numpy as np
+
+    for loop in loops:
+        if loop.type == "TimeLoop":
+            pars = loop.parameters
+            # as fast as possible: the period is 0, only its mean was measured
+            return regular_times(planned, (pars.periodMs or pars.periodDiff.avg or 0) / 1000)
+        if loop.type == "NETimeLoop":
+            steps: list[float] = []
+            for period in loop.parameters.periods:
+                steps += [(period.periodMs or 0) / 1000] * period.count
+            if len(steps) != planned or min(steps, default=0) <= 0:
+                return None
+            # the first frame of a period follows the last one by that one's period
+            return np.concatenate([[0.0], np.cumsum(steps[:-1])])
+    return None
+
+
+def _start_day(meta: nd2.ND2File) -> float | None:
+    """Return the Julian day of the file's time 0, or None."""
+    try:
+        time = meta.frame_metadata(0).channels[0].time
+    except (AttributeError, IndexError, KeyError):
+        return None
+    day = float(time.absoluteJulianDayNumber)
+    return None if day < 1 else day - float(time.relativeTimeMs) / 86_400_000

@@ -1,0 +1,236 @@
+"""Folders of TIFF files, one for each plane, or for each time series or z stack of one channel."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fovea.config.inputs import natural_sorted
+from fovea.config.patterns import Match, match_pattern
+from fovea.errors import FoveaError
+from fovea.recordings.readers.base import Recording
+from fovea.recordings.readers.checks import channel_names, nothing_complete
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+from fovea.recordings.readers.stamps import times_when_asked
+from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
+from fovea.recordings.readers.tiff.plain import plain_stacks, resolution
+from fovea.recordings.readers.tiff.stack import Stack
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
+
+
+@dataclass
+class FileStack(Stack):
+    """A field of view of which each file holds one plane, one channel's frames or its z planes.
+
+    `files` maps (t, c, z) to the file, 0 standing for what the file itself holds. `inner` is the
+    axis in the files: ``"T"``, ``"Z"`` or an empty string.
+    """
+
+    base: str = "."
+    files: dict[tuple[int, int, int], str] = field(default_factory=dict)
+    inner: str = ""
+    sound: set[int] = field(default_factory=set)
+    parts: OrderedDict[str, Stack] = field(default_factory=OrderedDict)
+
+    def existing(self, sources: TiffSources) -> np.ndarray:
+        import numpy as np
+
+        there = np.zeros(self.sizes, bool)
+        for (t, c, z), file in self.files.items():
+            if self.inner:
+                pages = self._part(sources, file).existing(sources).ravel()
+                where = (
+                    (slice(len(pages)), c, z) if self.inner == "T" else (t, c, slice(len(pages)))
+                )
+                there[where] = pages
+            else:
+                there[t, c, z] = self._whole(sources, file)
+        return there
+
+    def _whole(self, sources: TiffSources, file: str) -> bool:
+        """Return whether a file is complete. Equal uncompressed files are opened but once."""
+        path = join(self.base, file)
+        try:
+            size = os.stat(path).st_size
+            if size in self.sound:
+                return True
+            source = sources.get(path, file)
+            page = source.page(0)
+        except (OSError, FoveaError):
+            return False
+        whole = source.page_inside(page)
+        if whole and page.is_contiguous:
+            self.sound.add(size)
+        return whole
+
+    def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
+        outer = (0 if self.inner == "T" else t, c, 0 if self.inner == "Z" else z)
+        file = self.files.get(outer)
+        if file is None:
+            raise self.missing(t, c, z)
+        if self.inner:
+            inside = (t, 0, 0) if self.inner == "T" else (0, 0, z)
+            return self._part(sources, file).read(sources, *inside)
+        source = sources.get(join(self.base, file), file)
+        page = source.page(0)
+        return source.read(page, self.height, self.width, self.dtype)
+
+    def _part(self, sources: TiffSources, file: str) -> Stack:
+        if file not in self.parts:
+            while len(self.parts) >= 8:
+                self.parts.popitem(last=False)
+            axes = f"{self.inner}YX"
+            self.parts[file] = plain_stacks(sources, file, self.base, axes, None, [])[0]
+        return self.parts[file]
+
+
+class PatternRecording(Recording):
+    """The files that a pattern describes, see `fovea.config.patterns.match_pattern`.
+
+    Parameters
+    ----------
+    pattern : str
+        Path with placeholders, relative to `base`.
+    base : path
+        Directory that relative paths start from.
+    """
+
+    def __init__(self, pattern: str, base: str | os.PathLike[str] = ".") -> None:
+        self.source = pattern
+        self._base = os.fspath(base)
+        self._sources = TiffSources()
+        with self.closed_on_error():
+            self.info = self._describe(match_pattern(pattern, base))
+
+    def close(self) -> None:
+        self._sources.close()
+
+    def _describe(self, matches: list[Match]) -> RecordingInfo:
+        fovs = natural_sorted({m.fov or "" for m in matches})
+        names = natural_sorted({m.channel or "" for m in matches})
+        frames = _axis(m.frame for m in matches)
+        planes = _axis(m.z for m in matches)
+        place = {name: i for i, name in enumerate(names)}
+        by_fov: dict[str, dict[tuple[int, int, int], str]] = {fov: {} for fov in fovs}
+        for m in matches:
+            key = (frames[m.frame], place[m.channel or ""], planes[m.z])
+            files = by_fov[m.fov or ""]
+            if key in files:
+                raise FoveaError(
+                    f"input: pattern {self.source!r} takes {files[key]} and {m.path} for the same "
+                    "image; add a placeholder where they differ, or correct the pattern"
+                )
+            files[key] = m.path
+        notes: list[str] = []
+        sizes = (max(frames.values()) + 1, len(names), max(planes.values()) + 1)
+        has = [matches[0].frame is not None, matches[0].z is not None]
+        self._stacks = [self._stack(by_fov[fov], fov, sizes, has, notes) for fov in fovs]
+        fields = []
+        for index, stack in enumerate(self._stacks):
+            info = FieldInfo(index, stack.name or f"Position {index}", stack.height, stack.width)
+            info.source = self.source
+            info.planes = stack.sizes[2]
+            info.load_frames = partial(self._find_frames, info, stack)  # type: ignore[misc]
+            fields.append(info)
+        if not any(info.frames for info in fields):
+            raise nothing_complete(self.source)
+        first = self._stacks[0]
+        words = [None if name.isdigit() else name for name in names]
+        result = RecordingInfo(
+            "TIFF files", [self.source], first.dtype, channel_names(words, len(words)),
+            first.pixel_size_um, fields, list(dict.fromkeys(notes)),
+        )  # fmt: skip
+        times_when_asked(result, lambda: self._times(result))
+        return result
+
+    def _find_frames(self, info: FieldInfo, stack: FileStack) -> None:
+        info.set_existing(stack.existing(self._sources).all(axis=(1, 2)).tolist())
+        self._sources.release()
+
+    def _times(
+        self, info: RecordingInfo
+    ) -> tuple[list[np.ndarray | None], list[np.ndarray | None], float]:
+        pairs = zip(self._stacks, info.fields, strict=True)
+        stamps = [self._elapsed(stack, field) for stack, field in pairs]
+        self._sources.release()
+        return stamps, [None] * len(stamps), 0.0
+
+    def _stack(
+        self,
+        files: dict[tuple[int, int, int], str],
+        name: str,
+        sizes: tuple[int, int, int],
+        has: list[bool],
+        notes: list[str],
+    ) -> FileStack:
+        """Describe a field of view by its first file."""
+        file = files[min(files)]
+        source = self._sources.get(join(self._base, file), file)
+        page = source.page(0)
+        dtype = check_page(source, page)
+        inner = ""
+        if source.count > 1 or (source.tif.is_imagej and _images(source.tif) > 1):
+            if all(has):
+                raise FoveaError(
+                    f"{file}: holds several images, but the pattern {self.source!r} leaves no axis "
+                    "for them; leave out {frame} or {z}"
+                )
+            inner = "Z" if has[0] else "T"
+            what = "z planes" if inner == "Z" else "frames"
+            notes.append(f"the images within each file are taken as {what}")
+        stack = FileStack(
+            file, name, page.imagelength, page.imagewidth, dtype, sizes,
+            pixel_size_um=resolution(page), base=self._base, files=files, inner=inner,
+        )  # fmt: skip
+        if inner:
+            parts = [stack._part(self._sources, f) for f in files.values()]
+            count = max(max(part.sizes) for part in parts)
+            t, c, z = sizes
+            stack.sizes = (count, c, z) if inner == "T" else (t, c, count)
+        return stack
+
+    def _elapsed(self, stack: FileStack, info: FieldInfo) -> np.ndarray | None:
+        """Return (C, T) times in seconds that Micro-Manager put into each file, if it did."""
+        import numpy as np
+
+        if stack.inner or self._elapsed_of(stack, stack.files[min(stack.files)]) is None:
+            return None
+        values = np.full((stack.sizes[1], info.frames), np.nan)
+        for i, t in enumerate(info.frame_numbers):
+            for c in range(stack.sizes[1]):
+                elapsed = self._elapsed_of(stack, stack.files[t, c, 0])
+                values[c, i] = np.nan if elapsed is None else elapsed
+        return values
+
+    def _elapsed_of(self, stack: FileStack, file: str) -> float | None:
+        page = self._sources.get(join(stack.base, file), file).page(0)
+        tag = page.tags.get(51123)
+        value = tag.value.get(ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
+        return float(value) / 1000 if isinstance(value, (int, float)) else None
+
+    def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
+        stack = self._stacks[fov]
+        return [stack.read(self._sources, frame, channel, z) for channel in channels]
+
+
+def _images(tif) -> int:
+    meta = tif.imagej_metadata or {}
+    return int(meta.get("images", 1))
+
+
+def _axis(values: Iterable[int | None]) -> dict[int | None, int]:
+    """Number the values of a placeholder from 0, in steps of their common difference."""
+    given = sorted({v for v in values if v is not None})
+    if not given:
+        return {None: 0}
+    step = math.gcd(*(v - given[0] for v in given)) or 1
+    return {v: (v - given[0]) // step for v in given}

@@ -1,0 +1,145 @@
+"""Reading uncompressed pixels: as few copies as possible, and an error for missing bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.plane_pool import PlanePool
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK_BYTES = 1024 * 1024  # a block stays in the processor's cache between reading and sorting
+
+
+class RawFile:
+    """An open file that fills buffers from given offsets.
+
+    Reading, not mapping: a mapped file that shrinks, or a disk that fails, would end the process
+    with a signal instead of an error.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    name : str
+        How messages call it.
+    planes : PlanePool, optional
+        Where arrays for planes come from; several files may share one.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], name: str, planes: PlanePool | None = None
+    ) -> None:
+        self.name = name
+        self.path = os.path.abspath(path)
+        try:
+            self._file = io.FileIO(os.fspath(path), "r")
+        except PermissionError as error:
+            raise FoveaError(
+                f"{name}: no permission to read it; ask its owner, or `chmod +r` it"
+            ) from error
+        except OSError as error:
+            raise FoveaError(
+                f"{name}: cannot be opened ({error.strerror}); check path and disk"
+            ) from error
+        self.size = os.fstat(self._file.fileno()).st_size
+        self.planes = planes or PlanePool()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def fill(self, buffer: memoryview | np.ndarray, offset: int) -> None:
+        """Fill a contiguous buffer with the bytes from `offset` on.
+
+        Raises
+        ------
+        FoveaError
+            If the file ends before that, or the disk fails.
+        """
+        view = memoryview(buffer).cast("B")
+        try:
+            self._file.seek(offset)
+            done = 0
+            while done < len(view):
+                count = self._file.readinto(view[done:])
+                if not count:
+                    raise FoveaError(
+                        f"{self.name}: ends before byte {offset + len(view)}; the file became "
+                        "shorter or is cut off; copy it again and rerun inspect"
+                    )
+                done += count
+        except OSError as error:
+            raise FoveaError(
+                f"{self.name}: reading failed at byte {offset} ({error.strerror}); check the disk"
+            ) from error
+
+    def read(self, offset: int, length: int) -> bytearray:
+        """Return `length` bytes from `offset` on."""
+        data = bytearray(length)
+        self.fill(memoryview(data), offset)
+        return data
+
+
+def read_interleaved(
+    file: RawFile,
+    offset: int,
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    row_bytes: int,
+    channels: list[int],
+) -> list[np.ndarray]:
+    """Read some channels of an image that is stored as (H, W, C).
+
+    Parameters
+    ----------
+    file : RawFile
+        Where it lies.
+    offset : int
+        First byte of the image.
+    shape : tuple of int
+        (H, W, C).
+    dtype : dtype
+        Of a pixel, little-endian.
+    row_bytes : int
+        Bytes from one row to the next.
+    channels : list of int
+        Which channels.
+
+    Returns
+    -------
+    list of ndarray
+        One (H, W) array per channel.
+    """
+    import numpy as np
+
+    height, width, count = shape
+    native = dtype.newbyteorder("=")
+    planes = {c: file.planes.empty((height, width), native) for c in channels}
+    if count == 1 and row_bytes == width * dtype.itemsize and dtype.isnative:
+        for plane in planes.values():
+            file.fill(plane, offset)
+    else:
+        rows = max(1, min(height, BLOCK_BYTES // row_bytes))
+        block = np.empty(rows * row_bytes, np.uint8)
+        strides = (row_bytes, count * dtype.itemsize, dtype.itemsize)
+        for y in range(0, height, rows):
+            n = min(rows, height - y)
+            # the last row may lack its padding
+            length = (n - 1) * row_bytes + width * count * dtype.itemsize
+            file.fill(block[:length], offset + y * row_bytes)
+            pixels = np.ndarray((n, width, count), dtype, block, 0, strides)
+            for channel, plane in planes.items():
+                plane[y : y + n] = pixels[:, :, channel]
+    # a channel asked for twice gets an array of its own each time
+    used: set[int] = set()
+    result = []
+    for channel in channels:
+        plane = planes[channel]
+        result.append(plane.copy() if channel in used else plane)
+        used.add(channel)
+    return result

@@ -1,0 +1,131 @@
+"""Decide what the times in a file are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+SAME = "time stamps not used: they are the same for every frame"
+
+
+def times_when_asked(
+    info: RecordingInfo,
+    read: Callable[
+        [], tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
+    ],
+) -> None:
+    """Let the times of all fields be set when those of any are asked for.
+
+    Parameters
+    ----------
+    info : RecordingInfo
+        Its `remarks` and `start_s` are set then, too.
+    read : callable
+        Returns the stamps and the nominal times, as `set_times` takes them, and what the file's
+        clock says where the stamps are 0 (None where nothing is known of it).
+    """
+
+    def load() -> None:
+        for field in info.fields:
+            field.load_times = None  # type: ignore[misc]
+        stamps, nominal, zero = read()
+        remarks, start = set_times(info.fields, stamps, nominal)
+        info.start_s = None if start is None or zero is None else zero + start
+        info.remarks += remarks
+
+    for field in info.fields:
+        field.load_times = load  # type: ignore[misc]
+
+
+def set_times(
+    fields: Sequence[FieldInfo],
+    stamps: Sequence[np.ndarray | None],
+    nominal: Sequence[np.ndarray | None],
+) -> tuple[list[str], float | None]:
+    """Set `times` and `times_source` of every field.
+
+    Stamps count as acquisition times if all of them are there, none precedes the one before it,
+    and they change at all: files exist in which every frame bears the same time.
+    Otherwise nominal times are taken, and otherwise there are none.
+
+    Parameters
+    ----------
+    fields : sequence of FieldInfo
+        With their frames known.
+    stamps : sequence of ndarray or None
+        Per field, (T,) or (C, T) float64 in seconds for the existing frames.
+    nominal : sequence of ndarray or None
+        Per field, (T_planned,) float64 in seconds, by planned frame number.
+
+    Returns
+    -------
+    remarks : list of str
+        On stamps that were not used.
+    start : float or None
+        The earliest stamp, which became 0; None without stamps.
+    """
+    import numpy as np
+
+    faults: dict[str, list[int]] = {}
+    good: dict[int, np.ndarray] = {}
+    for info, given in zip(fields, stamps, strict=True):
+        if given is None or info.frames == 0:
+            continue
+        values = np.atleast_2d(np.asarray(given, dtype=np.float64))
+        fault = _fault(values)
+        if fault:
+            faults.setdefault(fault, []).append(info.index)
+        else:
+            good[info.index] = values
+
+    # A single frame has one stamp, which proves nothing; it follows the longer fields.
+    long = [info for info in fields if info.frames > 1]
+    if long and not any(info.index in good for info in long):
+        good = {}
+    if not long and len(good) > 1 and len({values.tobytes() for values in good.values()}) == 1:
+        faults[SAME] = sorted(good)
+        good = {}
+
+    start = min((float(values.min()) for values in good.values()), default=None)
+    for info, regular in zip(fields, nominal, strict=True):
+        if info.index in good:
+            values = good[info.index] - start
+            if len(values) > 1 and (values == values[0]).all():
+                values = values[:1]
+            info.times, info.times_source = values.tolist(), "stamps"
+        elif regular is not None and info.frames:
+            info.times = [[float(regular[n]) for n in info.frame_numbers]]
+            info.times_source = "nominal"
+        else:
+            info.times, info.times_source = None, "none"
+    remarks = [f"{fault} (field of view {ranges(who)})" for fault, who in faults.items()]
+    return remarks, start
+
+
+def _fault(values: np.ndarray) -> str | None:
+    """Say what is wrong with (C, T) stamps, or None."""
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        return "time stamps not used: some are missing"
+    steps = np.diff(values, axis=1)
+    if steps.size and (steps == 0).all():
+        return SAME
+    if (steps < 0).any():
+        return "time stamps not used: they go backwards"
+    return None
+
+
+def regular_times(planned: int, interval_s: float | None) -> np.ndarray | None:
+    """Return (planned,) nominal times in seconds, or None without a positive interval."""
+    import numpy as np
+
+    if not interval_s or not np.isfinite(interval_s) or interval_s <= 0:
+        return None
+    return np.arange(planned) * float(interval_s)

@@ -1,0 +1,237 @@
+"""Pages of TIFF files: which are there, and their pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
+from fovea.recordings.readers.plane_pool import PlanePool
+from fovea.recordings.readers.raw import RawFile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_OPEN = 8
+
+
+class TiffSource:
+    """One open TIFF file.
+
+    Attributes
+    ----------
+    name : str
+        How messages call it.
+    tif : tifffile.TiffFile
+        Its pages and tags.
+    complaints : list of str
+        What tifffile logged while reading the file's structure: signs of damage.
+    """
+
+    def __init__(self, path: str, name: str, planes: PlanePool | None = None) -> None:
+        import tifffile
+
+        self.name = name
+        self.raw = RawFile(path, name, planes)
+        self.complaints: list[str] = []
+        try:
+            with collect_log(self.complaints):
+                self.tif = tifffile.TiffFile(path)
+                self.count = len(self.tif.pages)
+        except Exception as error:
+            self.raw.close()
+            raise FoveaError(
+                f"{name}: is no readable TIFF file, or is cut off ({brief(error)}); "
+                "export or copy it again"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self.tif.close()
+        self.raw.close()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the chain of pages leads beyond the end of the file."""
+        return any("invalid page offset" in text for text in self.complaints)
+
+    def description(self) -> str:
+        """Return the first page's description."""
+        return self.page(0).description or ""
+
+    def page(self, index: int) -> Any:
+        """Return a page, fully parsed.
+
+        Raises
+        ------
+        FoveaError
+            If it does not exist or its structure is damaged.
+        """
+        try:
+            with collect_log(self.complaints):
+                return self.tif.pages.get(index, cache=False)
+        except Exception as error:
+            raise FoveaError(
+                f"{self.name}: page {index} cannot be read ({brief(error)}); "
+                "the file is damaged or cut off; copy it again"
+            ) from error
+
+    def whole(self, indices: list[int]) -> list[bool]:
+        """Return, for each page, whether it and all its pixels lie inside the file."""
+        if not indices:
+            return []
+        pages, result = self.tif.pages, []
+        with collect_log([]):
+            light = pages.useframes
+            try:
+                # a light page holds only where its pixels are; the rest is as in the key page
+                pages.set_keyframe(indices[0])
+                pages.useframes = True
+            except Exception:
+                pages.useframes = False
+            try:
+                for index in indices:
+                    result.append(index < self.count and self._data_inside(pages, index))
+            finally:
+                pages.useframes = light
+        return result
+
+    def _data_inside(self, pages: Any, index: int) -> bool:
+        for whole_page in (False, True):
+            try:
+                return self.page_inside(pages.get(index, cache=False, aspage=whole_page))
+            except Exception:  # not like the key page, or damaged
+                continue
+        return False
+
+    def page_inside(self, page: Any) -> bool:
+        """Return whether all pixels of a page lie inside the file."""
+        spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        return bool(spans) and all(a + n <= self.raw.size for a, n in spans)
+
+    def next_page_offset(self, page: Any) -> int:
+        """Return where the file says that the page after `page` begins; 0 for none."""
+        form = self.tif.tiff
+        head = self.raw.read(page.offset, form.tagnosize)
+        count = struct.unpack(form.tagnoformat, head)[0]
+        end = page.offset + form.tagnosize + count * form.tagsize
+        return int(struct.unpack(form.offsetformat, self.raw.read(end, form.offsetsize))[0])
+
+    def read(self, page: Any, height: int, width: int, dtype: str) -> np.ndarray:
+        """Return the pixels of a page as a new (height, width) array, native byte order.
+
+        Raises
+        ------
+        FoveaError
+            If the page has another size or pixel type, or cannot be decoded.
+        """
+        import numpy as np
+
+        if (page.imagelength, page.imagewidth, str(page.dtype)) != (height, width, dtype):
+            raise FoveaError(
+                f"{self.name}: page {page.index} is {page.imagelength} x {page.imagewidth} pixels "
+                f"of {page.dtype}, not {height} x {width} of {dtype} as the first; export it again"
+            )
+        if page.is_contiguous and page.bitspersample in (8, 16):
+            return self.read_raw(page.dataoffsets[0], page.dtype, height, width)
+        try:
+            with collect_log([]):
+                image = page.asarray()
+        except Exception as error:
+            why = brief(error)
+            remedy = "copy it again"
+            if "imagecodecs" in why:
+                remedy = "install the package imagecodecs"
+            raise FoveaError(
+                f"{self.name}: page {page.index} cannot be decoded ({why}); {remedy}"
+            ) from error
+        image = image.reshape(height, width)
+        return np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
+
+    def read_raw(self, offset: int, dtype: np.dtype, height: int, width: int) -> np.ndarray:
+        """Return uncompressed pixels from `offset` on, native byte order."""
+        import numpy as np
+
+        stored = np.dtype(dtype).newbyteorder(self.tif.byteorder)
+        image = self.raw.planes.empty((height, width), stored.newbyteorder("="))
+        self.raw.fill(image, offset)
+        if not stored.isnative:
+            image.byteswap(inplace=True)
+        return image
+
+
+class TiffSources:
+    """TIFF files by path; the least used are closed when many are open."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, TiffSource] = OrderedDict()
+        self._planes = PlanePool()
+        self._closed = False
+
+    def get(self, path: str, name: str) -> TiffSource:
+        """Return the file, opened."""
+        source = self._open.get(path)
+        if source is None:
+            source = TiffSource(path, name, self._planes)
+            while len(self._open) >= MAX_OPEN:
+                self._open.popitem(last=False)[1].close()
+            self._open[path] = source
+        self._open.move_to_end(path)
+        return source
+
+    def close(self) -> None:
+        """Close all."""
+        self._closed = True
+        self.release()
+
+    def release(self) -> None:
+        """Close what was opened after `close`, to look something up belatedly."""
+        while self._closed and self._open:
+            self._open.popitem()[1].close()
+
+
+def check_page(source: TiffSource, page: Any) -> str:
+    """Return the pixel type of a page, or raise FoveaError if Fovea does not read it."""
+    if page.samplesperpixel > 1:
+        raise rgb_error(source.name)
+    height, width = page.imagelength, page.imagewidth
+    if page.dtype is None:
+        raise FoveaError(
+            f"{source.name}: its pixels have {page.bitspersample} bits, which Fovea does not "
+            "read; save the images as 16 bit"
+        )
+    return check_pixels(source.name, page.dtype, height, width)
+
+
+@contextlib.contextmanager
+def collect_log(messages: list[str]) -> Iterator[None]:
+    """Collect what tifffile logs instead of printing it."""
+    logger = logging.getLogger("tifffile")
+    handler = _Collector(messages)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+
+
+class _Collector(logging.Handler):
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__()
+        self.messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def join(base: str | os.PathLike[str], name: str) -> str:
+    """Return the absolute path of `name`, relative to `base`."""
+    return os.path.abspath(os.path.join(base, name))

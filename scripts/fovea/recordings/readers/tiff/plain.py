@@ -1,0 +1,264 @@
+"""TIFF without OME-XML: ImageJ, what tifffile knows to put together, and plain stacks of pages."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.ome_xml import UM
+from fovea.recordings.readers.tiff.pages import (
+    TiffSource,
+    TiffSources,
+    check_page,
+    collect_log,
+    join,
+)
+from fovea.recordings.readers.tiff.stack import (
+    ContiguousStack,
+    PageStack,
+    PageTable,
+    SeriesStack,
+    Stack,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PLAIN_KINDS = ("generic", "uniform", "nih", "sis", "mdgel")
+
+
+def plain_stacks(
+    sources: TiffSources,
+    file: str,
+    base: str | os.PathLike[str],
+    axes: str | None,
+    sizes: dict[str, int] | None,
+    notes: list[str],
+) -> list[Stack]:
+    """Return the fields of view of one TIFF file that has no OME-XML.
+
+    Parameters
+    ----------
+    sources : TiffSources
+        Open files.
+    file : str
+        The file, relative to `base`.
+    base : path
+        Directory that relative paths start from.
+    axes : str or None
+        The config's axes, e.g. ``"TCYX"``, slowest first.
+    sizes : dict or None
+        The config's sizes of axes, e.g. ``{"C": 2}``.
+    notes : list of str
+        Remarks are appended.
+
+    Raises
+    ------
+    FoveaError
+        If the file does not say what its pages are, and the config does not either.
+    """
+    path = join(base, file)
+    source = sources.get(path, file)
+    page = source.page(0)
+    check_page(source, page)
+    if source.cut_off:
+        notes.append(f"{file} is cut off: pages at its end are missing")
+    if axes is not None:
+        return _stacks_by_axes(source, page, path, axes, sizes or {})
+    if source.tif.is_imagej and source.tif.imagej_metadata is not None:
+        return [_imagej_stack(source, page, path)]
+    with collect_log(source.complaints):
+        series = source.tif.series
+    if any(s.kind not in PLAIN_KINDS for s in series):
+        return [_series_stack(source, s, n, path) for n, s in enumerate(series)]
+    if source.count > 1:
+        raise FoveaError(
+            f"{file}: does not say what its {source.count} pages are; name the axes in the config, "
+            f"e.g. `input: {{files: {file}, axes: TYX}}` (T time, C channel, Z plane, P position)"
+        )
+    if source.complaints and file.lower().endswith((".ome.tif", ".ome.tiff")):
+        raise FoveaError(
+            f"{file}: is cut off: its description (OME-XML), which stood at its end, is lost; "
+            "copy it again"
+        )
+    return [_page_stack(source, page, path, _pages((1, 1, 1), 0, (0, 0, 0), 1))]
+
+
+def _page_stack(source: TiffSource, page: Any, path: str, pages: np.ndarray) -> PageStack:
+    table = PageTable.of_file(pages, path, source.name)
+    return PageStack(**_common(source, page, pages.shape), table=table)
+
+
+def _pages(sizes: tuple[int, ...], first: int, strides: tuple[int, ...], count: int) -> np.ndarray:
+    """Return the page of each plane, (T, C, Z) int64, -1 beyond the last of `count`."""
+    import numpy as np
+
+    steps = zip(np.indices(sizes, np.int64), strides, strict=True)
+    pages = first + sum(index * stride for index, stride in steps)
+    return np.where(pages < count, pages, -1)
+
+
+def _stacks_by_axes(
+    source: TiffSource, page: Any, path: str, axes: str, sizes: dict[str, int]
+) -> list[Stack]:
+    """Give the pages of a file the meaning that the config says they have."""
+    axes = axes.upper()
+    outer = axes[:-2]
+    if axes[-2:] != "YX" or len(set(outer)) != len(outer) or set(outer) - set("PTCZ"):
+        raise FoveaError(
+            f"input: axes {axes!r} must be some of P, T, C, Z (each once, slowest first), then YX"
+        )
+    count, contiguous = source.count, None
+    if source.tif.is_shaped and not sizes:
+        with collect_log(source.complaints):
+            shape = [n for n in source.tif.series[0].shape[:-2] if len(source.tif.series) == 1]
+        if len(shape) == len(outer):
+            sizes = dict(zip(outer, shape, strict=True))
+    size = {axis: int(sizes.get(axis, 0)) for axis in outer}
+    if any(n < 0 for n in size.values()) or set(sizes) - set(outer):
+        raise FoveaError(f"input: sizes {sizes} must be positive numbers for axes of {axes!r}")
+    if source.tif.is_imagej and count == 1:
+        contiguous = _imagej_stack(source, page, path)
+        count = math.prod(contiguous.sizes)
+    unknown = [axis for axis in outer if not size[axis]]
+    if len(unknown) > 1:
+        example = ", ".join(f"{axis}: 2" for axis in unknown[1:])
+        raise FoveaError(
+            f"{source.name}: has {count} pages; how many along {' and '.join(unknown[1:])}? "
+            f"Add e.g. `sizes: {{{example}}}` beside `axes` in the config"
+        )
+    known = math.prod(n for n in size.values() if n)
+    if unknown:
+        size[unknown[0]] = -(-count // known)
+    elif count > known:
+        raise FoveaError(
+            f"{source.name}: has {count} pages, but axes {axes!r} with sizes {sizes} explain "
+            f"{known}; correct the config"
+        )
+    stride = {axis: math.prod(size[a] for a in outer[i + 1 :]) for i, axis in enumerate(outer)}
+    shape = tuple(size.get(axis, 1) for axis in "TCZ")
+    steps = tuple(stride.get(axis, 0) for axis in "TCZ")
+    stacks: list[Stack] = []
+    for p in range(size.get("P", 1)):
+        first = p * stride.get("P", 0)
+        if isinstance(contiguous, ContiguousStack):
+            plane = page.imagelength * page.imagewidth * page.dtype.itemsize
+            stacks.append(
+                ContiguousStack(
+                    **_common(source, page, shape),
+                    path=path,
+                    offset=contiguous.offset + first * plane,
+                    strides=steps,
+                    stored=page.dtype,
+                )
+            )
+            continue
+        stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
+    return stacks
+
+
+def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        "source": source.name,
+        "name": "",
+        "height": page.imagelength,
+        "width": page.imagewidth,
+        "dtype": check_page(source, page),
+        "sizes": sizes,
+        "pixel_size_um": resolution(page),
+    }
+
+
+def _imagej_stack(source: TiffSource, page: Any, path: str) -> Stack:
+    """Return an ImageJ hyperstack; its pages, or the planes that follow its only one."""
+    meta = source.tif.imagej_metadata
+    frames, channels, slices = (
+        max(1, int(meta.get(k, 1))) for k in ("frames", "channels", "slices")
+    )
+    total = frames * channels * slices
+    if total == 1:
+        frames = total = max(int(meta.get("images", 1)), source.count)
+    order = str(meta.get("order", "czt")).lower()
+    if sorted(order) != ["c", "t", "z"]:
+        order = "czt"
+    size = {"t": frames, "c": channels, "z": slices}
+    stride, step = {}, 1
+    for axis in order:  # fastest first
+        stride[axis] = step
+        step *= size[axis]
+    strides = (stride["t"], stride["c"], stride["z"])
+    sizes = (frames, channels, slices)
+    labels = meta.get("Labels") or []
+    plane_bytes = page.imagelength * page.imagewidth * page.dtype.itemsize
+    following = source.next_page_offset(page)
+    if (
+        total > 1
+        and page.is_contiguous
+        and page.bitspersample in (8, 16)
+        and (following == 0 or following >= page.dataoffsets[0] + total * plane_bytes)
+    ):
+        stack: Stack = ContiguousStack(
+            **_common(source, page, sizes),
+            path=path,
+            offset=page.dataoffsets[0],
+            strides=strides,
+            stored=page.dtype,
+        )
+    else:
+        stack = _page_stack(source, page, path, _pages(sizes, 0, strides, source.count))
+    stack.pixel_size_um = resolution(page, str(meta.get("unit", "")))
+    interval = meta.get("finterval")
+    stack.interval_s = float(interval) if isinstance(interval, (int, float)) else None
+    if channels > 1 and len(labels) == channels:
+        stack.channels = [str(label) for label in labels]
+    return stack
+
+
+def _series_stack(source: TiffSource, series: Any, number: int, path: str) -> Stack:
+    """Return a series that tifffile understood, if its axes are among those Fovea knows."""
+    axes, shape = series.get_axes(False), series.get_shape(False)
+    page = series.keyframe
+    unnamed = math.prod(n for axis, n in zip(axes, shape, strict=True) if axis in "IQ")
+    if unnamed > 1:
+        raise FoveaError(
+            f"{source.name}: does not say what its {unnamed} planes are; name the axes in the "
+            f"config, e.g. `input: {{files: {source.name}, axes: TYX}}`"
+        )
+    size = dict(zip(axes, shape, strict=True))
+    if size.get("S", 1) > 1:
+        check_page(source, page)
+    odd = [axis for axis in axes if axis not in "TCZYXSIQ" and size[axis] > 1]
+    if odd:
+        raise FoveaError(
+            f"{source.name}: has an axis {odd[0]} of {size[odd[0]]} steps, which Fovea does not "
+            "know; export it as OME-TIFF with one file per position"
+        )
+    outer = [axis for axis in axes if axis not in "YXSIQ"]
+    stride = {a: math.prod(size[b] for b in outer[i + 1 :]) for i, a in enumerate(outer)}
+    common = _common(source, page, tuple(size.get(axis, 1) for axis in "TCZ"))
+    steps = tuple(stride.get(axis, 0) for axis in "TCZ")
+    if series.dataoffset is not None and page.bitspersample in (8, 16):
+        return ContiguousStack(
+            **common, path=path, offset=series.dataoffset, strides=steps, stored=page.dtype
+        )
+    return SeriesStack(**common, path=path, series=number, strides=steps)
+
+
+def resolution(page: Any, unit: str = "") -> dict[str, float] | None:
+    """Return the pixel size in micrometers, if the resolution tags name a length.
+
+    Many programs write 72 or 96 dots per inch into everything; an inch is therefore not believed.
+    """
+    x, y = page.tags.get("XResolution"), page.tags.get("YResolution")
+    unit = unit.replace("\\u00B5", "µ").strip()
+    factor = UM.get(unit)
+    if factor is None and not unit and page.tags.get("ResolutionUnit") is not None:
+        factor = 1e4 if page.tags["ResolutionUnit"].value == 3 else None
+    if x is None or y is None or factor is None or unit == "in":
+        return None
+    (a, b), (c, d) = x.value, y.value
+    if not (a and b and c and d):
+        return None
+    return {"y": float(f"{factor * d / c:.9g}"), "x": float(f"{factor * b / a:.9g}")}

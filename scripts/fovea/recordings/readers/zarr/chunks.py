@@ -1,0 +1,144 @@
+"""Which planes of a Zarr array are stored at all.
+
+Zarr gives the fill value for chunks that are not there, so a recording that was stopped early
+would look as if it ended in blank frames.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.zarr.ngff import Image, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class ChunkGrid:
+    """The files of an array's chunks.
+
+    Parameters
+    ----------
+    path : str
+        Directory of the array.
+    meta : dict
+        Its metadata: `zarr.json` (format 3) or `.zarray` (format 2).
+    """
+
+    def __init__(self, path: str, meta: dict[str, Any]) -> None:
+        self.path = path
+        if meta.get("zarr_format") == 3:
+            grid = meta["chunk_grid"]["configuration"]["chunk_shape"]
+            encoding = meta.get("chunk_key_encoding", {"name": "default"})
+            options = encoding.get("configuration", {})
+            default = encoding.get("name", "default") == "default"
+            self.prefix = "c" if default else ""
+            self.separator = options.get("separator", "/" if default else ".")
+            self.codec = next((c for c in meta["codecs"] if c["name"] == "sharding_indexed"), None)
+        else:
+            grid = meta["chunks"]
+            self.prefix, self.separator = "", meta.get("dimension_separator", ".")
+            self.codec = None
+        self.files = tuple(int(n) for n in grid)  # shape of what one file holds
+        self.inner = self.files
+        if self.codec is not None:
+            self.inner = tuple(self.codec["configuration"]["chunk_shape"])
+        self._known: dict[tuple[int, ...], np.ndarray | bool] = {}
+
+    def stored(self, chunk: tuple[int, ...]) -> bool:
+        """Return whether a chunk, by its number along each axis, is stored."""
+        per_file = [f // i for f, i in zip(self.files, self.inner, strict=True)]
+        number = tuple(c // n for c, n in zip(chunk, per_file, strict=True))
+        if number not in self._known:
+            self._known[number] = self._look_up(number, per_file)
+        known = self._known[number]
+        if isinstance(known, bool):
+            return known
+        return bool(known[tuple(c % n for c, n in zip(chunk, per_file, strict=True))])
+
+    def _look_up(self, number: tuple[int, ...], per_file: list[int]) -> np.ndarray | bool:
+        key = self.separator.join(str(n) for n in number)
+        if self.prefix:
+            key = self.prefix + self.separator + key
+        file = os.path.join(self.path, *key.split("/"))
+        try:
+            size = os.stat(file).st_size
+        except OSError:
+            return False
+        return size > 0 if self.codec is None else self._shard_index(file, size, per_file)
+
+    def _shard_index(self, file: str, size: int, per_file: list[int]) -> np.ndarray | bool:
+        """Read which inner chunks a shard holds: those with an offset, and inside the file."""
+        import numpy as np
+
+        options = self.codec["configuration"]
+        codecs = [codec["name"] for codec in options.get("index_codecs", [])]
+        count = math.prod(per_file)
+        length = 16 * count + (4 if "crc32c" in codecs else 0)
+        if size < length:
+            return False
+        with open(file, "rb") as handle:
+            if options.get("index_location", "end") == "end":
+                handle.seek(size - length)
+            pairs = np.frombuffer(handle.read(16 * count), "<u8").reshape(*per_file, 2)
+        offset, nbytes = pairs[..., 0], pairs[..., 1]
+        empty = np.uint64(2**64 - 1)
+        return (offset != empty) & (offset < size) & (nbytes <= np.uint64(size))
+
+
+def open_grid(image: Image, name: str) -> ChunkGrid:
+    """Return the chunks of an image's array.
+
+    Raises
+    ------
+    FoveaError
+        If the array's metadata are gone or not understood.
+    """
+    meta = read_json(os.path.join(image.path, "zarr.json"), name)
+    meta = meta or read_json(os.path.join(image.path, ".zarray"), name)
+    try:
+        return ChunkGrid(image.path, meta or {})
+    except (KeyError, TypeError) as error:
+        raise FoveaError(
+            f"{name}: its array metadata lack {error}; copy the store again"
+        ) from error
+
+
+def plane_stored(image: Image, name: str, index: dict[str, int]) -> bool:
+    """Return whether a plane, by its index along t, c and z, has at least one chunk just now."""
+    grid = open_grid(image, name)
+    outer = image.axes[:-2]
+    number = tuple(index[axis] // n for axis, n in zip(outer, grid.inner, strict=False))
+    sides = zip(image.shape[-2:], grid.inner[-2:], strict=True)
+    tiles = itertools.product(*(range(-(-n // step)) for n, step in sides))
+    return any(grid.stored((*number, *tile)) for tile in tiles)
+
+
+def stored_planes(image: Image, name: str) -> np.ndarray:
+    """Return which planes of an image have at least one chunk, (T, C, Z) bool.
+
+    Raises
+    ------
+    FoveaError
+        If the array's metadata are gone or not understood.
+    """
+    import numpy as np
+
+    grid = open_grid(image, name)
+    outer = image.axes[:-2]
+    depth = grid.inner[: len(outer)]
+    counts = [-(-n // d) for n, d in zip(image.shape, grid.inner, strict=True)]
+    chunks = np.zeros(counts[: len(outer)], bool)
+    for number in np.ndindex(chunks.shape):
+        tiles = itertools.product(*(range(n) for n in counts[len(outer) :]))
+        chunks[number] = any(grid.stored((*number, *tile)) for tile in tiles)
+    planes = chunks
+    for axis, n in enumerate(depth):
+        planes = np.repeat(planes, n, axis=axis).take(range(image.shape[axis]), axis=axis)
+    sizes = tuple(image.size(axis) for axis in "tcz")
+    order = [outer.index(axis) for axis in "tcz" if axis in outer]
+    return planes.transpose(order).reshape(sizes)

@@ -1,0 +1,268 @@
+"""The structure of OME-Zarr stores: images, plates, `bioformats2raw` layouts. JSON only.
+
+Metadata of NGFF 0.4 and before stand in `.zattrs`, of 0.5 in `zarr.json` under `ome`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.ome_xml import SECONDS, UM, OmeImage, parse_ome
+
+UNITS_UM = {**UM, "centimeter": 1e4, "kilometer": 1e9, "picometer": 1e-6, "angstrom": 1e-4}
+UNITS_S = {**SECONDS, "microsecond": 1e-6, "nanosecond": 1e-9}
+
+
+@dataclass
+class Image:
+    """One multiscale image: a field of view.
+
+    Attributes
+    ----------
+    path : str
+        Of the array of full resolution, absolute.
+    name : str
+        For people, or an empty string.
+    axes : str
+        Letters, as the array's axes: some of t, c, z, then y, x.
+    shape, dtype : tuple of int, str
+        Of the array.
+    labels : list of str or None
+        Names of the channels.
+    """
+
+    path: str
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    labels: list[str | None] = field(default_factory=list)
+    pixel_size_um: dict[str, float] | None = None
+    position_um: dict[str, float] | None = None
+    interval_s: float | None = None
+    ome: OmeImage | None = None
+
+    def size(self, axis: str) -> int:
+        """Return the number of steps along an axis; 1 if the array lacks it."""
+        return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+
+
+def find_images(root: str, name: str) -> list[Image]:
+    """List the images of a store, in the order of its metadata.
+
+    Parameters
+    ----------
+    root : str
+        The store's directory.
+    name : str
+        How messages call it.
+
+    Raises
+    ------
+    FoveaError
+        If it holds no image in a known layout.
+    """
+    attributes = read_attributes(root, name)
+    if attributes is None:
+        raise FoveaError(
+            f"{name}: is a Zarr array without OME metadata, which do not say what its axes are; "
+            "name the OME-Zarr image that holds it"
+        )
+    if "plate" in attributes:
+        return _plate(root, attributes["plate"], name)
+    if "well" in attributes:
+        return _well(root, attributes["well"], "", name)
+    if "multiscales" in attributes:
+        return [_image(root, attributes, "", name)]
+    if "bioformats2raw.layout" in attributes or os.path.isdir(os.path.join(root, "OME")):
+        return _bioformats2raw(root, name)
+    raise FoveaError(
+        f"{name}: is a Zarr store, but no OME-Zarr image, plate or bioformats2raw layout; "
+        "name the image in it, or export it as OME-Zarr 0.4 or 0.5"
+    )
+
+
+def read_attributes(path: str, name: str) -> dict[str, Any] | None:
+    """Return a group's OME attributes, whichever version; None for an array."""
+    if os.path.exists(os.path.join(path, ".zarray")):
+        return None
+    group = read_json(os.path.join(path, "zarr.json"), name)
+    if group is not None:
+        if group.get("node_type") == "array":
+            return None
+        attributes = group.get("attributes", {})
+        return {**attributes, **attributes.get("ome", {})}
+    attributes = read_json(os.path.join(path, ".zattrs"), name) or {}
+    return {**attributes, **attributes.get("ome", {})}
+
+
+def read_json(path: str, name: str) -> dict[str, Any] | None:
+    """Return a JSON file's content; None if there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return json.load(handle)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise FoveaError(
+            f"{name}: {os.path.basename(path)} in it cannot be read ({error}); copy the store again"
+        ) from error
+
+
+def _plate(root: str, plate: dict[str, Any], name: str) -> list[Image]:
+    images: list[Image] = []
+    for well in plate.get("wells", []):
+        path = os.path.join(root, *well["path"].split("/"))
+        attributes = read_attributes(path, name) or {}
+        label = well["path"].replace("/", "")
+        images += _well(path, attributes.get("well", {}), label, name)
+    if not images:
+        raise FoveaError(f"{name}: its plate lists no field with an image; export it again")
+    return images
+
+
+def _well(path: str, well: dict[str, Any], label: str, name: str) -> list[Image]:
+    images = []
+    for entry in well.get("images", []):
+        where = os.path.join(path, *entry["path"].split("/"))
+        attributes = read_attributes(where, name)
+        if attributes and "multiscales" in attributes:
+            images.append(_image(where, attributes, f"{label} {entry['path']}".strip(), name))
+    return images
+
+
+def _bioformats2raw(root: str, name: str) -> list[Image]:
+    folder = os.path.join(root, "OME")
+    attributes = read_attributes(folder, name) or {} if os.path.isdir(folder) else {}
+    series = attributes.get("series")
+    if not series:
+        series = [entry for entry in sorted(os.listdir(root), key=_number) if entry.isdigit()]
+    document = _xml(os.path.join(folder, "METADATA.ome.xml"), name)
+    images = []
+    for number, entry in enumerate(series):
+        where = os.path.join(root, *str(entry).split("/"))
+        own = read_attributes(where, name)
+        if own and "multiscales" in own:
+            image = _image(where, own, "", name)
+            if number < len(document):
+                _add_xml(image, document[number])
+            images.append(image)
+    if not images:
+        raise FoveaError(f"{name}: none of its series holds an image; export it again")
+    return images
+
+
+def _number(text: str) -> tuple[int, str]:
+    return (int(text), "") if text.isdigit() else (-1, text)
+
+
+def _xml(path: str, name: str) -> list[OmeImage]:
+    if not os.path.exists(path):
+        return []
+    with open(path, "rb") as handle:
+        try:
+            return parse_ome(handle.read()).images
+        except ValueError as error:
+            raise FoveaError(f"{name}: METADATA.ome.xml in it: {error}; export it again") from error
+
+
+def _add_xml(image: Image, ome: OmeImage) -> None:
+    """Take from OME-XML what the JSON does not say."""
+    image.ome = ome
+    image.name = image.name or ome.name
+    if not any(image.labels):
+        image.labels = list(ome.channels)
+    image.pixel_size_um = image.pixel_size_um or ome.pixel_size_um
+    image.position_um = ome.position_um or image.position_um
+    image.interval_s = image.interval_s or ome.interval_s
+
+
+def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Image:
+    multiscale = attributes["multiscales"][0]
+    try:
+        dataset = multiscale["datasets"][0]
+        array = os.path.join(path, *dataset["path"].split("/"))
+        meta = read_json(os.path.join(array, "zarr.json"), name)
+        if meta is None:
+            meta = read_json(os.path.join(array, ".zarray"), name)
+        if meta is None:
+            raise FoveaError(
+                f"{name}: the array {os.path.relpath(array, path)} of image "
+                f"{label or multiscale.get('name') or 0} is missing; copy the store again"
+            )
+        shape = tuple(int(n) for n in meta["shape"])
+        dtype = meta.get("data_type") or meta.get("dtype")
+    except (KeyError, IndexError, TypeError) as error:
+        raise FoveaError(f"{name}: its image metadata lack {error}; export it again") from error
+    axes, units = _axes(multiscale, len(shape), name)
+    scale, translation = _transform(multiscale, dataset, len(shape))
+    image = Image(array, label or _word(multiscale.get("name")), axes, shape, str(dtype))
+    channels = (attributes.get("omero") or {}).get("channels") or []
+    image.labels = [_word(channel.get("label")) or None for channel in channels]
+    um = [UNITS_UM.get(unit) for unit in units]
+    y, x = axes.index("y"), axes.index("x")
+    if um[y] and um[x]:
+        image.pixel_size_um = {"y": _round(scale[y] * um[y]), "x": _round(scale[x] * um[x])}
+        if translation[y] or translation[x]:
+            image.position_um = {
+                "x": _round(translation[x] * um[x]), "y": _round(translation[y] * um[y])
+            }  # fmt: skip
+    if "t" in axes:
+        seconds = UNITS_S.get(units[axes.index("t")])
+        image.interval_s = scale[axes.index("t")] * seconds if seconds else None
+    return image
+
+
+def _word(value: object) -> str:
+    return " ".join(str(value).split()) if value not in (None, "") else ""
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.12g}")
+
+
+def _axes(multiscale: dict[str, Any], count: int, name: str) -> tuple[str, list[str]]:
+    """Return the letters of the axes, and their units."""
+    given = multiscale.get("axes")
+    if not given:  # before 0.3 they were fixed
+        return "tczyx"[-count:], [""] * count
+    entries = [{"name": axis} if isinstance(axis, str) else axis for axis in given]
+    letters = []
+    for entry in entries:
+        word = str(entry.get("name", "")).lower()
+        kind = {"time": "t", "channel": "c"}.get(str(entry.get("type", "")), word[:1])
+        letters.append(kind)
+    axes = "".join(letters)
+    if (
+        len(axes) != count
+        or axes[-2:] != "yx"
+        or len(set(axes)) < count
+        or set(axes) - set("tczyx")
+    ):
+        names = ", ".join(str(entry.get("name")) for entry in entries)
+        raise FoveaError(
+            f"{name}: its axes are {names}; Fovea reads some of t, c, z, then y, x; export it again"
+        )
+    return axes, [str(entry.get("unit") or "") for entry in entries]
+
+
+def _transform(
+    multiscale: dict[str, Any], dataset: dict[str, Any], count: int
+) -> tuple[list[float], list[float]]:
+    """Return scale and translation of the full resolution, in the units of the axes."""
+    scale, translation = [1.0] * count, [0.0] * count
+    transforms = dataset.get("coordinateTransformations") or []
+    for step in [*transforms, *(multiscale.get("coordinateTransformations") or [])]:
+        values = step.get(step.get("type"))
+        if not isinstance(values, list) or len(values) != count:
+            continue
+        if step["type"] == "scale":
+            scale = [a * float(b) for a, b in zip(scale, values, strict=True)]
+            translation = [a * float(b) for a, b in zip(translation, values, strict=True)]
+        elif step["type"] == "translation":
+            translation = [a + float(b) for a, b in zip(translation, values, strict=True)]
+    return scale, translation

@@ -1,0 +1,1 @@
+"""Runs as a whole: the state of each field of view, failed ones, kernels compiled beforehand."""

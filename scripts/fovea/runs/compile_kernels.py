@@ -1,0 +1,67 @@
+"""Compile all kernels once, into the cache that every job then loads them from."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+def compile_kernels() -> None:
+    """Run every kernel on a tiny recording, with the types that recordings have."""
+    from fovea.kernels.cache_folder import stamp
+
+    with tempfile.TemporaryDirectory() as folder:
+        _process(Path(folder))
+    stamp().touch()
+
+
+def _process(folder: Path) -> None:
+    """All steps on two frames: one with little contrast, one with all 16 bits."""
+    from fovea.background.background import background
+    from fovea.cells.crop import crop
+    from fovea.cells.extract import extract
+    from fovea.config.phase_tuning import MODES
+    from fovea.display.cache import cache
+    from fovea.segmentation.segment import segment
+    from fovea.store.arrays import ArrayWriter, write_group
+    from fovea.store.levels import CountLimits
+    from fovea.store.ngff import ngff, provenance
+    from fovea.tracking.track import track
+
+    frames = np.full((2, 40, 40), 100, np.uint16)
+    texture = np.arange(400).reshape(20, 20) * 7919 % 50
+    frames[0, 10:30, 10:30] += texture.astype(np.uint16)
+    frames[1, 10:30, 10:30] += (texture * 1300).astype(np.uint16)
+    for name in ("pc_ch_0", "fl_ch_1"):
+        limits = CountLimits()
+        for frame in frames:
+            limits.add(frame)
+        about = provenance("copy_raw", {}, display_limits=list(limits.limits()))
+        with ArrayWriter(folder / name / "0", frames.shape, "uint16", about) as out:
+            for frame in frames:
+                out.append(frame)
+        write_group(folder / name, ngff(name))
+    phase, fluorescence = folder / "pc_ch_0", folder / "fl_ch_1"
+    labelled, tracked = folder / "seg_labeled_ch_0", folder / "seg_tracked_ch_0"
+    smooth = folder / "fl_background_ch_1"
+    segment(phase, labelled, {"method": "logstd", "morph_size": 3, "morph_iterations": 1})
+    for mode in MODES:
+        parameters = {"method": "phase", "cell_diameter": 12, "mode": mode}
+        segment(phase, folder / f"seg_{mode}", parameters)
+    segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
+    track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
+    track(labelled, tracked, {"method": "iou", "overlap": "box"})
+    background([fluorescence], [smooth], labelled,
+               {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
+                "rounding_error": 0.0625, "save_corrected": False})  # fmt: skip
+    crop(tracked, [phase, fluorescence], [smooth], folder / "cells.zarr", 1)
+    extract(folder / "cells.zarr", folder / "traces.csv", folder / "cells.csv", 0,
+            {"pc_ch_0": ["area", "aspect_ratio"], "fl_ch_1": ["intensity_total"]},
+            min_frames=1, border_margin=0)  # fmt: skip
+    cache([phase, fluorescence, labelled, tracked, smooth])
+
+
+if __name__ == "__main__":
+    compile_kernels()

@@ -1,0 +1,186 @@
+"""The curation table: which cells, or frames of cells, the user calls good or bad."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fovea.config.words import show, suggestion
+from fovea.errors import FoveaError
+
+REQUIRED = ("dataset", "fov", "cell", "good")
+OPTIONAL = ("from_frame", "to_frame", "note")
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "1", "good"), True),
+    **dict.fromkeys(("false", "no", "0", "bad"), False),
+}
+_SHOWN = 10  # cells that a message names
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One row of the table.
+
+    Attributes
+    ----------
+    dataset : str
+    fov, cell : int
+    good : bool
+    first, last : int or None
+        Frames that it concerns, both included; None for from the first, or to the last.
+    note : str
+    line : int
+        Where it stands in the file.
+    """
+
+    dataset: str
+    fov: int
+    cell: int
+    good: bool
+    first: int | None
+    last: int | None
+    note: str
+    line: int
+
+
+def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> list[Verdict]:
+    """Read a curation table.
+
+    Parameters
+    ----------
+    path : path
+        CSV with the columns dataset, fov, cell, good and, if wanted, from_frame, to_frame, note.
+    datasets : collection of str, optional
+        Names that may stand in the first column.
+
+    Raises
+    ------
+    FoveaError
+        If a column is missing or unknown, or a row is not understood; the message names the line.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        header = [name.strip() for name in next(rows, [])]
+        _check_header(path, header)
+        found = []
+        for row in rows:
+            if any(cell.strip() for cell in row) and not row[0].lstrip().startswith("#"):
+                found.append(_verdict(path, header, row, rows.line_num, datasets))
+    return found
+
+
+def _check_header(path: str | Path, header: list[str]) -> None:
+    known = [*REQUIRED, *OPTIONAL]
+    for name in header:
+        if name not in known:
+            raise FoveaError(
+                f"{path}: unknown column {show(name)}; allowed: {', '.join(known)}"
+                + suggestion(name, known)
+            )
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        raise FoveaError(
+            f"{path}: the column {missing[0]} is missing; the first line must be "
+            f"{','.join(REQUIRED)} and, if wanted, {','.join(OPTIONAL)}"
+        )
+
+
+def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Verdict:
+    if len(row) > len(header):
+        raise FoveaError(
+            f"{path}: line {line} has {len(row)} values and the header {len(header)}; put a note "
+            "with commas in quotes"
+        )
+    given = {name: text.strip() for name, text in zip(header, row, strict=False)}
+
+    def number(name: str) -> int | None:
+        text = given.get(name, "")
+        if not text and name in OPTIONAL:
+            return None
+        if not text.isdecimal():
+            raise FoveaError(f"{path}: line {line}: {name} is {show(text)}; it is a whole number")
+        return int(text)
+
+    if datasets is not None and given["dataset"] not in datasets:
+        raise FoveaError(
+            f"{path}: line {line}: {show(given['dataset'])} is no dataset of the config; allowed: "
+            f"{', '.join(datasets)}{suggestion(given['dataset'], datasets)}"
+        )
+    good = _WORDS.get(given.get("good", "").lower())
+    if good is None:
+        raise FoveaError(
+            f"{path}: line {line}: good is {show(given.get('good', ''))}; allowed: true or false"
+        )
+    first, last = number("from_frame"), number("to_frame")
+    if first is not None and last is not None and last < first:
+        raise FoveaError(
+            f"{path}: line {line}: the frames {first} to {last} run backwards; exchange them"
+        )
+    return Verdict(
+        given["dataset"], number("fov"), number("cell"), good, first, last,
+        given.get("note", ""), line,
+    )  # fmt: skip
+
+
+def apply_curation(
+    path: str | Path,
+    verdicts: Iterable[Verdict],
+    cells: Mapping[tuple[str, int, int], slice],
+    frames,
+    good,
+) -> int:
+    """Override `good` by verdicts, later ones over earlier ones.
+
+    Parameters
+    ----------
+    path : path
+        The table, for messages.
+    verdicts : iterable of Verdict
+        Those that concern the fields of view at hand.
+    cells : mapping
+        (dataset, fov, cell) to the rows of that cell.
+    frames : (R,) int64
+        Frame of each row.
+    good : (R,) bool
+        Is changed.
+
+    Returns
+    -------
+    int
+        Number of rows whose `good` was changed.
+
+    Raises
+    ------
+    FoveaError
+        If there is no such cell, or none of its rows is in the frames; the message names all.
+    """
+    before = good.copy()
+    verdicts = list(verdicts)
+    unknown = [v for v in verdicts if (v.dataset, v.fov, v.cell) not in cells]
+    if unknown:
+        raise FoveaError(
+            f"{path}: {_listed(unknown)} not in the traces; correct or remove "
+            f"{'this row' if len(unknown) == 1 else 'these rows'}"
+        )
+    for verdict in verdicts:
+        rows = cells[verdict.dataset, verdict.fov, verdict.cell]
+        part = frames[rows]
+        inside = part >= (0 if verdict.first is None else verdict.first)
+        if verdict.last is not None:
+            inside &= part <= verdict.last
+        if not inside.any():
+            raise FoveaError(
+                f"{path}: {_listed([verdict])} not seen in these frames, but in frames "
+                f"{part.min()} to {part.max()}; correct from_frame and to_frame"
+            )
+        good[rows][inside] = verdict.good
+    return int((good != before).sum())
+
+
+def _listed(verdicts: list[Verdict]) -> str:
+    names = [f"{v.dataset}, field of view {v.fov}, cell {v.cell} (line {v.line})"
+             for v in verdicts[:_SHOWN]]  # fmt: skip
+    more = f" and {len(verdicts) - _SHOWN} more" if len(verdicts) > _SHOWN else ""
+    return "; ".join(names) + more + (" is" if len(verdicts) == 1 else " are")

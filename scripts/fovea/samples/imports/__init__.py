@@ -1,0 +1,1 @@
+"""Traces and settings of other programs, PyAMA first, brought into the form of Fovea."""

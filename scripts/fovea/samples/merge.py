@@ -1,0 +1,232 @@
+"""Merge: the traces of a sample in one table, with their times and the user's verdicts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fovea import __version__
+from fovea.config.fovs import format_fovs
+from fovea.samples.curation import Verdict, apply_curation, read_curation
+from fovea.samples.parts import (
+    KEY,
+    Dataset,
+    cell_table,
+    load_recordings,
+    place_of,
+    read_part,
+    timed,
+    timed_by_file,
+)
+from fovea.samples.tables import arrow, as_numpy, write_csv, write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LOG = logging.getLogger("fovea")
+
+
+@dataclass
+class Merged:
+    """A sample's tables, and what stands above them."""
+
+    traces: pa.Table
+    cells: pa.Table
+    unit: str
+    comments: list[str]
+    columns: dict[str, int] = field(default_factory=dict)
+
+
+def merge(
+    sample: str,
+    traces: Sequence[str | Path],
+    cells: Sequence[str | Path],
+    metadata: Sequence[str | Path],
+    datasets: Mapping[str, Mapping[str, Any]],
+    folder: str | Path,
+    curation: str | Path | None = None,
+    names: Sequence[str] | None = None,
+    left_out: Sequence[str] = (),
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write the tables of a sample.
+
+    Parameters
+    ----------
+    sample : str
+        Its name.
+    traces : sequence of path
+        ``results/{dataset}/fov_{fov}/..._traces.csv`` of each field of view, or
+        ``results/{dataset}/..._traces.csv`` of a dataset that is given by its traces.
+    cells : sequence of path
+        ``..._cells.csv`` beside the former.
+    metadata : sequence of path
+        ``results/{dataset}/metadata.yaml`` of the datasets that have one.
+    datasets : mapping
+        Dataset to the attributes of `Dataset`, in the order of the config.
+    folder : path
+        Where to write ``{sample}_traces.csv``, ``{sample}_traces_cells.csv`` and, per
+        feature, ``{sample}_{feature}_ch_{channel}.csv``; all also as Parquet. (PyAMA takes files
+        with ``_traces`` in their name for no samples.)
+    curation : path, optional
+        The curation table.
+    names : sequence of str, optional
+        All datasets of the config, which the curation table may name.
+    left_out : sequence of str
+        Fields of view that belong to the sample and are not in it, in words.
+    """
+    merged = merged_tables(
+        sample, traces, cells, metadata, datasets, curation, names, left_out, log
+    )
+    folder = Path(folder)
+    about = {"sample": sample, "time_unit": merged.unit, "comments": merged.comments,
+             "left_out": list(left_out)}  # fmt: skip
+    for name, table in (("traces", merged.traces), ("traces_cells", merged.cells)):
+        write_csv(table, folder / f"{sample}_{name}.csv", merged.comments)
+        write_parquet(table, folder / f"{sample}_{name}.parquet", about)
+    several = len(datasets) > 1
+    for column, channel in merged.columns.items():
+        table = feature_table(merged.traces, column, channel)
+        write_parquet(table, folder / f"{sample}_{column}.parquet", about | {"column": column})
+        table = pyama_table(table, with_dataset=several)
+        write_csv(table, folder / f"{sample}_{column}.csv", [f"Time units: {merged.unit}"])
+    for line in merged.comments:
+        log.info("%s", line)
+
+
+def merged_tables(
+    sample: str,
+    traces: Sequence[str | Path],
+    cells: Sequence[str | Path],
+    metadata: Sequence[str | Path],
+    datasets: Mapping[str, Mapping[str, Any]],
+    curation: str | Path | None = None,
+    names: Sequence[str] | None = None,
+    left_out: Sequence[str] = (),
+    log: logging.Logger = _LOG,
+) -> Merged:
+    """Return the tables of a sample; arguments as of `merge`."""
+    pa = arrow()
+
+    known = {name: Dataset(**entry) for name, entry in datasets.items()}
+    unit = next(iter(known.values())).time["unit"]
+    recordings = load_recordings(metadata)
+    columns: dict[str, int] = {}
+    for entry in known.values():
+        columns |= {c: entry.channels[channel] for c, channel in entry.columns().items()}
+    parts = []
+    for path in sorted(traces, key=lambda path: _rank(path, list(known))):
+        dataset, fov = place_of(path)
+        entry = known[dataset]
+        part = read_part(path, dataset, entry, list(columns))
+        if fov is None:
+            part = timed_by_file(path, part, entry, unit)
+        else:
+            part = timed(part, entry, recordings[dataset], fov, unit)
+        parts.append(part)
+    table = pa.concat_tables(parts, promote_options="default")
+    groups = cell_slices(parts)
+    good, frames = as_numpy(table["good"]), as_numpy(table["frame"])
+    used, changed = [], 0
+    if curation is not None:
+        used = _verdicts_of(curation, list(names or datasets), traces, known, groups, log)
+        changed = apply_curation(curation, used, groups, frames, good)
+    table = table.set_column(table.column_names.index("good"), "good", pa.array(good))
+    summary = cell_table(cells, table, groups, good, recordings, known, unit)
+    comments = [
+        f"Time units: {unit}",
+        f"Sample: {sample} (Fovea {__version__})",
+        *_fields_comment(table, groups),
+        f"Times: {_times_comment(table)}",
+        f"Left out: {'; '.join(left_out) or 'nothing'}",
+        "Curation: " + (f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
+                        if curation is not None else "none"),
+        f"Units: {_units_comment(columns)}",
+    ]  # fmt: skip
+    return Merged(table, summary, unit, comments, columns)
+
+
+def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
+    """Return where a file of traces belongs: by dataset, in the config's order, and by number."""
+    dataset, fov = place_of(path)
+    return order.index(dataset), -1 if fov is None else fov
+
+
+def cell_slices(parts: Sequence[pa.Table]) -> dict[tuple[str, int, int], slice]:
+    """Return (dataset, fov, cell) to its rows in the concatenation of sorted tables."""
+    found, done = {}, 0
+    for table in parts:
+        fov, cell = as_numpy(table["fov"]), as_numpy(table["cell"])
+        new = (np.diff(fov) != 0) | (np.diff(cell) != 0)
+        ends = [0, *(np.flatnonzero(new) + 1).tolist(), len(fov)] if len(fov) else []
+        for a, b in pairwise(ends):
+            key = table["dataset"][a].as_py(), int(fov[a]), int(cell[a])
+            found[key] = slice(done + a, done + b)
+        done += len(fov)
+    return found
+
+
+def feature_table(traces: pa.Table, column: str, channel: int) -> pa.Table:
+    """Return the good rows of one feature, with the time of its channel."""
+    pa = arrow()
+
+    rows = traces.filter(traces["good"])
+    time = f"time_ch_{channel}" if f"time_ch_{channel}" in rows.column_names else "time"
+    names = [*KEY, "time", "time_source", "value"]
+    return pa.table([rows[n] for n in (*KEY, time, "time_source", column)], names=names)
+
+
+def pyama_table(table: pa.Table, with_dataset: bool) -> pa.Table:
+    """Return a feature's table in PyAMA's merged form; `dataset` comes first where it is needed."""
+    names = ["dataset"] * with_dataset + ["time", "fov", "cell"]
+    order = [("time", "ascending"), *((n, "ascending") for n in ("dataset", "fov", "cell"))]
+    return table.sort_by(order).select([*names, "value"])
+
+
+def _verdicts_of(
+    curation: str | Path, names: list[str], traces, known, groups, log: logging.Logger
+) -> list[Verdict]:
+    """Return the verdicts on the sample's fields of view."""
+    places = {place_of(path) for path in traces}
+    verdicts = read_curation(curation, names)
+
+    def concerns(verdict: Verdict) -> bool:
+        if (verdict.dataset, verdict.fov) in places:
+            return True
+        chosen = known[verdict.dataset].fovs if verdict.dataset in known else []
+        whole = (verdict.dataset, None) in places
+        return whole and (chosen is None or verdict.fov in chosen)
+
+    used = [verdict for verdict in verdicts if concerns(verdict)]
+    log.info("%s: %d rows, %d on this sample", curation, len(verdicts), len(used))
+    return used
+
+
+def _fields_comment(table: pa.Table, groups) -> list[str]:
+    """Say which fields of view there are, per dataset."""
+    found: dict[str, list[int]] = {}
+    cells: dict[str, int] = {}
+    for dataset, fov, _ in groups:
+        found.setdefault(dataset, []).append(fov)
+        cells[dataset] = cells.get(dataset, 0) + 1
+    lines = [f"Dataset {name}: fields of view {format_fovs(fovs)}, {cells[name]} cells"
+             for name, fovs in found.items()]  # fmt: skip
+    return lines or ["No cells"]
+
+
+def _times_comment(table: pa.Table) -> str:
+    sources = table["time_source"].unique().to_pylist()
+    return ", ".join(sources) or "none"
+
+
+def _units_comment(columns: Mapping[str, int]) -> str:
+    from fovea.config.units import feature_unit
+
+    units = {column: feature_unit(column.rpartition("_ch_")[0]) for column in columns}
+    return ", ".join(f"{column} {unit}" for column, unit in units.items()) or "no features"

@@ -1,0 +1,4 @@
+"""Segmentation: from a phase-contrast frame to labels of its cells.
+
+Imports kernels and stores; `evaluation` and `inspection` use it.
+"""

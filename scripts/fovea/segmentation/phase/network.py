@@ -1,0 +1,202 @@
+"""Mode `network` of segmentation `phase`: a small trained network says where cells are.
+
+The network sees the frame at 24 pixels per cell diameter, whatever its magnification. It gives
+for each pixel how likely it is inside a cell, how likely it is where two cells touch, and how far
+inside its cell it lies. The cells are then found by flooding from the innermost pixels.
+``docs/network.md`` says how it was trained, and how to train it on frames of one's own.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fovea.config.phase_tuning import Network
+from fovea.errors import FoveaError
+from fovea.kernels import basins, convolution, fields, regions, resample
+
+WEIGHTS = Path(__file__).parent / "weights" / "phase.npz"
+PIXELS_PER_DIAMETER = 24
+_TEXTURE = 0.019  # sigma of the local variance in cell diameters, and at least so many pixels:
+_SHARPEST = 0.6
+_MULTIPLE = 16  # the network halves frames four times
+_STRIP, _MARGIN = 1536, 96  # rows; a pixel of the result depends on 74 rows to each side
+_LEVELS = 1024  # heights of the flood per unit of depth
+_LOWEST, _HIGHEST = -1.0, 60.0  # depths beyond count as these
+
+
+def label_network(
+    flat: np.ndarray, cell_diameter: float, p: Network, weights: str | Path = WEIGHTS
+) -> np.ndarray:
+    """Label cells as the network sees them.
+
+    Parameters
+    ----------
+    flat : (H, W) float32
+        Frame without background.
+    cell_diameter : float
+        Pixels.
+    p : Network
+        Lengths and areas relative to it.
+    weights : path
+        File of the network.
+
+    Returns
+    -------
+    (H, W) int32
+        0 background; labels in no particular order.
+    """
+    arrays = read_weights(weights)
+    seen = features(flat, cell_diameter)
+    if seen is None:
+        return np.zeros(flat.shape, np.int32)
+    inside, contact, depth = predict(seen, arrays)
+    inside = probability(inside)
+    taps = fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER)
+    depth = fields.smooth(depth - np.float32(p.contact_weight) * probability(contact), taps)
+    levels = ((np.clip(depth, _LOWEST, _HIGHEST) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
+    small = basins.basins(
+        levels,
+        inside > np.float32(p.level),
+        round(p.least_rise * _LEVELS),
+        round((p.least_depth - _LOWEST) * _LEVELS),
+    )
+    mask = resample.resample(inside, flat.shape) > np.float32(p.level)
+    labels = np.where(mask, resample.nearest(small, flat.shape), 0)
+    regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
+    return labels
+
+
+def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
+    """What the network sees: (2, h, w) float32, brightness and texture; None without contrast.
+
+    Parameters
+    ----------
+    flat : (H, W) float32
+        Frame without background.
+    cell_diameter : float
+        Pixels.
+    """
+    flat = scaled(flat)
+    return None if flat is None else as_seen(flat, cell_diameter)
+
+
+def scaled(flat: np.ndarray) -> np.ndarray | None:
+    """A frame without background divided by its spread, float32; None without contrast."""
+    spread = flat[::2, ::2].astype(np.float64).std()
+    return flat * np.float32(1 / spread) if spread > 0 else None
+
+
+def as_seen(flat: np.ndarray, cell_diameter: float) -> np.ndarray:
+    """The `features` of a frame, or of a part of one, that is `scaled`."""
+    shape = tuple(max(1, round(n * PIXELS_PER_DIAMETER / cell_diameter)) for n in flat.shape)
+    taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
+    variance = np.maximum(fields.local_variance(flat, taps), 0)
+    bright, texture = (resample.resample(image, shape) for image in (flat, variance))
+    # in double precision, whose last bit is lost with all differences between processors
+    bright = np.arcsinh(bright.astype(np.float64))
+    texture = 0.5 * np.log(texture.astype(np.float64) + 1e-3) + 1
+    return np.stack([bright, texture]).astype(np.float32)
+
+
+def probability(values: np.ndarray) -> np.ndarray:
+    """Logistic function, float32."""
+    return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
+    """Arrays of the network by name, float32; those of convolutions as (out, in, pixels).
+
+    Raises
+    ------
+    FoveaError
+        If the file cannot be read, or holds other arrays than the network that Fovea brings.
+    """
+    arrays = _arrays(path)
+    if path != WEIGHTS and _shapes(arrays) != _shapes(_arrays(WEIGHTS)):
+        raise FoveaError(
+            f"{path} does not hold the weights of a network for mode network; "
+            "docs/network.md says how they are made"
+        )
+    return {
+        name: np.ascontiguousarray(a.reshape(*a.shape[:2], -1)) if a.ndim == 4 else a
+        for name, a in arrays.items()
+    }
+
+
+def _shapes(arrays: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: a.shape for name, a in arrays.items()}
+
+
+def _arrays(path: str | Path) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name].astype(np.float32) for name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FoveaError(f"{path} cannot be read as the weights of a network: {error}") from error
+
+
+def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Apply the network, to a strip of the frame at a time, so that memory is bounded.
+
+    Parameters
+    ----------
+    seen : (2, h, w) float32
+        Features.
+    arrays : dict of str to ndarray
+        What `read_weights` gives.
+
+    Returns
+    -------
+    (3, h, w) float32
+        Logits of being inside a cell and of touching another one; depth inside the cell, 0..1.
+    """
+    height, width = seen.shape[1:]
+    out = np.empty((len(arrays["out.b"]) // 4, height, width), np.float32)
+    for start in range(0, height, _STRIP):
+        first, stop = max(0, start - _MARGIN), min(height, start + _STRIP)
+        part = _predict_strip(seen[:, first : stop + _MARGIN], arrays)
+        out[:, start:stop] = part[:, start - first : stop - first]
+    return out
+
+
+def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    height, width = seen.shape[1:]
+    pad = [(0, 0), *((0, -n % _MULTIPLE) for n in (height, width))]
+    seen = np.pad(seen, pad, mode="edge")
+    image = _empty(4 * len(seen), *(n // 2 for n in seen.shape[1:]))
+    convolution.gather(seen, image)
+    depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
+    seen_at = []
+    for level in range(depth):
+        if level:
+            smaller = _empty(len(image), *((n - 2) // 2 for n in image.shape[1:]))
+            convolution.halve(image, smaller)
+            image = smaller
+        for step in range(2):
+            image = _convolved(image, arrays, f"enc.{level}.{step}.0")
+        seen_at.append(image)
+    for level in reversed(range(depth - 1)):
+        name = f"lat.{level}"
+        convolution.add_doubled(
+            image, arrays[f"{name}.w"][:, :, 0], arrays[f"{name}.b"], seen_at[level]
+        )
+        image = _convolved(seen_at[level], arrays, f"dec.{level}.0")
+    out = np.empty((len(arrays["out.b"]) // 4, *seen.shape[1:]), np.float32)
+    convolution.mix_and_spread(image, arrays["out.w"][:, :, 0], arrays["out.b"], out)
+    return out[:, :height, :width]
+
+
+def _convolved(image: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    bias = arrays[f"{name}.b"]
+    out = _empty(len(bias), *(n - 2 for n in image.shape[1:]))
+    convolution.convolve(image, arrays[f"{name}.w"], bias, out)
+    return out
+
+
+def _empty(channels: int, height: int, width: int) -> np.ndarray:
+    return np.empty((channels, height + 2, width + 2), np.float32)

@@ -1,0 +1,61 @@
+"""Find the cells in every phase-contrast frame."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from fovea.jobs.log import progress
+from fovea.jobs.threads import ordered_map
+from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
+from fovea.store.arrays import LABELS, ArrayReader, ArrayWriter
+from fovea.store.ngff import provenance, write_derived_group
+
+_LOG = logging.getLogger("fovea")
+
+
+def segment(
+    source: str | Path,
+    target: str | Path,
+    parameters: dict,
+    preprocess: str | None = None,
+    threads: int = 1,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Label the cells of a recording, frame by frame.
+
+    Parameters
+    ----------
+    source : path
+        Channel group with the raw phase contrast, ``0`` (T, H, W) uint16.
+    target : path
+        Channel group to write: ``0`` (T, H, W) uint16 or uint32, 1..N in each frame.
+    parameters : dict
+        ``method`` and that method's parameters.
+    preprocess : str or None
+        Name of a function that each frame passes through first.
+    threads : int
+        Frames computed side by side; does not change the result.
+    """
+    source, target = Path(source), Path(target)
+    options = dict(parameters)
+    method = partial(load(SEGMENTATION, options.pop("method")), **options)
+    prepare = load(PREPROCESSING, preprocess) if preprocess else None
+    counts = []
+    with ArrayReader(source / "0") as frames:
+        about = provenance("segment", parameters, preprocess=preprocess, source=source.name,
+                           unit="label", largest_label=0)  # fmt: skip
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
+            labelled = ordered_map(
+                lambda frame: method(prepare(frame) if prepare else frame), frames, threads
+            )
+            for labels in progress(labelled, len(frames), log):
+                out.append(labels)
+                counts.append(int(labels.max(initial=0)))
+            about["fovea"]["largest_label"] = max(counts)
+    write_derived_group(target, source, labels=True)
+    log.info(
+        "objects per frame: %d to %d, mean %.1f; frames without any: %d",
+        min(counts), max(counts), sum(counts) / len(counts), counts.count(0),
+    )  # fmt: skip

@@ -1,0 +1,313 @@
+"""Simulated fields of view as arrays, with the truth about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fovea.simulation import optics
+from fovea.simulation.cells import CALM, CROWDED, plan_motion
+from fovea.simulation.model import PARAMETERS, SAMPLES, Sample, maturation
+
+TOUCH = 2  # px, in rows and columns, within which cells are said to touch
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One simulated frame.
+
+    Attributes
+    ----------
+    phase : (H, W) uint16 or None
+    fluo : (C, H, W) uint16
+    profiles : list of (rows (H,), columns (W,)) float32
+        The true background per channel in counts, camera offset included, is their outer sum.
+    labels : (H, W) uint16
+        0 background, else the cell's ID.
+    rows : list of dict
+        One per cell that has a pixel in this frame.
+    """
+
+    phase: np.ndarray | None
+    fluo: np.ndarray
+    profiles: list[tuple[np.ndarray, np.ndarray]]
+    labels: np.ndarray
+    rows: list[dict]
+
+    @property
+    def background(self) -> np.ndarray:
+        """True background, (C, H, W) float32, counts."""
+        height, width = self.labels.shape
+        planes = [outer_sum(*profiles) for profiles in self.profiles]
+        return np.stack(planes) if planes else np.zeros((0, height, width), np.float32)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated field of view: phase (T, H, W) uint16 or None, fluo (C, T, H, W) uint16,
+    background (C, T, H, W) float32, labels (T, H, W) uint16, rows and parameters as lists of
+    dicts."""
+
+    phase: np.ndarray | None
+    fluo: np.ndarray
+    background: np.ndarray
+    labels: np.ndarray
+    rows: list[dict]
+    parameters: list[dict]
+
+
+def cell_columns(fluo_channels: list[int]) -> list[str]:
+    """Return the columns of the table of cells; see `Field.render` for what they hold."""
+    base = (
+        "fov cell frame time area centroid_x centroid_y bbox_x0 bbox_y0 bbox_x1 bbox_y1 "
+        "touches at_border visible"
+    )
+    light = ("time", "total", "light", "model")
+    return base.split() + [f"{name}_ch_{c}" for c in fluo_channels for name in light]
+
+
+def parameter_columns(fluo_channels: list[int]) -> list[str]:
+    """Return the columns of the table of parameters; see `Field`."""
+    base = ["fov", "cell", "parent", "sample", "first_frame", "last_frame"]
+    return base + [f"{name}_ch_{c}" for c in fluo_channels for name in PARAMETERS]
+
+
+def outer_sum(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the background (..., H, W) of profiles (..., H) and (..., W)."""
+    return rows[..., :, None] + columns[..., None, :]
+
+
+def frame_times(seed: int, fov: int, frames: int, channels: int, interval: float) -> np.ndarray:
+    """Return acquisition times in seconds, (T, C) float64, since the start of the recording.
+
+    Fields of view follow each other, the channels of one too, and no stamp is quite regular.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fov, 2)))
+    start = interval * np.arange(frames) + min(8.0, interval / 100) * fov
+    late = np.cumsum(rng.uniform(0.0, 1.0, (frames, channels)) + 0.3, axis=1)
+    return np.round(start[:, None] + late * min(1.0, interval / 60), 3)
+
+
+class Field:
+    """A simulated field of view, rendered frame by frame.
+
+    Parameters
+    ----------
+    seed : int
+        Fields of one seed and number are the same, however many there are.
+    frames, height, width : int
+    cells : int
+        Cells at the beginning, those that enter later included; 0 gives a blank field.
+    fov : int
+        Its number.
+    channels : int
+        Number of fluorescence channels.
+    phase : bool
+        Whether there is a phase-contrast channel; it is channel 0 then.
+    interval : float
+        Seconds between frames.
+    sample : Sample
+        Distribution of the cells' kinetic parameters.
+    crowded : bool
+        Cells touch often, divide, are not seen now and then, and the stage slips once.
+
+    Attributes
+    ----------
+    times : (T, channels) float64
+        Acquisition times in seconds, phase contrast first.
+    jump : (T, 2) float64
+        Shift y, x of the stage in pixels.
+    parameters : list of dict
+        One per cell: cell, parent (0 for none), sample, first_frame, last_frame (of its life,
+        seen or not), and the parameters per fluorescence channel.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        frames: int = 48,
+        height: int = 512,
+        width: int = 512,
+        cells: int = 25,
+        *,
+        fov: int = 0,
+        channels: int = 1,
+        phase: bool = True,
+        interval: float = 900.0,
+        sample: Sample = SAMPLES[0],
+        crowded: bool = False,
+    ):
+        self.seed, self.fov, self.shape = seed, fov, (frames, height, width)
+        self.phase = phase
+        self.fluo_channels = list(range(int(phase), int(phase) + channels))
+        self.times = frame_times(seed, fov, frames, max(int(phase) + channels, 1), interval)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fov, 0)))
+        behaviour = CROWDED if crowded else CALM
+        self.motion = plan_motion(rng, frames, height, width, cells, interval, behaviour)
+        self.jump = self.motion.jump
+        total = len(self.motion.parent)
+        self.appearance = optics.Appearance(rng, total)
+        self.slide = optics.Slide(rng, height, width)
+        self.backgrounds = [optics.Background(rng, height, width) for _ in range(channels)]
+        self.kinetics = []
+        for index in range(channels):
+            drawn = sample.draw(rng, cells)
+            drawn["ktl"] /= 1 + 0.5 * index
+            self.kinetics.append(self._inherit(drawn, rng))
+        self.parameters = [self._describe(cell, sample) for cell in range(total)]
+
+    def _inherit(self, drawn, rng):
+        """Give daughters their share of what the mother has: mRNA, protein and all."""
+        parent = self.motion.parent[len(drawn["ktl"]) :]
+        share = rng.uniform(0.45, 0.55, len(parent) // 2)
+        share = np.stack([share, 1 - share], axis=1).ravel()
+        inherited = {name: values[parent] for name, values in drawn.items()}
+        inherited["ktl"] = inherited["ktl"] * share
+        inherited["offset"] = inherited["offset"] * share
+        return {name: np.concatenate([drawn[name], inherited[name]]) for name in PARAMETERS}
+
+    def _describe(self, cell, sample):
+        life = np.flatnonzero(self.motion.alive[cell])
+        row = {
+            "fov": self.fov,
+            "cell": cell + 1,
+            "parent": int(self.motion.parent[cell]) + 1,
+            "sample": sample.name,
+            "first_frame": int(life[0]),
+            "last_frame": int(life[-1]),
+        }
+        for channel, kinetics in zip(self.fluo_channels, self.kinetics, strict=True):
+            row |= {f"{name}_ch_{channel}": float(kinetics[name][cell]) for name in PARAMETERS}
+        return row
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield all frames in order."""
+        for frame in range(self.shape[0]):
+            yield self.render(frame)
+
+    def render(self, frame: int) -> Frame:
+        """Render one frame; frames do not depend on each other.
+
+        Its rows hold, per cell: fov, cell, frame, time (seconds, of the frame's first channel),
+        area, centroid_x, centroid_y, the box (ends exclusive), touches (another cell is within
+        2 px), at_border, visible (in phase contrast); and for each fluorescence channel c:
+        time_ch_c (seconds), total_ch_c (noise-free sum of the cell's light over its mask, counts),
+        light_ch_c (over the whole frame: blur takes some out of the mask) and model_ch_c (what
+        the model says; more than total_ch_c only where the edge of the frame cuts the cell).
+        """
+        _, height, width = self.shape
+        rng = np.random.default_rng(
+            np.random.SeedSequence(self.seed, spawn_key=(self.fov, 1, frame))
+        )
+        hours = self.times[frame, 0] / 3600
+        views = {}
+        for cell in range(len(self.motion.parent)):
+            view = optics.view_cell(self.motion, cell, frame, height, width)
+            if view is not None:
+                views[cell] = view
+        labels = self._label(views)
+        phase = self.slide.render(hours, self.jump[frame]) if self.phase else None
+        profiles = [b.profiles(hours) for b in self.backgrounds]
+        signals = [outer_sum(*p) for p in profiles]
+        light_times = self.times[frame, self.fluo_channels]
+        totals = [
+            maturation(time / 3600, **kinetics)
+            for time, kinetics in zip(light_times, self.kinetics, strict=True)
+        ]
+        rows = []
+        for cell, view in views.items():
+            pattern = self.appearance.pattern(view, cell, hours)
+            inside, window = view.crop(labels)
+            if phase is not None and self.motion.visible[cell, frame]:
+                rounded = self.motion.rounded[cell, frame]
+                image = optics.render_phase(view, pattern, self.appearance, cell, hours, rounded)
+                phase[inside] += image[window]
+            mask = view.rho <= 1
+            mask[window] = labels[inside] == cell + 1
+            row = self._row(cell, frame, labels, inside, mask[window])
+            if self.kinetics and mask.any():
+                light = optics.render_light(view, mask, pattern)
+                in_mask = float(light[window][mask[window]].sum(dtype=np.float64))
+                in_frame = float(light[window].sum(dtype=np.float64))
+                for channel, time, signal, total in zip(
+                    self.fluo_channels, light_times, signals, totals, strict=True
+                ):
+                    signal[inside] += np.float32(total[cell]) * light[window]
+                    model = float(total[cell])
+                    values = (float(time), model * in_mask, model * in_frame, model)
+                    names = cell_columns([channel])[-4:]
+                    row |= dict(zip(names, values, strict=True))
+            if row["area"]:
+                rows.append(row)
+        return Frame(
+            optics.expose_phase(rng, phase) if phase is not None else None,
+            np.stack([optics.expose(rng, signal) for signal in signals])
+            if signals
+            else np.zeros((0, height, width), np.uint16),
+            profiles,
+            labels,
+            rows,
+        )
+
+    def _label(self, views):
+        """Return labels (H, W); where outlines overlap, the nearer cell has the pixel."""
+        _, height, width = self.shape
+        labels = np.zeros((height, width), np.uint16)
+        nearest = np.ones((height, width), np.float32)
+        for cell, view in views.items():
+            inside, window = view.crop(labels)
+            closer = view.rho[window] <= nearest[inside]
+            labels[inside][closer] = cell + 1
+            nearest[inside][closer] = view.rho[window][closer]
+        return labels
+
+    def _row(self, cell, frame, labels, inside, mask):
+        """Return the truth of a cell in a frame, geometry part; `mask` is in the frame's part."""
+        height, width = labels.shape
+        row = {"fov": self.fov, "cell": cell + 1, "frame": frame}
+        row["time"] = float(self.times[frame, 0])
+        row["area"] = area = int(mask.sum())
+        if not area:
+            return row
+        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        y0, y1 = int(ys[0]) + inside[0].start, int(ys[-1]) + 1 + inside[0].start
+        x0, x1 = int(xs[0]) + inside[1].start, int(xs[-1]) + 1 + inside[1].start
+        row["centroid_x"] = float(mask.sum(axis=0) @ np.arange(mask.shape[1])) / area
+        row["centroid_y"] = float(mask.sum(axis=1) @ np.arange(mask.shape[0])) / area
+        row["centroid_x"] += inside[1].start
+        row["centroid_y"] += inside[0].start
+        row |= {"bbox_x0": x0, "bbox_y0": y0, "bbox_x1": x1, "bbox_y1": y1}
+        row["touches"] = _touches(labels, cell + 1, y0, x0, y1, x1)
+        row["at_border"] = y0 == 0 or x0 == 0 or y1 == height or x1 == width
+        row["visible"] = bool(self.motion.visible[cell, frame])
+        return row
+
+
+def _touches(labels, label, y0, x0, y1, x1):
+    """Tell whether another cell lies within TOUCH pixels of this one."""
+    near = labels[max(y0 - TOUCH, 0) : y1 + TOUCH, max(x0 - TOUCH, 0) : x1 + TOUCH]
+    others = (near != 0) & (near != label)
+    if not others.any():
+        return False
+    from scipy import ndimage
+
+    return bool((ndimage.maximum_filter(near == label, 2 * TOUCH + 1) & others).any())
+
+
+def simulate_fov(seed: int, *args, **options) -> Simulated:
+    """Return a whole simulated field of view; arguments as of `Field`.
+
+    Holds all frames in memory; `Field(...).frames()` does not.
+    """
+    field = Field(seed, *args, **options)
+    frames = list(field.frames())
+    return Simulated(
+        np.stack([f.phase for f in frames]) if field.phase else None,
+        np.stack([f.fluo for f in frames], axis=1),
+        np.stack([f.background for f in frames], axis=1),
+        np.stack([f.labels for f in frames]),
+        [row for f in frames for row in f.rows],
+        field.parameters,
+    )

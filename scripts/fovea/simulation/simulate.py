@@ -1,0 +1,253 @@
+"""Simulate a recording: an OME-TIFF as a microscope would write it, and the truth beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import uuid
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.simulation.field import Field, cell_columns, outer_sum, parameter_columns
+from fovea.simulation.model import SAMPLES
+
+CHANNEL_NAMES = ("GFP", "mCherry", "BFP", "iRFP")
+STAGE_STEP = 1000.0  # µm between neighbouring positions
+
+
+def simulate(
+    target: str | Path,
+    truth: str | Path,
+    fovs: int = 4,
+    frames: int = 48,
+    height: int = 512,
+    width: int = 512,
+    cells: int | Sequence[int] = 25,
+    *,
+    channels: int = 1,
+    phase: bool = True,
+    interval: float = 900.0,
+    pixel_size: float = 0.65,
+    shapes: Sequence[Sequence[int]] | None = None,
+    crowded: bool = False,
+    seed: int = 0,
+    log: logging.Logger = logging.getLogger("fovea"),  # noqa: B008
+) -> None:
+    """Write a simulated recording and its truth; the same arguments give the same bytes.
+
+    Cells of FOVs 0 and 1 are of the sample `control`, of 2 and 3 `treated`, and so on in turn.
+    A FOV depends on the seed and its number, not on how many there are.
+
+    Parameters
+    ----------
+    target : path
+        The OME-TIFF to write: one series per FOV, axes TCYX, uint16, with pixel size, channel
+        names, stage positions and the time of every plane.
+    truth : path
+        A folder to write, with
+
+        - ``fov_000_labels.ome.tiff``, (T, H, W) uint16, one ID per cell over all frames;
+        - ``fov_000_background_ch_1.npz``, for `read_background`;
+        - ``cells.csv``, one row per cell and frame (`fovea.simulation.field.Field.render`);
+        - ``parameters.csv``, one row per cell (`fovea.simulation.field.Field`);
+        - ``simulation.json``, the settings, and per FOV its sample and the stage's jumps.
+    fovs, frames, height, width : int
+    cells : int or sequence of int
+        Cells per FOV, or one number for each FOV; 0 is a blank FOV.
+    channels : int
+        Number of fluorescence channels.
+    phase : bool
+        Whether there is a phase-contrast channel, as channel 0.
+    interval : float
+        Seconds between frames.
+    pixel_size : float
+        Micrometer; written, without effect on the pixels.
+    shapes : sequence of (height, width), optional
+        The size of each FOV, where they differ.
+    crowded : bool
+        One fifth of the cells touch, some divide, one in a hundred is not seen in a frame, and
+        the stage slips once.
+    seed : int
+    log : logging.Logger
+
+    Raises
+    ------
+    FoveaError
+        If the settings contradict each other.
+    """
+    import tifffile
+
+    sizes = [tuple(s) for s in shapes] if shapes is not None else [(height, width)] * fovs
+    counts = [cells] * fovs if isinstance(cells, int) else list(cells)
+    _check(fovs, frames, sizes, counts, channels, phase, interval)
+    target, truth = Path(target), Path(truth)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    truth.mkdir(parents=True, exist_ok=True)
+    names = ["Phase"] * phase + [_channel_name(i) for i in range(channels)]
+    fluo = list(range(int(phase), len(names)))
+    size = sum(2 * frames * len(names) * h * w for h, w in sizes)
+    about = []
+    with (
+        tifffile.TiffWriter(target, ome=True, bigtiff=size > 4e9, byteorder="<") as recording,
+        open(truth / "cells.csv", "w", newline="", encoding="utf-8") as cell_file,
+        open(truth / "parameters.csv", "w", newline="", encoding="utf-8") as parameter_file,
+    ):
+        cell_table = _table(cell_file, cell_columns(fluo))
+        parameter_table = _table(parameter_file, parameter_columns(fluo))
+        for fov, ((h, w), count) in enumerate(zip(sizes, counts, strict=True)):
+            sample = SAMPLES[fov // 2 % len(SAMPLES)]
+            log.info(
+                "FOV %d of %d: %d cells (%s), %d frames of %d x %d, channels %s",
+                *(fov, fovs, count, sample.name, frames, h, w, ", ".join(names)),
+            )
+            field = Field(
+                *(seed, frames, h, w, count),
+                fov=fov,
+                channels=channels,
+                phase=phase,
+                interval=interval,
+                sample=sample,
+                crowded=crowded,
+            )
+            known = _Truth(cell_table)
+            recording.write(
+                known.planes(field),
+                shape=(frames, len(names), h, w),
+                dtype=np.uint16,
+                photometric="minisblack",
+                software="Fovea",
+                maxworkers=1,
+                metadata=_metadata(field, names, interval, pixel_size, seed),
+            )
+            known.save(truth, field, seed)
+            parameter_table.writerows(field.parameters)
+            slips = np.flatnonzero(np.diff(field.jump, axis=0, prepend=0).any(axis=1))
+            jumps = [{"frame": int(t), "y_x": field.jump[t].tolist()} for t in slips]
+            about.append({"sample": sample.name, "cells": count, "shape": [h, w], "jumps": jumps})
+            log.info("FOV %d done: %d rows of truth", fov, known.count)
+    settings = {
+        "seed": seed,
+        "frames": frames,
+        "interval_s": interval,
+        "pixel_size_um": pixel_size,
+        "channels": names,
+        "crowded": crowded,
+        "fovs": about,
+    }
+    (truth / "simulation.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+
+def read_background(path: str | Path) -> np.ndarray:
+    """Return a true background, (T, H, W) float32, counts, exactly as it was simulated.
+
+    It is stored as its two profiles, rows (T, H) and columns (T, W), whose outer sum it is.
+    """
+    with np.load(path) as profiles:
+        return outer_sum(profiles["rows"], profiles["columns"])
+
+
+class _Truth:
+    """Passes on the planes of a field and keeps what the truth needs, compressed."""
+
+    def __init__(self, table):
+        self.table, self.count = table, 0
+        self.labels: list[bytes] = []
+        self.profiles: list[list[tuple[np.ndarray, np.ndarray]]] = []
+
+    def planes(self, field):
+        """Yield planes (H, W) uint16, channels of a frame in turn."""
+        for frame in field.frames():
+            self.labels.append(zlib.compress(frame.labels.astype("<u2").tobytes()))
+            self.profiles.append(frame.profiles)
+            self.table.writerows(frame.rows)
+            self.count += len(frame.rows)
+            if frame.phase is not None:
+                yield frame.phase
+            yield from frame.fluo
+
+    def save(self, folder, field, seed):
+        """Write the label stack and the backgrounds of the field."""
+        import tifffile
+
+        name = f"fov_{field.fov:03d}"
+        path = folder / f"{name}_labels.ome.tiff"
+        with tifffile.TiffWriter(path, ome=True, byteorder="<") as writer:
+            writer.write(
+                iter(self.labels),
+                shape=field.shape,
+                dtype=np.uint16,
+                photometric="minisblack",
+                compression="zlib",
+                rowsperstrip=field.shape[1],
+                software="Fovea",
+                maxworkers=1,
+                metadata={"axes": "TYX", "Name": f"FOV {field.fov}"}
+                | _identity(f"labels {seed} {field.fov}"),
+            )
+        for index, channel in enumerate(field.fluo_channels):
+            rows, columns = zip(*(p[index] for p in self.profiles), strict=True)
+            path = folder / f"{name}_background_ch_{channel}.npz"
+            np.savez(path, rows=np.stack(rows), columns=np.stack(columns))
+
+
+def _identity(name):
+    """Return OME attributes that are the same in every run; tifffile's own hold time and host."""
+    return {"UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"fovea {name}")), "Creator": "Fovea"}
+
+
+def _metadata(field, names, interval, pixel_size, seed):
+    """Return the OME metadata of one FOV."""
+    planes = field.times.size
+    row, column = divmod(field.fov, 4)
+    return {
+        "axes": "TCYX",
+        "Name": f"FOV {field.fov}",
+        "PhysicalSizeX": pixel_size,
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": pixel_size,
+        "PhysicalSizeYUnit": "µm",
+        "TimeIncrement": interval,
+        "TimeIncrementUnit": "s",
+        "Channel": {"Name": names},
+        "Plane": {
+            "DeltaT": field.times.ravel().tolist(),
+            "DeltaTUnit": ["s"] * planes,
+            "PositionX": [STAGE_STEP * column] * planes,
+            "PositionXUnit": ["µm"] * planes,
+            "PositionY": [STAGE_STEP * row] * planes,
+            "PositionYUnit": ["µm"] * planes,
+        },
+    } | _identity(f"recording {seed}")
+
+
+def _table(file, columns):
+    table = csv.DictWriter(file, columns, lineterminator="\n")
+    table.writeheader()
+    return table
+
+
+def _channel_name(index):
+    return CHANNEL_NAMES[index] if index < len(CHANNEL_NAMES) else f"Fluorescence {index + 1}"
+
+
+def _check(fovs, frames, sizes, counts, channels, phase, interval):
+    """Raise FoveaError for settings that make no recording."""
+    problems = {
+        "fovs must be at least 1": fovs < 1,
+        "frames must be at least 1": frames < 1,
+        "channels must not be negative": channels < 0,
+        "there is no channel: set phase to true or channels to at least 1": not phase + channels,
+        "interval must be positive": interval <= 0,
+        f"shapes has {len(sizes)} entries for {fovs} FOVs": len(sizes) != fovs,
+        f"cells has {len(counts)} entries for {fovs} FOVs": len(counts) != fovs,
+        "height and width must be at least 1": any(min(s) < 1 for s in sizes),
+        "cells must not be negative": any(c < 0 for c in counts),
+    }
+    for problem, found in problems.items():
+        if found:
+            raise FoveaError(f"simulate: {problem}.")

@@ -1,0 +1,97 @@
+"""Channel groups of ``images.zarr``: OME-NGFF metadata, and what arrays say of themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fovea import __version__
+from fovea.store.arrays import read_attributes, write_group
+
+
+def provenance(step: str, parameters: dict, **more) -> dict:
+    """Attributes of an array: the step that made it, its parameters, Fovea's version, units."""
+    return {"fovea": {"step": step, "version": __version__, "parameters": parameters, **more}}
+
+
+def ngff(
+    name: str,
+    pixel_size_um=None,
+    interval_s: float | None = None,
+    window=None,
+    position_um=None,
+    label: str | None = None,
+) -> dict:
+    """OME-NGFF 0.5 attributes of a group with a (t, y, x) array ``0``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the image.
+    pixel_size_um : (float, float) or None
+        Height and width of a pixel in micrometers, where known.
+    interval_s : float or None
+        Mean time between frames in seconds, where known.
+    window : (float, float, float, float) or None
+        Lowest and highest value of the type, and the values to show as black and white.
+    position_um : (float, float) or None
+        Where the stage stood, y and x in micrometers, where known; the translation of pixel (0, 0),
+        so that fields of view lie beside one another. Left out where the pixel size is not known.
+    label : str or None
+        Name of the channel for people; `name` by default. Written where there is a `window`.
+    """
+    axes = [{"name": "t", "type": "time"}, *({"name": n, "type": "space"} for n in "yx")]
+    scale = [1.0, 1.0, 1.0]
+    if interval_s is not None:
+        axes[0]["unit"] = "second"
+        scale[0] = float(interval_s)
+    if pixel_size_um is not None:
+        for axis in axes[1:]:
+            axis["unit"] = "micrometer"
+        scale[1:] = (float(n) for n in pixel_size_um)
+    transformations = [{"type": "scale", "scale": scale}]
+    if pixel_size_um is not None and position_um is not None:
+        place = [0.0, *(float(n) for n in position_um)]
+        transformations.append({"type": "translation", "translation": place})
+    dataset = {"path": "0", "coordinateTransformations": transformations}
+    content = {
+        "version": "0.5",
+        "multiscales": [{"name": name, "axes": axes, "datasets": [dataset]}],
+    }
+    if window is not None:
+        content["omero"] = _omero(label or name, window)
+    return {"ome": content}
+
+
+def _omero(label: str, window) -> dict:
+    keys = ("min", "max", "start", "end")
+    limits = dict(zip(keys, (float(value) for value in window), strict=True))
+    return {"channels": [{"label": label, "color": "FFFFFF", "active": True, "window": limits}]}
+
+
+def like(
+    group: str | Path, name: str, window=None, labels: bool = False, placed: bool = True
+) -> dict:
+    """OME-NGFF attributes of a group derived from another: the same axes and scale.
+
+    `labels` says that the values are labels, so that viewers colour them; without `placed` the
+    image has no place on the stage.
+    """
+    multiscale = {**read_attributes(group)["ome"]["multiscales"][0], "name": name}
+    if not placed:
+        (dataset,) = multiscale["datasets"]
+        scale = dataset["coordinateTransformations"][:1]
+        multiscale["datasets"] = [{**dataset, "coordinateTransformations": scale}]
+    derived = {"version": "0.5", "multiscales": [multiscale]}
+    if window is not None:
+        derived["omero"] = _omero(name, window)
+    if labels:
+        derived["image-label"] = {}
+    return {"ome": derived}
+
+
+def write_derived_group(
+    group: str | Path, source: str | Path, window=None, labels: bool = False
+) -> None:
+    """Write ``zarr.json`` of a channel group derived from another one."""
+    group = Path(group)
+    write_group(group, like(source, group.name, window, labels))

@@ -1,0 +1,199 @@
+"""Tracking `btrack`: Kalman filters and global optimisation, by the package of that name.
+
+Ulicna et al. 2021, Frontiers in Computer Science 3, 734559. btrack is optional, and imported when
+the tracker is used. It needs a release of 0.7.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.tracking.drift import coarse_mask, estimate_shift
+from fovea.tracking.linking import Links, Node, Objects, describe
+
+_MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
+_GLPK = {"msg_lev": "GLP_MSG_OFF"}  # no time limit either, which would make results depend on it
+
+
+@dataclass
+class BtrackTracker:
+    """Link objects by their motion, with the package btrack.
+
+    Parameters
+    ----------
+    min_size, max_size, max_gap, divisions, drift
+        As for `fovea.tracking.linkers.Linker`.
+    max_distance : float
+        Pixels that a cell may move from one frame to the next; the errors of the motion model
+        are in proportion to it.
+    """
+
+    min_size: int | None = None
+    max_size: int | None = None
+    max_gap: int = 0
+    divisions: bool = False
+    drift: bool = False
+    max_distance: float = 30.0
+
+    def link(self, frames: Iterable[np.ndarray]) -> Links:
+        """Link the objects of frames of labels, (H, W) unsigned integer each.
+
+        Raises
+        ------
+        FoveaError
+            If btrack is not installed or cannot be loaded.
+        """
+        btrack = _package()  # before the frames are read
+        objects, shape = self._describe(frames)
+        nodes = [
+            (t, label) for t, here in enumerate(objects) for label in (here.members + 1).tolist()
+        ]
+        if not nodes:
+            return Links(objects, [], {})
+        tracks = self._tracks(btrack, objects, nodes, shape)
+        return self._links(objects, nodes, tracks)
+
+    def _describe(self, frames) -> tuple[list[Objects], tuple[int, int]]:
+        objects: list[Objects] = []
+        last, shape = None, (0, 0)
+        for labels in frames:
+            here, shape = describe(labels, self.min_size, self.max_size), labels.shape
+            if self.drift:
+                mask = coarse_mask(labels)
+                if objects:
+                    before = objects[-1]
+                    here.shift = estimate_shift(
+                        last, mask, before.centres[before.members], here.centres[here.members],
+                        shape,
+                    )  # fmt: skip
+                last = mask
+            objects.append(here)
+        return objects, shape
+
+    def _tracks(self, btrack, objects, nodes: list[Node], shape) -> list[tuple]:
+        """(name, parent, indices of nodes) of each of btrack's tracks."""
+        drift = np.cumsum([here.shift for here in objects], axis=0)
+        centres = np.array([objects[t].centres[label - 1] - drift[t] for t, label in nodes])
+        y, x = zip(np.minimum(0, centres.min(axis=0)), np.maximum(shape, centres.max(axis=0)),
+                   strict=True)  # fmt: skip
+        points = [
+            btrack.btypes.PyTrackObject.from_dict(
+                {"ID": i, "t": t, "x": float(centre[1]), "y": float(centre[0]), "z": 0.0}
+            )
+            for i, ((t, _), centre) in enumerate(zip(nodes, centres, strict=True))
+        ]
+        logging.getLogger("btrack").setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _tracker(btrack) as tracker:
+                tracker.configure(self.configuration())
+                tracker.append(points)
+                tracker.volume = (tuple(x), tuple(y))
+                tracker.track(step_size=100)
+                tracker.optimise(options=_GLPK)
+                # points that btrack puts where nothing was seen have negative indices
+                return [
+                    (track.ID, track.parent, [int(i) for i in track.refs if i >= 0])
+                    for track in tracker.tracks
+                ]
+
+    def configuration(self) -> dict:
+        """Motion and hypotheses, as btrack's `TrackerConfig` takes them.
+
+        A cell keeps its velocity but for a random acceleration; positions (x, y, z) are known to
+        a sixth of `max_distance`.
+        """
+        reach, one, none = self.max_distance, np.eye(3), np.zeros((3, 3))
+        motion = {
+            "measurements": 3,
+            "states": 6,
+            "A": np.block([[one, one], [none, one]]),
+            "H": np.hstack([one, none]),
+            "P": np.diag([0.1, 0.1, 0.1, 1, 1, 1]) * 5 * reach,
+            "G": np.array([[0.5, 0.5, 0.5, 1, 1, 1]]) * reach / 2,
+            "R": one * reach / 6,
+            "accuracy": 7.5,
+            "prob_not_assign": 0.1,
+            "max_lost": min(max(1, self.max_gap), _MOST_LOST),
+        }
+        # without "P_FP" and "P_dead" no object is dropped
+        branches = ["P_branch"] if self.divisions else []
+        hypotheses = {
+            "hypotheses": ["P_init", "P_term", "P_link", *branches],
+            "lambda_time": 5.0,
+            "lambda_dist": 3.0,
+            "lambda_link": reach / 3,
+            "lambda_branch": 50.0,
+            "eta": 1e-10,
+            "theta_dist": 20.0,
+            "theta_time": 5.0,
+            "dist_thresh": 1.5 * reach,
+            "time_thresh": max(2, self.max_gap + 1),
+            "apop_thresh": 5,
+            "segmentation_miss_rate": 0.1,
+            "apoptosis_rate": 0.001,
+            "relax": True,
+        }
+        return {
+            "motion_model": motion,
+            "hypothesis_model": hypotheses,
+            "max_search_radius": reach,
+        }
+
+    def _links(self, objects, nodes: list[Node], tracks) -> Links:
+        """Chains of nodes: cut at gaps that are too long, with every object in one of them."""
+        chains: list[list[Node]] = []
+        first: dict[int, int] = {}  # name of a track: its first chain, and its last one
+        last: dict[int, int] = {}
+        joined, seen = 0, set()
+        for name, _, members in tracks:
+            for node in sorted(nodes[i] for i in members):
+                seen.add(node)
+                missed = node[0] - chains[-1][-1][0] - 1 if name in first else self.max_gap + 1
+                if missed > self.max_gap:
+                    chains.append([])
+                    first.setdefault(name, len(chains) - 1)
+                    last[name] = len(chains) - 1
+                else:
+                    joined += missed > 0
+                chains[-1].append(node)
+        chains += [[node] for node in nodes if node not in seen]
+        parents = {}
+        for name, parent, _ in tracks:
+            if parent != name and name in first and parent in last:
+                missed = chains[first[name]][0][0] - chains[last[parent]][-1][0] - 1
+                if 0 <= missed <= self.max_gap:
+                    parents[first[name]] = last[parent]
+        return Links(objects, chains, parents, joined)
+
+
+def _package():
+    """The package btrack."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the packages that it imports
+            import btrack
+    except ImportError as error:
+        raise FoveaError(
+            f"tracking method btrack needs the package btrack ({error}); install it where "
+            "Snakemake runs with `pip install 'btrack>=0.7,<0.8'`, or choose method lap or iou"
+        ) from error
+    return btrack
+
+
+def _tracker(btrack):
+    """A tracker of btrack; opening it loads its compiled part."""
+    try:
+        return btrack.BayesianTracker(verbose=False)
+    except Exception as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise FoveaError(
+            f"tracking method btrack: the compiled part of btrack cannot be loaded ({reason}); "
+            "install a btrack that suits this system, or choose method lap or iou"
+        ) from error

@@ -1,0 +1,230 @@
+"""From links between consecutive frames to cells: gaps, merged objects, divisions.
+
+All of it works on tables. A chain is the list of (frame, label) of one cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fovea.tracking.assignment import assign
+from fovea.tracking.linking import Links, Node, Objects
+
+_CONTAINED = 0.5  # share of an object that must lie in another to be part of it
+_TOUCHED = 0.3  # share of a daughter that must lie where its mother was
+_SMALLEST = 8  # pixels of an object that can be divided
+_LASTING = 3  # frames that mother and daughters of a division must last
+
+
+class Chains:
+    """Chains of objects, and where they begin and end.
+
+    Parameters
+    ----------
+    objects : list of Objects
+        One per frame.
+    matches : list of (left, right)
+        For each frame but the first, the labels of the frame before and of this one that are
+        linked, two (M,) int64.
+    """
+
+    def __init__(self, objects: list[Objects], matches: list[tuple[np.ndarray, np.ndarray]]):
+        self.objects = objects
+        self.chains: dict[int, list[Node]] = {}
+        self.owner: dict[Node, int] = {}
+        self.parents: dict[int, int] = {}
+        self.joined = self.parted = 0
+        for t, known in enumerate(objects):
+            left, right = matches[t - 1] if t else (np.zeros(0, int), np.zeros(0, int))
+            before = dict(zip(right.tolist(), left.tolist(), strict=True))
+            for label in (known.members + 1).tolist():
+                earlier = self.owner[t - 1, before[label]] if label in before else None
+                chain = len(self.chains) if earlier is None else earlier
+                self.chains.setdefault(chain, []).append((t, label))
+                self.owner[t, label] = chain
+        self.drift = np.cumsum([o.shift for o in objects], axis=0)
+        self._next = len(self.chains)
+
+    def links(self) -> Links:
+        """The result."""
+        names = list(self.chains)
+        place = {name: i for i, name in enumerate(names)}
+        parents = {place[c]: place[p] for c, p in self.parents.items()}
+        chains = [self.chains[name] for name in names]
+        return Links(self.objects, chains, parents, self.joined, self.parted)
+
+    def area(self, node: Node) -> int:
+        return int(self.objects[node[0]].areas[node[1] - 1])
+
+    def centre(self, node: Node) -> np.ndarray:
+        """Centre of an object in the coordinates of the first frame."""
+        return self.objects[node[0]].centres[node[1] - 1] - self.drift[node[0]]
+
+    def box(self, node: Node) -> np.ndarray:
+        """Box of an object in the coordinates of the first frame."""
+        return self.objects[node[0]].boxes[node[1] - 1] - np.tile(self.drift[node[0]], 2)
+
+    def starts(self) -> list[int]:
+        """Chains that begin after the first frame, by their first object."""
+        return sorted((c for c, nodes in self.chains.items() if nodes[0][0] > 0),
+                      key=lambda c: self.chains[c][0])  # fmt: skip
+
+    def ends(self) -> list[int]:
+        """Chains that end before the last frame, by their last object."""
+        last = len(self.objects) - 1
+        return sorted((c for c, nodes in self.chains.items() if nodes[-1][0] < last),
+                      key=lambda c: self.chains[c][-1])  # fmt: skip
+
+    def inside(self, node: Node, step: int) -> Node | None:
+        """The object of the next (step 1) or last (-1) frame that holds most of an object."""
+        t, label = node
+        shared = self.objects[t + max(step, 0)].shared
+        own, other = (0, 1) if step > 0 else (1, 0)
+        rows = shared[shared[:, own] == label]
+        rows = rows[[(t + step, int(n)) in self.owner for n in rows[:, other]]]
+        if len(rows) == 0:
+            return None
+        best = rows[np.argmax(rows[:, 2])]
+        enough = best[2] >= _CONTAINED * self.area(node)
+        return (t + step, int(best[other])) if enough else None
+
+    def cut(self, chain: int, t: int) -> int:
+        """Cut a chain before frame t; the name of its second part."""
+        nodes = self.chains[chain]
+        self.chains[chain] = [n for n in nodes if n[0] < t]
+        new, self._next = self._next, self._next + 1
+        self.chains[new] = [n for n in nodes if n[0] >= t]
+        for node in self.chains[new]:
+            self.owner[node] = new
+        return new
+
+    def append(self, first: int, second: int, between: list[Node] = ()) -> None:
+        """Put a chain, and what lies between, behind another."""
+        nodes = self.chains.pop(second)
+        self.chains[first] = [*self.chains[first], *between, *nodes]
+        for node in nodes:
+            self.owner[node] = first
+
+    def part_merged(self, max_frames: int) -> None:
+        """Divide objects in which two cells are merged for at most so many frames.
+
+        A cell that ends inside another's next object, and one that comes out of it within
+        `max_frames`, are the two before and after the merging.
+        """
+        for end in self.ends():
+            if end not in self.chains or self.chains[end][-1][0] == len(self.objects) - 1:
+                continue
+            last = self.chains[end][-1]
+            into = self.inside(last, 1)
+            host = None if into is None else self.owner[into]
+            if host is None or host == end or self._at(host, last[0]) is None:
+                continue
+            out = self._way_out(end, host, last, max_frames)
+            if out is not None:
+                self._part(end, host, out)
+
+    def _way_out(self, end: int, host: int, last: Node, max_frames: int) -> int | None:
+        for start in self.starts():
+            first = self.chains[start][0]
+            if not last[0] + 1 < first[0] <= last[0] + 1 + max_frames:
+                continue
+            source = self.inside(first, -1)
+            if source is None or self.owner[source] != host or self._at(host, first[0]) is None:
+                continue
+            merged = [n for n in self.chains[host] if last[0] < n[0] < first[0]]
+            large = all(self.area(n) >= _SMALLEST for n in merged)
+            if large and 0.4 < self.area(first) / self.area(last) < 2.5:
+                return start
+        return None
+
+    def _part(self, end: int, host: int, out: int) -> None:
+        last, first = self.chains[end][-1], self.chains[out][0]
+        merged = [n for n in self.chains[host] if last[0] < n[0] < first[0]]
+        before, after = self._at(host, last[0]), self._at(host, first[0])
+        here, there = self.centre(before), self.centre(last)
+        stay = np.hypot(*(here - self.centre(after))) + np.hypot(*(there - self.centre(first)))
+        swap = np.hypot(*(here - self.centre(first))) + np.hypot(*(there - self.centre(after)))
+        if swap < stay:
+            rest = self.cut(host, first[0])
+            self.append(host, out)
+            self.append(end, rest, merged)
+        else:
+            self.append(end, out, merged)
+        self.parted += len(merged)
+
+    def _at(self, chain: int, t: int) -> Node | None:
+        return next((n for n in self.chains[chain] if n[0] == t), None)
+
+    def close_gaps(self, max_gap: int, affinity) -> None:
+        """Join chains over up to `max_gap` missed frames, short gaps first.
+
+        `affinity` takes boxes (N, 4), (M, 4), areas (N,), (M,) and the number of frames between
+        them, and gives indices of the possible pairs and their weights.
+        """
+        for gap in range(1, max_gap + 1):
+            ends, starts = self.ends(), self.starts()
+            if not ends or not starts:
+                return
+            tails = [self.chains[c][-1] for c in ends]
+            heads = [self.chains[c][0] for c in starts]
+            left, right, weight = affinity(
+                np.array([self.box(n) for n in tails]), np.array([self.box(n) for n in heads]),
+                np.array([self.area(n) for n in tails]), np.array([self.area(n) for n in heads]),
+                gap + 1,
+            )  # fmt: skip
+            apart = np.array([n[0] for n in heads])[right] - np.array([n[0] for n in tails])[left]
+            fits = apart == gap + 1
+            pairs = assign(left[fits], right[fits], weight[fits])
+            merged = {}
+            for i, j in zip(*(p.tolist() for p in pairs), strict=True):
+                first = merged.get(ends[i], ends[i])
+                self.append(first, starts[j])
+                merged[starts[j]] = first
+                self.joined += 1
+
+    def find_divisions(self) -> None:
+        """Give daughters IDs of their own and their mother as parent.
+
+        Two objects that lie where one was in the frame before, each of a quarter to four fifths
+        of its area and together of about all of it, are its daughters, if all three last.
+        """
+        families: dict[Node, list[int]] = {}
+        for start in self.starts():
+            first = self.chains[start][0]
+            mother = self._touched(first)
+            if mother is not None and self._lasts(start, first[0]):
+                families.setdefault(mother, []).append(start)
+        for mother, daughters in families.items():
+            chain = self.owner[mother]
+            t = mother[0] + 1
+            follower = self._at(chain, t)
+            if self.chains[chain][0][0] > 0 and mother[0] - self.chains[chain][0][0] + 1 < _LASTING:
+                continue
+            if follower is not None and len(daughters) == 1:
+                candidates = [self.chains[daughters[0]][0], follower]
+                if self._is_division(mother, candidates) and self._lasts(chain, t):
+                    rest = self.cut(chain, t)
+                    self.parents |= {daughters[0]: chain, rest: chain}
+            elif self.chains[chain][-1] == mother and len(daughters) == 2:
+                first = [self.chains[d][0] for d in daughters]
+                self.parents |= dict.fromkeys(
+                    daughters if self._is_division(mother, first) else (), chain
+                )
+
+    def _touched(self, node: Node) -> Node | None:
+        shared = self.objects[node[0]].shared
+        rows = shared[shared[:, 1] == node[1]]
+        rows = rows[[(node[0] - 1, int(n)) in self.owner for n in rows[:, 0]]]
+        rows = rows[rows[:, 2] >= _TOUCHED * self.area(node)]
+        if len(rows) == 0:
+            return None
+        return node[0] - 1, int(rows[np.argmax(rows[:, 2]), 0])
+
+    def _lasts(self, chain: int, t: int) -> bool:
+        last = self.chains[chain][-1][0]
+        return last - t + 1 >= _LASTING or last == len(self.objects) - 1
+
+    def _is_division(self, mother: Node, daughters: list[Node]) -> bool:
+        whole = self.area(mother)
+        parts = np.array([self.area(d) for d in daughters]) / whole
+        return bool((parts > 0.25).all() and (parts < 0.8).all() and 0.6 < parts.sum() < 1.45)

@@ -1,0 +1,71 @@
+"""Tracking `iou`: objects of consecutive frames are linked by intersection over union."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fovea.kernels.boxes import overlapping_boxes
+from fovea.tracking.linkers import Linker, track_stack
+from fovea.tracking.linking import Objects
+
+#: Parameters with which only consecutive frames count.
+PLAIN = {"max_gap": 0, "max_merge": 0, "divisions": False, "drift": False}
+
+
+@dataclass
+class IouTracker(Linker):
+    """Link objects by intersection over union.
+
+    Parameters
+    ----------
+    min_iou : float
+        Pairs with a smaller intersection over union are no match.
+    overlap : {"box", "mask"}
+        Whether the overlap is that of the bounding boxes or of the pixels; across gaps it is
+        that of the boxes.
+
+    See `fovea.tracking.linkers.Linker` for the others.
+    """
+
+    min_iou: float = 0.1
+    overlap: str = "box"
+
+    def __post_init__(self):
+        if self.overlap not in ("box", "mask"):
+            raise ValueError(f"overlap must be box or mask, got {self.overlap!r}")
+
+    @property
+    def needs_masks(self) -> bool:
+        return super().needs_masks or self.overlap == "mask"
+
+    def pairs(self, before: Objects, here: Objects):
+        if self.overlap == "box":
+            return super().pairs(before, here)
+        left, right, shared = here.shared.T
+        left, right = left - 1, right - 1
+        known = (before.areas[left] > 0) & (here.areas[right] > 0)
+        left, right, shared = left[known], right[known], shared[known]
+        iou = shared / (before.areas[left] + here.areas[right] - shared)
+        fits = iou >= self.min_iou
+        return left[fits], right[fits], iou[fits]
+
+    def affinity(self, boxes, others, areas, other_areas, frames):
+        boxes, others = boxes.astype(np.int32), others.astype(np.int32)
+        order = (np.argsort(b[:, 0], kind="stable") for b in (boxes, others))
+        pairs, shared = overlapping_boxes(boxes, others, *order)
+        left, right = pairs[:, 0], pairs[:, 1]
+        iou = shared / (_box_areas(boxes)[left] + _box_areas(others)[right] - shared)
+        fits = iou >= self.min_iou
+        return left[fits], right[fits], iou[fits]
+
+
+def _box_areas(boxes: np.ndarray) -> np.ndarray:
+    sides = boxes.astype(np.int64)
+    return (sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1])
+
+
+def track_iou(labels: np.ndarray, **parameters) -> np.ndarray:
+    """Track a whole (T, H, W) stack between consecutive frames only, unless told otherwise."""
+    return track_stack(labels, IouTracker(**{**PLAIN, **parameters}))

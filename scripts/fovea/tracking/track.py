@@ -1,0 +1,110 @@
+"""Follow the cells: one ID per cell over all frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+from fovea.jobs.atomic import whole_csv
+from fovea.jobs.log import progress
+from fovea.kernels.boxes import boxes_and_areas
+from fovea.plugins.registry import TRACKING, load
+from fovea.store.arrays import LABELS, ArrayReader, ArrayWriter
+from fovea.store.ngff import provenance, write_derived_group
+from fovea.tracking.linking import Links
+from fovea.tracking.merit import log_merit
+
+LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
+DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
+
+_LOG = logging.getLogger("fovea")
+
+
+def track(
+    source: str | Path,
+    target: str | Path,
+    parameters: dict,
+    lineage: str | Path | None = None,
+    drift: str | Path | None = None,
+    fov: int = 0,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Give the objects of all frames the IDs of their cells.
+
+    Parameters
+    ----------
+    source : path
+        Channel group with labels, ``0`` (T, H, W) uint16 or uint32.
+    target : path
+        Channel group to write: ``0`` (T, H, W) uint16 or uint32, IDs 1..N.
+    parameters : dict
+        ``method`` and that method's parameters.
+    lineage : path or None
+        CSV to write: one row per cell, its first and last frame and its parent, 0 for none.
+    drift : path or None
+        CSV to write: one row per frame, how far its image has moved since the first frame, in
+        pixels.
+    fov : int
+        Index of the field of view, for the tables.
+    """
+    source, target = Path(source), Path(target)
+    options = dict(parameters)
+    tracker = load(TRACKING, options.pop("method"))(**options)
+    with ArrayReader(source / "0") as frames:
+        about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
+        if hasattr(tracker, "link"):
+            log.info("linking objects")
+            links = tracker.link(progress(frames, len(frames), log))
+            turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
+            tracked = links.render(frames, cycle(turns))
+        else:
+            links, tracked = None, (_narrow(tracker.update(labels)) for labels in frames)
+        areas: list[dict[int, int]] = []
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
+            log.info("writing IDs")
+            for labels in progress(tracked, len(frames), log):
+                out.append(labels)
+                _, sizes = boxes_and_areas(labels, int(labels.max(initial=0)))
+                ids = np.flatnonzero(sizes)
+                areas.append(dict(zip((ids + 1).tolist(), sizes[ids].tolist(), strict=True)))
+            about["fovea"]["largest_label"] = max((max(a, default=0) for a in areas), default=0)
+    write_derived_group(target, source, labels=True)
+    rows = links.lineage() if links else list(_lineage(areas, getattr(tracker, "parents", {})))
+    shifts = links.drift if links else np.zeros((len(areas), 2), np.int64)
+    if lineage:
+        with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
+            lines.writerows((fov, *row) for row in rows)
+    if drift:
+        with whole_csv(drift, DRIFT_COLUMNS) as lines:
+            lines.writerows((fov, t, *shift.tolist()) for t, shift in enumerate(shifts))
+    log_merit(areas, rows, log)
+    if links:
+        _log_links(links, log)
+
+
+def _narrow(labels: np.ndarray) -> np.ndarray:
+    """IDs as uint16, or uint32 where they need it."""
+    fits = labels.max(initial=0) <= np.iinfo(np.uint16).max
+    return labels.astype(np.uint16 if fits else np.uint32, copy=False)
+
+
+def _lineage(areas: list[dict[int, int]], parents: dict) -> Iterator[tuple[int, int, int, int]]:
+    """Rows of the lineage table of a method that gives IDs frame by frame."""
+    spans: dict[int, list[int]] = {}
+    for t, present in enumerate(areas):
+        for cell in present:
+            spans.setdefault(cell, [t, t])[1] = t
+    for cell in sorted(spans):
+        yield cell, *spans[cell], int(parents.get(cell, 0))
+
+
+def _log_links(links: Links, log: logging.Logger) -> None:
+    moved = np.array([o.shift for o in links.objects])
+    jumps = int(moved.any(axis=1).sum())
+    log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
+    log.info("frames after which the image has moved: %d, at most by %.1f pixels",
+             jumps, np.hypot(*moved.T).max(initial=0))  # fmt: skip

@@ -1,1 +1,0 @@
-"""Tests of samples, fits, figures and what is exchanged with PyAMA."""

@@ -1,0 +1,338 @@
+"""The config: what is refused and in which words, what is completed, what rules ask of it."""
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fovea.config import params as config_params
+from fovea.config import validation as cfg
+from fovea.config.schema import load_schema
+from fovea.config.validation import ConfigError, check_inputs, validated
+from fovea.plugins import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = yaml.safe_load((ROOT / "tests/config/error_cases.yaml").read_text(encoding="utf-8"))
+DEMO = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+
+
+def config(dataset="", **more):
+    """Return a small config; `dataset` holds further keys of its dataset in YAML's flow form."""
+    base = "datasets: {demo: {input: a.tif, channels: {pc: 0, fl: [1]}, %s}}"
+    return yaml.safe_load(base % dataset) | more
+
+
+# ---------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_wrong_config_is_explained(case):
+    with pytest.raises(ConfigError) as caught:
+        validated(yaml.safe_load(case["config"]))
+    expected = [f"config/config.yaml: {message}" for message in case["messages"]]
+    assert str(caught.value).split("\n") == expected
+
+
+def test_there_are_enough_cases():
+    assert len(CASES) > 100
+    assert len({case["name"] for case in CASES}) == len(CASES)
+
+
+def test_messages_name_the_source_given():
+    with pytest.raises(ConfigError, match=r"^other\.yaml: min_iou: unknown key; "):
+        validated(config(min_iou=1), source="other.yaml")
+
+
+def test_parameter_of_another_method(monkeypatch):
+    two = registry.Registry("tracking method")
+    two.register("iou", print, parameters=("min_iou", "overlap"))
+    two.register("sizes", print, parameters=("min_size", "max_size"))
+    monkeypatch.setitem(config_params.METHODS, "tracking", two)
+    with pytest.raises(ConfigError) as caught:
+        validated(config(params={"tracking": {"method": "sizes", "min_iou": 0.2}}))
+    assert str(caught.value) == (
+        "config/config.yaml: params.tracking.min_iou: this key belongs to method 'iou', but the "
+        "method is 'sizes'; allowed: method, min_size, max_size"
+    )
+    # A dataset with another method leaves the common method's parameters behind.
+    mixed = config("params: {tracking: {method: sizes}}", params={"tracking": {"min_iou": 0.2}})
+    complete = validated(mixed)
+    assert complete["params"]["tracking"] == {"method": "iou", "min_iou": 0.2, "overlap": "box"}
+    own = {"method": "sizes", "min_size": None, "max_size": None}
+    assert cfg.params_for(complete, "demo")["tracking"] == own
+
+
+JARGON = re.compile(
+    r"additionalProperties|anyOf|schema|instance|NoneType|Traceback|\bdict\b|\bint\b"
+)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 200),
+    st.floats(),
+    st.dates(),
+    st.text(max_size=5),
+    st.sampled_from(["all", "0-2", "5-2", "area", "demo", "null", "1e3", [], {}, [1], ["a.tif"]]),
+    st.dictionaries(st.sampled_from(["channel", "files", "pattern", 0, True, None]), st.none()),
+)
+
+
+def places(node, place=()):
+    """Yield where values stand, but for the whole."""
+    items = node.items() if isinstance(node, dict) else ()
+    for key, item in enumerate(node) if isinstance(node, list) else items:
+        yield (*place, key)
+        yield from places(item, (*place, key))
+
+
+def problems_and_result(given):
+    """Return the lines of the error, or none and the completed config."""
+    try:
+        return [], validated(given)
+    except ConfigError as error:
+        return str(error).split("\n"), None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_value_anywhere_is_accepted_or_explained(data):
+    damaged = copy.deepcopy(DEMO)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from(list(places(damaged))))
+        node = damaged
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = data.draw(VALUES)
+    before = repr(damaged)
+    lines, complete = problems_and_result(damaged)
+    assert repr(damaged) == before
+    for line in lines:
+        assert line.startswith("config/config.yaml: ")
+        assert not JARGON.search(line)
+    if not lines:
+        jsonschema.validate(_text_keys(complete), load_schema(cfg.SCHEMA))
+        assert validated(complete) == complete
+
+
+def _text_keys(node):
+    if isinstance(node, dict):
+        return {str(key): _text_keys(item) for key, item in node.items()}
+    return [_text_keys(item) for item in node] if isinstance(node, list) else node
+
+
+# --------------------------------------------------------------------------- what is completed
+
+
+def test_small_config_is_completed():
+    complete = validated(config())
+    assert complete["datasets"] == {
+        "demo": {
+            "input": "a.tif",
+            "traces": None,
+            "fovs": "all",
+            "exclude_fovs": [],
+            "channels": {
+                "pc": {"channel": 0, "name": None, "features": []},
+                "fl": [{"channel": 1, "name": None, "features": []}],
+            },
+            "z": 0,
+            "time": {"interval": None, "unit": "min", "mapping": None, "file_unit": None},
+            "reference": None,
+            "params": complete["params"],
+        }
+    }
+    assert complete["params"] == {
+        "copy_only": False,
+        "preprocess": None,
+        "segmentation": {
+            "method": "logstd",
+            "window_size": 3,
+            "threshold": "mode",
+            "morph_size": 7,
+            "morph_iterations": 3,
+            "min_object_size": 50,
+            "max_object_size": 10000,
+            "order": "close_open",
+        },
+        "tracking": {
+            "method": "iou",
+            "min_iou": 0.1,
+            "overlap": "box",
+            "min_size": None,
+            "max_size": None,
+            "max_gap": 0,
+            "max_merge": 0,
+            "divisions": False,
+            "drift": False,
+        },
+        "background": {
+            "dilation_radius": 10,
+            "tile_size": 100,
+            "tile_overlap": 0.5,
+            "weight": 1.0,
+            "rounding_error": 0.0625,
+            "save_corrected": False,
+        },
+        "flat_field": {"method": "none", "images": None, "dark": 0.0},
+        "cropping": {"padding": 5, "keep": True, "drift": False},
+        "extraction": {"min_frames": 30, "border_margin": 50},
+        "photobleaching": False,
+        "display": {"drift": False},
+        "seed": 0,
+    }
+    assert complete["demo"] == {"fovs": 4, "frames": 48, "height": 512, "width": 512, "seed": 0}
+    rest = {"skip_failed": False, "samples": [], "analysis": [], "plugins": []}
+    assert {key: complete[key] for key in rest} == rest
+
+
+def test_demo_config_says_the_defaults():
+    chosen = {"segmentation": DEMO["params"]["segmentation"]}  # method phase needs a diameter
+    assert validated(DEMO)["params"] == validated(config() | {"params": chosen})["params"]
+    assert validated(DEMO)["demo"] == validated(config())["demo"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a.nd2",
+        "data/*.nd2",
+        ["a.tif", "b.tif"],
+        {"pattern": "img_{fov}_{channel}_{frame}.tif"},
+        {"files": "a.tif"},
+        {"files": ["a.tif", "b.tif"], "axes": "TCYX", "sizes": {"C": 2}},
+    ],
+)
+def test_inputs(source):
+    given = config()
+    given["datasets"]["demo"]["input"] = source
+    assert validated(given)["datasets"]["demo"]["input"] == source
+
+
+@pytest.mark.parametrize(
+    ("channels", "indices", "features"),
+    [
+        ("{pc: 0}", (0, []), {"pc_ch_0": []}),
+        ("{pc: null, fl: [2, 1]}", (None, [2, 1]), {"fl_ch_2": [], "fl_ch_1": []}),
+        (
+            "{pc: {channel: 1, features: [perimeter, area]}, "
+            "fl: [{channel: 0, name: GFP, features: [intensity_std]}]}",
+            (1, [0]),
+            {"pc_ch_1": ["perimeter", "area"], "fl_ch_0": ["intensity_std"]},
+        ),
+    ],
+)
+def test_channels(channels, indices, features):
+    given = config()
+    given["datasets"]["demo"]["channels"] = yaml.safe_load(channels)
+    complete = validated(given)
+    assert cfg.channel_indices(complete, "demo") == indices
+    assert cfg.features_for(complete, "demo") == features
+
+
+@pytest.mark.parametrize("mapping", ["{1: 5.5, 0: 0}", "{'0': 0, '1': 5.5}"])
+def test_frame_numbers_may_be_text(mapping):
+    complete = validated(config(f"time: {{mapping: {mapping}}}"))
+    assert list(complete["datasets"]["demo"]["time"]["mapping"].items()) == [(0, 0.0), (1, 5.5)]
+
+
+def test_numbers_take_the_type_of_the_schema():
+    params = validated(config(params={"background": {"weight": 1, "tile_size": 64.0}}))["params"]
+    weight, size = params["background"]["weight"], params["background"]["tile_size"]
+    assert (type(weight), type(size)) == (float, int)
+    assert (weight, size) == (1, 64)
+
+
+def test_dataset_overrides_single_keys():
+    given = yaml.safe_load("""
+        datasets:
+          a: {input: a.tif, channels: {pc: 0}}
+          b:
+            input: b.tif
+            channels: {pc: 0}
+            params: {segmentation: {window_size: 5}, copy_only: true}
+        params: {segmentation: {window_size: 9, morph_size: 5}}
+    """)
+    complete = validated(given)
+    a, b = (cfg.params_for(complete, name) for name in "ab")
+    assert a == complete["params"]
+    assert (a["segmentation"]["window_size"], a["segmentation"]["morph_size"]) == (9, 5)
+    assert (b["segmentation"]["window_size"], b["segmentation"]["morph_size"]) == (5, 5)
+    assert b == a | {"copy_only": True, "segmentation": a["segmentation"] | {"window_size": 5}}
+    b["seed"] = 7
+    assert cfg.params_for(complete, "b")["seed"] == 0
+
+
+def test_samples_are_completed():
+    given = config(samples=[{"name": "a", "fovs": "0, 2"}, {"name": "a", "fovs": [1]}])
+    assert validated(given)["samples"] == [
+        {"name": "a", "dataset": "demo", "fovs": [0, 2]},
+        {"name": "a", "dataset": "demo", "fovs": [1]},
+    ]
+    several = yaml.safe_load("""
+        datasets: {a: {input: a.tif, channels: {pc: 0}}, b: {input: b.tif, channels: {pc: 0}}}
+        samples: [{name: x, dataset: a, fovs: "0-1"}, {name: x, dataset: b, fovs: "0-1"}]
+    """)
+    assert [sample["dataset"] for sample in validated(several)["samples"]] == ["a", "b"]
+
+
+def test_samples_share_no_field_that_counts():
+    shared = [{"name": "a", "fovs": "0-3"}, {"name": "b", "fovs": "3-5"}]
+    assert len(validated(config("exclude_fovs: [3]", samples=shared))["samples"]) == 2
+
+
+# -------------------------------------------------------------------------------------- inputs
+
+
+def test_missing_inputs_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("there.tif").touch()
+    given = yaml.safe_load("""
+        datasets:
+          a: {input: there.tif, channels: {pc: 0}}
+          b: {input: gone.tif, channels: {pc: 0}}
+          c: {input: [there.tif, ./made.tif, away.tif], channels: {pc: 0}}
+          d: {input: data/made.ome.tiff, channels: {pc: 0}}
+          e: {input: {files: lost.tif, axes: TYX}, channels: {pc: 0}}
+    """)
+    with pytest.raises(ConfigError) as caught:
+        check_inputs(validated(given), {"./data/made.ome.tiff", "made.tif"})
+    where = f"(working directory: {tmp_path})"
+    for line, (key, path) in zip(
+        caught.value.lines, [("b", "gone"), ("c", "away"), ("e", "lost")], strict=True
+    ):
+        assert line.startswith(f"config/config.yaml: datasets.{key}.input: {path}.tif ")
+        assert line.endswith(where)
+
+
+def test_inputs_that_exist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a_1.tif", "a_2.tif"):
+        Path(name).touch()
+    given = config()
+    for source in ("a_1.tif", "a_*.tif", ["a_1.tif", "a_2.tif"], {"files": "a_1.tif"}):
+        given["datasets"]["demo"]["input"] = source
+        check_inputs(validated(given))
+    given["datasets"]["demo"]["input"] = "made.tif"
+    check_inputs(validated(given), ["made.tif"])
+
+
+def test_import_is_light():
+    code = (
+        "import sys, fovea.config.validation; "
+        "print(*sorted({'numpy', 'jsonschema', 'zarr', 'snakemake'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == ""

@@ -1,0 +1,124 @@
+"""Segmentation and tracking on real and simulated recordings, with room below what was measured."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from fovea.evaluation import accuracy
+from fovea.inspection.preview import main
+from fovea.segmentation.phase.diameter import suggest_diameter
+from fovea.simulation.field import Field
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("FOVEA_SHARED", ROOT.parent / "shared")) / "data"
+shared = pytest.mark.skipif(not DATA.exists(), reason=f"the shared recordings are not in {DATA}")
+
+
+@shared
+def test_stills():
+    *single, together = accuracy.stills(DATA / "t98g_annotated", accuracy.ADHERENT)
+    assert len(single) == 5
+    assert together["SEG"] > 0.49
+    assert together["SEG_frames_mean"] > 0.52
+    assert together["F1"] > 0.57
+
+
+@shared
+def test_stills_that_the_network_was_trained_on():
+    together = accuracy.stills(DATA / "t98g_annotated", accuracy.T98G)[-1]
+    assert together["SEG"] > 0.6
+    assert together["F1"] > 0.7
+
+
+@shared
+@pytest.mark.parametrize(("factor", "least"), [(1, 0.65), (0.75, 0.6), (1.25, 0.6)])
+def test_the_network_on_cells_it_has_never_seen(factor, least):
+    files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
+    row = accuracy.movie(*files, accuracy.T98G | {"cell_diameter": 48 * factor}, "t98g")
+    assert row["SEG"] > least
+    assert row["F1"] > 0.75
+    assert row["links_of_found"] > 0.9
+
+
+@shared
+def test_adherent_cells_over_time():
+    files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
+    row = accuracy.movie(*files, accuracy.ADHERENT, "t98g")
+    assert row["SEG"] > 0.47
+    assert row["links_of_found"] > 0.87
+
+
+@shared
+def test_bacteria():
+    files = DATA / "ecoli_phase_fluo.ome.tiff", DATA / "ecoli_reference_ids.ome.tiff"
+    row = accuracy.movie(*files, accuracy.ECOLI, "ecoli")
+    assert row["SEG"] > 0.88
+    assert row["divisions_found"] == row["divisions"] == 1
+
+
+@shared
+@pytest.mark.parametrize("factor", [0.75, 1.25])
+def test_bacteria_of_another_diameter(factor):
+    files = DATA / "ecoli_phase_fluo.ome.tiff", DATA / "ecoli_reference_ids.ome.tiff"
+    wrong = accuracy.ECOLI | {"cell_diameter": accuracy.ECOLI["cell_diameter"] * factor}
+    assert accuracy.movie(*files, wrong, "ecoli")["SEG"] > 0.8
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_demo(crowded):
+    (row,) = accuracy.simulated(crowded, fovs=1, frames=24)
+    assert row["SEG"] > 0.9
+    assert row["complete"] > 0.85
+    assert row["links_of_found"] > 0.99
+    assert row["TRA"] > (0.94 if crowded else 0.985)
+
+
+def phase(frame=5):
+    return Field(1, 12, 320, 320, 14, channels=0).render(frame).phase
+
+
+@pytest.mark.parametrize("mode", ["adherent", "dark"])
+def test_suggested_diameter(mode):
+    assert 26 <= suggest_diameter([phase()], mode) <= 36  # of the simulated cells: 30 to 31
+
+
+@shared
+@pytest.mark.parametrize(("name", "low", "high"), [("set12", 55, 80), ("set42", 35, 55)])
+def test_suggested_diameter_of_real_cells(name, low, high):
+    frame = accuracy.read_frames(DATA / "t98g_annotated" / f"{name}.ome.tiff")[0]
+    assert low <= suggest_diameter([frame]) <= high
+
+
+def test_no_suggestion_without_cells():
+    assert suggest_diameter([np.full((200, 200), 9, np.uint16)]) is None
+
+
+def test_preview(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    frames = np.stack([phase(t) for t in (0, 5)])
+    tifffile.imwrite("a.ome.tif", frames, ome=True, metadata={"axes": "TYX"})
+    config = {"datasets": {"mine": {"input": "a.ome.tif", "channels": {"pc": 0}}}}
+    config["params"] = {"segmentation": {"method": "phase", "cell_diameter": 30}}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    options = ["--configfile", "config.yaml", "--frames", "2", "--output", "seen.png"]
+    assert main([*options, "--mode", "dark"]) == 0
+    printed = capsys.readouterr().out
+    assert "suggested: segmentation: {method: phase, mode: dark, cell_diameter: " in printed
+    assert printed.count("objects, median diameter") == 2
+    assert Path("seen.png").read_bytes().startswith(b"\x89PNG")
+    assert main(options) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("suggested: ") == 2
+    assert "shown: method: phase, cell_diameter: 30, mode: adherent, tuning: {}" in printed
+    assert main([*options, "--mode", "network"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("suggested: segmentation: {method: phase, mode: network, cell_di") == 1
+    assert "shown: method: phase, cell_diameter: 30, mode: network" in printed
+    assert main([*options, "--mode", "network", "--cell-diameter", "9"]) == 1
+    assert "mode network needs a cell diameter of 12 pixels at least" in capsys.readouterr().err
+    assert main([*options, "--dataset", "other"]) == 1
+    assert "--dataset other is not in the config; allowed: mine" in capsys.readouterr().err

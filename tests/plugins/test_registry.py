@@ -1,0 +1,106 @@
+"""Registries: names, targets, and the parameters of methods."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from fovea.cells.features import fluorescence_features, phase_features
+from fovea.config.params import METHODS
+from fovea.config.schema import load_schema
+from fovea.config.validation import SCHEMA
+from fovea.errors import FoveaError
+from fovea.plugins.registry import (
+    FLUORESCENCE_FEATURES,
+    PHASE_FEATURES,
+    PREPROCESSING,
+    SEGMENTATION,
+    TRACKING,
+    Registry,
+    load,
+)
+
+
+def test_entries_by_target_and_by_decorator():
+    methods = Registry("tracking method")
+    methods.register("json", "json:loads", parameters=("a", "b"))
+
+    @methods.register("own", parameters=("b",))
+    def own():
+        """Do nothing."""
+
+    assert list(methods) == ["json", "own"]
+    assert load(methods, "json")("[1]") == [1]
+    assert load(methods, "own") is own
+    assert methods.parameters("json") == ("a", "b")
+    assert methods.owners("b") == ["json", "own"]
+    assert methods.owners("a") == ["json"]
+    assert methods.owners("c") == []
+
+
+@pytest.mark.parametrize("name", ["Own", "1st", "", "a-b", "a b"])
+def test_malformed_names(name):
+    with pytest.raises(ValueError, match="cannot be the name of a tracking method; allowed: lower"):
+        Registry("tracking method").register(name, print)
+
+
+def test_names_are_taken_once():
+    methods = Registry("tracking method")
+    methods.register("own", print)
+    with pytest.raises(ValueError, match="there is a tracking method 'own' already"):
+        methods.register("own", print)
+
+
+def test_unknown_names():
+    with pytest.raises(FoveaError) as caught:
+        load(SEGMENTATION, "logsdt")
+    assert str(caught.value) == (
+        "'logsdt' is no segmentation method; allowed: logstd, phase; did you mean 'logstd'?"
+    )
+    with pytest.raises(FoveaError, match=r"^'gauss' is no preprocessing function, for none is reg"):
+        load(PREPROCESSING, "gauss")
+
+
+def test_built_in_features_have_no_function():
+    with pytest.raises(TypeError, match="phase feature 'area' has no function of its own"):
+        load(PHASE_FEATURES, "area")
+
+
+def test_every_feature_can_be_computed():
+    mask, image = np.ones((3, 5), bool), np.ones((3, 5), np.uint16)
+    shape = phase_features(mask, (0, 0), list(PHASE_FEATURES))
+    light = fluorescence_features(image, mask, list(FLUORESCENCE_FEATURES))
+    assert list(shape) == list(PHASE_FEATURES)
+    assert list(light) == list(FLUORESCENCE_FEATURES)
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_segmentation_takes_a_frame_and_its_parameters(name):
+    parameters = list(inspect.signature(load(SEGMENTATION, name)).parameters)
+    assert tuple(parameters[1:]) == SEGMENTATION.parameters(name)
+
+
+@pytest.mark.parametrize("name", TRACKING)
+def test_tracking_takes_its_parameters(name):
+    tracker = load(TRACKING, name)
+    assert set(inspect.signature(tracker).parameters) == set(TRACKING.parameters(name))
+    assert callable(tracker.link)
+
+
+@pytest.mark.parametrize("section", METHODS)
+def test_the_schema_has_the_parameters_of_all_methods(section):
+    keys = load_schema(SCHEMA)["properties"]["params"]["properties"][section]["properties"]
+    registry = METHODS[section]
+    owned = {key for name in registry for key in registry.parameters(name)}
+    assert set(keys) == owned | {"method"}
+
+
+@pytest.mark.parametrize("section", METHODS)
+def test_the_schema_has_the_defaults_of_the_functions(section):
+    keys = load_schema(SCHEMA)["properties"]["params"]["properties"][section]["properties"]
+    for name in METHODS[section]:
+        signature = inspect.signature(load(METHODS[section], name))
+        for key in METHODS[section].parameters(name):
+            default = signature.parameters[key].default
+            must_be_given = default is inspect.Parameter.empty
+            assert keys[key]["default"] == (None if must_be_given else default)

@@ -1,0 +1,82 @@
+"""Pins: the same everywhere, with hashes and without addresses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = "training/requirements.txt"
+#: Conda's names of packages, where they differ.
+CONDA = {"matplotlib": "matplotlib-base", "opencv-python-headless": "opencv"}
+
+
+def pins(name):
+    text = (ROOT / name).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+def requirements(name):
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    return [line for line in lines if line and line[0] not in "#-"]
+
+
+def wanted(name):
+    return [re.split(r"[=<> ;\[]", line)[0].lower() for line in requirements(name)]
+
+
+def environments():
+    return sorted((ROOT / "envs").glob("*.yaml"))
+
+
+def test_conda_has_the_versions_of_pip():
+    locked = pins("requirements.txt")
+    named = {CONDA.get(name, name): version for name, version in locked.items()}
+    seen = set()
+    for path in environments():
+        for entry in yaml.safe_load(path.read_text("utf-8"))["dependencies"]:
+            if isinstance(entry, dict):
+                assert entry == {"pip": requirements(TRAINING)}, path.name
+                continue
+            name, _, version = entry.partition(" =")
+            if name == "pip":
+                continue
+            if name == "python":
+                assert version == "3.11"
+                continue
+            assert named.get(name) == version, f"{path.name}: {entry}, pip has {named.get(name)}"
+            seen.add(name)
+    needed = {CONDA.get(name, name) for name in wanted("requirements.in")}
+    # Snakemake itself and its plug-ins run outside the rules' environments
+    missing = {name for name in needed if not name.startswith("snakemake")} - seen
+    assert not missing, f"not in envs/: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_package_is_pinned_with_hashes_and_no_address(name):
+    text = (ROOT / name).read_text("utf-8")
+    assert "://" not in text
+    blocks = re.split(r"\n(?=[a-z0-9])", text.strip())
+    for block in blocks:
+        if not block.startswith("#"):
+            assert re.match(r"[a-z0-9._-]+==", block), block[:60]
+            assert "--hash=sha256:" in block, block[:60]
+
+
+def test_the_two_lock_files_agree():
+    first, second = pins("requirements.txt"), pins("requirements-dev.txt")
+    assert not {n: (v, second[n]) for n, v in first.items() if second.get(n, v) != v}
+
+
+def test_every_dependency_has_its_reason():
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8").lower()
+    files = ("requirements.in", "requirements-dev.in", TRAINING)
+    for name in (name for file in files for name in wanted(file)):
+        assert name in page, name
+
+
+def test_training_pins_each_package():
+    assert all(re.fullmatch(r"[a-z0-9._-]+==[0-9.]+", r) for r in requirements(TRAINING))

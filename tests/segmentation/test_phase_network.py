@@ -1,0 +1,177 @@
+"""Mode `network` of segmentation `phase` against its plain version."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.measure import label
+from skimage.morphology import h_maxima
+
+from fovea.errors import FoveaError
+from fovea.kernels import basins, resample
+from fovea.segmentation.phase import network as phase_network
+from fovea.segmentation.phase.network import WEIGHTS, features, predict, read_weights
+from fovea.segmentation.phase.phase import flatten, segment_phase, tuned
+from fovea.simulation.field import Field
+from support.reference import phase as plain_phase
+from support.reference import phase_network as plain
+from support.strategies import examples, frames, seeds
+
+sizes = st.integers(1, 40)
+with np.load(WEIGHTS) as stored:
+    ARRAYS = {name: stored[name].astype(np.float32) for name in stored.files}
+
+
+def cells(seed=5, size=150):
+    """A simulated frame; the network does not know such cells, but sees something in them."""
+    return Field(seed, 24, size, size, 6, channels=0).render(12).phase
+
+
+def random_weights(seed):
+    """Another network, whose results have nothing in common with cells."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(0, 0.2, a.shape).astype(np.float32) for name, a in ARRAYS.items()}
+
+
+def prepared(arrays):
+    return {n: a.reshape(*a.shape[:2], -1) if a.ndim == 4 else a for n, a in arrays.items()}
+
+
+@given(seeds, sizes, sizes, sizes, sizes)
+def test_resampling(seed, height, width, new_height, new_width):
+    rng = np.random.default_rng(seed)
+    image = rng.normal(0, 100, (height, width)).astype(np.float32)
+    shape = new_height, new_width
+    np.testing.assert_array_equal(resample.resample(image, shape), plain.resample(image, shape))
+    labels = rng.integers(0, 9, (height, width)).astype(np.int32)
+    np.testing.assert_array_equal(resample.nearest(labels, shape), plain.nearest(labels, shape))
+
+
+@pytest.mark.parametrize("sizes", [(7, 7), (8, 4), (9, 2), (5, 10), (1, 6), (6, 1)])
+def test_resampling_keeps_the_mean_of_a_constant_image(sizes):
+    image = np.full((sizes[0], 3), 7, np.float32)
+    np.testing.assert_allclose(resample.resample(image, (sizes[1], 3)), 7, rtol=1e-6)
+
+
+@given(seeds, st.integers(1, 30), st.integers(1, 30), st.integers(0, 40), st.integers(0, 60))
+def test_basins(seed, height, width, rise, least):
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, rng.choice([3, 80, 65536]), (height, width)).astype(np.uint16)
+    mask = rng.random((height, width)) < rng.choice([0.3, 0.8, 1])
+    found = basins.basins(levels, mask, rise, least)
+    expected = plain.basins(levels, mask, rise, least)
+    names, compact = np.unique(expected, return_inverse=True)
+    compact = compact.reshape(expected.shape) + (0 if 0 in names else 1)
+    np.testing.assert_array_equal(found, compact)
+
+
+@given(seeds, st.integers(21, 30), st.integers(1, 400))
+def test_basins_are_those_of_h_maxima(seed, size, rise):
+    # without equal levels, of which h-maxima keep all and basins the first
+    levels = np.random.default_rng(seed).permutation(size * size).reshape(size, size)
+    levels = (levels + 1000).astype(np.uint16)
+    found = basins.basins(levels, np.ones(levels.shape, bool), rise, 0)
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+    peaks = label(h_maxima(levels, rise, cross), connectivity=1)
+    assert found.max() == peaks.max()
+    # each of the maxima in a region of its own
+    owners = [np.unique(found[peaks == n]).tolist() for n in range(1, peaks.max() + 1)]
+    assert sorted(owners) == [[n] for n in range(1, found.max() + 1)]
+
+
+@given(seeds, st.integers(1, 45), st.integers(1, 45))
+@examples(12)
+def test_random_networks(seed, height, width):
+    arrays = random_weights(seed)
+    seen = np.random.default_rng(seed).normal(0, 1, (2, height, width)).astype(np.float32)
+    found = predict(seen, prepared(arrays))
+    np.testing.assert_array_equal(found, plain.predict(seen, arrays))
+
+
+def test_strips_do_not_show(monkeypatch):
+    seen = np.random.default_rng(1).normal(0, 1, (2, 300, 40)).astype(np.float32)
+    whole = predict(seen, read_weights())
+    monkeypatch.setattr(phase_network, "_STRIP", 32)
+    np.testing.assert_array_equal(predict(seen, read_weights()), whole)
+
+
+def test_the_margin_of_strips_is_needed_and_enough():
+    seen = np.random.default_rng(2).normal(0, 1, (2, 320, 32)).astype(np.float32)
+    changed = seen.copy()
+    changed[:, 160] += 5
+    moved = np.flatnonzero(
+        (predict(seen, read_weights()) != predict(changed, read_weights())).any(axis=(0, 2))
+    )
+    assert phase_network._MARGIN >= max(160 - moved[0], moved[-1] - 160) > 32
+
+
+@given(seeds, sizes, sizes, st.floats(12, 60))
+@examples(60)
+def test_features(seed, height, width, diameter):
+    frame = np.random.default_rng(seed).integers(0, 4000, (height, width)).astype(np.uint16)
+    flat = flatten(frame, diameter)
+    found, expected = features(flat, diameter), plain.features(flat, diameter)
+    if expected is None:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+@given(frames(largest=40), st.floats(12, 40))
+@examples(15)
+def test_hostile_frames(frame, diameter):
+    found = segment_phase(frame, cell_diameter=diameter, mode="network")
+    expected = plain.segment_network(frame, diameter, tuned("network", {}), ARRAYS)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("diameter", [20, 30, 47.3])
+def test_a_simulated_frame(diameter):
+    changed = {"level": 0.3, "least_depth": 0.1, "least_rise": 0.05, "min_area": 0.02}
+    frame = cells()
+    found = segment_phase(frame, cell_diameter=diameter, mode="network", tuning=changed)
+    assert found.max() > 2
+    expected = plain.segment_network(frame, diameter, tuned("network", changed), ARRAYS)
+    np.testing.assert_array_equal(found, expected)
+    present, first = np.unique(found, return_index=True)
+    assert present.tolist() == list(range(found.max() + 1))
+    assert (np.diff(first[1:]) > 0).all()
+
+
+def test_weights_of_ones_own(tmp_path):
+    frame = cells()
+    own = tmp_path / "own.npz"
+    np.savez(own, **random_weights(3))
+    options = {"cell_diameter": 30, "mode": "network", "tuning": {"least_depth": -1}}
+    found = segment_phase(frame, weights=own, **options)
+    assert (found != segment_phase(frame, **options)).any()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive", None])
+def test_wrong_weights(tmp_path, content):
+    file = tmp_path / "own.npz"
+    if content is None:
+        np.savez(file, other=np.zeros(3))
+        message = r"own.npz does not hold the weights of a network for mode network"
+    else:
+        file.write_bytes(content)
+        message = r"own.npz cannot be read as the weights of a network"
+    with pytest.raises(FoveaError, match=message):
+        segment_phase(cells(), cell_diameter=30, mode="network", weights=file)
+    with pytest.raises(FoveaError, match="cannot be read as the weights of a network"):
+        read_weights(tmp_path / "missing.npz")
+
+
+def test_blank_frames_hold_nothing():
+    for value in (0, 7, 65535):
+        frame = np.full((60, 70), value, np.uint16)
+        assert not segment_phase(frame, cell_diameter=20, mode="network").any()
+
+
+def test_small_cells_are_refused():
+    with pytest.raises(ValueError, match="mode network needs a cell_diameter of 12 at least"):
+        segment_phase(cells(), cell_diameter=11, mode="network")
+
+
+def test_the_plain_background_is_the_same():
+    np.testing.assert_array_equal(flatten(cells(), 30), plain_phase.flatten(cells(), 30))

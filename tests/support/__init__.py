@@ -1,0 +1,1 @@
+"""Writers of recordings, strategies of hypothesis, plain references and runs of Snakemake."""

@@ -1,0 +1,324 @@
+"""Segmentation `phase`, step by step with whole arrays.
+
+Written from ``docs/algorithms.md``. Sums of float32 run in the documented order, so that the fast
+version must give the same bits.
+"""
+
+import heapq
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import disk as square_disk
+
+F = np.float32
+
+
+def flatten(frame, diameter):
+    """The frame minus the median of block means over some two diameters, interpolated."""
+    block = max(1, round(diameter / 3))
+    height, width = frame.shape
+    rows, columns = -(-height // block), -(-width // block)
+    coarse = np.array([
+        [frame[i * block : (i + 1) * block, j * block : (j + 1) * block].mean(dtype=np.float64)
+         for j in range(columns)] for i in range(rows)
+    ]).astype(F)  # fmt: skip
+    coarse = ndimage.median_filter(coarse, 7, mode="nearest")
+
+    def places(size, count):
+        position = np.clip((np.arange(size) - (block - 1) / 2) / block, 0, count - 1)
+        first = np.minimum(position.astype(int), max(count - 2, 0))
+        return first, np.minimum(first + 1, count - 1), (position - first).astype(F)
+
+    top, below, down = places(height, rows)
+    left, right, share = places(width, columns)
+    lines = coarse[top] + down[:, None] * (coarse[below] - coarse[top])
+    return frame.astype(F) - (lines[:, left] + share * (lines[:, right] - lines[:, left]))
+
+
+def gaussian(image, sigma):
+    """Gaussian filter cut at 4 sigma; under 0.3 pixels nothing happens."""
+    if sigma < 0.3:
+        return image
+    radius = int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    weights = (weights / (weights[0] + 2 * weights[1:].sum())).astype(F)
+    for axis in (0, 1):
+        padded = np.pad(image, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)], "edge")
+
+        def shifted(k, padded=padded, axis=axis, size=image.shape[axis]):
+            return np.take(padded, np.arange(size) + radius + k, axis)
+
+        total = weights[0] * shifted(0)
+        for k in range(1, radius + 1):
+            total = total + weights[k] * (shifted(-k) + shifted(k))
+        image = total
+    return image
+
+
+def disk(radius):
+    """Offsets with dx² + dy² <= radius²."""
+    y, x = np.indices(square_disk(int(radius)).shape) - int(radius)
+    return y * y + x * x <= radius * radius
+
+
+def erode(mask, radius):
+    return ndimage.binary_erosion(mask, disk(radius), border_value=1)
+
+
+def dilate(mask, radius):
+    return ndimage.binary_dilation(mask, disk(radius))
+
+
+def remove_small(mask, least):
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    return np.isin(labels, [n for n in range(1, count + 1) if sizes[n] >= least])
+
+
+def fill_holes(mask, largest):
+    """Fill background components of at most so many pixels that do not touch the border."""
+    labels, count = ndimage.label(~mask)
+    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    holes = [n for n in range(1, count + 1) if n not in edge and sizes[n] <= largest]
+    return mask | np.isin(labels, holes)
+
+
+def distances(mask, farthest):
+    """Distance to the background; the outside of the image is none."""
+    if mask.all():
+        return np.full(mask.shape, farthest, F)
+    squared = np.rint(ndimage.distance_transform_edt(mask) ** 2)
+    return np.minimum(np.sqrt(squared).astype(F), F(farthest))
+
+
+def sample(image):
+    step = max(1, int(np.sqrt(image.size / 2**18)))
+    return image[::step, ::step]
+
+
+def otsu(x):
+    """Otsu's threshold of 256 bins: the first of those that separate best; None for one value."""
+    if x.min() == x.max():
+        return None
+    counts, edges = np.histogram(x, 256)
+    centres = (edges[:-1] + edges[1:]) / 2
+    sums = np.cumsum(counts * centres)
+    best, found = -1.0, None
+    for i in range(255):
+        below = counts[: i + 1].sum()
+        above = x.size - below
+        apart = sums[i] / below - (sums[-1] - sums[i]) / above
+        if below * above * apart**2 > best:
+            best, found = below * above * apart**2, centres[i]
+    return found
+
+
+def background(x):
+    """Centre of the fullest of 256 bins, and the spread of the values up to it."""
+    counts, edges = np.histogram(x, 256)
+    fullest = int(np.argmax(counts))
+    mode = (edges[fullest] + edges[fullest + 1]) / 2
+    below = x[x <= mode]
+    return mode, np.sqrt(np.mean((below - mode) ** 2)) if len(below) else 0.0
+
+
+def maxima(values, mask, radius, least):
+    """Pixels that are the highest within a radius, the first of equal ones, in raster order."""
+    order = np.lexsort((np.arange(values.size), -values.ravel()))
+    rank = np.empty(values.size, int)
+    rank[order] = np.arange(values.size)[::-1]
+    rank = rank.reshape(values.shape)
+    top = ndimage.maximum_filter(rank, footprint=disk(radius), mode="constant", cval=-1)
+    near = ndimage.maximum_filter(rank, size=3, mode="constant", cval=-1) if radius >= 1 else top
+    return np.argwhere(mask & (rank == top) & (rank == near) & (values > F(least)))
+
+
+def numbered_markers(found, shape):
+    markers = np.zeros(shape, np.int32)
+    for number, (y, x) in enumerate(sorted(map(tuple, found)), 1):
+        markers[y, x] = number
+    return markers
+
+
+def peaks(depth, mask, radius):
+    """Markers: highest first, none within the radius of another one of its component."""
+    components, _ = ndimage.label(mask)
+    values = np.where(mask, depth, -np.inf)
+    high = mask & (values >= ndimage.maximum_filter(values, 3, mode="constant", cval=-np.inf))
+    found = []
+    for y, x in sorted(np.argwhere(high).tolist(), key=lambda p: (-depth[p[0], p[1]], p)):
+        near = [components[y, x] == components[v, u] and (y - v) ** 2 + (x - u) ** 2 <= radius**2
+                for v, u in found]  # fmt: skip
+        if not any(near):
+            found.append((y, x))
+    return numbered_markers(found, mask.shape)
+
+
+def watershed(levels, mask, markers):
+    """Flood from the markers: low levels first, among equals first come, first served.
+
+    Components that no marker reaches are one part each.
+    """
+    labels = np.where(mask, markers, 0).astype(np.int32)
+    queue, order = [], 0
+    for y, x in np.argwhere(labels > 0):
+        heapq.heappush(queue, (levels[y, x], order, y, x))
+        order += 1
+    while queue:
+        _, _, y, x = heapq.heappop(queue)
+        for yy, xx in ((y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x)):
+            inside = 0 <= yy < mask.shape[0] and 0 <= xx < mask.shape[1]
+            if inside and mask[yy, xx] and labels[yy, xx] == 0:
+                labels[yy, xx] = labels[y, x]
+                heapq.heappush(queue, (levels[yy, xx], order, yy, xx))
+                order += 1
+    rest, _ = ndimage.label(mask & (labels == 0))
+    return np.where(rest > 0, rest + markers.max(), labels).astype(np.int32)
+
+
+def levels(depth, ridge, step):
+    height = F(2) - depth
+    height = np.where(ridge, height + F(step), height)
+    return np.maximum(F(1024) * height, 0).astype(np.uint16)
+
+
+def merge(labels, depth, ridge, saddle, ridge_weight, small):
+    """Merge neighbours, the highest score first."""
+    labels = labels.copy()
+    while True:
+        best = None
+        peak = {n: float(depth[labels == n].max()) for n in np.unique(labels) if n}
+        size = {n: int((labels == n).sum()) for n in peak}
+        for (a, b), (top, crossed, length) in sorted(_borders(labels, depth, ridge).items()):
+            score = float(top) / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
+            wanted = score > saddle or min(size[a], size[b]) < small
+            if wanted and (best is None or score > best[0]):
+                best = score, a, b
+        if best is None:
+            return labels
+        labels[labels == best[2]] = best[1]
+
+
+def _borders(labels, depth, ridge):
+    found = {}
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        a, b = labels[one], labels[other]
+        low, on = np.minimum(depth[one], depth[other]), ridge[one] | ridge[other]
+        where = (a != b) & (a > 0) & (b > 0)
+        for i, j, height, crossed in zip(a[where], b[where], low[where], on[where], strict=True):
+            known = found.get((min(i, j), max(i, j)), (-1, 0, 0))
+            found[min(i, j), max(i, j)] = (
+                max(height, known[0]), known[1] + int(crossed), known[2] + 1,
+            )  # fmt: skip
+    return found
+
+
+def grow(labels, mask, steps):
+    """Grow into the mask one pixel (of 4 neighbours) a step; the smaller label wins."""
+    labels = labels.copy()
+    for _ in range(steps):
+        padded = np.pad(labels, 1)
+        around = np.stack(
+            [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+        )
+        around = np.where(around > 0, around, np.iinfo(labels.dtype).max).min(axis=0)
+        free = (labels == 0) & mask & (around < np.iinfo(labels.dtype).max)
+        labels[free] = around[free]
+    return labels
+
+
+def numbered(labels, min_area):
+    """Labels 1..N in raster order, without small ones."""
+    out = np.zeros(labels.shape, np.uint16)
+    names, first, sizes = np.unique(labels.ravel(), return_index=True, return_counts=True)
+    kept = sorted(
+        (i, n) for n, i, s in zip(names, first, sizes, strict=True) if n and s >= min_area
+    )
+    for number, (_, name) in enumerate(kept, 1):
+        out[labels == name] = number
+    return out
+
+
+def segment_adherent(frame, diameter, p):
+    """Mode `adherent`; p holds the values of `fovea.config.phase_tuning.Adherent`."""
+    d, area = diameter, diameter**2
+    nothing = np.zeros(frame.shape, np.uint16)
+    flat = flatten(frame, d)
+    sigma = max(p.texture_sigma * d, 0.6)
+    mean = gaussian(flat, sigma)
+    variance = gaussian(flat * flat, sigma) - mean * mean
+    x = 0.5 * np.log(np.maximum(sample(variance), np.finfo(F).tiny).astype(np.float64))
+    x = np.maximum(x, np.percentile(x, 0.1)).ravel()
+    threshold = otsu(x)
+    if threshold is None:
+        return nothing
+    threshold += p.threshold_offset
+    mode, sigma = background(x)
+    low = max(threshold, mode + p.noise_level * sigma)
+    mask, certain = (
+        variance > F(np.exp(min(2 * limit, 88.0))) for limit in (low, threshold + p.core_contrast)
+    )
+    labels, count = ndimage.label(mask)
+    held = np.bincount(labels[certain], minlength=count + 1)
+    mask = np.isin(labels, [n for n in range(1, count + 1) if held[n] >= p.core_area * area])
+    mask = fill_holes(mask, p.max_hole * area)
+
+    values = sample(flat)[sample(mask)]
+    values = values if len(values) else flat[mask]
+    if len(values) == 0:
+        return nothing
+    low, high = np.percentile(values, (5, 95))
+    contrast = float(high - low)
+    if contrast <= 0:
+        return nothing
+    halo = mask & (gaussian(flat, p.halo_sigma * d) > F(p.halo_level * contrast))
+    halo &= ~erode(mask, p.halo_width * d)
+    labels, _ = ndimage.label(~mask | halo)
+    mask &= ~np.isin(labels, np.unique(labels[~mask]))
+    mask = fill_holes(mask, p.trimmed_hole * area)
+
+    mask = dilate(erode(mask, p.opening * d), p.opening * d)
+    mask = remove_small(erode(mask, p.erosion * d), p.min_area * area)
+
+    ridge = mask & (gaussian(flat, p.ridge_sigma * d) > F(p.ridge_level * contrast))
+    ridge = remove_small(ridge, p.ridge_area * area)
+    cut = fill_holes(mask & ~ridge, p.ridge_hole * area) & mask
+    depth = gaussian(distances(cut, 2 * d), p.distance_sigma * d) / F(d)
+    markers = numbered_markers(
+        maxima(depth, mask, p.marker_radius * d, p.marker_height), mask.shape
+    )
+    labels = watershed(levels(depth, ridge, p.ridge_step), mask, markers)
+    labels = merge(labels, depth, ridge, p.saddle, p.ridge_weight, p.small_part * area)
+    return numbered(labels, p.min_area * area)
+
+
+def segment_dark(frame, diameter, p):
+    """Mode `dark`; p holds the values of `fovea.config.phase_tuning.Dark`."""
+    d, area = diameter, diameter**2
+    image = gaussian(flatten(frame, d), p.smoothing * d)
+    values = sample(image)
+    middle = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    dark = float(np.percentile(values, 0.5))
+    for _ in range(6):
+        beyond = values[values < middle - p.dark_level * (middle - dark)]
+        if len(beyond) == 0:
+            return np.zeros(frame.shape, np.uint16)
+        dark = float(np.median(beyond))
+    contrast = middle - dark
+    if contrast <= p.faint * spread:
+        return np.zeros(frame.shape, np.uint16)
+    mask = fill_holes(-image > F(p.dark_level * contrast - middle), p.max_hole * area)
+    mask = remove_small(mask, p.min_area * area)
+    near = gaussian(distances(mask, 2 * d), p.distance_sigma * d) / F(d)
+    inner, outer = gaussian(image, p.inner_sigma * d), gaussian(image, p.outer_sigma * d)
+    depth = near + F(p.core_weight) * ((outer - inner) / F(contrast))
+    depth = np.where(mask, np.maximum(depth, 0), 0).astype(F)
+    no_ridge = np.zeros(mask.shape, bool)
+    labels = watershed(levels(depth, no_ridge, 0), mask, peaks(depth, mask, p.marker_radius * d))
+    labels = merge(labels, depth, no_ridge, p.saddle, 0, p.small_part * area)
+    beyond = image < F(middle - p.edge_level * contrast)
+    labels = grow(labels, beyond, max(1, round(p.reach * d)))
+    labels = grow(labels, np.ones(mask.shape, bool), round(p.expand * d))
+    return numbered(labels, p.min_area * area)
