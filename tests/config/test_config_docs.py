@@ -10,7 +10,8 @@ import yaml
 from fovea.config.params import METHODS
 from fovea.config.schema import load_schema
 from fovea.config.validation import SCHEMA, validated
-from fovea.config.words import allowed, show
+from fovea.config.words import allowed
+from fovea.errors import show
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "config/README.md").read_text(encoding="utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fovea.config.schema import Place, Problems
-from fovea.config.words import show, suggestion, unknown_name
-from fovea.fits.models.declarations import Model
+from fovea.errors import show, suggestion
 from fovea.plugins.registry import MODELS, load
 
 Fit = dict
+Model = Any  # fovea.fits.models.declarations.Model: config imports no stage
 
 
 def check_analysis(config: dict, problems: Problems) -> None:
@@ -42,7 +43,7 @@ def _model(place: Place, entry: Fit, problems: Problems) -> Model | None:
     if not isinstance(name, str) or _bad(problems, (*place, "model")):
         return None
     if name not in MODELS:
-        problems[(*place, "model")] = unknown_name(name, MODELS)
+        problems[(*place, "model")] = MODELS.unknown(name)
         return None
     return load(MODELS, name)
 

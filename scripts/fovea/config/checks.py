@@ -9,8 +9,8 @@ from itertools import pairwise
 from fovea.config.analysis import check_analysis
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
 from fovea.config.schema import SCHEMA, Place, Problems, load_schema
-from fovea.config.words import allowed, show, show_path, suggestion, unknown_name
-from fovea.errors import FoveaError
+from fovea.config.words import allowed, show_path
+from fovea.errors import FoveaError, show, suggestion
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry
 
 PLACEHOLDERS = ("fov", "channel", "frame")
@@ -188,7 +188,7 @@ class Checker:
             here = (*place, i)
             if here in self.problems or feature in registry:
                 continue
-            text = unknown_name(feature, registry)
+            text = registry.unknown(feature)
             self.problems[here] = text + (
                 f"; {feature!r} is a {other.kind}" if feature in other else ""
             )

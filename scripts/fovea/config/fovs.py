@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fovea.config.words import show
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, show
 
 ALL = "all"
 LAST = 99_999  # a larger index is a slip, and its range would fill the memory

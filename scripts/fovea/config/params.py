@@ -6,7 +6,7 @@ from dataclasses import fields as dataclass_fields
 
 from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
 from fovea.config.schema import Place, Problems, filled
-from fovea.config.words import suggestion, unknown_name
+from fovea.errors import suggestion
 from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
 
 METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
@@ -58,7 +58,7 @@ def check_params(place: Place, params: dict, given: dict, problems: Problems) ->
     """
     preprocess = given.get("preprocess")
     if isinstance(preprocess, str) and preprocess not in PREPROCESSING:
-        text = unknown_name(preprocess, PREPROCESSING, also=["null"])
+        text = PREPROCESSING.unknown(preprocess, "null")
         problems.setdefault((*place, "preprocess"), text)
     for section, registry in METHODS.items():
         if isinstance(given.get(section), dict):
@@ -81,7 +81,7 @@ def _check_method(
         return
     if method not in registry:
         if "method" in given:
-            problems.setdefault((*place, "method"), unknown_name(method, registry))
+            problems.setdefault((*place, "method"), registry.unknown(method))
         return
     for key in given:
         owners = registry.owners(key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from fovea.config.datasets import features_for
+
 
 def plugin_code(config: dict, dataset: str, step: str) -> dict[str, str]:
     """Return the plug-in files that a step of a dataset uses, with a digest of each.
@@ -26,8 +28,6 @@ def plugin_code(config: dict, dataset: str, step: str) -> dict[str, str]:
     elif step == "tracking":
         used = [(registry.TRACKING, params["tracking"]["method"])]
     else:
-        from fovea.config.validation import features_for
-
         features = features_for(config, dataset)
         kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
         used = [(kinds[channel[:2]], name) for channel in features for name in features[channel]]

@@ -13,7 +13,8 @@ from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 
-from fovea.config.words import allowed, kind, show, show_path, suggestion, types_of
+from fovea.config.words import allowed, kind, show_path, types_of
+from fovea.errors import show, suggestion
 
 SCHEMA = Path(__file__).resolve().parents[3] / "config" / "config.schema.yaml"
 

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from copy import deepcopy
 
 from fovea.config.checks import Checker
-from fovea.config.fovs import ALL, format_fovs, parse_fovs
+from fovea.config.datasets import (
+    channel_indices,
+    dataset_fovs,
+    features_for,
+    params_for,
+    recordings,
+)
+from fovea.config.fovs import parse_fovs
 from fovea.config.params import check_flat_field, check_params, merged_params
 from fovea.config.plugin_code import plugin_code, plugin_environment
 from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
@@ -175,80 +181,6 @@ def _missing_weights(name: str, segmentation: dict, source: str) -> list[str]:
     return [f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"]
 
 
-def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:
-    """Fields of view of a dataset that are to be processed.
-
-    Parameters
-    ----------
-    config : dict
-        As returned by `validated`.
-    dataset : str
-        Name of the dataset.
-    available : int, optional
-        Number of fields of view in the recording; needed where the config says ``all``.
-
-    Returns
-    -------
-    list of int
-        Ascending, without those excluded.
-
-    Raises
-    ------
-    FoveaError
-        If the config names a field of view beyond `available`, or excludes all that there are.
-    ValueError
-        If the config says ``all`` and `available` is not given.
-    """
-    entry = config["datasets"][dataset]
-    fovs, excluded = entry["fovs"], entry["exclude_fovs"]
-    if available == 0:
-        place = show_path(("datasets", dataset, "input"))
-        raise FoveaError(f"{place}: the recording has no field of view")
-    if available is not None:
-        lists = {("datasets", dataset, key): entry[key] for key in ("fovs", "exclude_fovs")}
-        for i, sample in enumerate(config["samples"]):
-            if sample["dataset"] == dataset:
-                lists["samples", i, "fovs"] = sample["fovs"]
-        for place, listed in lists.items():
-            _check_range(place, listed, available)
-    if fovs == ALL:
-        if available is None:
-            raise ValueError(f"the number of fields of view of {dataset} is not known")
-        fovs = range(available)
-    kept = sorted(set(fovs) - set(excluded))
-    if not kept:
-        raise FoveaError(
-            f"{show_path(('datasets', dataset, 'exclude_fovs'))}: {format_fovs(excluded)} excludes "
-            f"every field of view of the recording, which has {_count(available)}"
-        )
-    return kept
-
-
-def recordings(config: dict) -> list[str]:
-    """Return the datasets that are recordings, and not given by their traces."""
-    return [name for name, dataset in config["datasets"].items() if dataset["traces"] is None]
-
-
-def params_for(config: dict, dataset: str) -> dict:
-    """Return the parameters of a dataset, with its own overrides and all defaults."""
-    return deepcopy(config["datasets"][dataset]["params"])
-
-
-def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
-    """Return the index of the phase-contrast channel, or None, and those of fluorescence."""
-    channels = config["datasets"][dataset]["channels"]
-    pc = channels["pc"]
-    return (None if pc is None else pc["channel"]), [fl["channel"] for fl in channels["fl"]]
-
-
-def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
-    """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
-    channels = config["datasets"][dataset]["channels"]
-    entries = [("pc", channels["pc"])] if channels["pc"] else []
-    entries += [("fl", entry) for entry in channels["fl"]]
-    return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
-
-
 def _rules(schema: dict, given: dict, problems: Problems) -> dict:
     """The schema, with what plug-ins add to it."""
     paths = given.get("plugins")
@@ -280,19 +212,6 @@ def _channels_as_mappings(dataset: object) -> None:
         channels["pc"] = entry(channels["pc"])
     if isinstance(channels.get("fl"), list):
         channels["fl"] = [entry(value) for value in channels["fl"]]
-
-
-def _check_range(place: Place, listed: list[int] | str, available: int) -> None:
-    beyond = [fov for fov in listed if fov >= available] if listed != ALL else []
-    if beyond:
-        raise FoveaError(
-            f"{show_path(place)}: {format_fovs(beyond)} is not in the recording, "
-            f"which has {_count(available)}"
-        )
-
-
-def _count(available: int) -> str:
-    return f"{available} fields of view (0-{available - 1})" if available > 1 else "only one (0)"
 
 
 def _places(value: object, place: Place = ()) -> Iterable[Place]:

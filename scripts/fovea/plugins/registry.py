@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, show, suggestion
 
 
 class Registry(Mapping):
@@ -97,6 +97,15 @@ class Registry(Mapping):
         """Return the entries to which a key of the config belongs."""
         return [name for name, keys in self._parameters.items() if parameter in keys]
 
+    def unknown(self, name: str, *also: str) -> str:
+        """Say that there is no such entry, ``'aera' is no phase feature; allowed: ...``.
+
+        `also` are further words that the config allows in this place.
+        """
+        none = "" if self else ", for none is registered"
+        names = ", ".join([*self, *also])
+        return f"{show(name)} is no {self.kind}{none}; allowed: {names}{suggestion(name, self)}"
+
 
 def load(registry: Registry, name: str) -> Callable:
     """Import the target of an entry.
@@ -109,9 +118,7 @@ def load(registry: Registry, name: str) -> Callable:
         If the entry has no function of its own, as built-in features have none.
     """
     if name not in registry:
-        from fovea.config.words import unknown_name
-
-        raise FoveaError(unknown_name(name, registry))
+        raise FoveaError(registry.unknown(name))
     target = registry[name]
     if target is None:
         raise TypeError(f"the {registry.kind} {name!r} has no function of its own")

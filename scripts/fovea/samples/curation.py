@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fovea.config.words import show, suggestion
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, show, suggestion
 
 REQUIRED = ("dataset", "fov", "cell", "good")
 OPTIONAL = ("from_frame", "to_frame", "note")

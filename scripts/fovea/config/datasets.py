@@ -1,0 +1,98 @@
+"""What a checked config says of a dataset: its fields of view, channels, features, parameters."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from fovea.config.fovs import ALL, format_fovs
+from fovea.config.words import show_path
+from fovea.errors import FoveaError
+
+
+def recordings(config: dict) -> list[str]:
+    """Return the datasets that are recordings, without those given by their traces."""
+    return [name for name, dataset in config["datasets"].items() if dataset["traces"] is None]
+
+
+def params_for(config: dict, dataset: str) -> dict:
+    """Return the parameters of a dataset, with its own overrides and all defaults."""
+    return deepcopy(config["datasets"][dataset]["params"])
+
+
+def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
+    """Return the index of the phase-contrast channel, or None, and those of fluorescence."""
+    channels = config["datasets"][dataset]["channels"]
+    pc = channels["pc"]
+    return (None if pc is None else pc["channel"]), [fl["channel"] for fl in channels["fl"]]
+
+
+def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
+    """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
+    channels = config["datasets"][dataset]["channels"]
+    entries = [("pc", channels["pc"])] if channels["pc"] else []
+    entries += [("fl", entry) for entry in channels["fl"]]
+    return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
+
+
+def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:
+    """Return the fields of view of a dataset that are to be processed.
+
+    Parameters
+    ----------
+    config : dict
+        As returned by `fovea.config.validation.validated`.
+    dataset : str
+        Name of the dataset.
+    available : int, optional
+        Number of fields of view in the recording; needed where the config says ``all``.
+
+    Returns
+    -------
+    list of int
+        Ascending, without those excluded.
+
+    Raises
+    ------
+    FoveaError
+        If the config names a field of view beyond `available`, or excludes all that there are.
+    ValueError
+        If the config says ``all`` and `available` is not given.
+    """
+    entry = config["datasets"][dataset]
+    fovs, excluded = entry["fovs"], entry["exclude_fovs"]
+    if available == 0:
+        place = show_path(("datasets", dataset, "input"))
+        raise FoveaError(f"{place}: the recording has no field of view")
+    if available is not None:
+        _check_range(config, dataset, available)
+    if fovs == ALL:
+        if available is None:
+            raise ValueError(f"the number of fields of view of {dataset} is not known")
+        fovs = range(available)
+    kept = sorted(set(fovs) - set(excluded))
+    if not kept:
+        raise FoveaError(
+            f"{show_path(('datasets', dataset, 'exclude_fovs'))}: {format_fovs(excluded)} excludes "
+            f"every field of view of the recording, which has {_count(available)}"
+        )
+    return kept
+
+
+def _check_range(config: dict, dataset: str, available: int) -> None:
+    """Refuse fields of view that the recording does not have."""
+    entry = config["datasets"][dataset]
+    lists = {("datasets", dataset, key): entry[key] for key in ("fovs", "exclude_fovs")}
+    for i, sample in enumerate(config["samples"]):
+        if sample["dataset"] == dataset:
+            lists["samples", i, "fovs"] = sample["fovs"]
+    for place, listed in lists.items():
+        beyond = [fov for fov in listed if fov >= available] if listed != ALL else []
+        if beyond:
+            raise FoveaError(
+                f"{show_path(place)}: {format_fovs(beyond)} is not in the recording, "
+                f"which has {_count(available)}"
+            )
+
+
+def _count(available: int) -> str:
+    return f"{available} fields of view (0-{available - 1})" if available > 1 else "only one (0)"
