@@ -10,13 +10,13 @@ from scipy.stats import norm
 
 from fovea.config.samples import parameter_words
 from fovea.errors import FoveaError
-from fovea.figures.parameters import parameter_units, summary
 from fovea.fits.compare import akaike_weights, best_models, compare
 from fovea.fits.fit import fit
 from fovea.fits.fit_table import read_fits, success
 from fovea.fits.models.measures import auc, local_noise
+from fovea.fits.parameter_table import summary
 from fovea.fits.population import fit_shared
-from fovea.fits.settings import settings_of
+from fovea.fits.settings import parameter_units, settings_of
 from fovea.fits.share import share
 from fovea.fits.solver.least_squares import fit_traces
 from fovea.fits.solver.noise import estimate_noise, noise_level

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.config.units import trace_unit, unit_of
+from fovea.config.units import trace_unit
 from fovea.figures.style import (
     WIDTH,
     colour_of,
@@ -24,15 +23,10 @@ from fovea.figures.style import (
     slant_room,
 )
 from fovea.fits.fit_table import read_fits
-from fovea.fits.settings import Settings, settings_of
-from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import number_text
+from fovea.fits.parameter_table import write_summaries
+from fovea.fits.settings import parameter_units, settings_of
 
 _LOG = logging.getLogger("fovea")
-COLUMNS = (
-    "sample", "parameter", "unit", "cells", "succeeded", "median", "q25", "q75", "mean", "sd",
-    "median_se", "at_lower_bound", "at_upper_bound",
-)  # fmt: skip
 
 
 def parameters(
@@ -64,12 +58,7 @@ def parameters(
     settings = settings_of(entry)
     units = parameter_units(settings, trace_unit(column, entry.get("normalise") == "area"))
     data = {sample: read_fits(path) for sample, path in fits.items()}
-    with whole_file(table) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for sample, found in data.items():
-            for name in settings.fitted:
-                rows.writerow([sample, name, units[name], *summary(found, name)])
+    write_summaries(table, data, settings.fitted, units)
     names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
     # a panel becomes wider with the samples
     across = max(1, min(4 if len(data) < 4 else 2 if len(data) < 11 else 1, len(settings.fitted)))
@@ -89,25 +78,6 @@ def parameters(
         note(drawing, left_out)
     for sample, found in data.items():
         log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found["success"]))
-
-
-def parameter_units(settings: Settings, unit: str) -> dict[str, str]:
-    """Return the unit of each parameter of a model, for traces of a unit."""
-    return {p.name: unit_of(p.unit, unit) for p in settings.model.parameters}
-
-
-def summary(found: dict, name: str) -> list[str]:
-    """Return what `COLUMNS` says of one parameter, from the number of cells on."""
-    good = found["success"]
-    values, errors = found[name][good], found[f"{name}_se"][good]
-    ends = [found[f"{name}_at_bound"].count(word) for word in ("lower", "upper")]
-    if not len(values):
-        return [str(len(good)), "0", *[""] * 6, *map(str, ends)]
-    quarters = np.quantile(values, (0.5, 0.25, 0.75))
-    spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-    known = errors[np.isfinite(errors)]
-    numbers = [*quarters, values.mean(), spread, np.median(known) if len(known) else np.nan]
-    return [str(len(good)), str(len(values)), *map(number_text, numbers), *map(str, ends)]
 
 
 def _panel(axes, data: Mapping[str, dict], name: str, title: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fovea.config.units import unit_of
 from fovea.fits.models.declarations import Model
 from fovea.plugins.registry import MODELS, load
 
@@ -87,3 +88,8 @@ def settings_of(entry: Mapping[str, Any]) -> Settings:
         model.window if window is None else window * unit,
         noise,
     )
+
+
+def parameter_units(settings: Settings, unit: str) -> dict[str, str]:
+    """Return the unit of each parameter of a model, for traces of a unit."""
+    return {p.name: unit_of(p.unit, unit) for p in settings.model.parameters}

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fovea.config.units import trace_unit
-from fovea.figures.parameters import parameter_units
 from fovea.fits.fit import log_fits
 from fovea.fits.fit_table import BOUND_WORDS, write_fits
 from fovea.fits.population import fit_shared
-from fovea.fits.settings import settings_of
+from fovea.fits.settings import parameter_units, settings_of
 from fovea.fits.traces import load_traces
 from fovea.jobs.atomic import whole_file
 from fovea.samples.tables import number_text
