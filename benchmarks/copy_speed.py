@@ -25,7 +25,7 @@ import numpy as np
 import tifffile
 
 from fovea.recordings.copy_raw import copy_raw
-from fovea.store.arrays import encode
+from fovea.store.format import encode
 from support.nd2_writer import write_nd2
 from support.recordings import write_ome_tiff
 

@@ -10,13 +10,15 @@ import plain
 
 from fovea.background import tiles as tile_background
 from fovea.cells.features import intensity_features, mask_features
+from fovea.display.cache import downsample_intensity
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import above_background, cut_counts, cut_mask
 from fovea.segmentation.logstd import segment_logstd
 from fovea.segmentation.phase.phase import segment_phase
-from fovea.store import arrays as zarrays
-from fovea.store import levels as display
-from fovea.tracking.iou import track_iou
+from fovea.store.contrast import CountLimits
+from fovea.store.format import COUNTS, LABELS, SMOOTH, blosc, encode
+from fovea.tracking.iou import IouTracker
+from fovea.tracking.linker import track_stack
 from support.reference import background as plain_background
 from support.reference import cache as plain_cache
 from support.reference import segment as plain_segment
@@ -55,13 +57,13 @@ def _crops(labels, channels, backgrounds) -> Iterator[tuple]:
         shape = tuple(window[2:] - window[:2])
         mask = np.empty(shape, np.uint8)
         cut_mask(labels, window, cell, mask)
-        parts = [(mask.astype(np.float32), zarrays.LABELS)]
+        parts = [(mask.astype(np.float32), LABELS)]
         for raw, background in zip(channels, backgrounds, strict=True):
-            for image, codec in ((raw, zarrays.COUNTS), (background, zarrays.SMOOTH)):
+            for image, codec in ((raw, COUNTS), (background, SMOOTH)):
                 crop = np.empty(shape, image.dtype)
                 cut_counts(image, window, crop)
                 parts.append((crop.astype(np.float32) / np.float32(65535), codec))
-        encoded = [zarrays.encode(values, codec) for values, codec in parts]
+        encoded = [encode(values, codec) for values, codec in parts]
         yield shape, window[:2], encoded
 
 
@@ -72,7 +74,7 @@ def extract(crops) -> np.ndarray:
     for number, (shape, origin, encoded) in enumerate(crops, 1):
         arrays = [np.empty((1, *shape), np.float32) for _ in encoded]
         for data, out in zip(encoded, arrays, strict=True):
-            zarrays.blosc.decompress(data, out[0])
+            blosc.decompress(data, out[0])
         masks = arrays[0] > 0
         row = [number, *mask_features(masks, origin[None], ["area", "aspect_ratio"]).values()]
         values = np.empty(masks.shape)
@@ -93,7 +95,12 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
     yield ("segment, phase", lambda: plain.segment_adherent(here.phase, 36),
            lambda: segment_phase(here.phase, cell_diameter=36), np.array_equal)  # fmt: skip
     both = np.stack([last.labels, here.labels])
-    yield "track", lambda: plain.track(both), lambda: track_iou(both), np.array_equal
+    yield (
+        "track",
+        lambda: plain.track(both),
+        lambda: track_stack(both, IouTracker()),
+        np.array_equal,
+    )
     yield "background", lambda: _plain_backgrounds(here), lambda: _backgrounds(here), _near
     yield ("extract", lambda: plain.extract(here.labels, here.fluorescence, here.backgrounds),
            lambda: extract(here.crops), lambda a, b: np.allclose(a, b, rtol=1e-6))  # fmt: skip
@@ -104,12 +111,12 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
             here.phase, *plain_cache.percentile_limits(here.phase)
         )
 
-    empty = [display.CountLimits() for _ in range(CALLS)]  # a stack of frames shares one
+    empty = [CountLimits() for _ in range(CALLS)]  # a stack of frames shares one
 
     def level():
         counted = empty.pop()
         counted.add(here.phase)
-        return display.downsample_intensity(here.phase, *counted.limits())
+        return downsample_intensity(here.phase, *counted.limits())
 
     assert (low, high) == plain_cache.percentile_limits(here.phase)
     yield "cache", plain_level, level, np.array_equal
@@ -119,7 +126,7 @@ def _plain_backgrounds(frame: Frame) -> list[bytes]:
     """Both channels, evaluated and encoded for writing as it is."""
     found = [plain_background.estimate_background(f, frame.labels)[0] for f in frame.fluorescence]
     for values in found:
-        zarrays.encode(values.astype(np.float32), zarrays.SMOOTH)
+        encode(values.astype(np.float32), SMOOTH)
     return found
 
 
@@ -130,7 +137,7 @@ def _backgrounds(frame: Frame) -> list[np.ndarray]:
         grid = _GRIDS.setdefault(image.shape, tile_background.TileGrid(image.shape))
         values, _ = grid.medians(image, covered)
         found.append(grid.evaluate(grid.coefficients(values)))
-        zarrays.encode(found[-1], zarrays.SMOOTH)
+        encode(found[-1], SMOOTH)
     return found
 
 

@@ -1,6 +1,6 @@
+from fovea.background.gains import channels_of
 from fovea.cells.extract import extract
 from fovea.jobs.log import job
-from fovea.store.paths import channels_of
 
 with job(snakemake) as log:
     extract(

@@ -1,6 +1,6 @@
 from fovea.figures.overview import overview
 from fovea.jobs.log import job
-from fovea.store.paths import groups_of
+from fovea.store.groups import groups_of
 
 with job(snakemake) as log:
     overview(

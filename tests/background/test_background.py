@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fovea.background.background import TileGrid, cover, estimate_background, evaluate
+from fovea.background.tiles import TileGrid, cover, estimate_background
 from support.reference import background, morphology
 from support.strategies import FRAMES, examples, make_frame, masks, seeds
 
@@ -18,6 +18,12 @@ tilings = st.fixed_dictionaries(
     }
 )
 radii = st.sampled_from([0, 1, 2, 5, 10])
+
+
+def evaluate(values, shape, window=None, **tiling):
+    """Background from its tile values, of the whole frame or of a window."""
+    grid = TileGrid(shape, **tiling)
+    return grid.evaluate(grid.coefficients(values), window)
 
 
 def check_surface(found, exact, rounding_error=0.0625):
@@ -207,8 +213,8 @@ def test_the_background_follows_from_its_tile_values():
     rng = np.random.default_rng(12)
     frame = rng.poisson(800, (210, 333)).astype(np.uint16)
     found, values = estimate_background(frame, None)
-    np.testing.assert_array_equal(evaluate(values, frame.shape, 100, 0.5, 0.0625), found)
-    pixel = evaluate(values, frame.shape, 100, 0.5, 0.0625, window=(209, 332, 210, 333))
+    np.testing.assert_array_equal(evaluate(values, frame.shape), found)
+    pixel = evaluate(values, frame.shape, window=(209, 332, 210, 333))
     assert pixel.tolist() == [[found[-1, -1]]]
 
 

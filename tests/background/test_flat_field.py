@@ -23,9 +23,10 @@ from fovea.cells.extract import extract
 from fovea.display.cache import cache
 from fovea.errors import FoveaError
 from fovea.simulation.simulate import simulate
-from fovea.store.arrays import ArrayReader, ArrayWriter, write_group
-from fovea.store.levels import CountLimits
-from fovea.store.ngff import ngff, provenance
+from fovea.store.contrast import CountLimits
+from fovea.store.groups import ngff, provenance
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter, write_group
 from support.reference import background as plain
 
 SHAPE = (240, 320)

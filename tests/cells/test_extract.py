@@ -8,9 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fovea.cells.extract import select_cells
-from fovea.cells.features import fluorescence_features, phase_features
+from fovea.cells.features import intensity_features, mask_features
 from support.reference import extract
 from support.strategies import MASKS, examples, make_mask, seeds, single_masks
+
+
+def phase_features(mask, origin, names):
+    """Features of one mask (h, w) whose first pixel is at `origin` (y, x)."""
+    found = mask_features(mask[None], np.array([origin]), names)
+    assert all(values.dtype == np.float64 for values in found.values())
+    return {name: float(value) for name, (value,) in found.items()}
+
+
+def fluorescence_features(values, mask, names):
+    """Features of one crop (h, w) with its mask (h, w)."""
+    found = intensity_features(values[None], mask[None], names)
+    return {name: float(value) for name, (value,) in found.items()}
 
 
 def check_phase(mask, origin=(0, 0)):
@@ -19,7 +32,6 @@ def check_phase(mask, origin=(0, 0)):
     expected = extract.phase_features(mask, origin)
     assert list(found) == list(extract.PHASE)
     for name, value in expected.items():
-        assert type(found[name]) is float
         np.testing.assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
 
 

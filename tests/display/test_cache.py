@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fovea.display.cache import downsample_intensity, downsample_labels, percentile_limits
+from fovea.display.cache import downsample_intensity, downsample_labels
 from fovea.errors import FoveaError
-from fovea.store.levels import CountLimits, SmoothLimits
+from fovea.store.contrast import CountLimits, SmoothLimits, percentile_limits
 from fovea.tracking.drift import compensate, read_drift
 from support.reference import cache
 from support.strategies import FRAMES, examples, frames, make_frame, make_mask, masks, seeds

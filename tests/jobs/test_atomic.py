@@ -8,7 +8,8 @@ import pytest
 from fovea.errors import FoveaError
 from fovea.jobs import atomic as module
 from fovea.jobs.atomic import whole_csv
-from fovea.store.arrays import ArrayReader, ArrayWriter
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter
 
 SHAPE = (3, 8, 8)
 

@@ -10,9 +10,9 @@ from fovea.display.cache import cache
 from fovea.jobs.threads import ordered_map
 from fovea.segmentation.segment import segment
 from fovea.simulation.field import Field
-from fovea.store.arrays import ArrayWriter, write_group
-from fovea.store.levels import CountLimits
-from fovea.store.ngff import ngff, provenance
+from fovea.store.contrast import CountLimits
+from fovea.store.groups import ngff, provenance
+from fovea.store.writer import ArrayWriter, write_group
 
 LOGSTD = {"method": "logstd", "morph_size": 5, "morph_iterations": 1}
 BACKGROUND = {"dilation_radius": 4, "tile_size": 40, "tile_overlap": 0.5,

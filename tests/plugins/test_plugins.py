@@ -18,7 +18,8 @@ from fovea.plugins import registry
 from fovea.plugins.loader import Context, keep_only, load_plugins
 from fovea.plugins.registry import load
 from fovea.segmentation.segment import segment
-from fovea.store.arrays import ArrayReader, ArrayWriter, write_group
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter, write_group
 from fovea.tracking.track import track
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/plugins"
@@ -164,7 +165,7 @@ def test_tracking(tmp_path):
 
 
 LINKER = """
-from fovea.tracking.linkers import Linker
+from fovea.tracking.linker import Linker
 from fovea.plugins import tracking
 
 @tracking("nearest", conda="mine.yaml")
@@ -228,8 +229,8 @@ def demo_cells(tmp_path):
     """Crops of one cell in two frames."""
     from fovea.background.background import background
     from fovea.cells.crop import crop
-    from fovea.store.levels import CountLimits
-    from fovea.store.ngff import ngff, provenance
+    from fovea.store.contrast import CountLimits
+    from fovea.store.groups import ngff, provenance
 
     rng = np.random.default_rng(0)
     stacks = rng.integers(100, 900, (2, 2, 40, 50)).astype(np.uint16)

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from fovea.cells.features import fluorescence_features, phase_features
+from fovea.cells.features import intensity_features, mask_features
 from fovea.config.params import METHODS
 from fovea.config.schema import load_schema
 from fovea.config.validation import SCHEMA
@@ -67,9 +67,9 @@ def test_built_in_features_have_no_function():
 
 
 def test_every_feature_can_be_computed():
-    mask, image = np.ones((3, 5), bool), np.ones((3, 5), np.uint16)
-    shape = phase_features(mask, (0, 0), list(PHASE_FEATURES))
-    light = fluorescence_features(image, mask, list(FLUORESCENCE_FEATURES))
+    masks, images = np.ones((1, 3, 5), bool), np.ones((1, 3, 5))
+    shape = mask_features(masks, np.zeros((1, 2), int), list(PHASE_FEATURES))
+    light = intensity_features(images, masks, list(FLUORESCENCE_FEATURES))
     assert list(shape) == list(PHASE_FEATURES)
     assert list(light) == list(FLUORESCENCE_FEATURES)
 

@@ -9,8 +9,8 @@ import pytest
 
 from fovea.errors import FoveaError
 from fovea.plugins.registry import TRACKING, load
-from fovea.tracking.btrack_linker import BtrackTracker
-from fovea.tracking.linkers import track_stack
+from fovea.tracking.btrack import BtrackTracker
+from fovea.tracking.linker import track_stack
 
 Y, X = np.mgrid[:80, :120]
 

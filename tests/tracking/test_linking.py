@@ -12,13 +12,14 @@ from fovea.evaluation.scores import match_frame
 from fovea.evaluation.track_scores import track_scores
 from fovea.plugins.registry import TRACKING, load
 from fovea.simulation.field import simulate_fov
-from fovea.store.arrays import ArrayReader, ArrayWriter, write_group
-from fovea.store.ngff import ngff
+from fovea.store.groups import ngff
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter, write_group
 from fovea.tracking.drift import coarse_mask, estimate_shift
-from fovea.tracking.iou import PLAIN, IouTracker, track_iou
+from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
-from fovea.tracking.linkers import track_stack
-from fovea.tracking.merit import merit
+from fovea.tracking.linker import track_stack
+from fovea.tracking.statistics import track_statistics
 from fovea.tracking.track import track
 from support.strategies import label_stacks
 
@@ -184,7 +185,7 @@ def test_path_function_writes_tables(tmp_path):
     track(source, target, {"method": "iou"}, tmp_path / "lineage.csv", tmp_path / "drift.csv", 4)
     with ArrayReader(target / "0") as tracked:
         assert tracked.attributes["fovea"]["largest_label"] == 2
-        np.testing.assert_array_equal(np.stack(list(tracked)), track_iou(frames))
+        np.testing.assert_array_equal(np.stack(list(tracked)), track_stack(frames, IouTracker()))
     with open(tmp_path / "lineage.csv", newline="") as file:
         assert list(csv.reader(file))[1:] == [["4", "1", "0", "2", "0"], ["4", "2", "0", "2", "0"]]
     with open(tmp_path / "drift.csv", newline="") as file:
@@ -193,9 +194,9 @@ def test_path_function_writes_tables(tmp_path):
         ]
 
 
-def test_figures_of_merit():
+def test_statistics_of_tracks():
     areas = [{1: 100, 2: 50}, {1: 100}, {1: 200, 2: 50, 3: 70}]
-    found = merit(areas, [(1, 0, 2, 0), (2, 0, 2, 0), (3, 2, 2, 1)])
+    found = track_statistics(areas, [(1, 0, 2, 0), (2, 0, 2, 0), (3, 2, 2, 1)])
     assert found["cells"] == 3
     assert found["complete"] == 2
     assert (found["fewest"], found["most"], found["cells_per_frame"]) == (1, 3, 2)
@@ -203,10 +204,10 @@ def test_figures_of_merit():
     assert found["area_jumps"] == 0.5
     assert found["divisions"] == 1
     assert found["splits_per_frame"] == 0
-    assert merit([], [])["cells"] == 0
+    assert track_statistics([], [])["cells"] == 0
 
 
-def test_plain_parameters_are_those_of_all_trackers():
+def test_what_goes_beyond_consecutive_frames_is_common_to_all_trackers():
     for name in TRACKERS:
-        assert set(PLAIN) < set(TRACKING.parameters(name))
+        assert set(FULL) < set(TRACKING.parameters(name))
         assert load(TRACKING, name) is TRACKERS[name].func

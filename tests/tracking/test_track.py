@@ -5,7 +5,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from fovea.tracking.iou import track_iou
+from fovea.tracking.iou import IouTracker
+from fovea.tracking.linker import track_stack
 from support.reference import track
 from support.reference.morphology import label
 from support.strategies import examples, label_stacks, make_mask, renumber, seeds
@@ -18,6 +19,11 @@ parameters = st.fixed_dictionaries(
         "max_size": st.sampled_from([None, None, 6, 100]),
     }
 )
+
+
+def track_iou(labels, **options):
+    """IDs (T, H, W) of the cells of a stack."""
+    return track_stack(labels, IouTracker(**options))
 
 
 def check_tracks(labels, found, min_iou=0.1, overlap="box", min_size=None, max_size=None):

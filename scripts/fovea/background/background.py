@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from fovea.background.gains import flattened, read_gain, whole_counts
-from fovea.background.tiles import TileGrid, cover, estimate_background, evaluate
+from fovea.background.tiles import TileGrid, cover
 from fovea.errors import FoveaError
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
-from fovea.store.arrays import COUNTS, SMOOTH, ArrayReader, ArrayWriter
-from fovea.store.levels import SmoothLimits
-from fovea.store.ngff import provenance, write_derived_group
-
-__all__ = ["background", "estimate_background", "evaluate"]
+from fovea.store.contrast import SmoothLimits
+from fovea.store.format import COUNTS, SMOOTH
+from fovea.store.groups import provenance, write_derived_group
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter
 
 _LOG = logging.getLogger("fovea")
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
+
+
+def channels_of(files: Iterable[str]) -> dict[str, Path]:
+    """Fluorescence channel, such as ``fl_ch_1``, to its gain, from ``flat_field_ch_1.tif``."""
+    return {f"fl_ch_{Path(file).stem.rsplit('_', 1)[1]}": Path(file) for file in files}
 
 
 def write_gain(path: str | Path, gain: np.ndarray) -> None:

@@ -17,7 +17,7 @@ from fovea.background.gains import flattened, read_gain
 from fovea.background.stored import StoredBackground
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
-from fovea.store.arrays import ArrayReader
+from fovea.store.reader import ArrayReader
 
 TREND_COLUMNS = (
     "fov", "channel", "frame", "cells", "pixels", "intensity_total", "intensity_mean", "background",

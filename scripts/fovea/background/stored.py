@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.background.tiles import TileGrid
-from fovea.store.arrays import ArrayReader
+from fovea.store.reader import ArrayReader
 
 
 class StoredBackground:

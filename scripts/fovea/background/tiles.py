@@ -94,7 +94,7 @@ class TileGrid:
     def level(self, coefficients: np.ndarray, low: float, high: float) -> np.ndarray:
         """Display level of the background, (ceil(H / 2), ceil(W / 2)) uint8.
 
-        Equal to `fovea.store.levels.downsample_intensity` of what `evaluate` gives.
+        Equal to `fovea.display.cache.downsample_intensity` of what `evaluate` gives.
         """
         y, x = self.axes
         out = np.empty(tuple((n + 1) // 2 for n in self.shape), np.uint8)
@@ -195,16 +195,3 @@ def estimate_background(
     grid = TileGrid(frame.shape, tile_size, tile_overlap, rounding_error)
     values, _ = grid.medians(frame, cover(foreground, frame.shape, dilation_radius))
     return grid.evaluate(grid.coefficients(values)), values
-
-
-def evaluate(
-    tile_values: np.ndarray,
-    shape: tuple[int, int],
-    tile_size: int = 100,
-    tile_overlap: float = 0.5,
-    rounding_error: float = 0.0625,
-    window=None,
-) -> np.ndarray:
-    """Background from its tile values: (H, W) float32, or the window [y0, x0, y1, x1] of it."""
-    grid = TileGrid(tuple(shape), tile_size, tile_overlap, rounding_error)
-    return grid.evaluate(grid.coefficients(tile_values), window)

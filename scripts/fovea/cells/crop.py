@@ -14,18 +14,10 @@ from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
 from fovea.kernels.boxes import boxes_and_areas
-from fovea.kernels.cells import cut_counts
-from fovea.store.arrays import (
-    ArrayReader,
-    ShardWriter,
-    array_metadata,
-    encode,
-    group_metadata,
-    shard_path,
-    write_array,
-    write_group,
-)
-from fovea.store.ngff import like, provenance
+from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
+from fovea.store.groups import like, provenance
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ShardWriter, write_array, write_group
 from fovea.tracking.drift import read_drift
 
 _LOG = logging.getLogger("fovea")
@@ -73,14 +65,6 @@ def _still_windows(bboxes, valid, padding: int, drift: np.ndarray) -> np.ndarray
     stop = np.where(valid[..., None], boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
     windows = np.concatenate((start, stop), axis=1)[:, None] + drift
     return np.where(valid[..., None], windows, 0).astype(np.int32)
-
-
-def cut(frame: np.ndarray, window) -> np.ndarray:
-    """A window [y0, x0, y1, x1] of a (H, W) frame; 0 beyond the frame's borders."""
-    y0, x0, y1, x1 = (int(n) for n in window)
-    out = np.empty((y1 - y0, x1 - x0), frame.dtype)
-    cut_counts(frame, np.array([y0, x0, y1, x1]), out)
-    return out
 
 
 def find_boxes(tracked: ArrayReader, log: logging.Logger = _LOG) -> tuple[np.ndarray, np.ndarray]:
@@ -228,14 +212,16 @@ class _CropStore:
         frames = self.windows.shape[1]
         axes = ["t", "y", "x"]
         for s, source in enumerate(self.sources):
-            group = group_metadata(like(source.group, source.name, placed=False))
+            group = json.dumps(
+                group_metadata(like(source.group, source.name, placed=False)), ensure_ascii=False
+            )
             about = [provenance("crop", parameters, **more) for more in source.about]
             for cell, size in enumerate(self.sizes):
                 for level, dtype in enumerate(("float32", "uint8")):
                     shard = self.shards[s, cell, level]
                     shard.close(self.waiting.pop((s, cell, level)))
                     shape = (frames, *(int(n) for n in (size + level) // (1 + level)))
-                    content = array_metadata(shape, dtype, axes, about[level], source.codec)
+                    content = shard_metadata(shape, dtype, axes, about[level], source.codec)
                     # plain writes: the store is whole only once its root has a zarr.json
                     shard.path.with_name("zarr.json").write_text(json.dumps(content), "utf-8")
                 (self._group(s, cell) / "zarr.json").write_text(group, "utf-8")

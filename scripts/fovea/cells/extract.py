@@ -15,7 +15,8 @@ from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.cells import above_background
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
-from fovea.store.arrays import ArrayReader, read_array, read_attributes
+from fovea.store.format import read_attributes
+from fovea.store.reader import ArrayReader, read_array
 
 BASE_COLUMNS = (
     "fov", "cell", "frame", "good", "position_x", "position_y",

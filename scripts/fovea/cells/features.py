@@ -73,22 +73,6 @@ def intensity_features(
     return {name: found[:, column] for name, column in columns.items()}
 
 
-def phase_features(
-    mask: np.ndarray, origin: tuple[int, int], names: Sequence[str]
-) -> dict[str, float]:
-    """`mask_features` of one mask (h, w) whose first pixel is at `origin` (y, x)."""
-    found = mask_features(np.asarray(mask)[None], np.array([origin]), names)
-    return {name: float(value[0]) for name, value in found.items()}
-
-
-def fluorescence_features(
-    values: np.ndarray, mask: np.ndarray, names: Sequence[str]
-) -> dict[str, float]:
-    """`intensity_features` of one crop (h, w) with its mask (h, w)."""
-    found = intensity_features(np.asarray(values)[None], np.asarray(mask)[None], names)
-    return {name: float(value[0]) for name, value in found.items()}
-
-
 class _Shapes:
     """Masks and their moments, computed once for all features."""
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from fovea.background.stored import StoredBackground
 from fovea.kernels import cells as kernels
-from fovea.store.arrays import COUNTS, LABELS, SMOOTH, ArrayReader
+from fovea.store.format import COUNTS, LABELS, SMOOTH
+from fovea.store.reader import ArrayReader
 
 #: Counts are divided by this, so that crops lie in [0, 1].
 FULL_SCALE = 65535

@@ -8,15 +8,17 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from fovea.background.stored import StoredBackground
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
-from fovea.store.arrays import COUNTS, LABELS, ArrayReader, ArrayWriter
-from fovea.store.levels import downsample_intensity, downsample_labels, percentile_limits
-from fovea.store.ngff import provenance
+from fovea.kernels import display as kernels
+from fovea.store.format import COUNTS, LABELS
+from fovea.store.groups import provenance
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter
 from fovea.tracking.drift import compensate, read_drift
-
-__all__ = ["cache", "downsample_intensity", "downsample_labels", "percentile_limits"]
 
 _LOG = logging.getLogger("fovea")
 
@@ -79,3 +81,40 @@ def _cache_array(group: Path, frames: ArrayReader, moved, threads: int, log) -> 
         for small in progress(ordered_map(reduce, source, threads), len(frames), log):
             out.append(small)
     log.info("%s: shown as 0..255: %s", group.name, scale)
+
+
+def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Display level of a frame.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16 or float32
+        Counts.
+    low, high : float
+        Counts shown as 0 and as 255.
+
+    Returns
+    -------
+    (ceil(H / 2), ceil(W / 2)) uint8
+    """
+    out = np.empty(((frame.shape[0] + 1) // 2, (frame.shape[1] + 1) // 2), np.uint8)
+    kernels.halve_intensity(frame, low, high, out)
+    return out
+
+
+def downsample_labels(labels: np.ndarray, largest: int) -> np.ndarray:
+    """Display level of a label image.
+
+    Parameters
+    ----------
+    labels : (H, W) unsigned integer
+    largest : int
+        Largest label of the whole stack, shown as 255.
+
+    Returns
+    -------
+    (ceil(H / 2), ceil(W / 2)) uint8
+    """
+    out = np.empty(((labels.shape[0] + 1) // 2, (labels.shape[1] + 1) // 2), np.uint8)
+    kernels.halve_labels(labels, max(int(largest), 1), out)
+    return out

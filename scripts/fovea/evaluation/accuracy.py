@@ -12,7 +12,7 @@ from fovea.errors import FoveaError
 from fovea.evaluation.evaluate import read_labels, score
 from fovea.segmentation.phase.phase import segment_phase
 from fovea.tracking.iou import IouTracker
-from fovea.tracking.linkers import Linker
+from fovea.tracking.linker import Linker
 
 #: Parameters of segmentation that each kind of recording is scored with.
 T98G = {"cell_diameter": 48.0, "mode": "network"}

@@ -15,7 +15,7 @@ from fovea.errors import FoveaError
 from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.evaluation.track_scores import inferred_parents, track_scores
 from fovea.jobs.atomic import whole_csv, whole_file
-from fovea.store.arrays import ArrayReader
+from fovea.store.reader import ArrayReader
 
 SHOWN = 12  # worst cells that are drawn
 _LOG = logging.getLogger("fovea")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.store.arrays import ArrayReader, read_attributes
+from fovea.store.format import read_attributes
+from fovea.store.reader import ArrayReader
 
 _LOG = logging.getLogger("fovea")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}

@@ -115,7 +115,7 @@ def tracking(name: str, conda: str | None = None) -> Callable:
 
     ``update(labels) -> IDs`` takes one (H, W) frame of labels after the other and returns IDs of
     cells, 0 background; an attribute ``parents`` may map IDs of daughters to those of mothers.
-    In place of it ``link(frames) -> Links`` takes all frames, see `fovea.tracking.linkers.Linker`.
+    In place of it ``link(frames) -> Links`` takes all frames, see `fovea.tracking.linker.Linker`.
     `conda` is as for `segmentation`.
     """
     return _decorator(registry.TRACKING, name, conda=conda)

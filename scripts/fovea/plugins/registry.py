@@ -150,7 +150,7 @@ SEGMENTATION.register(
 )
 
 # Called with the parameters. The result has a method `link`, which takes all frames of labels and
-# gives `fovea.tracking.linking.Links`, or `update`, which takes one frame after the other and
+# gives `fovea.tracking.links.Links`, or `update`, which takes one frame after the other and
 # gives its IDs.
 TRACKING = Registry("tracking method")
 _LINKING = ("min_size", "max_size", "max_gap", "max_merge", "divisions", "drift")
@@ -160,7 +160,7 @@ TRACKING.register(
 TRACKING.register("lap", "fovea.tracking.lap:LapTracker", parameters=(*_LINKING, "max_distance"))
 TRACKING.register(
     "btrack",
-    "fovea.tracking.btrack_linker:BtrackTracker",
+    "fovea.tracking.btrack:BtrackTracker",
     parameters=("min_size", "max_size", "max_gap", "divisions", "drift", "max_distance"),
 )
 

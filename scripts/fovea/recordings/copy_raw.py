@@ -14,9 +14,9 @@ from fovea.errors import FoveaError
 from fovea.jobs.log import progress
 from fovea.recordings.readers import FieldInfo, open_recording
 from fovea.recordings.times import stored_times
-from fovea.store.arrays import ArrayWriter, write_group
-from fovea.store.levels import CountLimits
-from fovea.store.ngff import ngff, provenance
+from fovea.store.contrast import CountLimits
+from fovea.store.groups import ngff, provenance
+from fovea.store.writer import ArrayWriter, write_group
 
 _LOG = logging.getLogger("fovea")
 

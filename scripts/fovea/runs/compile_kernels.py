@@ -25,9 +25,9 @@ def _process(folder: Path) -> None:
     from fovea.config.phase_tuning import MODES
     from fovea.display.cache import cache
     from fovea.segmentation.segment import segment
-    from fovea.store.arrays import ArrayWriter, write_group
-    from fovea.store.levels import CountLimits
-    from fovea.store.ngff import ngff, provenance
+    from fovea.store.contrast import CountLimits
+    from fovea.store.groups import ngff, provenance
+    from fovea.store.writer import ArrayWriter, write_group
     from fovea.tracking.track import track
 
     frames = np.full((2, 40, 40), 100, np.uint16)

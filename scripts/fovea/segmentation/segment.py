@@ -9,8 +9,10 @@ from pathlib import Path
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
 from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
-from fovea.store.arrays import LABELS, ArrayReader, ArrayWriter
-from fovea.store.ngff import provenance, write_derived_group
+from fovea.store.format import LABELS
+from fovea.store.groups import provenance, write_derived_group
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter
 
 _LOG = logging.getLogger("fovea")
 

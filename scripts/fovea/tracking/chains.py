@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.tracking.assignment import assign
-from fovea.tracking.linking import Links, Node, Objects
+from fovea.tracking.links import Links, Node
+from fovea.tracking.objects import Objects
 
 _CONTAINED = 0.5  # share of an object that must lie in another to be part of it
 _TOUCHED = 0.3  # share of a daughter that must lie where its mother was

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea.kernels.boxes import overlapping_boxes
-from fovea.tracking.linkers import Linker, track_stack
-from fovea.tracking.linking import Objects
-
-#: Parameters with which only consecutive frames count.
-PLAIN = {"max_gap": 0, "max_merge": 0, "divisions": False, "drift": False}
+from fovea.tracking.linker import Linker
+from fovea.tracking.objects import Objects
 
 
 @dataclass
@@ -26,7 +23,7 @@ class IouTracker(Linker):
         Whether the overlap is that of the bounding boxes or of the pixels; across gaps it is
         that of the boxes.
 
-    See `fovea.tracking.linkers.Linker` for the others.
+    See `fovea.tracking.linker.Linker` for the others.
     """
 
     min_iou: float = 0.1
@@ -64,8 +61,3 @@ class IouTracker(Linker):
 def _box_areas(boxes: np.ndarray) -> np.ndarray:
     sides = boxes.astype(np.int64)
     return (sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1])
-
-
-def track_iou(labels: np.ndarray, **parameters) -> np.ndarray:
-    """Track a whole (T, H, W) stack between consecutive frames only, unless told otherwise."""
-    return track_stack(labels, IouTracker(**{**PLAIN, **parameters}))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fovea.tracking.linkers import Linker
+from fovea.tracking.linker import Linker
 
 
 @dataclass
@@ -22,7 +22,7 @@ class LapTracker(Linker):
     max_distance : float
         Pixels that a cell may move from one frame to the next.
 
-    See `fovea.tracking.linkers.Linker` for the others.
+    See `fovea.tracking.linker.Linker` for the others.
     """
 
     max_distance: float = 30.0

@@ -13,10 +13,12 @@ from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.plugins.registry import TRACKING, load
-from fovea.store.arrays import LABELS, ArrayReader, ArrayWriter
-from fovea.store.ngff import provenance, write_derived_group
-from fovea.tracking.linking import Links
-from fovea.tracking.merit import log_merit
+from fovea.store.format import LABELS
+from fovea.store.groups import provenance, write_derived_group
+from fovea.store.reader import ArrayReader
+from fovea.store.writer import ArrayWriter
+from fovea.tracking.links import Links
+from fovea.tracking.statistics import log_statistics
 
 LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
 DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
@@ -81,7 +83,7 @@ def track(
     if drift:
         with whole_csv(drift, DRIFT_COLUMNS) as lines:
             lines.writerows((fov, t, *shift.tolist()) for t, shift in enumerate(shifts))
-    log_merit(areas, rows, log)
+    log_statistics(areas, rows, log)
     if links:
         _log_links(links, log)
 

@@ -1,4 +1,4 @@
-"""Figures of merit that need no ground truth, for the log of every run."""
+"""Statistics of tracks that need no ground truth, for the log of every run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 _JUMP = 1.5  # ratio of areas from one frame to the next that is called a jump
 
 
-def merit(areas: Sequence[dict[int, int]], lineage: Sequence[tuple]) -> dict[str, float]:
+def track_statistics(areas: Sequence[dict[int, int]], lineage: Sequence[tuple]) -> dict[str, float]:
     """How steady cells and tracks are.
 
     Parameters
@@ -53,9 +53,9 @@ def merit(areas: Sequence[dict[int, int]], lineage: Sequence[tuple]) -> dict[str
     }
 
 
-def log_merit(areas, lineage, log: logging.Logger) -> None:
-    """Log the figures of merit."""
-    m = merit(areas, lineage)
+def log_statistics(areas, lineage, log: logging.Logger) -> None:
+    """Log the statistics of `track_statistics`."""
+    m = track_statistics(areas, lineage)
     log.info("%d cells, %d of them from first to last of %d frames",
              m["cells"], m["complete"], len(areas))  # fmt: skip
     log.info("cells per frame: %d to %d, mean %.1f", m["fewest"], m["most"], m["cells_per_frame"])

@@ -1,4 +1,4 @@
-"""What trackers in two passes have in common; they differ in which objects they hold for one."""
+"""Base class of two-pass trackers; subclasses score candidate links."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from fovea.tracking.assignment import assign
 from fovea.tracking.chains import Chains
-from fovea.tracking.drift import coarse_mask, estimate_shift
-from fovea.tracking.linking import Links, Objects, describe, shared_pixels
+from fovea.tracking.links import Links
+from fovea.tracking.objects import Objects, describe, shared_pixels
 
 
 @dataclass
@@ -43,24 +43,15 @@ class Linker(ABC):
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
         objects: list[Objects] = []
         matches = []
-        last = last_mask = None
-        for labels in frames:
-            here = describe(labels, self.min_size, self.max_size)
-            mask = coarse_mask(labels) if self.drift else None
+        last = None
+        for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
             if objects:
-                before = objects[-1]
-                if self.drift:
-                    here.shift = estimate_shift(
-                        last_mask, mask, before.centres[before.members],
-                        here.centres[here.members], labels.shape,
-                    )  # fmt: skip
                 if self.needs_masks:
                     here.shared = shared_pixels(last, labels, here.shift)
-                left, right, weight = self.pairs(before, here)
-                left, right = assign(left, right, weight)
+                left, right = assign(*self.pairs(objects[-1], here))
                 matches.append((left + 1, right + 1))
             objects.append(here)
-            last, last_mask = labels, mask
+            last = labels
         chains = Chains(objects, matches)
         if self.max_merge:
             chains.part_merged(self.max_merge)

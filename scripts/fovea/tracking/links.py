@@ -1,85 +1,25 @@
-"""Tracking in two passes: tables of objects first, then one ID per cell.
+"""Result of a two-pass tracker: which objects belong to which cell, and the IDs of all pixels.
 
-The first pass sees every frame once and keeps only tables (boxes, areas, shared pixels), so that
-its memory does not depend on the size of the frames. What needs the future (gaps, merged objects,
-divisions) is settled on the tables. The second pass, `Links.render`, sees the frames again and
-gives the pixels their IDs.
+What needs the future (gaps, merged objects, divisions) is settled on tables of objects. The second
+pass over the frames, `Links.render`, gives the pixels the IDs of their cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from fovea.kernels.boxes import boxes_and_areas, overlapping_runs, relabel
+from fovea.kernels.boxes import relabel
+from fovea.tracking.objects import Objects
 
 Node = tuple[int, int]  # frame, label
 
 
 @dataclass
-class Objects:
-    """The objects of one frame.
-
-    Attributes
-    ----------
-    boxes : (N, 4) int32
-        y0, x0, y1, x1 of the labels 1..N, ends exclusive.
-    areas : (N,) int64
-        Pixels; 0 for a label that does not occur or takes no part.
-    shift : (2,) int64
-        How far the image has moved since the frame before, y and x in pixels.
-    shared : (P, 3) int64
-        Label of the frame before, label of this frame, pixels that both hold once the frame
-        before is shifted.
-    """
-
-    boxes: np.ndarray
-    areas: np.ndarray
-    shift: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
-    shared: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
-
-    @property
-    def members(self) -> np.ndarray:
-        """Indices (label - 1) of the objects that take part."""
-        return np.flatnonzero(self.areas)
-
-    @property
-    def centres(self) -> np.ndarray:
-        """Centres of the boxes, (N, 2) float64, in pixels."""
-        return (self.boxes[:, :2] + self.boxes[:, 2:] - 1) / 2
-
-    def shifted(self, shift: np.ndarray) -> np.ndarray:
-        """Boxes moved by `shift`, (N, 4) int32."""
-        return (self.boxes + np.tile(shift, 2)).astype(np.int32)
-
-
-def describe(labels: np.ndarray, min_size: int | None, max_size: int | None) -> Objects:
-    """Boxes and areas of a frame; objects of other sizes get the area 0."""
-    boxes, areas = boxes_and_areas(labels, int(labels.max(initial=0)))
-    areas[(areas < (min_size or 0)) | (areas > (max_size or labels.size))] = 0
-    return Objects(boxes, areas)
-
-
-def shared_pixels(before: np.ndarray, here: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Pixels that each pair of objects shares, (P, 3) int64; `before` is moved by `shift`."""
-    height, width = here.shape
-    dy, dx = (int(n) for n in shift)
-    if abs(dy) >= height or abs(dx) >= width:
-        return np.zeros((0, 3), np.int64)
-    then = before[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)]
-    now = here[max(0, dy) : height - max(0, -dy), max(0, dx) : width - max(0, -dx)]
-    keys, lengths = overlapping_runs(then, now)
-    pairs, inverse = np.unique(keys, return_inverse=True)
-    pixels = np.bincount(inverse, lengths, len(pairs)).astype(np.int64)
-    columns = pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF), pixels
-    return np.stack([column.astype(np.int64) for column in columns], axis=1)
-
-
-@dataclass
 class Links:
-    """What belongs together.
+    """The objects of every cell, and which cell comes from which.
 
     Attributes
     ----------
@@ -89,19 +29,18 @@ class Links:
         The objects of each cell; cell i has the ID i + 1. An object of several cells is one that
         they are merged in.
     parents : dict of int to int
-        Chain to the chain it comes from by division.
+        Index of a chain to that of the chain it comes from by division.
+    joined, parted : int
+        Gaps that were closed, and merged objects that were divided among their cells, for the log.
     """
 
     objects: list[Objects]
     chains: list[list[Node]]
     parents: dict[int, int]
-    joined: int = 0  # gaps that were closed, for the log
-    parted: int = 0  # merged objects that were divided among their cells
+    joined: int = 0
+    parted: int = 0
 
     def __post_init__(self):
-        self._number()
-
-    def _number(self) -> None:
         """Number the cells by their first frame and, within it, by label."""
         order = sorted(range(len(self.chains)), key=lambda i: self.chains[i][0])
         place = {old: new for new, old in enumerate(order)}
@@ -150,7 +89,7 @@ class Links:
             relabel(labels, table, tracked)
             for label, cells in owner.items():
                 if len(cells) > 1:
-                    part(labels, known.boxes[label - 1], label, cells, last, known.shift, tracked)
+                    _part(labels, known.boxes[label - 1], label, cells, last, known.shift, tracked)
             last = tracked
             yield tracked
 
@@ -162,7 +101,7 @@ class Links:
         ]
 
 
-def part(labels, box, label, cells, last, shift, tracked) -> None:
+def _part(labels, box, label, cells, last, shift, tracked) -> None:
     """Divide a merged object: each pixel goes to the cell that was nearest in the frame before.
 
     Parameters

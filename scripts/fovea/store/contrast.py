@@ -1,7 +1,7 @@
-"""Display levels of images: half the size, 8 bits, contrast from the whole stack.
+"""Contrast of a stack for display: its 1st and 99th percentile.
 
-The 1st and 99th percentile of a stack are counted while the stack is written, kept with it as
-`display_limits`, and used for the level `/1` and for the contrast that viewers open it with.
+They are counted while the stack is written, kept with it as `display_limits`, and used for the
+display level ``1`` and for the contrast that viewers open the stack with.
 """
 
 from __future__ import annotations
@@ -9,19 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels import display as kernels
-
-
-def _interpolate(value_at, total: int) -> tuple[float, float]:
-    limits = []
-    for percent in (1, 99):
-        position = (total - 1) * (percent / 100)
-        below = int(np.floor(position))
-        share = position - below
-        low, high = value_at(below), value_at(min(below + 1, total - 1))
-        # numpy's percentile takes the nearer end first; so must this, to be equal to it
-        value = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
-        limits.append(float(value))
-    return limits[0], limits[1]
 
 
 def percentile_limits(counts: np.ndarray) -> tuple[float, float]:
@@ -40,7 +27,19 @@ def percentile_limits(counts: np.ndarray) -> tuple[float, float]:
     ends = np.cumsum(counts)
     if len(ends) == 0 or ends[-1] == 0:
         return 0.0, 0.0
-    return _interpolate(lambda rank: int(np.searchsorted(ends, rank, side="right")), int(ends[-1]))
+    total = int(ends[-1])
+
+    def percentile(percent: int) -> float:
+        position = (total - 1) * (percent / 100)
+        below = int(np.floor(position))
+        share = position - below
+        ranks = below, min(below + 1, total - 1)
+        low, high = (int(np.searchsorted(ends, rank, side="right")) for rank in ranks)
+        # numpy's percentile starts from the nearer end; this must, too, to be equal to it
+        value = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+        return float(value)
+
+    return percentile(1), percentile(99)
 
 
 class CountLimits:
@@ -64,7 +63,7 @@ class SmoothLimits:
     Parameters
     ----------
     step : float
-        Values are counted in multiples of it; 0 stands for 1/64 count.
+        Values are counted in multiples of it, in counts; 0 stands for 1/64 count.
     """
 
     def __init__(self, step: float):
@@ -90,40 +89,3 @@ class SmoothLimits:
         """1st and 99th percentile of all frames."""
         low, high = percentile_limits(self._counts.sum(axis=0))
         return (low + self._base) * self.step, (high + self._base) * self.step
-
-
-def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Display level of a frame.
-
-    Parameters
-    ----------
-    frame : (H, W) uint16 or float32
-        Counts.
-    low, high : float
-        Counts shown as 0 and as 255.
-
-    Returns
-    -------
-    (ceil(H / 2), ceil(W / 2)) uint8
-    """
-    out = np.empty(((frame.shape[0] + 1) // 2, (frame.shape[1] + 1) // 2), np.uint8)
-    kernels.halve_intensity(frame, low, high, out)
-    return out
-
-
-def downsample_labels(labels: np.ndarray, largest: int) -> np.ndarray:
-    """Display level of a label image.
-
-    Parameters
-    ----------
-    labels : (H, W) unsigned integer
-    largest : int
-        Largest label of the whole stack, shown as 255.
-
-    Returns
-    -------
-    (ceil(H / 2), ceil(W / 2)) uint8
-    """
-    out = np.empty(((labels.shape[0] + 1) // 2, (labels.shape[1] + 1) // 2), np.uint8)
-    kernels.halve_labels(labels, max(int(largest), 1), out)
-    return out

@@ -1,11 +1,19 @@
-"""Channel groups of ``images.zarr``: OME-NGFF metadata, and what arrays say of themselves."""
+"""Channel groups of ``images.zarr``: their paths, OME-NGFF metadata and provenance."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fovea import __version__
-from fovea.store.arrays import read_attributes, write_group
+from fovea.store.format import read_attributes
+from fovea.store.writer import write_group
+
+
+def groups_of(files: str | Iterable[str]) -> list[Path]:
+    """Channel groups of ``zarr.json`` files, of the groups themselves or of arrays in them."""
+    parents = [Path(file).parent for file in ([files] if isinstance(files, str) else files)]
+    return [path.parent if path.name.isdigit() else path for path in parents]
 
 
 def provenance(step: str, parameters: dict, **more) -> dict:

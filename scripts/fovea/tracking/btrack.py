@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea.errors import FoveaError
-from fovea.tracking.drift import coarse_mask, estimate_shift
-from fovea.tracking.linking import Links, Node, Objects, describe
+from fovea.tracking.links import Links, Node
+from fovea.tracking.objects import Objects, describe
 
 _MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
 _GLPK = {"msg_lev": "GLP_MSG_OFF"}  # no time limit either, which would make results depend on it
@@ -28,7 +28,7 @@ class BtrackTracker:
     Parameters
     ----------
     min_size, max_size, max_gap, divisions, drift
-        As for `fovea.tracking.linkers.Linker`.
+        As for `fovea.tracking.linker.Linker`.
     max_distance : float
         Pixels that a cell may move from one frame to the next; the errors of the motion model
         are in proportion to it.
@@ -50,7 +50,11 @@ class BtrackTracker:
             If btrack is not installed or cannot be loaded.
         """
         btrack = _package()  # before the frames are read
-        objects, shape = self._describe(frames)
+        objects: list[Objects] = []
+        shape = (0, 0)
+        for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
+            objects.append(here)
+            shape = labels.shape
         nodes = [
             (t, label) for t, here in enumerate(objects) for label in (here.members + 1).tolist()
         ]
@@ -58,23 +62,6 @@ class BtrackTracker:
             return Links(objects, [], {})
         tracks = self._tracks(btrack, objects, nodes, shape)
         return self._links(objects, nodes, tracks)
-
-    def _describe(self, frames) -> tuple[list[Objects], tuple[int, int]]:
-        objects: list[Objects] = []
-        last, shape = None, (0, 0)
-        for labels in frames:
-            here, shape = describe(labels, self.min_size, self.max_size), labels.shape
-            if self.drift:
-                mask = coarse_mask(labels)
-                if objects:
-                    before = objects[-1]
-                    here.shift = estimate_shift(
-                        last, mask, before.centres[before.members], here.centres[here.members],
-                        shape,
-                    )  # fmt: skip
-                last = mask
-            objects.append(here)
-        return objects, shape
 
     def _tracks(self, btrack, objects, nodes: list[Node], shape) -> list[tuple]:
         """(name, parent, indices of nodes) of each of btrack's tracks."""

@@ -1,0 +1,192 @@
+"""Write arrays as a stream: one frame after the other, all frames in one file.
+
+An array's ``zarr.json`` is written last and by renaming, so an array that has one is whole. Until
+then its data have a name of their own (`fovea.jobs.atomic.partial`), so two jobs never write the
+same file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fovea.jobs.atomic import begin, partial, publish, taken_over
+from fovea.store.format import (
+    COUNTS,
+    MISSING,
+    chunk_metadata,
+    encode,
+    encode_index,
+    group_metadata,
+    shard_metadata,
+    shard_path,
+)
+from fovea.store.reader import Shard
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file so that it is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = partial(path)
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    publish(path)
+
+
+def write_group(path: str | Path, attributes: dict | None = None) -> None:
+    """Write the ``zarr.json`` of a group."""
+    write_json(Path(path) / "zarr.json", group_metadata(attributes))
+
+
+def write_array(
+    path: str | Path, data: np.ndarray, dimensions: Sequence[str], attributes: dict | None = None
+) -> None:
+    """Write a small array as one chunk.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the array.
+    data : array of any shape and dtype
+    dimensions : sequence of str
+        Names of the axes.
+    attributes : dict, optional
+    """
+    path = Path(path)
+    content = chunk_metadata(data.shape, data.dtype, dimensions, attributes or {})
+    if data.size:
+        path.mkdir(parents=True, exist_ok=True)
+        chunk = shard_path(path, data.ndim)
+        partial(chunk).write_bytes(encode(data))
+        publish(chunk)
+    write_json(path / "zarr.json", content)
+
+
+class ShardWriter:
+    """A shard file, filled chunk by chunk. The file exists from the first `write` on.
+
+    Parameters
+    ----------
+    path : Path
+        The shard's file; an existing one is replaced. Its folder must exist.
+    chunks : int
+        Number of inner chunks.
+    """
+
+    def __init__(self, path: Path, chunks: int):
+        self.path = path
+        self.index = np.full((chunks, 2), MISSING, "<u8")
+        self.size = 0
+
+    def write(self, chunks: dict[int, bytes]) -> None:
+        """Append encoded chunks, given by their position in the index."""
+        data = b"".join(self._enter(chunks))
+        self._append(data)
+        self.size += len(data)
+
+    def close(self, chunks: dict[int, bytes] | None = None) -> None:
+        """Append the last chunks and the index."""
+        data = b"".join(self._enter(chunks or {}))
+        self._append(data + encode_index(self.index))
+        self.size += len(data)
+
+    def _enter(self, chunks: dict[int, bytes]) -> Iterator[bytes]:
+        offset = self.size
+        for position, data in chunks.items():
+            self.index[position] = (offset, len(data))
+            offset += len(data)
+            yield data
+
+    def _append(self, data: bytes) -> None:
+        # Never created anew in the middle: a file that is gone was taken over by another job.
+        flags = os.O_APPEND if self.size else os.O_CREAT | os.O_TRUNC
+        try:
+            number = os.open(self.path, os.O_WRONLY | flags, 0o666)
+        except FileNotFoundError as error:
+            raise taken_over(self.path) from error
+        with open(number, "wb", buffering=0) as file:
+            file.write(data)
+
+
+class ArrayWriter:
+    """Write a (T, H, W) array frame by frame; memory does not grow with T.
+
+    Used as a context manager. At its end the array gets its ``zarr.json``; after an exception it
+    has none, and its data are removed.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the array.
+    shape : (int, int, int)
+        T, H, W.
+    dtype : dtype
+        Unsigned integer or float.
+    attributes : dict
+        Can be changed until the end.
+    codec : tuple
+        `COUNTS`, `LABELS` or `SMOOTH`: what the values are like.
+    dimensions : sequence of str
+        Names of the axes.
+    """
+
+    def __init__(
+        self, path, shape, dtype, attributes=None, codec=COUNTS, dimensions=("t", "y", "x")
+    ):
+        self.path = Path(path)
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.attributes = attributes if attributes is not None else {}
+        self.codec = codec
+        self.dimensions = list(dimensions)
+        self.written = 0
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "zarr.json").unlink(missing_ok=True)
+        self.target = shard_path(self.path, len(self.shape))
+        self.target.unlink(missing_ok=True)
+        self.shard = ShardWriter(begin(self.target), self.shape[0])
+
+    def append(self, frame: np.ndarray) -> None:
+        """Write the next frame, (H, W); one of a wider integer type widens the whole array."""
+        if frame.shape != self.shape[1:]:
+            raise ValueError(
+                f"{self.path}: expected a frame of {self.shape[1:]}, got {frame.shape}"
+            )
+        if frame.dtype != self.dtype:
+            self._widen(frame.dtype)
+            frame = frame.astype(self.dtype, copy=False)
+        self.shard.write({self.written: encode(frame, self.codec)})
+        self.written += 1
+
+    def _widen(self, dtype: np.dtype) -> None:
+        dtype = np.promote_types(self.dtype, dtype)
+        if dtype == self.dtype or self.written == 0:
+            self.dtype = np.dtype(dtype)
+            return
+        old = self.shard
+        written = Shard(old.path, old.index, self.shape[1:], self.dtype)
+        self.shard = ShardWriter(old.path.with_name(f"{old.path.name}.wider"), self.shape[0])
+        for position in range(self.written):
+            frame = written.chunk(position).astype(dtype)
+            self.shard.write({position: encode(frame, self.codec)})
+        written.close()
+        self.shard.path = self.shard.path.replace(old.path)
+        self.dtype = np.dtype(dtype)
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if kind is not None:
+            self.shard.path.unlink(missing_ok=True)
+            return
+        if self.written != self.shape[0]:
+            self.shard.path.unlink(missing_ok=True)
+            raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
+        self.shard.close()
+        publish(self.target)
+        about = self.dimensions, self.attributes, self.codec
+        write_json(self.path / "zarr.json", shard_metadata(self.shape, self.dtype, *about))
