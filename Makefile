@@ -7,7 +7,7 @@ CORES ?= all
 EXAMPLES ?= 10
 BIN := .venv/bin
 
-.PHONY: run setup test test-cluster sweep lint status preview bench lock clean
+.PHONY: run setup test test-cluster sweep lint reference status preview bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -43,6 +43,10 @@ lint: .venv/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+# The tables of config/README.md and the comments of config/config.yaml, from the schema.
+reference: setup
+	PYTHONPATH=scripts $(BIN)/python -m fovea.config.reference
 
 status: setup
 	@$(BIN)/python scripts/status.py

@@ -42,7 +42,7 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
     return result
 
 
-def check_params(place: Place, params: dict, given: dict, problems: Problems) -> None:
+def check_params(place: Place, params: dict, given: dict, rules: dict, problems: Problems) -> None:
     """Add to `problems` what is wrong with parameters beyond the schema.
 
     Parameters
@@ -52,7 +52,9 @@ def check_params(place: Place, params: dict, given: dict, problems: Problems) ->
     params : dict
         As they apply there, see `merged_params`.
     given : dict
-        What stands there itself; only that is found fault with.
+        The keys that are set there; only these are reported.
+    rules : dict
+        The schema of parameters.
     problems : dict
         Problems found so far.
     """
@@ -64,7 +66,9 @@ def check_params(place: Place, params: dict, given: dict, problems: Problems) ->
         if isinstance(given.get(section), dict):
             method = params[section]["method"]
             _check_method((*place, section), method, given[section], registry, problems)
-    _check_phase((*place, "segmentation"), params, given.get("segmentation"), problems)
+    if isinstance(given.get("segmentation"), dict):
+        keys = rules["properties"]["segmentation"]["properties"]
+        _check_phase((*place, "segmentation"), params, given["segmentation"], keys, problems)
     _check_drift(place, params, given, problems)
     for section, small, large in _ORDERED:
         own = given.get(section)
@@ -93,25 +97,28 @@ def _check_method(
             problems.setdefault((*place, key), text)
 
 
-def _check_phase(place: Place, params: dict, given: object, problems: Problems) -> None:
-    """What segmentation `phase` needs: a diameter, and names that its mode knows."""
+def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: Problems) -> None:
+    """Check what method `phase` needs: a diameter, and names that its mode knows."""
     values = params["segmentation"]
-    if not isinstance(given, dict) or values.get("method") != "phase":
+    if values.get("method") != "phase":
         return
-    if values["cell_diameter"] is None:
+    diameter, mode, tuning = values["cell_diameter"], values["mode"], values["tuning"]
+    least, most = (keys["cell_diameter"][bound] for bound in ("minimum", "maximum"))
+    if diameter is None:
         problems.setdefault(
             (*place, "cell_diameter"),
-            "method phase needs it; allowed: a number of pixels from 4 to 2000, "
+            f"method phase needs it; allowed: a number of pixels from {least} to {most}, "
             "and `make preview` suggests one",
         )
-    mode, tuning = values["mode"], values["tuning"]
+    elif mode == "network" and isinstance(diameter, float) and diameter < SMALLEST_FOR_NETWORK:
+        problems.setdefault(
+            (*place, "cell_diameter"),
+            f"{diameter:g} is too small for mode network; "
+            f"allowed: a number from {SMALLEST_FOR_NETWORK} to {most}",
+        )
     if given.get("weights") is not None and mode != "network":
         text = f"belongs to mode network, but the mode is {mode}; allowed: null"
         problems.setdefault((*place, "weights"), text)
-    diameter, least = values["cell_diameter"], SMALLEST_FOR_NETWORK
-    if mode == "network" and isinstance(diameter, int | float) and diameter < least:
-        text = f"{diameter:g} is too small for mode network; allowed: a number from {least} to 2000"
-        problems.setdefault((*place, "cell_diameter"), text)
     if isinstance(mode, str) and mode in MODES and isinstance(tuning, dict):
         known = [field.name for field in dataclass_fields(MODES[mode])]
         for name in tuning:

@@ -16,7 +16,12 @@ from pathlib import Path
 from fovea.config.words import allowed, kind, show_path, types_of
 from fovea.errors import show, suggestion
 
-SCHEMA = Path(__file__).resolve().parents[3] / "config" / "config.schema.yaml"
+#: The schema lies beside this module where Fovea is installed, else in the repository.
+SCHEMA = next(
+    path
+    for folder in (Path(__file__).parent, Path(__file__).resolve().parents[3] / "config")
+    if (path := folder / "config.schema.yaml").is_file()
+)
 
 Place = tuple[str | int, ...]
 Problems = dict[Place, str]

@@ -94,10 +94,10 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
     params_rules = rules["properties"]["params"]
     common = _mapping(given.get("params"))
     complete["params"] = merged_params([common], params_rules)
-    check_params(("params",), complete["params"], common, problems)
+    check_params(("params",), complete["params"], common, params_rules, problems)
     for name, own in own_params.items():
         merged = merged_params([common, own], params_rules)
-        check_params(("datasets", name, "params"), merged, own, problems)
+        check_params(("datasets", name, "params"), merged, own, params_rules, problems)
         check_flat_field(
             ("datasets", name, "params"),
             merged,
