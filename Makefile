@@ -14,11 +14,12 @@ run: setup
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Fovea needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/ready-for-tests: .venv/ready requirements-dev.txt
@@ -49,11 +50,11 @@ reference: setup
 	PYTHONPATH=scripts $(BIN)/python -m fovea.config.reference
 
 status: setup
-	@$(BIN)/python scripts/status.py
+	@$(BIN)/fovea status
 
 # What segmentation finds in a few frames; options in ARGS, such as ARGS="--cell-diameter 40".
 preview: setup
-	@$(BIN)/python scripts/preview.py $(ARGS)
+	@$(BIN)/fovea preview $(ARGS)
 
 bench: .venv/ready-for-tests
 	$(BIN)/python benchmarks/bench.py

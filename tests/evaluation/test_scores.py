@@ -8,8 +8,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fovea.cli import main
 from fovea.errors import FoveaError
-from fovea.evaluation.command import main
 from fovea.evaluation.evaluate import as_text, evaluate, read_labels, score
 from fovea.evaluation.scores import match_frame, segmentation_scores
 from fovea.evaluation.track_scores import Tracks, inferred_parents, track_scores
@@ -165,13 +165,13 @@ def test_command_prints_and_writes(tmp_path, capsys):
     tifffile.imwrite(names[0], reference)
     tifffile.imwrite(names[1], result)
     table, figure = tmp_path / "scores.csv", tmp_path / "worst.png"
-    assert main([*names, "--table", str(table), "--figure", str(figure)]) == 0
+    assert main(["evaluate", *names, "--table", str(table), "--figure", str(figure)]) == 0
     printed = capsys.readouterr().out
     expected, _ = score(reference.astype(int), result.astype(int))
     assert ["TRA", f"{expected['TRA']:.3f}"] in [line.split() for line in printed.splitlines()]
     assert f"{expected['SEG']:.3f}" in table.read_text()
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert main([names[0], str(tmp_path / "none.tif")]) == 1
+    assert main(["evaluate", names[0], str(tmp_path / "none.tif")]) == 1
     assert "none.tif cannot be read as labels" in capsys.readouterr().err
 
 

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 import yaml
 
+from fovea.cli import main
 from fovea.evaluation import accuracy
-from fovea.inspection.preview import main
 from fovea.segmentation.phase.diameter import suggest_diameter
 from fovea.simulation.field import Field
 
@@ -104,7 +104,7 @@ def test_preview(tmp_path, monkeypatch, capsys):
     config = {"datasets": {"mine": {"input": "a.ome.tif", "channels": {"pc": 0}}}}
     config["params"] = {"segmentation": {"method": "phase", "cell_diameter": 30}}
     Path("config.yaml").write_text(yaml.safe_dump(config))
-    options = ["--configfile", "config.yaml", "--frames", "2", "--output", "seen.png"]
+    options = ["preview", "--configfile", "config.yaml", "--frames", "2", "--output", "seen.png"]
     assert main([*options, "--mode", "dark"]) == 0
     printed = capsys.readouterr().out
     assert "suggested: segmentation: {method: phase, mode: dark, cell_diameter: " in printed

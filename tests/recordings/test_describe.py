@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-import numpy as np
 import pytest
 import tifffile
 import yaml
 
 from fovea.config.validation import validated
-from fovea.recordings.describe import dataset_name, describe, guess_phase, main
+from fovea.recordings.describe import dataset_name, describe, guess_phase
 from support.nd2_writer import write_nd2
 from support.recordings import pixels, shared, write_ome_tiff
 
@@ -74,39 +69,6 @@ def test_snippets_are_configs(tmp_path, monkeypatch):
     assert "  frames           1: 1 of 4 planned, 12 x 10 pixels" in text
     assert "  frames           2: 0 of 4 planned" in text
     assert "  note             incomplete: 1 of 4 planned frames exist in field of view 1" in text
-
-
-def test_command_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for p in range(3):
-        write_ome_tiff(
-            f"p{p}.ome.tif", pixels(3), fovs=[p], deltas=np.arange(18.0).reshape(3, 3, 2)
-        )
-    with tifffile.TiffWriter("plain.tif") as tif:
-        for page in pixels(1, 4, 1, 2).reshape(-1, 12, 10):
-            tif.write(page, metadata=None, contiguous=False)
-    assert main(["p*.ome.tif"]) == 0
-    assert "3 files, p0.ome.tif to p2.ome.tif: OME-TIFF" in capsys.readouterr().out
-    assert main(["--together", "p0.ome.tif", "p2.ome.tif"]) == 0
-    out = capsys.readouterr().out
-    assert "fields of view   2 (p0, p2)" in out
-    assert snippet_of(out)["datasets"]["p0"]["input"] == ["p0.ome.tif", "p2.ome.tif"]
-    assert main(["plain.tif"]) == 1
-    assert "name the axes in the config" in capsys.readouterr().err
-    assert main(["--axes", "TCYX", "--sizes", "C=2", "--", "plain.tif"]) == 0
-    assert "frames           4, 12 x 10 pixels" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["plain.tif", "--axes", "TCYX", "--sizes", "C"])
-
-
-def test_as_a_script(tmp_path):
-    write_nd2(tmp_path / "a.nd2", pixels())
-    script = Path(__file__).parents[2] / "scripts" / "describe.py"
-    run = subprocess.run(
-        [sys.executable, script, "a.nd2"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert run.stdout.startswith("a.nd2: ND2, uint16\n")
-    assert run.stderr == ""
 
 
 @pytest.mark.parametrize(

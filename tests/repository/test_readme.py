@@ -48,6 +48,10 @@ def clone(tmp_path_factory):
         script = venv / "bin" / program.name
         script.write_text(f'#!/bin/sh\nexec "{program}" "$@"\n')
         script.chmod(0o755)
+    # what `make setup` installs would be this repository's, not the copy's
+    command = f'PYTHONPATH="{folder}/scripts" exec "{sys.executable}" -m fovea.cli "$@"'
+    (venv / "bin" / "fovea").write_text(f"#!/bin/sh\n{command}\n")
+    (venv / "bin" / "fovea").chmod(0o755)
     for name in ("ready", "ready-for-tests"):
         (venv / name).touch()
     return folder

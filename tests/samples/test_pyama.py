@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from fovea.cli import main
 from fovea.config.trace_files import resolve_traces
 from fovea.config.validation import validated
 from fovea.errors import FoveaError
 from fovea.samples.imports.import_traces import import_traces
 from fovea.samples.imports.pyama import form_of, read_traces
 from fovea.samples.imports.pyama_config import convert, curation_rows, write_curation
-from fovea.samples.imports.pyama_import import main
 from fovea.samples.tables import comment_lines
 from support.merged import merge_all, ramp, recording
 from support.pyama_files import (
@@ -399,24 +399,23 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     g1(tmp_path)
     (tmp_path / "processing_config.yaml").write_text(SETTINGS_G2)
-    assert main(["processing_config.yaml", "--dataset", "old"]) == 0
+    assert main(["import", "processing_config.yaml", "--dataset", "old"]) == 0
     config = yaml.safe_load(capsys.readouterr().out)
     assert config["datasets"]["old"]["traces"] == "fov_*/*_traces.csv"
-    assert (
-        main(["processing_config.yaml", "--input", "a.nd2", "--output", "config/config.yaml"]) == 0
-    )
+    write = ["import", "processing_config.yaml", "--output", "config/config.yaml", "--input"]
+    assert main([*write, "a.nd2"]) == 0
     assert yaml.safe_load((tmp_path / "config/config.yaml").read_text())["datasets"]
     capsys.readouterr()
-    assert main(["processing_config.yaml", "--input", "a", "--output", "config/config.yaml"]) == 1
+    assert main([*write, "a"]) == 1
     assert capsys.readouterr().err == (
         "config/config.yaml: exists already; name another file with --output\n"
     )
     (tmp_path / "x.yaml").write_text("a: 1")
-    assert main(["x.yaml"]) == 1
+    assert main(["import", "x.yaml"]) == 1
     assert "has neither channels nor samples" in capsys.readouterr().err
-    assert main(["gone.yaml"]) == 1
+    assert main(["import", "gone.yaml"]) == 1
     assert "gone.yaml: cannot be read" in capsys.readouterr().err
-    assert main(["fov_000/a_fov_000_traces.csv", "--dataset", "old"]) == 0
+    assert main(["import", "fov_000/a_fov_000_traces.csv", "--dataset", "old"]) == 0
     assert (tmp_path / "config/curation.csv").read_text().splitlines()[1:] == [
         "old,0,1,false,3,3,from a_fov_000_traces.csv",
         "old,0,3,false,3,3,from a_fov_000_traces.csv",

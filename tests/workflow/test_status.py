@@ -255,8 +255,11 @@ def test_summary_of_failures(folder):
 
 
 def run_command(*options: str, folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(REPOSITORY / "scripts/status.py"), *options]
-    return subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
+    command = [sys.executable, "-m", "fovea.cli", "status", *options]
+    path = {"PYTHONPATH": str(REPOSITORY / "scripts")}
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | path, text=True, capture_output=True, check=False
+    )
 
 
 def test_command(folder, tmp_path_factory):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.errors import FoveaError
 
 
@@ -153,42 +151,3 @@ def _suggestion(mode: str, diameter: float | None) -> str:
     if diameter is None:
         return f"mode {mode}: too few objects to tell a cell diameter"
     return f"suggested: segmentation: {{method: phase, mode: {mode}, cell_diameter: {diameter:g}}}"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        description="Segment a few frames of a recording, draw the outlines into a picture, and "
-        "suggest a cell_diameter for method phase."
-    )
-    parser.add_argument("--configfile", default="config/config.yaml")
-    parser.add_argument("--dataset", help="name in the config; the first without it")
-    parser.add_argument("--fov", type=int, default=0, help="field of view (0)")
-    parser.add_argument("--frames", type=int, default=3, help="number of frames (3)")
-    parser.add_argument("--cell-diameter", type=float, help="show method phase with this one")
-    parser.add_argument("--mode", choices=tuple(MODES), help="show method phase so")
-    parser.add_argument("--output", default="preview.png", help="the picture (preview.png)")
-    options = parser.parse_args(arguments)
-    try:
-        import yaml
-
-        from fovea.config.validation import validated
-
-        try:
-            given = yaml.safe_load(Path(options.configfile).read_text("utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise FoveaError(f"{options.configfile} cannot be read: {error}") from error
-        config = validated(given, source=options.configfile)
-        dataset = options.dataset or next(iter(config["datasets"]))
-        if dataset not in config["datasets"]:
-            names = ", ".join(config["datasets"])
-            raise FoveaError(f"--dataset {dataset} is not in the config; allowed: {names}")
-        lines = preview(
-            config, dataset, options.output, options.fov, max(1, options.frames),
-            options.cell_diameter, options.mode,
-        )  # fmt: skip
-    except FoveaError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print("\n".join(lines))
-    return 0

@@ -7,7 +7,6 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from fovea.errors import FoveaError
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 
 if TYPE_CHECKING:
@@ -164,57 +163,3 @@ def dataset_name(file: str) -> str:
     stem = re.sub(r"\{[^{}]*\}|[*?]", "", stem)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
     return name if name and name not in ("merged", "analysis", "report") else "recording"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line tool.
-
-    Returns
-    -------
-    int
-        Exit code: 0, or 1 if any input could not be read.
-    """
-    import argparse
-    import sys
-
-    parser = argparse.ArgumentParser(
-        prog="describe.py",
-        description="Show what recordings hold: fields of view, frames, channels, pixel size and "
-        "times, and a config that reads them.",
-    )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE",
-        help="ND2, CZI, TIFF or OME-Zarr; a quoted glob; or a pattern such as "
-        "'img_{fov}_{channel}_{frame}.tif'",
-    )  # fmt: skip
-    parser.add_argument(
-        "--axes", help="axes of plain TIFF stacks, slowest first, such as TCYX", default=None
-    )
-    parser.add_argument(
-        "--sizes", help="sizes of axes that the number of pages does not tell, such as C=2",
-        nargs="*", default=[],
-    )  # fmt: skip
-    parser.add_argument(
-        "--together", action="store_true", help="the files are positions of one recording"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        sizes = {key: int(value) for key, value in (s.split("=") for s in options.sizes)}
-    except ValueError:
-        parser.error("--sizes takes pairs such as C=2")
-    sources: list[Any] = [options.files] if options.together else list(options.files)
-    failed = False
-    for number, source in enumerate(sources):
-        if isinstance(source, str) and "{" in source:
-            source = {"pattern": source}
-        elif options.axes:
-            source = {"files": source, "axes": options.axes}
-            source.update({"sizes": sizes} if sizes else {})
-        if number:
-            print()
-        try:
-            print(describe(source))
-        except FoveaError as error:
-            print(error, file=sys.stderr)
-            failed = True
-    return int(failed)

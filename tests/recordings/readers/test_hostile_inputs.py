@@ -9,8 +9,8 @@ import logging
 import numpy as np
 import pytest
 
+from fovea.cli import main
 from fovea.errors import FoveaError
-from fovea.recordings.describe import main
 from fovea.recordings.inspect_input import inspect_input
 from fovea.recordings.readers import open_recording
 from support.czi_writer import write_czi
@@ -199,7 +199,7 @@ def test_describe_names_what_failed_and_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_nd2("a.nd2", pixels())
     (tmp_path / "b.nd2").write_bytes(b"")
-    assert main(["b.nd2", "a.nd2"]) == 1
+    assert main(["describe", "b.nd2", "a.nd2"]) == 1
     output = capsys.readouterr()
     assert output.err == "b.nd2: is empty; copy it again from the microscope\n"
     assert "a.nd2: ND2, uint16" in output.out

@@ -1,0 +1,316 @@
+"""The command `fovea`: what people call by hand, beside the workflow itself.
+
+Each command reads its options here and calls one function of the library, which is imported only
+then, so that `fovea --help` and shell completion stay fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fovea import __version__
+from fovea.errors import FoveaError
+
+Mode = Literal["adherent", "network", "dark"]
+
+app = typer.Typer(
+    help="From time-lapse microscopy to single-cell traces and kinetic parameters.",
+    epilog="The workflow itself is started with Snakemake: snakemake --cores 16",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command `fovea`.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after the program's name; those of the command line without it.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 1 after an error of the input, which is one line on standard error; 2 where
+        the command itself is wrong.
+    """
+    try:
+        try:
+            app(None if arguments is None else list(arguments), prog_name="fovea")
+        except SystemExit as end:
+            sys.stdout.flush()
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        return 0
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except FoveaError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename or 'fovea'}: {error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _fovea(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: fovea describe movie.nd2")
+def describe(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="ND2, CZI, TIFF or OME-Zarr; a quoted glob; or a quoted pattern such as "
+            "'img_{fov}_{channel}_{frame}.tif'.",
+        ),
+    ],
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of plain TIFF stacks, slowest first, such as TCYX.")
+    ] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AXIS=N",
+            help="Size of an axis that the number of pages does not tell, such as C=2; "
+            "may be given several times.",
+        ),
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="The files are positions of one recording.")
+    ] = False,
+) -> None:
+    """Show what recordings hold, and the lines of a config that read them.
+
+    Fields of view, frames, channels, pixel size and acquisition times.
+    """
+    from fovea.recordings.describe import describe as described
+
+    try:
+        known = {key: int(value) for key, value in (size.split("=") for size in sizes or [])}
+    except ValueError:
+        raise typer.BadParameter("--sizes takes pairs such as C=2") from None
+    sources: list[Any] = [files] if together else list(files)
+    failed = False
+    for number, source in enumerate(sources):
+        if isinstance(source, str) and "{" in source:
+            source = {"pattern": source}
+        elif axes:
+            source = {"files": source, "axes": axes, **({"sizes": known} if known else {})}
+        if number:
+            print()
+        try:
+            print(described(source))
+        except FoveaError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    raise typer.Exit(int(failed))
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """Read a config and fill in its defaults."""
+    import yaml
+
+    from fovea.config.validation import validated
+
+    try:
+        given = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        text = f"{file}: {error.strerror}; name the config with --configfile"
+        raise FoveaError(text) from error
+    except yaml.YAMLError as error:
+        raise FoveaError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
+    return validated(given, source=str(file))
+
+
+@app.command(epilog="Example: fovea preview --dataset mydata --cell-diameter 40")
+def preview(
+    configfile: Annotated[
+        Path, typer.Option(metavar="FILE", help="Config with the dataset.")
+    ] = Path("config/config.yaml"),
+    dataset: Annotated[
+        str | None, typer.Option(help="Its name in the config; the first one without it.")
+    ] = None,
+    fov: Annotated[int, typer.Option(help="Field of view.")] = 0,
+    frames: Annotated[int, typer.Option(help="Number of frames.")] = 3,
+    cell_diameter: Annotated[
+        float | None,
+        typer.Option(metavar="PIXELS", help="Show segmentation `phase` with this diameter."),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="Show segmentation `phase` in this mode."),
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Picture to draw.")] = Path(
+        "preview.png"
+    ),
+) -> None:
+    """Segment a few frames of a recording and draw the outlines into a picture.
+
+    It suggests a `cell_diameter`, too; look at the picture before a long run.
+    """
+    from fovea.inspection.preview import preview as previewed
+
+    config = _config(configfile)
+    dataset = dataset or next(iter(config["datasets"]))
+    if dataset not in config["datasets"]:
+        names = ", ".join(config["datasets"])
+        raise FoveaError(f"--dataset {dataset} is not in the config; allowed: {names}")
+    lines = previewed(config, dataset, output, fov, max(1, frames), cell_diameter, mode)
+    print("\n".join(lines))
+
+
+@app.command(epilog="Example: fovea status --directory my_experiment")
+def status(
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Working directory of the run.")
+    ] = Path(),
+    configfile: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Config of the run; default: DIR/config/config.yaml."),
+    ] = None,
+) -> None:
+    """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
+    from fovea.runs.status import collect, table
+
+    config = _config(configfile or directory / "config" / "config.yaml")
+    print(table(collect(config, directory)))
+
+
+@app.command(epilog="Example: fovea evaluate annotated.tif results/demo/fov_000/images.zarr/"
+             "seg_tracked_ch_0 --figure worst.png")  # fmt: skip
+def evaluate(
+    reference: Annotated[
+        Path | None, typer.Argument(metavar="REFERENCE", help="Annotated labels or tracks.")
+    ] = None,
+    result: Annotated[
+        Path | None, typer.Argument(metavar="RESULT", help="Labels or tracks to score.")
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Instead: score segmentation `phase` and tracking on the annotated recordings in "
+            "this folder and on simulated ones; docs/accuracy.md explains the table.",
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV or JSON file for the scores.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PNG file for the cells found worst.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The recording's frames, for the figure.")
+    ] = None,
+    lineage: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Lineage table of the result.")
+    ] = None,
+    reference_lineage: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Lineage table of the reference.")
+    ] = None,
+    stills: Annotated[
+        bool, typer.Option("--stills", help="The labels are no IDs: score no tracks.")
+    ] = False,
+) -> None:
+    """Score labels or tracks against a reference.
+
+    Labels are TIFF files (T, Y, X or Y, X) or channel groups of a results folder such as
+    results/demo/fov_000/images.zarr/seg_tracked_ch_0.
+    """
+    if result is None and targets is None:
+        raise typer.BadParameter("name a reference and a result, or a folder as --targets")
+    from fovea.evaluation.evaluate import as_text, draw_worst, read_labels, read_parents, score
+    from fovea.evaluation.evaluate import write_table as write
+
+    if targets is not None:
+        from fovea.evaluation.accuracy import targets as scored
+
+        shown = rows = scored(targets)
+    else:
+        known, found = read_labels(reference), read_labels(result)
+        parents = read_parents(lineage) if lineage else None
+        theirs = read_parents(reference_lineage) if reference_lineage else None
+        scores, matches = score(known, found, parents, theirs, tracks=not stills)
+        rows = [scores]
+        shown = [{"measure": key, "value": value} for key, value in scores.items()]
+    print(as_text(shown))
+    if table:
+        write(rows, table)
+    if figure and targets is None:
+        frames = read_labels(images) if images else known * 0
+        draw_worst(frames, known, found, matches, figure)
+
+
+@app.command("import", epilog="Example: fovea import processing_config.yaml samples.yaml "
+             "--input movie.nd2 --output config/config.yaml")  # fmt: skip
+def import_pyama(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="PyAMA's processing_config.yaml, processing_results.yaml, samples.yaml, and "
+            "..._inspected.csv.",
+        ),
+    ],
+    recording: Annotated[
+        str | None, typer.Option("--input", metavar="FILE", help="Recording, to process it anew.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset in the config.")] = "recording",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Config to write; else it is printed.")
+    ] = None,
+    curation: Annotated[
+        Path, typer.Option(metavar="FILE", help="Curation table that edited cells are added to.")
+    ] = Path("config/curation.csv"),
+) -> None:
+    """Take over settings, samples and edited traces of PyAMA.
+
+    YAML files become a config of Fovea, inspected CSV files become rows of the curation table.
+    """
+    import yaml
+
+    from fovea.samples.imports.pyama_config import convert, curation_rows, write_curation
+
+    edited = [path for path in files if path.endswith(".csv")]
+    settings = [path for path in files if path not in edited]
+    if edited:
+        rows = [row for path in edited for row in curation_rows(path, dataset)]
+        write_curation(curation, rows)
+        print(f"{curation}: {len(rows)} rows added", file=sys.stderr)
+    if settings:
+        done = convert(settings, dataset, recording)
+        text = "".join(f"# {note}\n" for note in done.notes)
+        text += yaml.safe_dump(done.config, sort_keys=False, allow_unicode=True, width=100)
+        if output is None:
+            print(text, end="")
+            return
+        if output.exists():
+            raise FoveaError(f"{output}: exists already; name another file with --output")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, "utf-8")
+        print(f"{output}: written", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
