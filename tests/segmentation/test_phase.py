@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from fovea.config.phase_tuning import MODES, Adherent, Dark
-from fovea.kernels import bits, components, distance, fields, flood, labelling, regions
+from fovea.kernels import bits, distance, fields, flood, labelling, regions
 from fovea.segmentation.phase import merging
 from fovea.segmentation.phase.adherent import thresholds, watershed
 from fovea.segmentation.phase.phase import flatten, segment_phase, tuned
@@ -78,16 +78,16 @@ def test_choices_among_components(mask, seed, limit):
         kernel(packed, *args)
         return bits.unpack(packed, width)
 
-    holes = after(labelling.fill_holes_packed, width, limit)
+    holes = after(labelling.fill_holes, width, limit)
     np.testing.assert_array_equal(holes, phase.fill_holes(mask, limit))
     labels, count = ndimage.label(mask)
     held = np.bincount(labels[other], minlength=count + 1)
     expected = np.isin(labels, [n for n in range(1, count + 1) if held[n] >= limit])
-    found = after(components.keep_marked, bits.pack(other), width, limit)
+    found = after(labelling.keep_marked, bits.pack(other), width, limit)
     np.testing.assert_array_equal(found, expected)
     labels, _ = ndimage.label(~mask | (mask & other))
     expected = mask & ~np.isin(labels, np.unique(labels[~mask]))
-    found = after(components.clear_reached, bits.pack(mask & other), width)
+    found = after(labelling.clear_reached, bits.pack(mask & other), width)
     np.testing.assert_array_equal(found, expected)
 
 

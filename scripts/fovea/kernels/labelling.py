@@ -125,7 +125,7 @@ def remove_by_size(bits, width, smallest, largest):
 
 
 @kernel
-def fill_holes_packed(bits, width, largest):
+def fill_holes(bits, width, largest):
     """Set the holes of at most `largest` pixels, in place.
 
     A hole is a background component that does not touch the image's border.
@@ -145,6 +145,61 @@ def fill_holes_packed(bits, width, largest):
 
 
 @kernel
+def count_range(row, start, stop):
+    """Number of pixels set among start..stop - 1 of one packed row."""
+    first = start >> 6
+    last = (stop - 1) >> 6
+    head = b.ALL << np.uint64(start & 63)
+    tail = b.ALL >> np.uint64(63 - ((stop - 1) & 63))
+    total = np.int64(0)
+    for word in range(first, last + 1):
+        part = row[word]
+        if word == first:
+            part &= head
+        if word == last:
+            part &= tail
+        total += b.count_bits(part)
+    return total
+
+
+@kernel
+def keep_marked(bits, marked, width, least):
+    """Clear the components that hold fewer than `least` pixels of another mask, in place."""
+    height = bits.shape[0]
+    first, start, stop = find_runs(bits, width)
+    component, sizes = connect(first, start, stop)
+    held = np.zeros(len(sizes), np.int64)
+    for y in range(height):
+        for i in range(first[y], first[y + 1]):
+            held[component[i]] += count_range(marked[y], start[i], stop[i])
+    for y in range(height):
+        for i in range(first[y], first[y + 1]):
+            if held[component[i]] < least:
+                b.fill_range(bits[y], start[i], stop[i], False)
+
+
+@kernel
+def clear_reached(bits, passable, width):
+    """Clear the passable pixels that touch the background through passable ones, in place."""
+    height, words = bits.shape
+    free = invert(bits, width)
+    for y in range(height):
+        for j in range(words):
+            free[y, j] |= passable[y, j]
+    first, start, stop = find_runs(free, width)
+    component, sizes = connect(first, start, stop)
+    reached = np.zeros(len(sizes), np.bool_)
+    for y in range(height):
+        for i in range(first[y], first[y + 1]):
+            if count_range(bits[y], start[i], stop[i]) < stop[i] - start[i]:
+                reached[component[i]] = True
+    for y in range(height):
+        for i in range(first[y], first[y + 1]):
+            if reached[component[i]]:
+                b.fill_range(bits[y], start[i], stop[i], False)
+
+
+@kernel
 def paint(labels, first, start, stop, component):
     """Write component + 1 into the (H, W) array `labels`, which is 0 elsewhere."""
     for y in range(labels.shape[0]):
@@ -152,7 +207,7 @@ def paint(labels, first, start, stop, component):
             labels[y, start[i] : stop[i]] = component[i] + 1
 
 
-def label_packed(bits: np.ndarray, width: int) -> np.ndarray:
+def label(bits: np.ndarray, width: int) -> np.ndarray:
     """Labels 1..N of a packed mask: (H, width) uint16, uint32 where N exceeds 65,535."""
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
@@ -160,30 +215,3 @@ def label_packed(bits: np.ndarray, width: int) -> np.ndarray:
     labels = np.zeros((bits.shape[0], width), dtype)
     paint(labels, first, start, stop, component)
     return labels
-
-
-def label(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Labels of a (H, W) bool mask and their number."""
-    labels = label_packed(b.pack(np.ascontiguousarray(mask, bool)), mask.shape[1])
-    return labels, int(labels.max(initial=0))
-
-
-def _on_mask(change, mask: np.ndarray, *args) -> np.ndarray:
-    packed = b.pack(np.ascontiguousarray(mask, bool))
-    change(packed, mask.shape[1], *args)
-    return b.unpack(packed, mask.shape[1])
-
-
-def remove_small(mask: np.ndarray, smallest: int) -> np.ndarray:
-    """Remove the components of fewer than `smallest` pixels from a (H, W) bool mask."""
-    return _on_mask(remove_by_size, mask, smallest, mask.size)
-
-
-def remove_large(mask: np.ndarray, largest: int) -> np.ndarray:
-    """Remove the components of more than `largest` pixels from a (H, W) bool mask."""
-    return _on_mask(remove_by_size, mask, 0, largest)
-
-
-def fill_holes(mask: np.ndarray) -> np.ndarray:
-    """Fill the holes of a (H, W) bool mask."""
-    return _on_mask(fill_holes_packed, mask, mask.size)

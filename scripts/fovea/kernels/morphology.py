@@ -167,24 +167,3 @@ def close(bits, width, half_widths):
 def open_(bits, width, half_widths):
     """Opening: erosion, then dilation."""
     return dilate(erode(bits, width, half_widths), width, half_widths)
-
-
-def _on_mask(operation, mask: np.ndarray, size: int, iterations: int) -> np.ndarray:
-    packed = b.pack(np.ascontiguousarray(mask, bool))
-    result = operation(packed, mask.shape[1], disk_half_widths(size, iterations))
-    return b.unpack(result, mask.shape[1])
-
-
-def binary_dilation(mask: np.ndarray, size: int, iterations: int = 1) -> np.ndarray:
-    """Dilate a (H, W) bool mask by a disk of `size` pixels diameter, `iterations` times."""
-    return _on_mask(dilate, mask, size, iterations)
-
-
-def binary_closing(mask: np.ndarray, size: int, iterations: int = 1) -> np.ndarray:
-    """Close a (H, W) bool mask: `iterations` dilations, then as many erosions."""
-    return _on_mask(close, mask, size, iterations)
-
-
-def binary_opening(mask: np.ndarray, size: int, iterations: int = 1) -> np.ndarray:
-    """Open a (H, W) bool mask: `iterations` erosions, then as many dilations."""
-    return _on_mask(open_, mask, size, iterations)

@@ -78,15 +78,15 @@ def segment_logstd(
     if order == "close_open":
         packed = morphology.close(packed, width, element)
         labelling.remove_by_size(packed, width, min_object_size, frame.size)
-        labelling.fill_holes_packed(packed, width, frame.size)
+        labelling.fill_holes(packed, width, frame.size)
         packed = morphology.open_(packed, width, element)
         labelling.remove_by_size(packed, width, 0, max_object_size)
     else:
-        labelling.fill_holes_packed(packed, width, frame.size)
+        labelling.fill_holes(packed, width, frame.size)
         packed = morphology.open_(packed, width, element)
         packed = morphology.close(packed, width, element)
         labelling.remove_by_size(packed, width, min_object_size, max_object_size)
-    return labelling.label_packed(packed, width)
+    return labelling.label(packed, width)
 
 
 def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:

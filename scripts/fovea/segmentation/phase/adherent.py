@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.config.phase_tuning import Adherent
-from fovea.kernels import bits, components, distance, fields, flood, labelling, morphology
+from fovea.kernels import bits, distance, fields, flood, labelling, morphology
 from fovea.segmentation.phase.merging import merge
 
 _BINS = 256  # of Otsu's histogram
@@ -57,8 +57,8 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
     low, high = (np.float32(np.exp(min(2 * limit, _HIGHEST))) for limit in limits)
     packed = bits.pack_above(variance, low)
     certain = bits.pack_above(variance, high)
-    components.keep_marked(packed, certain, width, at_least(p.core_area * area))
-    labelling.fill_holes_packed(packed, width, int(p.max_hole * area))
+    labelling.keep_marked(packed, certain, width, at_least(p.core_area * area))
+    labelling.fill_holes(packed, width, int(p.max_hole * area))
     return packed
 
 
@@ -116,8 +116,8 @@ def trim(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> No
     halo = bits.pack_above(smooth, np.float32(p.halo_level * contrast))
     core = morphology.erode(packed, width, half_widths(p.halo_width * cell_diameter))
     halo &= packed & ~core
-    components.clear_reached(packed, halo, width)
-    labelling.fill_holes_packed(packed, width, int(p.trimmed_hole * area))
+    labelling.clear_reached(packed, halo, width)
+    labelling.fill_holes(packed, width, int(p.trimmed_hole * area))
 
 
 def smoothed_mask(packed, width: int, cell_diameter: float, p: Adherent) -> np.ndarray:
@@ -137,13 +137,13 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
     del bright  # 16 MB of a frame of 2048 x 2048
     labelling.remove_by_size(ridges, width, at_least(p.ridge_area * area), flat.size)
     cut = packed & ~ridges
-    labelling.fill_holes_packed(cut, width, int(p.ridge_hole * area))
+    labelling.fill_holes(cut, width, int(p.ridge_hole * area))
     depth = depths(bits.unpack(cut & packed, width), cell_diameter, p.distance_sigma)
     mask, ridge = bits.unpack(packed, width), bits.unpack(ridges, width)
     markers = flood.maxima(
         depth, mask, p.marker_radius * cell_diameter, np.float32(p.marker_height)
     )
-    parts = watershed(depth, mask, markers, labelling.label_packed(packed, width), ridge, p)
+    parts = watershed(depth, mask, markers, labelling.label(packed, width), ridge, p)
     return merge(
         parts, depth, ridge, saddle=p.saddle, ridge_weight=p.ridge_weight,
         small=p.small_part * area,

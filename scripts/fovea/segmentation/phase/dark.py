@@ -37,13 +37,13 @@ def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
         return labels
     middle, contrast = found
     packed = bits.pack_above(-image, np.float32(p.dark_level * contrast - middle))
-    labelling.fill_holes_packed(packed, width, int(p.max_hole * area))
+    labelling.fill_holes(packed, width, int(p.max_hole * area))
     labelling.remove_by_size(packed, width, at_least(p.min_area * area), flat.size)
     mask = bits.unpack(packed, width)
     depth = inside(image, mask, contrast, cell_diameter, p)
     candidates = flood.peaks(depth, mask)
     best_first = candidates[np.lexsort((candidates, -depth.ravel()[candidates]))]
-    parts_of = labelling.label_packed(packed, width)
+    parts_of = labelling.label(packed, width)
     markers = flood.thin_out(best_first, parts_of, width, p.marker_radius * cell_diameter)
     labels.ravel()[np.sort(markers)] = np.arange(1, len(markers) + 1)
     rest = flood.fill_simple(parts_of, labels, len(markers))
