@@ -14,7 +14,7 @@ from fovea.display.cache import downsample_intensity
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.kernels.cells import above_background, cut_counts, cut_mask
 from fovea.segmentation.logstd import segment_logstd
-from fovea.segmentation.phase.phase import segment_phase
+from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.store.contrast import CountLimits
 from fovea.store.format import COUNTS, LABELS, SMOOTH, blosc, encode
 from fovea.tracking.iou import IouTracker

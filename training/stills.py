@@ -10,7 +10,7 @@ import numpy as np
 from fovea.errors import FoveaError
 from fovea.kernels import resample
 from fovea.segmentation.phase.network import scaled
-from fovea.segmentation.phase.phase import flatten
+from fovea.segmentation.phase.segment_phase import flatten
 from targets import depth_map, without_specks
 
 #: Pixels per cell diameter in which frames are varied, twice those which the network sees.

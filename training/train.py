@@ -26,7 +26,7 @@ from fovea.config.phase_tuning import SMALLEST_FOR_NETWORK
 from fovea.errors import FoveaError
 from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.jobs.atomic import whole_file
-from fovea.segmentation.phase.phase import segment_phase
+from fovea.segmentation.phase.segment_phase import segment_phase
 from stills import Example, Still, as_example, read_stills
 
 _BATCH = 4

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from fovea.fits.models.declarations import Model
 from fovea.fits.models.exponentials import pair, pair_and_twice
-from fovea.fits.models.formulas import maturation, maturation_blocked, trivial, twostage
+from fovea.fits.models.formulas import maturation
 from support.simulated_traces import CASES, evaluate, model_of
 
+trivial, maturation_blocked, twostage = map(model_of, ("trivial", "maturation_blocked", "twostage"))
 TIMES = np.array([-1.0, 0.0, 0.3, 0.5, 1.0, 2.5, 7.0, 29.0])
 
 
@@ -183,12 +185,17 @@ def test_a_model_without_derivatives_gets_numeric_ones():
     from dataclasses import replace
 
     model = model_of("twostage")
-    bare = replace(model, derivatives=None)
+    bare = replace(model, function=model, derivatives=None)
     values = [np.array([[x]]) for x in (0.4, 5.0, 0.5, 0.1, 2.0)]
     time = np.linspace(1, 20, 40)[None]
     known, found = (m.differentiate(m.names, time, *values)[1] for m in (model, bare))
     for a, b in zip(known, found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
+
+
+def test_a_model_needs_something_to_compute():
+    with pytest.raises(TypeError, match="model empty has neither function nor derivatives nor"):
+        Model("empty", "Empty", "h", ())
 
 
 def test_before_the_onset_there_is_the_offset_alone():

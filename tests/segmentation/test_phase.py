@@ -14,7 +14,7 @@ from fovea.config.phase_tuning import MODES, Adherent, Dark
 from fovea.kernels import bits, distance, fields, flood, labelling, regions
 from fovea.segmentation.phase import merging
 from fovea.segmentation.phase.adherent import thresholds, watershed
-from fovea.segmentation.phase.phase import flatten, segment_phase, tuned
+from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
 from support.reference import phase
 from support.strategies import examples, frames, masks, seeds

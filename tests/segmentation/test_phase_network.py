@@ -11,7 +11,7 @@ from fovea.errors import FoveaError
 from fovea.kernels import basins, resample
 from fovea.segmentation.phase import network as phase_network
 from fovea.segmentation.phase.network import WEIGHTS, features, predict, read_weights
-from fovea.segmentation.phase.phase import flatten, segment_phase, tuned
+from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
 from support.reference import phase as plain_phase
 from support.reference import phase_network as plain

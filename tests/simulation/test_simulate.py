@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 from scipy.integrate import solve_ivp
 
+from fovea.fits.models.formulas import maturation
 from fovea.simulation.field import Field, simulate_fov
-from fovea.simulation.model import SAMPLES, maturation
+from fovea.simulation.kinetics import SAMPLES
 
 
 @pytest.fixture(scope="module")

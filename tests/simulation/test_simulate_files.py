@@ -9,8 +9,9 @@ import tifffile
 
 from fovea.errors import FoveaError
 from fovea.simulation.field import Field, simulate_fov
-from fovea.simulation.model import SAMPLES
-from fovea.simulation.simulate import read_background, simulate
+from fovea.simulation.kinetics import SAMPLES
+from fovea.simulation.simulate import simulate
+from support.recordings import read_background
 
 SMALL = {"frames": 8, "height": 300, "width": 340, "cells": 9}
 

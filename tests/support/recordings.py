@@ -190,3 +190,9 @@ def write_ome_zarr(
     options.setdefault("chunks", (1,) * (array.ndim - 2) + array.shape[-2:])
     group.create_array("0", data=np.ascontiguousarray(array), **options)
     return Path(path)
+
+
+def read_background(path: Path) -> np.ndarray:
+    """Return the true background of a simulated channel, (T, H, W) float32 counts."""
+    with np.load(path) as profiles:
+        return profiles["rows"][..., :, None] + profiles["columns"][..., None, :]

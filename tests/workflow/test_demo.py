@@ -13,8 +13,8 @@ import zarr
 
 from fovea.recordings.inspect_input import load_metadata
 from fovea.recordings.times import frame_times
-from fovea.simulation.simulate import read_background
 from support.harness import REPOSITORY, dry_run_with, snakemake, warnings_in
+from support.recordings import read_background
 
 pytestmark = pytest.mark.xdist_group("workflow-demo")
 

@@ -6,7 +6,7 @@ import numpy as np
 import zarr
 
 from fovea.segmentation.phase.network import WEIGHTS
-from fovea.segmentation.phase.phase import segment_phase
+from fovea.segmentation.phase.segment_phase import segment_phase
 from support.harness import dataset, dry_run, snakemake, write_config
 
 SOURCE = "data/small.ome.tiff"

@@ -10,7 +10,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.evaluation.evaluate import read_labels, score
-from fovea.segmentation.phase.phase import segment_phase
+from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.linker import Linker
 

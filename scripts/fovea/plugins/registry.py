@@ -145,7 +145,7 @@ SEGMENTATION.register(
 )
 SEGMENTATION.register(
     "phase",
-    "fovea.segmentation.phase.phase:segment_phase",
+    "fovea.segmentation.phase.segment_phase:segment_phase",
     parameters=("cell_diameter", "mode", "weights", "tuning"),
 )
 

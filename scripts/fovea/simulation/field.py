@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fovea.fits.models.formulas import maturation
 from fovea.simulation import optics
 from fovea.simulation.cells import CALM, CROWDED, plan_motion
-from fovea.simulation.model import PARAMETERS, SAMPLES, Sample, maturation
+from fovea.simulation.kinetics import PARAMETERS, SAMPLES, Sample
 
 TOUCH = 2  # px, in rows and columns, within which cells are said to touch
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from fovea.errors import FoveaError
-from fovea.simulation.field import Field, cell_columns, outer_sum, parameter_columns
-from fovea.simulation.model import SAMPLES
+from fovea.simulation.field import Field, cell_columns, parameter_columns
+from fovea.simulation.kinetics import SAMPLES
 
 CHANNEL_NAMES = ("GFP", "mCherry", "BFP", "iRFP")
 STAGE_STEP = 1000.0  # µm between neighbouring positions
@@ -52,7 +52,8 @@ def simulate(
         A folder to write, with
 
         - ``fov_000_labels.ome.tiff``, (T, H, W) uint16, one ID per cell over all frames;
-        - ``fov_000_background_ch_1.npz``, for `read_background`;
+        - ``fov_000_background_ch_1.npz``, the true background in counts, camera offset included:
+          the outer sum of `rows` (T, H) and `columns` (T, W), float32;
         - ``cells.csv``, one row per cell and frame (`fovea.simulation.field.Field.render`);
         - ``parameters.csv``, one row per cell (`fovea.simulation.field.Field`);
         - ``simulation.json``, the settings, and per FOV its sample and the stage's jumps.
@@ -140,15 +141,6 @@ def simulate(
         "fovs": about,
     }
     (truth / "simulation.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-
-
-def read_background(path: str | Path) -> np.ndarray:
-    """Return a true background, (T, H, W) float32, counts, exactly as it was simulated.
-
-    It is stored as its two profiles, rows (T, H) and columns (T, W), whose outer sum it is.
-    """
-    with np.load(path) as profiles:
-        return outer_sum(profiles["rows"], profiles["columns"])
 
 
 class _Truth:

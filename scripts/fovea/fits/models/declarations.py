@@ -56,12 +56,12 @@ class Model:
         Unit of times and rates of its parameters; the data's times are converted to it.
     parameters : tuple of Parameter
         In the order of the function's arguments.
-    function : str or callable
-        ``(time, *parameters) -> values``, see `fovea.fits.models.formulas`; ``"module:name"``, or
-        the function itself.
+    function : str or callable, optional
+        ``(time, *parameters) -> values``: ``"module:name"`` or the function itself. Without it
+        the values are those that `derivatives` returns.
     derivatives : str or callable, optional
-        ``(wanted, time, *parameters) -> values, [derivative for each wanted name]``. Without it
-        derivatives are taken numerically.
+        ``(wanted, time, *parameters) -> values, [derivative for each wanted name]``, see
+        `fovea.fits.models.formulas`. Without it derivatives are taken numerically.
     window : float, optional
         How long after the first time the fit looks at a trace, unless the config says otherwise.
     smooth : bool
@@ -77,12 +77,16 @@ class Model:
     title: str
     time_unit: str
     parameters: tuple[Parameter, ...]
-    function: str | Callable = field(repr=False)
+    function: str | Callable | None = field(default=None, repr=False)
     derivatives: str | Callable | None = field(default=None, repr=False)
     window: float | None = None
     smooth: bool = False
     exchangeable: tuple[str, str] | None = None
     measure: str | Callable | None = field(default=None, repr=False)
+
+    def __post_init__(self):
+        if self.function is self.derivatives is self.measure is None:
+            raise TypeError(f"model {self.name} has neither function nor derivatives nor measure")
 
     @property
     def names(self) -> list[str]:
@@ -95,12 +99,14 @@ class Model:
 
     def __call__(self, time, *values):
         """Return the model's values."""
+        if self.function is None:
+            return self.differentiate((), time, *values)[0]
         return _load(self.function)(time, *values)
 
     def differentiate(self, wanted, time, *values):
         """Return the model's values and the wanted derivatives."""
         if self.derivatives is None:
-            from fovea.fits.models.numeric import numeric_derivatives
+            from fovea.fits.models.formulas import numeric_derivatives
 
             return numeric_derivatives(self, wanted, time, *values)
         return _load(self.derivatives)(wanted, time, *values)
@@ -117,11 +123,9 @@ def _load(target: str | Callable) -> Callable:
     return getattr(import_module(module), name)
 
 
-def _built_in(name: str, title: str, time_unit: str, *parameters, function=None, **more) -> Model:
-    function = function or name
-    place = f"fovea.fits.models.formulas:{function}"
-    more.setdefault("derivatives", f"{place}_derivatives")
-    return Model(name, title, time_unit, parameters, place, **more)
+def _built_in(name: str, title: str, time_unit: str, *parameters, **more) -> Model:
+    derivatives = f"fovea.fits.models.formulas:{name}_derivatives"
+    return Model(name, title, time_unit, parameters, derivatives=derivatives, **more)
 
 
 _OFFSET = Parameter("offset", "Offset", "{y}", 0.0, -1e6, 1e6, kind="linear")
@@ -146,7 +150,7 @@ MATURATION = _built_in(
     Parameter("beta", "Protein decay rate", "1/h", 5.22e-3, 1e-5, 10.0, fixed=True, kind="rate"),
     _OFFSET,
     Parameter("scale", "Scale", "1", 1.0, 1e-6, 1e6, fixed=True),
-    smooth=True,
+    function="fovea.fits.models.formulas:maturation", smooth=True,
 )  # fmt: skip
 
 MATURATION_BLOCKED = _built_in(
@@ -169,7 +173,6 @@ BASE = _built_in(
     Parameter("protein_degradation_rate_min", "Protein decay rate", "1/min", _BETA / 60,
               1e-5 / 60, 10.0 / 60, fixed=True, kind="rate"),
     Parameter("intensity_offset", "Offset", "{y}", 0.0, -1e6, 1e6, kind="linear"),
-    function="trivial", derivatives="fovea.fits.models.formulas:base_derivatives",
 )  # fmt: skip
 
 TWOSTAGE = _built_in(
@@ -200,11 +203,11 @@ ONSET = _built_in(
     Parameter("onset", "Onset", "h", 0.0, None, None, kind="onset"),
     Parameter("slope", "Slope", "{y}/h", 0.0, 0.0, 5e8, kind="linear"),
     Parameter("offset", "Offset", "{y}", 0.0, -5e8, 5e8, kind="linear"),
-    function="shifted_relu", window=4.0,
+    window=4.0,
 )  # fmt: skip
 
 AUC = Model(
     "auc", "Area under the curve", "h",
     (Parameter("auc", "Area under the curve", "{y} h", 0.0, -5e15, 5e15),),
-    function="", measure="fovea.fits.models.measures:auc",
+    measure="fovea.fits.models.measures:auc",
 )  # fmt: skip

@@ -1,10 +1,9 @@
-"""The models' functions and their derivatives.
+"""Values and derivatives of the built-in models; see docs/analysis.md for their sources.
 
-Each function takes times and parameters that are broadcast against each other, usually times
-(N, T) and parameters (N, 1), and returns the model's values. `..._derivatives` takes the names of
-the wanted derivatives first and returns the values and a list of derivatives.
-In all models dt = max(t - t0, 0), and nothing but the offset is seen up to the onset t0.
-The formulas are those that PyAMA uses; docs/analysis.md states them.
+``{model}_derivatives(wanted, time, *parameters)`` returns the model's values and a list with its
+derivative for each parameter named in `wanted`, none for ``()``. Times, usually (N, T), and
+parameters, usually (N, 1), are broadcast against each other; all arrays are float64. In every
+model dt = max(t - t0, 0), and up to the onset t0 there is nothing but the offset.
 """
 
 from __future__ import annotations
@@ -14,9 +13,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fovea.fits.models.exponentials import pair, pair_and_twice
-from fovea.simulation.model import maturation
-
-__all__ = ["maturation"]
 
 Derivatives = tuple[np.ndarray, list[np.ndarray]]
 
@@ -24,6 +20,7 @@ Derivatives = tuple[np.ndarray, list[np.ndarray]]
 def _pick(
     wanted: Sequence[str], value: np.ndarray, known: dict[str, Callable[[], np.ndarray]]
 ) -> Derivatives:
+    """Return the values and the wanted derivatives, which alone are computed."""
     return value, [np.broadcast_to(known[name](), value.shape) for name in wanted]
 
 
@@ -31,17 +28,12 @@ def _one():
     return np.ones(())
 
 
-def trivial(time, t0, ktl, delta, beta, offset):
-    """Translation of decaying mRNA: ktl (exp(-beta dt) - exp(-delta dt)) / (delta - beta)."""
-    return ktl * pair(np.maximum(time - t0, 0.0), delta, beta) + offset
-
-
 def trivial_derivatives(wanted, time, t0, ktl, delta, beta, offset) -> Derivatives:
-    """Return `trivial` and its derivatives."""
+    """Translation of decaying mRNA: ktl (exp(-beta dt) - exp(-delta dt)) / (delta - beta)."""
     dt = np.maximum(time - t0, 0.0)
     both, delta_twice = pair_and_twice(dt, delta, beta)
     known = {
-        # in time, the convolution grows by exp(-beta dt) - delta times itself
+        # d/dt of the convolution c of both decays is exp(-beta dt) - delta c
         "t0": lambda: np.where(time > t0, -ktl * (np.exp(-beta * dt) - delta * both), 0.0),
         "ktl": lambda: both,
         "delta": lambda: -ktl * delta_twice,
@@ -51,7 +43,6 @@ def trivial_derivatives(wanted, time, t0, ktl, delta, beta, offset) -> Derivativ
     return _pick(wanted, ktl * both + offset, known)
 
 
-# The same with the names and the order of the parameters of `base`.
 _BASE = {
     "time_onset_min": "t0",
     "ktl_m0_min": "ktl",
@@ -62,12 +53,64 @@ _BASE = {
 
 
 def base_derivatives(wanted, *arguments) -> Derivatives:
-    """Return `trivial` and its derivatives by the names of the model `base`."""
+    """Model `trivial` with the parameter names of `base`, in minutes."""
     return trivial_derivatives([_BASE[name] for name in wanted], *arguments)
 
 
+def _divided_difference(time, a, b):
+    """Return (exp(-a t) - exp(-b t)) / (b - a), whose limit for equal rates is t exp(-a t)."""
+    x = (b - a) * time
+    near = np.abs(x) < 1e-12
+    slope = np.where(near, 1.0, -np.expm1(-x) / np.where(near, 1.0, x))
+    return time * np.exp(-a * time) * slope
+
+
+def maturation(time, t0, ktl, km, delta, beta, offset, scale=1.0):
+    """Return the fluorescence of the three-stage model of translation and maturation.
+
+    From t0 on, the mRNA m of a cell is translated into immature protein U, which matures into
+    the fluorescent protein G; mRNA decays with rate delta, both proteins with rate beta::
+
+        m' = -delta m            m(t0) = 1
+        U' = ktl m - (km + beta) U
+        G' = km U - beta G       F = scale (G + offset)
+
+    The solution is a sum of three exponentials: ktl km times the second divided difference of
+    exp(-r t) at the rates delta, beta and beta + km. That form is exact where rates are equal.
+
+    Parameters
+    ----------
+    time : array_like
+        Time in hours. All arguments are broadcast against each other.
+    t0 : array_like
+        Onset of translation in hours. Up to t0 the cell shows `offset` alone.
+    ktl : array_like
+        Translation rate, counts per hour.
+    km, delta, beta : array_like
+        Rates of maturation, mRNA decay and protein decay, per hour; km > 0.
+    offset : array_like
+        Fluorescence without the reporter, counts.
+    scale : array_like
+        Factor applied to the whole.
+
+    Returns
+    -------
+    numpy.ndarray
+        Total fluorescence in counts, float64.
+    """
+    time, t0, ktl, km, delta, beta = np.broadcast_arrays(time, t0, ktl, km, delta, beta)
+    dt = np.maximum(time - t0, 0.0)
+    immature = beta + km
+    # The difference of nearly equal rates is a limit that `_divided_difference` knows; so the
+    # nearest two rates are paired, and the explicit division is by the difference of distant ones.
+    near = np.where(np.abs(delta - beta) <= np.abs(delta - immature), beta, immature)
+    far = beta + immature - near
+    response = _divided_difference(dt, delta, near) - _divided_difference(dt, near, far)
+    return scale * (ktl * km * (response / (far - delta)) + offset)
+
+
 def maturation_derivatives(wanted, time, t0, ktl, km, delta, beta, offset, scale) -> Derivatives:
-    """Return `fovea.simulation.model.maturation` and its derivatives.
+    """Model `maturation`, written so that its derivatives share their parts.
 
     The response is ktl km times the convolution of three decays, with rates delta, beta and
     beta + km; its derivative with respect to a rate is minus the convolution in which that rate
@@ -104,13 +147,8 @@ def maturation_derivatives(wanted, time, t0, ktl, km, delta, beta, offset, scale
     return _pick(wanted, gain * three + scale * offset, known)
 
 
-def maturation_blocked(time, t0, G0, Gu0, km, beta, offset):
-    """Decay after a block of translation: G0 exp(-beta dt) and what matures from Gu0."""
-    return maturation_blocked_derivatives((), time, t0, G0, Gu0, km, beta, offset)[0]
-
-
 def maturation_blocked_derivatives(wanted, time, t0, G0, Gu0, km, beta, offset) -> Derivatives:
-    """Return `maturation_blocked` and its derivatives."""
+    """Decay after a block: (G0 + Gu0) exp(-beta dt) - Gu0 exp(-(beta + km) dt) from t0 on."""
     after = time > t0
     dt = np.maximum(time - t0, 0.0)
     mature, immature = np.exp(-beta * dt), np.exp(-(beta + km) * dt)
@@ -126,13 +164,8 @@ def maturation_blocked_derivatives(wanted, time, t0, G0, Gu0, km, beta, offset) 
     return _pick(wanted, after * (G0 * mature + Gu0 * matured) + offset, known)
 
 
-def twostage(time, t0, k_tl, k_m, beta, offset):
-    """Return saturation times decay: k_tl (1 - exp(-k_m dt)) exp(-beta dt)."""
-    return twostage_derivatives((), time, t0, k_tl, k_m, beta, offset)[0]
-
-
 def twostage_derivatives(wanted, time, t0, k_tl, k_m, beta, offset) -> Derivatives:
-    """Return `twostage` and its derivatives."""
+    """Saturation and decay: k_tl (1 - exp(-k_m dt)) exp(-beta dt)."""
     dt = np.maximum(time - t0, 0.0)
     decay = np.exp(-beta * dt)
     rest = np.exp(-k_m * dt)
@@ -147,13 +180,8 @@ def twostage_derivatives(wanted, time, t0, k_tl, k_m, beta, offset) -> Derivativ
     return _pick(wanted, k_tl * shape + offset, known)
 
 
-def exponential_decay(time, t0, amplitude, rate, offset):
-    """Return amplitude exp(-rate dt)."""
-    return exponential_decay_derivatives((), time, t0, amplitude, rate, offset)[0]
-
-
 def exponential_decay_derivatives(wanted, time, t0, amplitude, rate, offset) -> Derivatives:
-    """Return `exponential_decay` and its derivatives."""
+    """Exponential decay: amplitude exp(-rate dt)."""
     dt = np.maximum(time - t0, 0.0)
     decay = np.exp(-rate * dt)
     known = {
@@ -165,24 +193,14 @@ def exponential_decay_derivatives(wanted, time, t0, amplitude, rate, offset) -> 
     return _pick(wanted, amplitude * decay + offset, known)
 
 
-def line(time, slope, offset):
-    """Return a straight line."""
-    return slope * time + offset
-
-
 def line_derivatives(wanted, time, slope, offset) -> Derivatives:
-    """Return `line` and its derivatives."""
+    """Straight line: slope t + offset."""
     known = {"slope": lambda: time, "offset": _one}
     return _pick(wanted, slope * time + offset, known)
 
 
-def shifted_relu(time, onset, slope, offset):
-    """Return a line that begins to rise at its onset: slope max(t - onset, 0)."""
-    return slope * np.maximum(time - onset, 0.0) + offset
-
-
-def shifted_relu_derivatives(wanted, time, onset, slope, offset) -> Derivatives:
-    """Return `shifted_relu` and its derivatives."""
+def onset_derivatives(wanted, time, onset, slope, offset) -> Derivatives:
+    """Line that begins to rise at its onset: slope max(t - onset, 0)."""
     dt = np.maximum(time - onset, 0.0)
     known = {
         "onset": lambda: np.where(time > onset, -slope, 0.0),
@@ -190,3 +208,34 @@ def shifted_relu_derivatives(wanted, time, onset, slope, offset) -> Derivatives:
         "offset": _one,
     }
     return _pick(wanted, slope * dt + offset, known)
+
+
+def numeric_derivatives(model, wanted, time, *values):
+    """Return a model's values and its derivatives as central differences.
+
+    Parameters
+    ----------
+    model : callable
+        ``(time, *parameters) -> values`` with `names`, see `fovea.fits.models.declarations.Model`.
+    wanted : sequence of str
+        Names of parameters.
+    time : (N, T) float64
+    *values : (N, 1) float64
+        One array for each parameter.
+
+    Returns
+    -------
+    (N, T) float64
+    list of (N, T) float64
+    """
+    middle = model(time, *values)
+    found = []
+    for name in wanted:
+        i = model.names.index(name)
+        value = np.asarray(values[i], float)
+        step = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(value), 1e-3)
+        high, low = value + step, value - step
+        above = model(time, *values[:i], high, *values[i + 1 :])
+        below = model(time, *values[:i], low, *values[i + 1 :])
+        found.append((above - below) / (high - low))
+    return middle, found

@@ -43,7 +43,7 @@ def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> fl
     frames : sequence of (H, W) uint16
         Phase contrast.
     mode : {"adherent", "dark"}
-        As of `fovea.segmentation.phase.phase.segment_phase`.
+        As of `fovea.segmentation.phase.segment_phase.segment_phase`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> fl
 
 def _found(frames: Sequence[np.ndarray], diameter: float, mode: str) -> tuple[float, float, float]:
     """Median diameter and number of the objects in a frame, and the share that they cover."""
-    from fovea.segmentation.phase.phase import segment_phase
+    from fovea.segmentation.phase.segment_phase import segment_phase
 
     labels = [segment_phase(frame, cell_diameter=diameter, mode=mode) for frame in frames]
     sizes, counts = zip(*(median_diameter(found) for found in labels), strict=True)
