@@ -51,5 +51,14 @@ def suggestion(word: str, known: Iterable[str | None]) -> str:
     return f"; did you mean {plain[close[0]]!r}?" if len(close) == 1 else ""
 
 
+def unknown(word: object, what: str, known: Iterable[str]) -> str:
+    """Say that a word is not known: ``'aera' is no feature; allowed: area; did you mean 'area'?``.
+
+    `what` it should be, and all words that are known.
+    """
+    words = list(known)
+    return f"{show(word)} is no {what}; allowed: {', '.join(words)}{suggestion(str(word), words)}"
+
+
 def _plain(word: str) -> str:
     return word.strip().lower().replace("-", "_").replace(" ", "_")

@@ -1,4 +1,4 @@
-"""What a schema cannot say: names in registries, FOV lists, and keys that concern one another."""
+"""What a schema cannot say of datasets and samples: features, fields of view, related keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fovea.config.analysis import check_analysis
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
 from fovea.config.schema import SCHEMA, Place, Problems, load_schema
 from fovea.config.words import allowed, show_path
-from fovea.errors import FoveaError, show, suggestion
+from fovea.errors import FoveaError, show, suggestion, unknown
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry
 
 PLACEHOLDERS = ("fov", "channel", "frame")
@@ -22,9 +22,9 @@ class Checker:
     Parameters
     ----------
     config : dict
-        The config. FOV lists are replaced by what they mean: ``"all"`` or a list of int.
+        The config. Lists of fields of view are replaced by ``"all"`` or a list of int.
     problems : dict
-        Problems found so far. What they concern is not looked at again.
+        Problems found so far; values that have one are not checked again.
     """
 
     def __init__(self, config: dict, problems: Problems):
@@ -32,7 +32,7 @@ class Checker:
         self.problems = problems
 
     def check(self) -> None:
-        """Check all but `params`."""
+        """Check everything but `params`."""
         for name in self._keys("datasets"):
             self._source(("datasets", name))
             self._input(("datasets", name, "input"))
@@ -41,7 +41,7 @@ class Checker:
             self._time(("datasets", name, "time"))
             self._reference(("datasets", name))
         self._samples()
-        if not self.problems:  # it relies on samples and channels that are as they should be
+        if not self.problems:  # it relies on samples and channels without problems
             check_analysis(self.config, self.problems)
 
     def _source(self, place: Place) -> None:
@@ -136,7 +136,7 @@ class Checker:
             )
 
     def _parse(self, place: Place, *, may_be_empty: bool = False) -> None:
-        """Replace a FOV list by what it means."""
+        """Replace a list of fields of view by ``"all"`` or a list of int."""
         if not self._ok(*place):
             return
         *parent, key = place
@@ -292,8 +292,7 @@ def _words(fovs: Iterable[int] | str) -> str:
 
 
 def _no_dataset(name: object, datasets: list[str]) -> str:
-    names = ", ".join(datasets)
     if name is None:
+        names = ", ".join(datasets)
         return f"this key is missing, and there are several datasets; allowed: {names}"
-    guess = suggestion(str(name), datasets)
-    return f"{show(name)} is no dataset of this config; allowed: {names}{guess}"
+    return unknown(name, "dataset of this config", datasets)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fovea.errors import FoveaError, show
 
 ALL = "all"
-LAST = 99_999  # a larger index is a slip, and its range would fill the memory
+LAST = 99_999  # larger indices are typing errors, and a range up to them would fill the memory
 _HELP = 'allowed: all, a range such as "0-5, 7" (inclusive) or a list such as [0, 1]'
 _PART = re.compile(r"([0-9]+)(?:\s*-\s*([0-9]+))?")
 

@@ -1,4 +1,4 @@
-"""Parameters of the steps: defaults, overrides and methods."""
+"""Parameters of the steps: defaults, overrides, and what a schema cannot say of them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
 
 
 def check_params(place: Place, params: dict, given: dict, rules: dict, problems: Problems) -> None:
-    """Add to `problems` what is wrong with parameters beyond the schema.
+    """Add to `problems` what the schema cannot say of parameters.
 
     Parameters
     ----------
     place : tuple
-        Where they stand.
+        Where they stand in the config.
     params : dict
-        As they apply there, see `merged_params`.
+        The parameters that apply there, see `merged_params`.
     given : dict
         The keys that are set there; only these are reported.
     rules : dict
@@ -130,7 +130,7 @@ def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: 
 
 
 def _check_drift(place: Place, params: dict, given: dict, problems: Problems) -> None:
-    """Find fault with what uses the drift where tracking does not estimate it."""
+    """Report sections that use the drift of the stage where tracking does not estimate it."""
     if params["tracking"].get("drift") is True:
         return
     for section in _DRIFTING:
@@ -153,7 +153,7 @@ def _check_drift(place: Place, params: dict, given: dict, problems: Problems) ->
 
 
 def check_flat_field(place: Place, params: dict, channels: dict, problems: Problems) -> None:
-    """Add to `problems` that a fluorescence channel has no image of the flat field.
+    """Add to `problems` fluorescence channels without an image of the flat field.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def check_flat_field(place: Place, params: dict, channels: dict, problems: Probl
 
 
 def _disorder(params: dict, small: str, large: str, keys: list[str]) -> str:
-    """Say that a lower limit exceeds the upper one, if it does, beginning with the first key."""
+    """Return the message that a lower limit exceeds the upper one, as one about the first key."""
     low, high = params.get(small), params.get(large)
     if not keys or not all(isinstance(x, int | float) for x in (low, high)) or low <= high:
         return ""

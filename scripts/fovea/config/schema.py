@@ -1,7 +1,7 @@
-"""The config against its JSON schema: problems in plain words, defaults filled in.
+"""Checks a config against the JSON schema, with messages in plain words, and fills in defaults.
 
 A place in the config is a tuple of keys and indices; problems are a dict from place to text, one
-for each place, because the first thing that is wrong with a value explains it best.
+for each place, because the first problem of a value explains it best.
 """
 
 from __future__ import annotations
@@ -68,10 +68,9 @@ _BY_INDEX = (("time", "mapping"), ("flat_field", "images"))
 
 
 def plain(value: object, problems: Problems, place: Place = ()) -> object:
-    """Copy a config into dicts with text keys and lists; say what YAML read otherwise than meant.
+    """Copy a config into lists and dicts with text keys; report what YAML reads differently.
 
-    Numbers of frames and channels, the keys of `time.mapping` and `flat_field.images`, may be
-    numbers.
+    The keys of `time.mapping` (frames) and of `flat_field.images` (channels) may be numbers.
     """
     if isinstance(value, Mapping):
         copy: dict[str, object] = {}
@@ -145,7 +144,7 @@ def filled(value: object, schema: dict, *, defaults: bool = True) -> object:
     if isinstance(value, list):
         return [filled(item, schema.get("items", {}), defaults=defaults) for item in value]
     if _number(value):
-        # So that 3 and 3.0 are the same parameter and rerun nothing.
+        # 3 and 3.0 are the same parameter: a change from one to the other reruns no step.
         if "integer" in types_of(schema) and _IS["integer"](value):
             return int(value)
         if "number" in types_of(schema):
@@ -267,7 +266,7 @@ def _unknown_key(place: Place, known: dict, root: dict) -> str:
 
 
 def _homes(key: str, schema: dict, place: Place = ()) -> Iterator[Place]:
-    """Where in the config a key is known, but for the parameters of single datasets."""
+    """Yield where in the config a key exists, apart from the parameters of single datasets."""
     for name, item in schema.get("properties", {}).items():
         if name == key:
             yield place

@@ -1,4 +1,4 @@
-"""Units of features."""
+"""Units of features, traces and parameters of models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def feature_unit(feature: str) -> str:
 
 
 def trace_unit(column: str, area: object = None) -> str:
-    """Return the unit of a feature's column, if wanted divided by the cells' area."""
+    """Return the unit of a feature's column, divided by the cells' area if that is given."""
     unit = feature_unit(column.rpartition("_ch_")[0])
     if not area:
         return unit

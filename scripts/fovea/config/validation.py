@@ -1,4 +1,4 @@
-"""The config: checked as a whole before any job starts, completed, and asked by the rules.
+"""Checks the config as a whole before any job starts, and completes it.
 
 Snakemake parses its rules in every job on a cluster, so nothing here imports numpy or readers.
 """
@@ -17,9 +17,11 @@ from fovea.config.datasets import (
     recordings,
 )
 from fovea.config.fovs import parse_fovs
+from fovea.config.inputs import resolve_input
 from fovea.config.params import check_flat_field, check_params, merged_params
 from fovea.config.plugin_code import plugin_code, plugin_environment
 from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
+from fovea.config.trace_files import resolve_traces
 from fovea.config.words import kind, show_path
 from fovea.errors import FoveaError
 
@@ -41,7 +43,7 @@ SOURCE = "config/config.yaml"
 
 
 class ConfigError(FoveaError):
-    """Everything that is wrong with a config, one line for each problem."""
+    """All problems of a config, one line each."""
 
     def __init__(self, lines: Iterable[str]):
         self.lines = list(lines)
@@ -54,7 +56,7 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
     Parameters
     ----------
     config : mapping
-        As read from YAML or JSON. It is not changed.
+        As read from YAML or JSON; left unchanged.
     schema : path
         The JSON schema.
     source : str
@@ -131,58 +133,46 @@ def check_inputs(
     ConfigError
         If an input is missing; the message names the key, the path and the working directory.
     """
-    from fovea.config.inputs import resolve_input
-    from fovea.config.trace_files import resolve_traces
-
     made = {os.path.normpath(path) for path in made_by_workflow}
     lines = []
+
+    def report(name: str, keys: tuple[str, ...], text: object) -> None:
+        place = show_path(("datasets", name, *keys))
+        lines.append(f"{source}: {place}: {text} (working directory: {os.getcwd()})")
+
     for name, dataset in config["datasets"].items():
         if dataset["traces"] is not None:
             try:
                 resolve_traces(dataset["traces"])
             except FoveaError as error:
-                place = show_path(("datasets", name, "traces"))
-                lines.append(f"{source}: {place}: {error} (working directory: {os.getcwd()})")
+                report(name, ("traces",), error)
             continue
-        lines += _missing_flat_fields(name, dataset["params"]["flat_field"], source)
-        lines += _missing_weights(name, dataset["params"]["segmentation"], source)
+        for keys, path in _files_of(dataset["params"]):
+            if not os.path.isfile(path):
+                report(name, ("params", *keys), f"there is no file {path!r}")
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
-        if not rest:
-            continue
         try:
-            resolve_input(rest if isinstance(given, list) else given)
+            if rest:
+                resolve_input(rest if isinstance(given, list) else given)
         except FoveaError as error:
-            place = show_path(("datasets", name, "input"))
-            reason = str(error).removeprefix("input: ")
-            lines.append(f"{source}: {place}: {reason} (working directory: {os.getcwd()})")
+            report(name, ("input",), str(error).removeprefix("input: "))
     if lines:
         raise ConfigError(lines)
 
 
-def _missing_flat_fields(name: str, flat: dict, source: str) -> list[str]:
-    """Say which images of the flat field are not there."""
-    images = flat["images"] if flat["method"] == "image" else {}
-    place = show_path(("datasets", name, "params", "flat_field", "images"))
-    return [
-        f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"
-        for path in images.values()
-        if not os.path.isfile(path)
-    ]
-
-
-def _missing_weights(name: str, segmentation: dict, source: str) -> list[str]:
-    """Say that a network's file is not there."""
-    path = segmentation.get("weights")
-    if path is None or os.path.isfile(path):
-        return []
-    place = show_path(("datasets", name, "params", "segmentation", "weights"))
-    return [f"{source}: {place}: there is no file {path!r} (working directory: {os.getcwd()})"]
+def _files_of(params: dict) -> Iterable[tuple[tuple[str, str], str]]:
+    """Yield the files that parameters name, each with the keys where it stands."""
+    if params["flat_field"]["method"] == "image":
+        for path in params["flat_field"]["images"].values():
+            yield ("flat_field", "images"), path
+    if (path := params["segmentation"].get("weights")) is not None:
+        yield ("segmentation", "weights"), path
 
 
 def _rules(schema: dict, given: dict, problems: Problems) -> dict:
-    """The schema, with what plug-ins add to it."""
+    """Load the plug-ins and return the schema with the parameters of their methods."""
     paths = given.get("plugins")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         return schema
@@ -222,7 +212,7 @@ def _places(value: object, place: Place = ()) -> Iterable[Place]:
 
 
 def _rank(place: Place, order: dict[Place, int]) -> tuple[int, Place]:
-    """Where a problem stands among others: what is missing comes after what surrounds it."""
+    """Sort key of a problem: a missing key follows the last known key around it."""
     known = place
     while known not in order:
         known = known[:-1]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 
-from fovea.errors import FoveaError, show, suggestion
+from fovea.errors import FoveaError, unknown
 
 
 class Registry(Mapping):
@@ -102,9 +102,8 @@ class Registry(Mapping):
 
         `also` are further words that the config allows in this place.
         """
-        none = "" if self else ", for none is registered"
-        names = ", ".join([*self, *also])
-        return f"{show(name)} is no {self.kind}{none}; allowed: {names}{suggestion(name, self)}"
+        what = self.kind if self else f"{self.kind}, for none is registered"
+        return unknown(name, what, [*self, *also])
 
 
 def load(registry: Registry, name: str) -> Callable:
