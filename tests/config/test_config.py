@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fovea.config import params as config_params
-from fovea.config import validation as cfg
-from fovea.config.schema import load_schema
+from fovea.config.datasets import channel_indices, features_for, params_for
+from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import ConfigError, check_inputs, validated
 from fovea.plugins import registry
 
@@ -66,7 +66,7 @@ def test_parameter_of_another_method(monkeypatch):
     complete = validated(mixed)
     assert complete["params"]["tracking"] == {"method": "iou", "min_iou": 0.2, "overlap": "box"}
     own = {"method": "sizes", "min_size": None, "max_size": None}
-    assert cfg.params_for(complete, "demo")["tracking"] == own
+    assert params_for(complete, "demo")["tracking"] == own
 
 
 JARGON = re.compile(
@@ -117,7 +117,7 @@ def test_any_value_anywhere_is_accepted_or_explained(data):
         assert line.startswith("config/config.yaml: ")
         assert not JARGON.search(line)
     if not lines:
-        jsonschema.validate(_text_keys(complete), load_schema(cfg.SCHEMA))
+        jsonschema.validate(_text_keys(complete), load_schema(SCHEMA))
         assert validated(complete) == complete
 
 
@@ -232,8 +232,8 @@ def test_channels(channels, indices, features):
     given = config()
     given["datasets"]["demo"]["channels"] = yaml.safe_load(channels)
     complete = validated(given)
-    assert cfg.channel_indices(complete, "demo") == indices
-    assert cfg.features_for(complete, "demo") == features
+    assert channel_indices(complete, "demo") == indices
+    assert features_for(complete, "demo") == features
 
 
 @pytest.mark.parametrize("mapping", ["{1: 5.5, 0: 0}", "{'0': 0, '1': 5.5}"])
@@ -260,13 +260,13 @@ def test_dataset_overrides_single_keys():
         params: {segmentation: {window_size: 9, morph_size: 5}}
     """)
     complete = validated(given)
-    a, b = (cfg.params_for(complete, name) for name in "ab")
+    a, b = (params_for(complete, name) for name in "ab")
     assert a == complete["params"]
     assert (a["segmentation"]["window_size"], a["segmentation"]["morph_size"]) == (9, 5)
     assert (b["segmentation"]["window_size"], b["segmentation"]["morph_size"]) == (5, 5)
     assert b == a | {"copy_only": True, "segmentation": a["segmentation"] | {"window_size": 5}}
     b["seed"] = 7
-    assert cfg.params_for(complete, "b")["seed"] == 0
+    assert params_for(complete, "b")["seed"] == 0
 
 
 def test_samples_are_completed():

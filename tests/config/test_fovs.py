@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import format_fovs, parse_fovs
-from fovea.config.validation import dataset_fovs, validated
+from fovea.config.validation import validated
 from fovea.errors import FoveaError
 
 

@@ -2,9 +2,6 @@
 
 import ast
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -135,21 +132,3 @@ def test_method_phase_has_the_modes_and_the_bound_of_the_schema():
     keys = load_schema(SCHEMA)["properties"]["params"]["properties"]["segmentation"]["properties"]
     assert set(keys["mode"]["enum"]) == set(MODES)
     assert keys["cell_diameter"]["minimum"] == SMALLEST_DIAMETER
-
-
-def test_an_installed_package_has_its_schema_beside_it(tmp_path):
-    package = tmp_path / "fovea"
-    for name in ("config", "plugins"):
-        shutil.copytree(ROOT / "scripts/fovea" / name, package / name)
-    for name in ("__init__.py", "errors.py"):
-        shutil.copy(ROOT / "scripts/fovea" / name, package)
-    shutil.copy(SCHEMA, package / "config")
-    code = "from fovea.config.schema import SCHEMA, load_schema; load_schema(SCHEMA); print(SCHEMA)"
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.strip() == str(package / "config" / "config.schema.yaml")

@@ -7,8 +7,7 @@ import pytest
 
 from fovea.cells.features import intensity_features, mask_features
 from fovea.config.params import METHODS
-from fovea.config.schema import load_schema
-from fovea.config.validation import SCHEMA
+from fovea.config.schema import SCHEMA, load_schema
 from fovea.errors import FoveaError
 from fovea.plugins.registry import (
     FLUORESCENCE_FEATURES,

@@ -9,8 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from fovea.config.schema import load_schema
-from fovea.config.validation import SCHEMA
+from fovea.config.schema import SCHEMA, load_schema
 from fovea.plugins.registry import SEGMENTATION, TRACKING
 from support.harness import REPOSITORY, copied, dry_run_with
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 _TYPES = {
     "string": "text",
@@ -25,6 +26,18 @@ def show_path(path: Iterable[str | int]) -> str:
             plain = part.replace("_", "").replace("-", "").isalnum()
             text += ("." if text else "") + (part if plain else repr(part))
     return text
+
+
+def flow(value: Any) -> str:
+    """Write a value as YAML on one line."""
+    import yaml
+
+    # A list around it, because a bare scalar would get an end-of-document mark.
+    text = yaml.dump(
+        [value], Dumper=yaml.CSafeDumper, default_flow_style=True, width=1 << 30,
+        allow_unicode=True, sort_keys=False,
+    )  # fmt: skip
+    return text.strip()[1:-1]
 
 
 def kind(value: object) -> str:

@@ -20,7 +20,7 @@ def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[lis
     FoveaError
         If the dataset has no phase contrast, or cannot be read.
     """
-    from fovea.config.validation import channel_indices
+    from fovea.config.datasets import channel_indices
     from fovea.recordings.readers import open_recording
 
     channel = channel_indices(config, dataset)[0]
@@ -97,7 +97,7 @@ def preview(
     list of str
         Lines for people.
     """
-    from fovea.config.validation import params_for
+    from fovea.config.datasets import params_for
     from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
     from fovea.segmentation.phase.diameter import median_diameter, suggest_diameter
 

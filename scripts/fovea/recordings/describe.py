@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fovea.config.words import flow
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 
 if TYPE_CHECKING:
@@ -115,14 +116,6 @@ def _duration(seconds: float) -> str:
 
 def snippet(source: Any, info: RecordingInfo) -> list[str]:
     """Return the lines of a config for an input: a guess at the phase-contrast channel."""
-    import yaml
-
-    def flow(value: Any) -> str:
-        text = yaml.safe_dump(
-            [value], default_flow_style=True, width=1 << 30, allow_unicode=True, sort_keys=False
-        )
-        return text.strip()[1:-1]
-
     phase = guess_phase(info.channels)
     lines = ["datasets:", f"  {dataset_name(info.files[0])}:", f"    input: {flow(source)}"]
     lines.append("    channels:")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fovea.config.words import flow
 from fovea.errors import FoveaError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def metadata_text(info: RecordingInfo) -> str:
         head["fields_per_file"] = counts[0] if len(set(counts)) == 1 else counts
     if common is not None:
         head["times"] = common
-    lines = [f"{key}: {_flow(value)}" for key, value in head.items()]
+    lines = [f"{key}: {flow(value)}" for key, value in head.items()]
     lines.append("fields:")
     for field, own in zip(info.fields, times, strict=True):
         entry: dict[str, Any] = {
@@ -119,7 +120,7 @@ def metadata_text(info: RecordingInfo) -> str:
         entry["stage_position_um"] = field.stage_position_um
         if common is None:
             entry["times"] = own
-        lines.append(f"- {_flow(entry)}")
+        lines.append(f"- {flow(entry)}")
     return "\n".join(lines) + "\n"
 
 
@@ -133,18 +134,6 @@ def _without_paths(note: str, files: list[str]) -> str:
         if os.path.isabs(file):
             note = note.replace(file, _relative(file))
     return note
-
-
-def _flow(value: Any) -> str:
-    """Write a value as YAML on one line."""
-    import yaml
-
-    # A list around it, because a bare scalar would get an end-of-document mark.
-    text = yaml.dump(
-        [value], Dumper=yaml.CSafeDumper, default_flow_style=True, width=1 << 30,
-        allow_unicode=True, sort_keys=False,
-    )  # fmt: skip
-    return text.strip()[1:-1]
 
 
 def _compact_times(field: FieldInfo) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from fovea import __version__
-from fovea.config.validation import dataset_fovs
+from fovea.config.datasets import dataset_fovs
 from fovea.jobs.atomic import whole_file
 from fovea.recordings.inspect_input import fov_count
 
