@@ -80,7 +80,7 @@ def test_every_page_and_picture_is_reached_from_the_index():
         if page.suffix == ".md":
             links = (link.partition("#")[0] for link in links_of(page))
             waiting += [(page.parent / link).resolve() for link in links if link]
-    pages = {page for page in DOCS.rglob("*.md")} | {ROOT / "README.md", ROOT / "config/README.md"}
+    pages = {ROOT / "README.md", ROOT / "config/README.md", *DOCS.rglob("*.md")}
     pictures = set(DOCS.rglob("*.png"))
     assert sorted(map(name_of, (pages | pictures) - reached)) == []
 
@@ -146,6 +146,15 @@ def is_problem(node: ast.AST) -> bool:
     )
 
 
+def is_method(node: ast.AST, name: str) -> bool:
+    """Whether an expression calls a method of this name."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == name
+    )
+
+
 def messages_in(function: ast.FunctionDef) -> Iterator[ast.expr]:
     """Expressions of the messages that a function raises or adds to the config's problems."""
     for node in ast.walk(function):
@@ -157,9 +166,8 @@ def messages_in(function: ast.FunctionDef) -> Iterator[ast.expr]:
             targets = [t for t in node.targets if isinstance(t, ast.Subscript)]
             if any(is_problem(target.value) for target in targets):
                 yield node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr == "setdefault" and is_problem(node.func.value):
-                yield node.args[-1]
+        elif is_method(node, "setdefault") and is_problem(node.func.value):
+            yield node.args[-1]
 
 
 def plain(text: str) -> str:
