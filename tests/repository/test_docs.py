@@ -91,6 +91,9 @@ def test_the_first_page_stays_short():
 
 # Messages of errors
 
+ERRORS = ("FoveaError", "ConfigError")
+OF_PLUGINS = (*ERRORS, "ValueError", "TypeError", "RuntimeError")  # their users see these, too
+
 
 def texts_of(node: ast.expr, function: ast.AST, module: ast.Module, depth: int = 0) -> list[str]:
     """What a message can say, HOLE standing for values; nothing where its text is from elsewhere.
@@ -155,11 +158,11 @@ def is_method(node: ast.AST, name: str) -> bool:
     )
 
 
-def messages_in(function: ast.FunctionDef) -> Iterator[ast.expr]:
-    """Expressions of the messages that a function raises or adds to the config's problems."""
+def messages_in(function: ast.FunctionDef, errors: tuple[str, ...] = ERRORS) -> Iterator[ast.expr]:
+    """Expressions of the messages that a function raises or finds wrong with the config."""
     for node in ast.walk(function):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-            if ast.unparse(node.exc.func) in ("FoveaError", "ConfigError"):
+            if ast.unparse(node.exc.func) in errors:
                 first = node.exc.args[0]
                 yield from first.elts if isinstance(first, ast.List) else [first]
         elif isinstance(node, ast.Assign):
@@ -168,6 +171,8 @@ def messages_in(function: ast.FunctionDef) -> Iterator[ast.expr]:
                 yield node.value
         elif is_method(node, "setdefault") and is_problem(node.func.value):
             yield node.args[-1]
+        elif isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
+            yield node.value.elts[-1]  # place and problem
 
 
 def plain(text: str) -> str:
@@ -181,7 +186,7 @@ def distinctive(text: str) -> str:
     for part in (symptom, text):
         pieces = [piece.strip(" .,:;()'\"[]{}") for piece in re.split(HOLE, plain(part))]
         longest = max(pieces, key=len)
-        if len(longest) >= 12 or (part is text and len(longest) >= 6):
+        if len(longest) >= 12 or (part is text and len(longest) >= 6 and " " in longest):
             return longest
     return ""
 
@@ -191,8 +196,9 @@ def messages() -> dict[str, str]:
     found = {}
     for path in sorted(LIBRARY.rglob("*.py")):
         module = ast.parse(path.read_text("utf-8"))
+        errors = OF_PLUGINS if path.is_relative_to(LIBRARY / "plugins") else ERRORS
         for function in functions_of(module):
-            for node in messages_in(function):
+            for node in messages_in(function, errors):
                 for text in texts_of(node, function, module):
                     if words := distinctive(text):
                         place = f"{path.relative_to(LIBRARY)}:{node.lineno}"
