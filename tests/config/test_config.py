@@ -1,9 +1,11 @@
 """The config: what is refused and in which words, what is completed, what rules ask of it."""
 
 import copy
+import inspect
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jsonschema
@@ -12,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fovea.config import params as config_params
+from fovea.config import analysis, checks, params, schema
 from fovea.config.datasets import channel_indices, features_for, params_for
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import ConfigError, check_inputs, validated
@@ -40,8 +42,44 @@ def test_wrong_config_is_explained(case):
     assert str(caught.value).split("\n") == expected
 
 
-def test_there_are_enough_cases():
-    assert len(CASES) > 100
+def statements(code):
+    """Yield the lines of all functions of a module's code."""
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from statements(inner)
+            is_function = inner.co_flags & inspect.CO_OPTIMIZED  # and no body of a class
+            if is_function and not inner.co_name.startswith("<"):
+                lines = {line for _, _, line in inner.co_lines()}
+                yield from lines - {None, inner.co_firstlineno}
+
+
+def test_every_check_and_message_has_a_case():
+    """Each statement of the checks is run by a case, but for those that only leave a loop early."""
+    sources = {module.__file__: set() for module in (analysis, checks, params, schema)}
+
+    def in_function(frame, event, _):
+        sources[frame.f_code.co_filename].add(frame.f_lineno)
+        return in_function
+
+    def trace(frame, event, _):
+        return in_function if frame.f_code.co_filename in sources else None
+
+    schema.load_schema.cache_clear()
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for case in CASES:
+            problems_and_result(yaml.safe_load(case["config"]))
+    finally:
+        sys.settrace(before)
+    for file, run in sources.items():
+        source = Path(file).read_text(encoding="utf-8")
+        rest = sorted(set(statements(compile(source, file, "exec"))) - run)
+        texts = [source.splitlines()[line - 1].strip() for line in rest]
+        assert [text for text in texts if text not in ("continue", "return")] == [], file
+
+
+def test_cases_have_names_of_their_own():
     assert len({case["name"] for case in CASES}) == len(CASES)
 
 
@@ -54,7 +92,7 @@ def test_parameter_of_another_method(monkeypatch):
     two = registry.Registry("tracking method")
     two.register("iou", print, parameters=("min_iou", "overlap"))
     two.register("sizes", print, parameters=("min_size", "max_size"))
-    monkeypatch.setitem(config_params.METHODS, "tracking", two)
+    monkeypatch.setitem(params.METHODS, "tracking", two)
     with pytest.raises(ConfigError) as caught:
         validated(config(params={"tracking": {"method": "sizes", "min_iou": 0.2}}))
     assert str(caught.value) == (
@@ -243,8 +281,8 @@ def test_frame_numbers_may_be_text(mapping):
 
 
 def test_numbers_take_the_type_of_the_schema():
-    params = validated(config(params={"background": {"weight": 1, "tile_size": 64.0}}))["params"]
-    weight, size = params["background"]["weight"], params["background"]["tile_size"]
+    complete = validated(config(params={"background": {"weight": 1, "tile_size": 64.0}}))
+    weight, size = (complete["params"]["background"][key] for key in ("weight", "tile_size"))
     assert (type(weight), type(size)) == (float, int)
     assert (weight, size) == (1, 64)
 

@@ -244,7 +244,6 @@ def environment(kinds: registry.Registry, name: str) -> str | None:
 def with_parameters(schema: dict) -> dict:
     """The config's schema with the parameters of plug-ins' methods."""
     types = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     sections = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
     added: dict[str, dict] = {}
     for section, kinds in sections.items():
@@ -259,7 +258,6 @@ def with_parameters(schema: dict) -> dict:
                     added.setdefault(section, {})[key] = {
                         "title": key,
                         "type": types[type(default)],
-                        "allowed": words[type(default)],
                         "default": default,
                     }
     return _extended(schema, added) if added else schema
