@@ -2,7 +2,7 @@
 
 from scipy import ndimage
 
-from fovea.plugins.loader import segmentation
+from fovea.plugins import segmentation
 
 
 @segmentation("bright")

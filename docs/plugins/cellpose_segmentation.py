@@ -5,7 +5,7 @@ Cellpose is imported when the first frame comes, so that the config can be read 
 
 from functools import lru_cache
 
-from fovea.plugins.loader import segmentation
+from fovea.plugins import segmentation
 
 
 @lru_cache

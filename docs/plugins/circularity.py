@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fovea.plugins.loader import feature
+from fovea.plugins import feature
 
 
 @feature("roundness", channel="phase")

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fovea.fits.models.declarations import Model, Parameter
-from fovea.plugins.loader import model
+from fovea.plugins import Model, Parameter, model
 
 
 def decay(time, amplitude, rate):

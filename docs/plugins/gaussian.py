@@ -2,7 +2,7 @@
 
 from scipy import ndimage
 
-from fovea.plugins.loader import preprocessing
+from fovea.plugins import preprocessing
 
 
 @preprocessing("gaussian")

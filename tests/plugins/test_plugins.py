@@ -165,8 +165,7 @@ def test_tracking(tmp_path):
 
 
 LINKER = """
-from fovea.tracking.linker import Linker
-from fovea.plugins import tracking
+from fovea.plugins import Linker, tracking
 
 @tracking("nearest", conda="mine.yaml")
 class Nearest(Linker):
@@ -196,6 +195,41 @@ def test_a_tracker_may_see_all_frames(tmp_path):
     assert links.lineage() == [(1, 0, 2, 0)]
     links = load(registry.TRACKING, "nearest")(reach=3.0, divisions=False).link(frames)
     assert len(links.lineage()) == 3
+
+
+FORMER = """
+from fovea.analysis.models import Model, Parameter
+from fovea.linkers import Linker
+from fovea.plugins import model, tracking
+from fovea import linking
+
+@tracking("former")
+class Former(Linker):
+    def affinity(self, boxes, others, areas, other_areas, frames):
+        raise NotImplementedError
+
+    def link(self, frames):
+        from fovea.linking import Links
+        assert linking.Links is Links
+        return Links
+
+model(Model("flat", "Flat", "h", (Parameter("a", "A", "", 1.0, 0.0, 2.0),), function=max))
+"""
+
+
+def test_plugins_written_for_the_former_layout_still_work(tmp_path):
+    load_plugins([written(tmp_path, FORMER)])
+    assert isinstance(registry.MODELS["flat"], plugins.Model)
+    tracker = load(registry.TRACKING, "former")()
+    assert isinstance(tracker, plugins.Linker)
+    assert tracker.link([]) is plugins.Links
+
+
+def test_examples_import_from_one_module_of_fovea():
+    code = "".join(path.read_text("utf-8") for path in [*DOCS.glob("*.py"), DOCS / "README.md"])
+    imports = re.findall(r"^(?:from|import) (fovea\S*)", code, re.MULTILINE)
+    assert len(imports) >= 6
+    assert set(imports) == {"fovea.plugins"}
 
 
 def test_features_reach_the_traces(tmp_path, demo_cells):
@@ -352,8 +386,7 @@ def test_a_model_that_fails_names_its_line(tmp_path):
 
 def test_a_model_may_be_a_function_without_code_in_python(tmp_path):
     code = (
-        "from math import exp\nfrom fovea.fits.models.declarations import Model, Parameter\n"
-        "from fovea.plugins import model\n"
+        "from math import exp\nfrom fovea.plugins import Model, Parameter, model\n"
         "model(Model('e', 'E', 'h', (Parameter('a', 'A', '', 1.0, 0.0, 2.0),), function=exp))\n"
     )
     path = written(tmp_path, code)

@@ -20,14 +20,13 @@ from fovea.plugins.registry import (
 )
 
 
-def test_entries_by_target_and_by_decorator():
-    methods = Registry("tracking method")
-    methods.register("json", "json:loads", parameters=("a", "b"))
-
-    @methods.register("own", parameters=("b",))
+def test_entries_by_name_and_by_function():
     def own():
         """Do nothing."""
 
+    methods = Registry("tracking method")
+    methods.register("json", "json:loads", parameters=("a", "b"))
+    methods.register("own", own, parameters=("b",))
     assert list(methods) == ["json", "own"]
     assert load(methods, "json")("[1]") == [1]
     assert load(methods, "own") is own

@@ -1,13 +1,15 @@
 """Plug-ins: features, models, methods and preprocessing from users' own files.
 
-What plug-ins import stands here: the decorators, and what they are used with. The registries of
-everything that the config can name are in `fovea.plugins.registry`. Imported by all but `kernels`.
+Plug-ins import from here alone: the decorators, and the classes that they build on. The registries
+of all that the config can name are in `fovea.plugins.registry`. Imported by all but `kernels`.
 """
+
+from importlib import import_module
 
 import lazy_loader
 
-# Lazy, for the registries are read in every job, and the rest is needed by plug-ins only.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+# Lazy, because every job reads the registries and only plug-ins need the rest.
+_of_loader, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "loader": [
@@ -16,3 +18,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
     },
 )  # fmt: skip
+
+# By name, because plug-ins lie below the stages and must not import them.
+_OF_STAGES = {
+    "Model": "fovea.fits.models.declarations",
+    "Parameter": "fovea.fits.models.declarations",
+    "Linker": "fovea.tracking.linker",
+    "Links": "fovea.tracking.links",
+}
+__all__ += list(_OF_STAGES)
+
+
+def __getattr__(name: str) -> object:
+    if name in _OF_STAGES:
+        return getattr(import_module(_OF_STAGES[name]), name)
+    return _of_loader(name)

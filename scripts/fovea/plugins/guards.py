@@ -1,4 +1,4 @@
-"""What stands between Fovea and the code of plug-ins: errors say where, results are checked."""
+"""Wrappers of plug-ins' functions: their errors name file and line, their results are checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fovea.errors import FoveaError
 
 
 def explained(error: Exception, path: str) -> FoveaError:
-    """An error of a plug-in's code: its file, the line in it, and what happened."""
+    """Return the error of a plug-in's code with its file, the line in it, and what happened."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     place = f"{path}, line {lines[-1]}" if lines else path
     name = "" if isinstance(error, FoveaError) else f"{type(error).__name__}: "
@@ -19,7 +19,7 @@ def explained(error: Exception, path: str) -> FoveaError:
 
 
 def guarded(function: Callable, name: str, check=None, place: str = "") -> Callable:
-    """The function; its errors name file and line, its result is checked.
+    """Wrap a function so that its errors name file and line and its result is checked.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def guarded(function: Callable, name: str, check=None, place: str = "") -> Calla
 
 
 def guarded_class(tracker: type) -> Callable:
-    """A class of trackers; errors of its methods name file and line, its IDs are checked."""
+    """Wrap a class of trackers: errors of its methods name file and line, its IDs are checked."""
     path = sys.modules[tracker.__module__].__file__
     checks = {"update": ids_of, "link": None}
 
@@ -75,7 +75,7 @@ def guarded_class(tracker: type) -> Callable:
 
 
 def number(value, *_) -> float:
-    """A feature's value."""
+    """Return a feature's value as a float; TypeError where it is no single number."""
     import numpy as np
 
     if np.ndim(value) != 0:
@@ -96,7 +96,7 @@ def _same_shape(value, frame):
 
 
 def frame_of_counts(value, frame, *_):
-    """A preprocessed frame, (H, W) uint8 or uint16; other numbers are rounded and clipped."""
+    """Return a preprocessed frame, (H, W) uint8 or uint16: rounded and clipped where needed."""
     import numpy as np
 
     value = _same_shape(value, frame)
@@ -116,14 +116,23 @@ def _whole(value, frame, what: str):
 
 
 def labels_of(value, frame, *_):
-    """Labels of a frame, numbered 1..N."""
+    """Return labels of a frame, 1..N in raster order, (H, W) uint16 or, above 65,535, uint32."""
     import numpy as np
 
-    from fovea.plugins.numbering import numbered
+    from fovea.kernels.boxes import relabel
 
-    return numbered(_whole(value, frame, "labels").astype(np.int32))
+    labels = _whole(value, frame, "labels").astype(np.int32)
+    names, first, inverse = np.unique(labels.ravel(), return_index=True, return_inverse=True)
+    objects = np.flatnonzero(names > 0)
+    order = objects[np.argsort(first[objects])]
+    dtype = np.uint16 if len(order) <= np.iinfo(np.uint16).max else np.uint32
+    table = np.zeros(len(names), dtype)
+    table[order] = np.arange(1, len(order) + 1)
+    out = np.empty(labels.shape, dtype)
+    relabel(inverse.reshape(labels.shape), table, out)
+    return out
 
 
 def ids_of(value, frame, *_):
-    """IDs of a frame of labels, as the tracker gave them."""
+    """Return the IDs of a frame of labels as the tracker gave them."""
     return _whole(value, frame, "IDs")

@@ -1,4 +1,4 @@
-"""Plug-ins: features, models, methods and preprocessing from users' own files.
+"""Decorators of plug-ins, and loading the files that use them.
 
 A plug-in is a Python file named under `plugins:` in the config. Its decorated functions get names
 that the config can then use; docs/plugins has an example of each kind.
@@ -10,7 +10,9 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -25,22 +27,10 @@ from fovea.plugins.guards import (
     number,
 )
 
-__all__ = [
-    "Context",
-    "digests",
-    "environment",
-    "feature",
-    "load_plugins",
-    "model",
-    "preprocessing",
-    "segmentation",
-    "tracking",
-]
-
 
 @dataclass(frozen=True)
 class Context:
-    """What a feature may want to know beside image and mask.
+    """What a feature is told beside image and mask.
 
     Attributes
     ----------
@@ -60,14 +50,27 @@ class Context:
 
 @dataclass(frozen=True)
 class _Source:
+    """File of a plug-in, the digest of its code and the conda environment that it asks for."""
+
     path: str
     digest: str
     conda: str | None = None
 
 
-_SOURCES: dict[tuple[str, str], _Source] = {}  # (kind, name)
-_LOADED: dict[str, tuple[str, list[tuple[registry.Registry, str]]]] = {}  # path: digest, entries
+#: Source of each registered name, by kind of registry and name.
+_SOURCES: dict[tuple[str, str], _Source] = {}
+#: Digest and registered names of each file that has been run.
+_LOADED: dict[str, tuple[str, list[tuple[registry.Registry, str]]]] = {}
+#: The file that is being run.
 _current: _Source | None = None
+
+#: Modules that plug-ins import from, by the names that these had in an earlier layout.
+_FORMER_NAMES = {
+    "fovea.analysis": "fovea.fits",
+    "fovea.analysis.models": "fovea.fits.models.declarations",
+    "fovea.linkers": "fovea.tracking.linker",
+    "fovea.linking": "fovea.tracking.links",
+}
 
 
 def feature(name: str, channel: str = "phase") -> Callable:
@@ -105,7 +108,7 @@ def segmentation(name: str, conda: str | None = None) -> Callable:
     Notes
     -----
     `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
-    in the config with its default, whose type (bool, int, float, str) it must be of.
+    in the config; values must be of the type (bool, int, float, str) of its default.
     """
     return _decorator(registry.SEGMENTATION, name, labels_of, conda)
 
@@ -115,14 +118,14 @@ def tracking(name: str, conda: str | None = None) -> Callable:
 
     ``update(labels) -> IDs`` takes one (H, W) frame of labels after the other and returns IDs of
     cells, 0 background; an attribute ``parents`` may map IDs of daughters to those of mothers.
-    In place of it ``link(frames) -> Links`` takes all frames, see `fovea.tracking.linker.Linker`.
+    Instead, ``link(frames) -> Links`` may take all frames at once, see `fovea.plugins.Linker`.
     `conda` is as for `segmentation`.
     """
     return _decorator(registry.TRACKING, name, conda=conda)
 
 
 def model(declaration) -> object:
-    """Register a model of traces, a `fovea.fits.models.declarations.Model`, under its own name."""
+    """Register a model of traces, a `fovea.plugins.Model`, under its own name."""
     safe = {
         name: guarded(function, declaration.name, place=_place())
         for name in ("function", "derivatives", "measure")
@@ -134,13 +137,14 @@ def model(declaration) -> object:
 
 def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> Callable:
     def decorate(function: Callable) -> Callable:
-        parameters = () if kinds is registry.PREPROCESSING else _parameters(function)
+        known = inspect.signature(function).parameters.values()
+        parameters = [p.name for p in known if p.default is not p.empty]
         safe = (
             guarded_class(function)
             if isinstance(function, type)
             else guarded(function, name, check, _place())
         )
-        _add(kinds, name, safe, parameters, conda)
+        _add(kinds, name, safe, () if kinds is registry.PREPROCESSING else parameters, conda)
         return function
 
     return decorate
@@ -158,18 +162,12 @@ def _add(kinds, name: str, target, parameters, conda=None) -> None:
 
 
 def _place() -> str:
-    """The file that is being loaded."""
+    """Return the file that is being run."""
     return _current.path if _current else ""
 
 
-def _parameters(function: Callable) -> tuple[str, ...]:
-    """The parameters with a default: keys of the config."""
-    known = inspect.signature(function).parameters.values()
-    return tuple(p.name for p in known if p.default is not p.empty)
-
-
 def load_plugins(paths: Iterable[str]) -> None:
-    """Run plug-in files, so that what they register can be used.
+    """Run plug-in files, which register what they offer.
 
     A file that has not changed since it was loaded is not run again.
 
@@ -199,6 +197,8 @@ def _load(path: str) -> None:
         _forget(entries)
     _LOADED[path] = (digest, [])
     before, _current = _current, _Source(path, digest)
+    for name in _FORMER_NAMES:
+        sys.modules.setdefault(name, _FormerModule(name))
     module = ModuleType(f"fovea_plugin_{digest}")
     module.__file__ = path
     sys.modules[module.__name__] = module
@@ -212,6 +212,15 @@ def _load(path: str) -> None:
         raise explained(error, path) from error
     finally:
         _current = before
+
+
+class _FormerModule(ModuleType):
+    """Stand-in of a module under its former name; looks names up in the new one when asked."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(import_module(_FORMER_NAMES[self.__name__]), name)
 
 
 def _forget(entries) -> None:
@@ -242,33 +251,25 @@ def environment(kinds: registry.Registry, name: str) -> str | None:
 
 
 def with_parameters(schema: dict) -> dict:
-    """The config's schema with the parameters of plug-ins' methods."""
+    """Return the config's schema with the parameters of plug-ins' methods, if they have any."""
     types = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    sections = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
-    added: dict[str, dict] = {}
-    for section, kinds in sections.items():
-        known = schema["properties"]["params"]["properties"][section]["properties"]
+    methods = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
+    new = deepcopy(schema)
+    dataset = new["properties"]["datasets"]["additionalProperties"]["properties"]
+    for section, kinds in methods.items():
+        sections = [
+            params["properties"][section]["properties"]
+            for params in (new["properties"]["params"], dataset["params"])
+        ]
         for name in kinds:
             if (kinds.kind, name) not in _SOURCES:
                 continue
             signature = inspect.signature(registry.load(kinds, name))
             for key in kinds.parameters(name):
                 default = signature.parameters[key].default
-                if key not in known and type(default) in types:
-                    added.setdefault(section, {})[key] = {
-                        "title": key,
-                        "type": types[type(default)],
-                        "default": default,
-                    }
-    return _extended(schema, added) if added else schema
-
-
-def _extended(schema: dict, added: dict[str, dict]) -> dict:
-    from copy import deepcopy
-
-    new = deepcopy(schema)
-    datasets = new["properties"]["datasets"]["additionalProperties"]["properties"]
-    for params in (new["properties"]["params"], datasets["params"]):
-        for section, keys in added.items():
-            params["properties"][section]["properties"] |= keys
+                if key not in sections[0] and type(default) in types:
+                    for known in sections:
+                        known[key] = {
+                            "title": key, "type": types[type(default)], "default": default,
+                        }  # fmt: skip
     return new
