@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,31 @@ def test_a_failure_leaves_no_file(tmp_path):
     with pytest.raises(FoveaError):
         inspect_input("rec.nd2", tmp_path / "m.yaml", base=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["rec.nd2"]
+
+
+def test_two_processes_never_write_the_same_file(tmp_path, monkeypatch):
+    write_nd2(tmp_path / "rec.nd2", pixels())
+    target = tmp_path / "m.yaml"
+    write = Path.write_text
+    written = []
+
+    def second_process_begins(path, *words, **options):
+        written.append(path.name)
+        if len(written) == 1:
+            write(path, "half of it")
+            with monkeypatch.context() as other:
+                other.setattr(os, "getpid", lambda: 1)
+                inspect_input("rec.nd2", target, base=tmp_path)
+        return write(path, *words, **options)
+
+    monkeypatch.setattr(Path, "write_text", second_process_begins)
+    monkeypatch.setattr(os, "getpid", lambda: 2)
+    inspect_input("rec.nd2", target, base=tmp_path)
+    assert len(set(written)) == 2
+    monkeypatch.undo()
+    whole = tmp_path / "again.yaml"
+    inspect_input("rec.nd2", whole, base=tmp_path)
+    assert target.read_bytes() == whole.read_bytes()
 
 
 def test_names_of_channels(tmp_path):

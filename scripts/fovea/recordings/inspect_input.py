@@ -1,7 +1,7 @@
-"""Inspect: write down what the input says about itself.
+"""Inspection of an input: `metadata.yaml` records what its files state.
 
-`metadata.yaml` holds nothing else: no parameter, no absolute path, no time of its making. It is
-the same, byte for byte, whenever the input is.
+It holds nothing else: no parameter, no absolute path and no time of writing, so that the same
+input gives the same bytes and nothing runs again without need.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import logging
 import os
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fovea.config.words import flow
 from fovea.errors import FoveaError
+from fovea.jobs.atomic import whole_file
 
 if TYPE_CHECKING:
     from fovea.recordings.readers.info import FieldInfo, RecordingInfo
@@ -60,10 +60,8 @@ def inspect_input(
             check_channel_name(recording.source, info.channels, index, name)
         text = metadata_text(info)
     log_info(info, log)
-    target = Path(target)
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(target)
+    with whole_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def check_channel_name(source: str, channels: list[str], index: int, name: str | None) -> None:
@@ -125,7 +123,7 @@ def metadata_text(info: RecordingInfo) -> str:
 
 
 def _relative(file: str) -> str:
-    """Return a path as given, if it is relative, and else its last part: results may be moved."""
+    """Return a relative path as given, and of an absolute one its last part, as inputs may move."""
     return os.path.basename(os.path.normpath(file)) if os.path.isabs(file) else file
 
 
