@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from fovea.segmentation.phase.phase import segment_phase
+from fovea.segmentation.phase.segment_phase import segment_phase
 
 HERE = Path(__file__).resolve().parent
 ORANGE = (255, 110, 20)
