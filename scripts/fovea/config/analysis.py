@@ -12,29 +12,30 @@ Fit = dict
 Model = Any  # fovea.fits.models.declarations.Model: config imports no stage
 
 
-def check_analysis(config: dict, problems: Problems) -> None:
-    """Add to `problems` what is wrong with the fits of a config.
+def check_analysis(config: dict, found: Problems) -> None:
+    """Add to `found` what is wrong with the fits of a config.
 
     The config is one that the schema allows, with its defaults filled in, and nothing is wrong
     with its datasets and samples.
     """
     taken: set[tuple] = set()
     for i, entry in enumerate(config["analysis"]):
-        place, found = ("analysis", i), {}
+        place = ("analysis", i)
+        problems: Problems = {}
         if entry["model"] in MODELS:
-            _parameters(place, load(MODELS, entry["model"]), entry, found)
+            _parameters(place, load(MODELS, entry["model"]), entry, problems)
         else:
-            found[(*place, "model")] = MODELS.unknown(entry["model"])
-        _samples(place, config, entry, found)
-        if not found:
+            problems[(*place, "model")] = MODELS.unknown(entry["model"])
+        _samples(place, config, entry, problems)
+        if not problems:
             key = (entry["channel"], entry["feature"], fit_label(entry))
             if key in taken:
-                found[place] = (
+                problems[place] = (
                     f"model {entry['model']!r} is fitted to {entry['feature']} of channel "
                     f"{entry['channel']} already; give one of the two fits a name"
                 )
             taken.add(key)
-        problems |= found
+        found |= problems
 
 
 def fit_label(entry: Fit) -> str:
@@ -115,38 +116,40 @@ def _samples(place: Place, config: dict, entry: Fit, problems: Problems) -> None
         if name not in known:
             problems[(*place, "samples", i)] = unknown(name, "sample of this config", known)
     for dataset in dict.fromkeys(s["dataset"] for s in config["samples"] if s["name"] in chosen):
-        for where, text in _not_measured(config["datasets"][dataset], dataset, entry):
-            problems.setdefault((*place, *where), text)
+        _measured(place, config["datasets"][dataset], dataset, entry, problems)
 
 
-def _not_measured(given: dict, dataset: str, entry: Fit) -> list[tuple[Place, str]]:
-    """Say what a dataset does not measure of that which a fit needs."""
+def _measured(place: Place, given: dict, dataset: str, entry: Fit, problems: Problems) -> None:
+    """Check that a dataset measures what a fit needs; each problem is reported of one dataset."""
     phase = given["channels"]["pc"]
     if given["traces"] is None and phase is None:
-        text = (
+        problems.setdefault(
+            place,
             f"dataset {dataset!r} has no phase contrast (pc), so there are no cells whose traces "
-            "could be fitted; remove this entry, or name a channel as pc"
+            "could be fitted; remove this entry, or name a channel as pc",
         )
-        return [((), text)]
+        return
     channels = [*([phase] if phase else []), *given["channels"]["fl"]]
     measured = {channel["channel"]: channel["features"] for channel in channels}
     channel, feature = entry["channel"], entry["feature"]
     if channel not in measured:
-        names = ", ".join(map(str, measured)) or "none"
-        return [(("channel",), f"{channel} is no channel of dataset {dataset!r}; allowed: {names}")]
-    found: list[tuple[Place, str]] = []
+        problems.setdefault(
+            (*place, "channel"),
+            f"{channel} is no channel of dataset {dataset!r}; "
+            f"allowed: {', '.join(map(str, measured)) or 'none'}",
+        )
+        return
     features = measured[channel]
     if feature not in features:
-        names = ", ".join(features) or "none, for it has no features"
-        text = (
+        problems.setdefault(
+            (*place, "feature"),
             f"{show(feature)} is not measured in channel {channel} of dataset {dataset!r}; "
-            f"allowed: {names}{suggestion(feature, features)}"
+            f"allowed: {', '.join(features) or 'none, for it has no features'}"
+            f"{suggestion(feature, features)}",
         )
-        found.append((("feature",), text))
     if entry["normalise"] == "area" and "area" not in (phase["features"] if phase else ()):
-        text = (
+        problems.setdefault(
+            (*place, "normalise"),
             f"the area of the cells of dataset {dataset!r} is not measured; add area to the "
-            "features of its phase-contrast channel"
+            "features of its phase-contrast channel",
         )
-        found.append((("normalise",), text))
-    return found

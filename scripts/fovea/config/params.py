@@ -42,7 +42,9 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
     return result
 
 
-def check_params(place: Place, params: dict, given: dict, rules: dict, problems: Problems) -> None:
+def check_params(
+    place: Place, params: dict, given: dict, channels: dict, rules: dict, problems: Problems
+) -> None:
     """Add to `problems` what the schema cannot say of parameters.
 
     Parameters
@@ -53,6 +55,8 @@ def check_params(place: Place, params: dict, given: dict, rules: dict, problems:
         The parameters that apply there, see `merged_params`.
     given : dict
         The keys that are set there; only these are reported.
+    channels : dict
+        The channels of the dataset; none for the parameters of all datasets.
     rules : dict
         The schema of parameters.
     problems : dict
@@ -70,6 +74,7 @@ def check_params(place: Place, params: dict, given: dict, rules: dict, problems:
         keys = rules["properties"]["segmentation"]["properties"]
         _check_phase((*place, "segmentation"), params, given["segmentation"], keys, problems)
     _check_drift(place, params, given, problems)
+    _check_flat_field(place, params["flat_field"], channels, problems)
     for section, small, large in _ORDERED:
         own = given.get(section)
         keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
@@ -152,28 +157,15 @@ def _check_drift(place: Place, params: dict, given: dict, problems: Problems) ->
             )
 
 
-def check_flat_field(place: Place, params: dict, channels: dict, problems: Problems) -> None:
-    """Add to `problems` fluorescence channels without an image of the flat field.
-
-    Parameters
-    ----------
-    place : tuple
-        Where the dataset's parameters stand.
-    params : dict
-        Parameters of the dataset, see `merged_params`.
-    channels : dict
-        Its channels.
-    problems : dict
-        Problems found so far.
-    """
-    flat = params["flat_field"]
+def _check_flat_field(place: Place, flat: dict, channels: dict, problems: Problems) -> None:
+    """Report fluorescence channels without an image of the flat field."""
     fl = channels.get("fl")
-    if flat.get("method") != "image" or not isinstance(fl, list):
-        return
     images = flat.get("images") or {}
+    if flat.get("method") != "image" or not isinstance(fl, list) or not isinstance(images, dict):
+        return
     given = [entry.get("channel") for entry in fl if isinstance(entry, dict)]
     lacking = [str(channel) for channel in given if str(channel) not in images]
-    if isinstance(images, dict) and lacking:
+    if lacking:
         problems.setdefault(
             (*place, "flat_field", "images"),
             f"method is image, but there is none for channel {' and '.join(lacking)}; "

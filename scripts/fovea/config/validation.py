@@ -18,7 +18,7 @@ from fovea.config.datasets import (
 )
 from fovea.config.fovs import parse_fovs
 from fovea.config.inputs import resolve_input
-from fovea.config.params import check_flat_field, check_params, merged_params
+from fovea.config.params import check_params, merged_params
 from fovea.config.plugin_code import plugin_code, plugin_environment
 from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
 from fovea.config.trace_files import resolve_traces
@@ -96,16 +96,12 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
     params_rules = rules["properties"]["params"]
     common = _mapping(given.get("params"))
     complete["params"] = merged_params([common], params_rules)
-    check_params(("params",), complete["params"], common, params_rules, problems)
+    check_params(("params",), complete["params"], common, {}, params_rules, problems)
     for name, own in own_params.items():
         merged = merged_params([common, own], params_rules)
-        check_params(("datasets", name, "params"), merged, own, params_rules, problems)
-        check_flat_field(
-            ("datasets", name, "params"),
-            merged,
-            _mapping(_mapping(datasets[name]).get("channels")),
-            problems,
-        )
+        channels = _mapping(_mapping(datasets[name]).get("channels"))
+        place = ("datasets", name, "params")
+        check_params(place, merged, own, channels, params_rules, problems)
         if isinstance(complete["datasets"][name], dict):
             complete["datasets"][name]["params"] = merged
     if problems:
