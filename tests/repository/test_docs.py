@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+
+from fovea.config.schema import SCHEMA, load_schema
+from fovea.config.validation import validated
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -63,6 +67,26 @@ def test_links_and_their_anchors_exist(page):
             assert anchor in anchors_of(target), link
 
 
+FOLDERS = (
+    "benchmarks",
+    "docs",
+    "envs",
+    "fovea",
+    "profiles",
+    "rules",
+    "scripts",
+    "tests",
+    "training",
+)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=name_of)
+def test_files_of_the_repository_that_are_named_exist(page):
+    names = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", page.read_text("utf-8"))
+    missing = [n for n in names if not any((top / n).exists() for top in (ROOT, ROOT / "scripts"))]
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_lines_are_short_but_in_tables_and_code(page):
     lines = enumerate(without_code(page.read_text("utf-8")).splitlines(), 1)
@@ -87,6 +111,45 @@ def test_every_page_and_picture_is_reached_from_the_index():
 
 def test_the_first_page_stays_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 110
+
+
+# Examples
+
+DATASET = {"input": "a.nd2", "channels": {"pc": {"channel": 0, "features": ["area"]}}}
+DATASET["channels"]["fl"] = [{"channel": 1, "features": ["intensity_total"]}]
+ELSEWHERE = ("docs/plugins/README.md", "docs/cluster.md")  # files of plug-ins, Snakemake's profile
+
+
+def configs_of(page: Path) -> list[dict]:
+    """The configs that a page shows; what an example leaves out is from `DATASET`."""
+    found = []
+    for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text("utf-8"), re.S | re.M):
+        lines = block.splitlines()
+        several = sum(line.startswith("input:") for line in lines) > 1
+        for text in lines if several else [block]:
+            given = yaml.safe_load(text)
+            if not given.keys() & SCHEMA_KEYS:
+                given = {"datasets": {"a": DATASET | given}}
+            found.append({"datasets": {"demo": DATASET}} | given)
+    return found
+
+
+SCHEMA_KEYS = load_schema(SCHEMA)["properties"].keys()
+EXAMPLES = [
+    pytest.param(config, id=f"{name_of(page)}-{i}")
+    for page in PAGES
+    if name_of(page) not in ELSEWHERE
+    for i, config in enumerate(configs_of(page))
+]
+
+
+@pytest.mark.parametrize("config", EXAMPLES)
+def test_examples_of_configs_are_valid(config):
+    assert validated(config)
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) > 15
 
 
 # Messages of errors
