@@ -2,8 +2,9 @@
 
     PYTHONPATH=scripts python docs/images/make_images.py DATA
 
-DATA is a folder with the recordings that docs/accuracy.md names. Each picture is a part of one
-frame with the outlines of the objects found in it, written beside this script.
+DATA is a folder with the recordings that docs/accuracy.md names, and with the recording of the
+demo. Each picture is a part of one frame with the outlines of the objects found in it, written
+beside this script.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tifffile
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from fovea.segmentation.phase.segment_phase import segment_phase
+from fovea.plugins.registry import SEGMENTATION, load
 
 HERE = Path(__file__).resolve().parent
 ORANGE = (255, 110, 20)
@@ -29,7 +30,7 @@ PICTURES = {
     "ecoli": ("ecoli_colony.ome.tiff", 19, 85, 60, 275,
               {"mode": "dark", "cell_diameter": 40}),
     "c2c12": ("c2c12_phase.ome.tiff", 0, 90, 90, 110,
-              {"mode": "adherent", "cell_diameter": 13}),
+              {"mode": "adherent", "cell_diameter": 16}),
     "yeast": ("yeast_brightfield.ome.tiff", 9, 475, 465, 110,
               {"mode": "adherent", "cell_diameter": 10}),
     "demo": ("demo.ome.tiff", 24, 150, 150, 220,
@@ -70,7 +71,7 @@ def main() -> None:
     for name in given.names or PICTURES:
         file, frame, row, column, side, options = PICTURES[name]
         image = first_channel(given.data / file, frame)
-        labels = segment_phase(image, **options)
+        labels = load(SEGMENTATION, "phase")(image, **options)
         target = HERE / f"cells_{name}.png"
         picture(image, labels, row, column, side).save(target, optimize=True)
         print(target.name, image.shape, int(labels.max()), "objects,", target.stat().st_size)
