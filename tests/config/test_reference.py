@@ -98,9 +98,9 @@ def test_examples_of_the_readme_are_valid():
 # ----------------------------------------------------------------- what the library says again
 
 
-def defaults_in_the_library():
+def defaults_in_the_library(package):
     """Yield file, function, parameter and default of every keyword whose default is a literal."""
-    for file in sorted((ROOT / "scripts/fovea").rglob("*.py")):
+    for file in sorted((ROOT / "scripts/fovea" / package).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             pairs = []
             if isinstance(node, ast.FunctionDef):
@@ -117,14 +117,19 @@ def defaults_in_the_library():
                     yield f"{file.stem}.{node.name}", name, default.value
 
 
-def test_defaults_of_functions_are_those_of_the_schema():
-    """Of all parameters of steps, by name; None stands for what must be given, or for a path."""
+@pytest.mark.parametrize(
+    ("section", "package", "at_least"),
+    [("params", "", 30), ("analysis[]", "fits", 1), ("demo", "simulation", 3)],
+)
+def test_defaults_of_functions_are_those_of_the_schema(section, package, at_least):
+    """Compared by name; a default of None says that the value must be given, or is a path."""
     known = {}
     for place, key in KEYS.items():
-        if place.startswith("params.") and "default" in key.schema:
-            known.setdefault(place.rpartition(".")[2], []).append(key.schema["default"])
-    found = [entry for entry in defaults_in_the_library() if entry[1] in known]
-    assert len(found) > 30
+        top, _, name = place.rpartition(".")
+        if top.split(".")[0] == section and "default" in key.schema and name != "name":
+            known.setdefault(name, []).append(key.schema["default"])
+    found = [entry for entry in defaults_in_the_library(package) if entry[1] in known]
+    assert len(found) >= at_least
     assert [entry for entry in found if entry[2] not in known[entry[1]]] == []
 
 
