@@ -23,10 +23,8 @@ from fovea.cells.extract import extract
 from fovea.display.cache import cache
 from fovea.errors import FoveaError
 from fovea.simulation.simulate import simulate
-from fovea.store.contrast import CountLimits
-from fovea.store.groups import ngff, provenance
 from fovea.store.reader import ArrayReader
-from fovea.store.writer import ArrayWriter, write_group
+from support.channels import write_channel, write_tracked
 from support.reference import background as plain
 
 SHAPE = (240, 320)
@@ -233,15 +231,8 @@ def crossing(tmp_path_factory):
     for t, (cy, cx) in enumerate(LABELS):
         labels[t][(y - cy) ** 2 + (x - cx) ** 2 <= 10**2] = 1
     raw = np.rint(DARK + gain * (400 + 900.0 * labels)).astype(np.uint16)
-    for name, stack in (("fl_ch_1", raw), ("seg_tracked_ch_0", labels)):
-        limits = CountLimits()
-        for frame in stack:
-            limits.add(frame)
-        about = provenance("x", {}, display_limits=list(limits.limits()), largest_label=1)
-        with ArrayWriter(place / name / "0", stack.shape, "uint16", about) as out:
-            for frame in stack:
-                out.append(frame)
-        write_group(place / name, ngff(name))
+    write_channel(place / "fl_ch_1", raw)
+    write_tracked(place / "seg_tracked_ch_0", labels)
     write_gain(place / "flat_field_ch_1.tif", gain)
     return place, raw, labels, gain
 

@@ -10,24 +10,11 @@ from fovea.display.cache import cache
 from fovea.jobs.threads import ordered_map
 from fovea.segmentation.segment import segment
 from fovea.simulation.field import Field
-from fovea.store.contrast import CountLimits
-from fovea.store.groups import ngff, provenance
-from fovea.store.writer import ArrayWriter, write_group
+from support.channels import write_channel
 
 LOGSTD = {"method": "logstd", "morph_size": 5, "morph_iterations": 1}
 BACKGROUND = {"dilation_radius": 4, "tile_size": 40, "tile_overlap": 0.5,
               "rounding_error": 0.0625, "save_corrected": True, "weight": 0.9}  # fmt: skip
-
-
-def write_raw(group, frames):
-    limits = CountLimits()
-    for frame in frames:
-        limits.add(frame)
-    about = provenance("copy_raw", {}, display_limits=list(limits.limits()))
-    with ArrayWriter(group / "0", frames.shape, "uint16", about) as out:
-        for frame in frames:
-            out.append(frame)
-    write_group(group, ngff(group.name))
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +25,10 @@ def results(tmp_path_factory):
     found = {}
     for threads in (1, 2, 5):
         folder = tmp_path_factory.mktemp(f"threads_{threads}")
-        write_raw(folder / "pc_ch_0", np.stack([f.phase for f in rendered]))
+        write_channel(folder / "pc_ch_0", np.stack([f.phase for f in rendered]))
         raw = [folder / f"fl_ch_{c}" for c in (1, 2)]
         for c, group in enumerate(raw):
-            write_raw(group, np.stack([f.fluo[c] for f in rendered]))
+            write_channel(group, np.stack([f.fluo[c] for f in rendered]))
         labels = folder / "seg_labeled_ch_0"
         segment(folder / "pc_ch_0", labels, LOGSTD, threads=threads)
         targets = [folder / f"fl_{kind}_ch_{c}" for kind in ("background", "corrected")

@@ -19,8 +19,8 @@ from fovea.plugins.loader import Context, keep_only, load_plugins
 from fovea.plugins.registry import load
 from fovea.segmentation.segment import segment
 from fovea.store.reader import ArrayReader
-from fovea.store.writer import ArrayWriter, write_group
 from fovea.tracking.track import track
+from support.channels import write_channel, write_tracked
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/plugins"
 EXAMPLES = sorted(path.name for path in DOCS.glob("*.py"))
@@ -89,10 +89,7 @@ def test_segmentation_and_preprocessing(tmp_path):
     frames[:, 50:70, 5:25] = 4000
     frames[:, 75, 80] = 5000  # one bright pixel, which the filters remove
     source, target = tmp_path / "pc_ch_0", tmp_path / "seg_labeled_ch_0"
-    with ArrayWriter(source / "0", frames.shape, "uint16") as out:
-        for frame in frames:
-            out.append(frame)
-    write_group(source, {"ome": {"version": "0.5", "multiscales": [{"name": "a"}]}})
+    write_channel(source, frames)
     options = {"method": "bright", "above": 1200, "smoothing": 1.0}
     segment(source, target, options, preprocess="gaussian")
     with ArrayReader(target / "0") as found:
@@ -152,10 +149,7 @@ def test_tracking(tmp_path):
     source, target = tmp_path / "seg_labeled_ch_0", tmp_path / "seg_tracked_ch_0"
     frames = np.zeros((3, 20, 20), np.uint16)
     frames[:, 2:6, 2:6], frames[:, 10:14, 10:14] = 1, 2
-    with ArrayWriter(source / "0", frames.shape, "uint16") as out:
-        for frame in frames:
-            out.append(frame)
-    write_group(source, {"ome": {"version": "0.5", "multiscales": [{"name": "a"}]}})
+    write_channel(source, frames)
     track(source, target, {"method": "apart", "first": 1}, lineage=tmp_path / "lineage.csv")
     with ArrayReader(target / "0") as found:
         assert [int(frame.max()) for frame in found] == [2, 4, 6]
@@ -263,30 +257,19 @@ def demo_cells(tmp_path):
     """Crops of one cell in two frames."""
     from fovea.background.background import background
     from fovea.cells.crop import crop
-    from fovea.store.contrast import CountLimits
-    from fovea.store.groups import ngff, provenance
 
     rng = np.random.default_rng(0)
     stacks = rng.integers(100, 900, (2, 2, 40, 50)).astype(np.uint16)
     labels = np.zeros((2, 40, 50), np.uint16)
     labels[:, 10:20, 12:24] = 1
-    groups = []
-    for name, stack in (("pc_ch_0", stacks[0]), ("fl_ch_1", stacks[1]),
-                        ("seg_tracked_ch_0", labels)):  # fmt: skip
-        limits = CountLimits()
-        for frame in stack:
-            limits.add(frame)
-        about = provenance("x", {}, display_limits=list(limits.limits()), largest_label=1)
-        with ArrayWriter(tmp_path / name / "0", stack.shape, "uint16", about) as out:
-            for frame in stack:
-                out.append(frame)
-        write_group(tmp_path / name, ngff(name))
-        groups.append(tmp_path / name)
+    raw = [write_channel(tmp_path / name, stack)
+           for name, stack in zip(("pc_ch_0", "fl_ch_1"), stacks, strict=True)]  # fmt: skip
+    tracked = write_tracked(tmp_path / "seg_tracked_ch_0", labels)
     smooth = tmp_path / "fl_background_ch_1"
-    background([groups[1]], [smooth], groups[2],
+    background([raw[1]], [smooth], tracked,
                {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
                 "rounding_error": 0.0625, "save_corrected": False})  # fmt: skip
-    crop(groups[2], groups[:2], [smooth], tmp_path / "cells.zarr", 1)
+    crop(tracked, raw, [smooth], tmp_path / "cells.zarr", 1)
     return tmp_path / "cells.zarr", stacks
 
 

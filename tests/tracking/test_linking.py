@@ -12,15 +12,14 @@ from fovea.evaluation.scores import match_frame
 from fovea.evaluation.track_scores import track_scores
 from fovea.plugins.registry import TRACKING, load
 from fovea.simulation.field import simulate_fov
-from fovea.store.groups import ngff
 from fovea.store.reader import ArrayReader
-from fovea.store.writer import ArrayWriter, write_group
 from fovea.tracking.drift import coarse_mask, estimate_shift
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
 from fovea.tracking.linker import track_stack
 from fovea.tracking.statistics import track_statistics
 from fovea.tracking.track import track
+from support.channels import write_channel
 from support.strategies import label_stacks
 
 #: All that trackers can do beyond linking consecutive frames, which is off by default.
@@ -178,10 +177,7 @@ def test_crowded_recording(name):
 def test_path_function_writes_tables(tmp_path):
     frames = np.stack([frame(disk(40, 30 + t), disk(20, 90)) for t in range(3)])
     source, target = tmp_path / "seg_labeled_ch_0", tmp_path / "seg_tracked_ch_0"
-    with ArrayWriter(source / "0", frames.shape, "uint16") as out:
-        for labels in frames:
-            out.append(labels)
-    write_group(source, ngff("seg_labeled_ch_0"))
+    write_channel(source, frames)
     track(source, target, {"method": "iou"}, tmp_path / "lineage.csv", tmp_path / "drift.csv", 4)
     with ArrayReader(target / "0") as tracked:
         assert tracked.attributes["fovea"]["largest_label"] == 2
@@ -195,8 +191,10 @@ def test_path_function_writes_tables(tmp_path):
 
 
 def test_statistics_of_tracks():
-    areas = [{1: 100, 2: 50}, {1: 100}, {1: 200, 2: 50, 3: 70}]
-    found = track_statistics(areas, [(1, 0, 2, 0), (2, 0, 2, 0), (3, 2, 2, 1)])
+    # columns frame, cell and pixels; the boxes themselves do not matter
+    seen = np.array([[0, 1, 100], [0, 2, 50], [1, 1, 100], [2, 1, 200], [2, 2, 50], [2, 3, 70]])
+    boxes = np.pad(seen[:, :2], ((0, 0), (0, 4)))
+    found = track_statistics(boxes, seen[:, 2], 3, [(1, 0, 2, 0), (2, 0, 2, 0), (3, 2, 2, 1)])
     assert found["cells"] == 3
     assert found["complete"] == 2
     assert (found["fewest"], found["most"], found["cells_per_frame"]) == (1, 3, 2)
@@ -204,7 +202,7 @@ def test_statistics_of_tracks():
     assert found["area_jumps"] == 0.5
     assert found["divisions"] == 1
     assert found["splits_per_frame"] == 0
-    assert track_statistics([], [])["cells"] == 0
+    assert track_statistics(boxes[:0], seen[:0, 2], 0, [])["cells"] == 0
 
 
 def test_what_goes_beyond_consecutive_frames_is_common_to_all_trackers():

@@ -13,11 +13,10 @@ import numpy as np
 from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
-from fovea.kernels.boxes import boxes_and_areas
 from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
 from fovea.store.groups import like, provenance
-from fovea.store.reader import ArrayReader
 from fovea.store.writer import ShardWriter, write_array, write_group
+from fovea.tracking.boxes import read_boxes
 from fovea.tracking.drift import read_drift
 
 _LOG = logging.getLogger("fovea")
@@ -67,18 +66,6 @@ def _still_windows(bboxes, valid, padding: int, drift: np.ndarray) -> np.ndarray
     return np.where(valid[..., None], windows, 0).astype(np.int32)
 
 
-def find_boxes(tracked: ArrayReader, log: logging.Logger = _LOG) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (N, T, 4) int32 and presence (N, T) bool of the IDs 1..N of a tracked recording."""
-    cells = int(tracked.attributes["fovea"]["largest_label"])
-    bboxes = np.zeros((cells, len(tracked), 4), np.int32)
-    valid = np.zeros((cells, len(tracked)), bool)
-    for t, labels in enumerate(progress(tracked, len(tracked), log)):
-        boxes, areas = boxes_and_areas(labels, cells)
-        valid[:, t] = areas > 0
-        bboxes[valid[:, t], t] = boxes[valid[:, t]]
-    return bboxes, valid
-
-
 def crop(
     tracked: str | Path,
     raw: Sequence[str | Path],
@@ -120,9 +107,7 @@ def crop(
 
 def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:
     """Write the store; its root ``zarr.json`` last."""
-    with ArrayReader(Path(tracked) / "0") as labels:
-        log.info("looking for boxes")
-        bboxes, valid = find_boxes(labels, log)
+    bboxes, valid = read_boxes(Path(tracked))
     moved = None if drift is None else read_drift(drift, valid.shape[1])
     windows = crop_windows(bboxes, valid, padding, moved)
     parameters = {"padding": padding} | ({} if drift is None else {"drift": True})

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
 _JUMP = 1.5  # ratio of areas from one frame to the next that is called a jump
 
 
-def track_statistics(areas: Sequence[dict[int, int]], lineage: Sequence[tuple]) -> dict[str, float]:
+def track_statistics(
+    boxes: np.ndarray, areas: np.ndarray, frames: int, lineage: Sequence[tuple]
+) -> dict[str, float]:
     """How steady cells and tracks are.
 
     Parameters
     ----------
-    areas : sequence of dict
-        For each frame, ID to pixels.
+    boxes : (P, 6) int32
+        The table of `fovea.tracking.boxes`: one row per cell and frame in which it exists.
+    areas : (P,) int64
+        Pixels of each.
+    frames : int
+        T of the recording.
     lineage : sequence of (cell, first_frame, last_frame, parent)
 
     Returns
@@ -29,38 +34,35 @@ def track_statistics(areas: Sequence[dict[int, int]], lineage: Sequence[tuple]) 
         ``missed``, frames that lie in gaps; ``divisions``; ``splits_per_frame``, new cells beside
         daughters and those of the first frame.
     """
-    counts = np.array([len(present) for present in areas])
+    counts = np.bincount(boxes[:, 0], minlength=frames)
     lengths = np.array([last - first + 1 for _, first, last, _ in lineage])
-    seen = int(counts.sum())
-    steps = jumps = 0
-    for before, here in pairwise(areas):
-        both = [c for c in before if c in here]
-        ratio = np.array([before[c] / here[c] for c in both])
-        steps += len(both)
-        jumps += int((np.maximum(ratio, 1 / ratio) > _JUMP).sum()) if both else 0
+    order = np.lexsort((boxes[:, 0], boxes[:, 1]))
+    frame, cell, area = boxes[order, 0], boxes[order, 1], areas[order]
+    steps = (np.diff(cell) == 0) & (np.diff(frame) == 1)
+    ratio = area[:-1][steps] / area[1:][steps]
     new = sum(first > 0 and not parent for _, first, _, parent in lineage)
     return {
         "cells": len(lineage),
-        "complete": int((lengths == len(areas)).sum()),
-        "cells_per_frame": float(counts.mean()) if len(counts) else 0.0,
-        "fewest": int(counts.min(initial=np.iinfo(np.int64).max)) if len(counts) else 0,
+        "complete": int((lengths == frames).sum()),
+        "cells_per_frame": len(boxes) / max(1, frames),
+        "fewest": int(counts.min()) if frames else 0,
         "most": int(counts.max(initial=0)),
         "median_length": float(np.median(lengths)) if len(lengths) else 0.0,
-        "area_jumps": jumps / steps if steps else 0.0,
-        "missed": int(lengths.sum()) - seen,
+        "area_jumps": float((np.maximum(ratio, 1 / ratio) > _JUMP).sum() / max(1, len(ratio))),
+        "missed": int(lengths.sum()) - len(boxes),
         "divisions": len({parent for *_, parent in lineage if parent}),
-        "splits_per_frame": new / max(1, len(areas) - 1),
+        "splits_per_frame": new / max(1, frames - 1),
     }
 
 
-def log_statistics(areas, lineage, log: logging.Logger) -> None:
-    """Log the statistics of `track_statistics`."""
-    m = track_statistics(areas, lineage)
+def log_statistics(statistics: dict[str, float], frames: int, log: logging.Logger) -> None:
+    """Log what `track_statistics` found."""
+    s = statistics
     log.info("%d cells, %d of them from first to last of %d frames",
-             m["cells"], m["complete"], len(areas))  # fmt: skip
-    log.info("cells per frame: %d to %d, mean %.1f", m["fewest"], m["most"], m["cells_per_frame"])
+             s["cells"], s["complete"], frames)  # fmt: skip
+    log.info("cells per frame: %d to %d, mean %.1f", s["fewest"], s["most"], s["cells_per_frame"])
     log.info("median track length: %g frames; frames missed in gaps: %d",
-             m["median_length"], m["missed"])  # fmt: skip
+             s["median_length"], s["missed"])  # fmt: skip
     log.info("jumps in area (by more than half): %.2f %% of steps; new cells per frame: %.2f; "
              "divisions: %d",
-             100 * m["area_jumps"], m["splits_per_frame"], m["divisions"])  # fmt: skip
+             100 * s["area_jumps"], s["splits_per_frame"], s["divisions"])  # fmt: skip

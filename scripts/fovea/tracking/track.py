@@ -11,14 +11,14 @@ import numpy as np
 
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
-from fovea.kernels.boxes import boxes_and_areas
 from fovea.plugins.registry import TRACKING, load
 from fovea.store.format import LABELS
 from fovea.store.groups import provenance, write_derived_group
 from fovea.store.reader import ArrayReader
 from fovea.store.writer import ArrayWriter
+from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
 from fovea.tracking.links import Links
-from fovea.tracking.statistics import log_statistics
+from fovea.tracking.statistics import log_statistics, track_statistics
 
 LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
 DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
@@ -42,7 +42,8 @@ def track(
     source : path
         Channel group with labels, ``0`` (T, H, W) uint16 or uint32.
     target : path
-        Channel group to write: ``0`` (T, H, W) uint16 or uint32, IDs 1..N.
+        Channel group to write: ``0`` (T, H, W) uint16 or uint32, IDs 1..N; ``boxes`` (P, 6)
+        int32, one row per cell and frame in which it exists, see `fovea.tracking.boxes`.
     parameters : dict
         ``method`` and that method's parameters.
     lineage : path or None
@@ -56,6 +57,7 @@ def track(
     source, target = Path(source), Path(target)
     options = dict(parameters)
     tracker = load(TRACKING, options.pop("method"))(**options)
+    tables, sizes = [np.zeros((0, len(COLUMNS)), np.int32)], [np.zeros(0, np.int64)]
     with ArrayReader(source / "0") as frames:
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
         if hasattr(tracker, "link"):
@@ -65,25 +67,27 @@ def track(
             tracked = links.render(frames, cycle(turns))
         else:
             links, tracked = None, (_narrow(tracker.update(labels)) for labels in frames)
-        areas: list[dict[int, int]] = []
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
             log.info("writing IDs")
-            for labels in progress(tracked, len(frames), log):
-                out.append(labels)
-                _, sizes = boxes_and_areas(labels, int(labels.max(initial=0)))
-                ids = np.flatnonzero(sizes)
-                areas.append(dict(zip((ids + 1).tolist(), sizes[ids].tolist(), strict=True)))
-            about["fovea"]["largest_label"] = max((max(a, default=0) for a in areas), default=0)
+            for t, ids in enumerate(progress(tracked, len(frames), log)):
+                out.append(ids)
+                table, areas = measure_cells(ids, t)
+                tables.append(table)
+                sizes.append(areas)
+            boxes, areas = np.concatenate(tables), np.concatenate(sizes)
+            about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
+    count = len(frames)
+    write_boxes(target, boxes, count, parameters)
     write_derived_group(target, source, labels=True)
-    rows = links.lineage() if links else list(_lineage(areas, getattr(tracker, "parents", {})))
-    shifts = links.drift if links else np.zeros((len(areas), 2), np.int64)
+    rows = links.lineage() if links else list(_lineage(boxes, getattr(tracker, "parents", {})))
+    shifts = links.drift if links else np.zeros((count, 2), np.int64)
     if lineage:
         with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
             lines.writerows((fov, *row) for row in rows)
     if drift:
         with whole_csv(drift, DRIFT_COLUMNS) as lines:
-            lines.writerows((fov, t, *shift.tolist()) for t, shift in enumerate(shifts))
-    log_statistics(areas, rows, log)
+            lines.writerows((fov, t, *shift) for t, shift in enumerate(shifts.tolist()))
+    log_statistics(track_statistics(boxes, areas, count, rows), count, log)
     if links:
         _log_links(links, log)
 
@@ -94,14 +98,13 @@ def _narrow(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.uint16 if fits else np.uint32, copy=False)
 
 
-def _lineage(areas: list[dict[int, int]], parents: dict) -> Iterator[tuple[int, int, int, int]]:
+def _lineage(boxes: np.ndarray, parents: dict) -> Iterator[tuple[int, int, int, int]]:
     """Rows of the lineage table of a method that gives IDs frame by frame."""
-    spans: dict[int, list[int]] = {}
-    for t, present in enumerate(areas):
-        for cell in present:
-            spans.setdefault(cell, [t, t])[1] = t
-    for cell in sorted(spans):
-        yield cell, *spans[cell], int(parents.get(cell, 0))
+    cells, first = np.unique(boxes[:, 1], return_index=True)
+    _, last = np.unique(boxes[::-1, 1], return_index=True)
+    spans = zip(boxes[first, 0].tolist(), boxes[::-1][last, 0].tolist(), strict=True)
+    for cell, span in zip(cells.tolist(), spans, strict=True):
+        yield cell, *span, int(parents.get(cell, 0))
 
 
 def _log_links(links: Links, log: logging.Logger) -> None:

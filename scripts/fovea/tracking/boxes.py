@@ -1,0 +1,88 @@
+"""The table of boxes: where every cell is in every frame.
+
+Tracking writes it once, beside the IDs, so that later steps need not search the images again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fovea.kernels.boxes import boxes_and_areas
+from fovea.store.format import read_attributes
+from fovea.store.groups import provenance
+from fovea.store.reader import read_array
+from fovea.store.writer import write_array
+
+#: Columns of the table; ends are exclusive.
+COLUMNS = ("frame", "cell", "y0", "x0", "y1", "x1")
+
+
+def measure_cells(ids: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the cells of one frame.
+
+    Parameters
+    ----------
+    ids : (H, W) unsigned integer
+        IDs of the cells.
+    frame : int
+        Index of the frame.
+
+    Returns
+    -------
+    boxes : (n, 6) int32
+        One row per cell of the frame, by ID, with the `COLUMNS`.
+    areas : (n,) int64
+        Pixels.
+    """
+    boxes, areas = boxes_and_areas(ids, int(ids.max(initial=0)))
+    (present,) = np.nonzero(areas)
+    rows = np.empty((len(present), len(COLUMNS)), np.int32)
+    rows[:, 0], rows[:, 1], rows[:, 2:] = frame, present + 1, boxes[present]
+    return rows, areas[present]
+
+
+def write_boxes(group: Path, boxes: np.ndarray, frames: int, parameters: dict) -> None:
+    """Write the table as the array ``boxes`` of a channel group.
+
+    Parameters
+    ----------
+    group : Path
+    boxes : (P, 6) int32
+        With the `COLUMNS`, one row per cell and frame in which it exists.
+    frames : int
+        T of the recording.
+    parameters : dict
+        Of the tracking, for the attributes.
+    """
+    cells = int(boxes[:, 1].max(initial=0))
+    about = provenance("track", parameters, unit="frame, cell ID, pixel",
+                       columns=", ".join(COLUMNS), ends="exclusive",
+                       frames=frames, largest_label=cells)  # fmt: skip
+    write_array(group / "boxes", boxes, ["row", "column"], about)
+
+
+def read_boxes(group: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the boxes of a tracked channel group.
+
+    Returns
+    -------
+    bboxes : (N, T, 4) int32
+        [y0, x0, y1, x1] of the IDs 1..N, ends exclusive; 0 in frames without the cell.
+    valid : (N, T) bool
+        Whether the cell exists in the frame.
+
+    Raises
+    ------
+    FoveaError
+        If the table is missing or damaged.
+    """
+    about = read_attributes(group / "boxes")["fovea"]
+    shape = about["largest_label"], about["frames"]
+    bboxes, valid = np.zeros((*shape, 4), np.int32), np.zeros(shape, bool)
+    rows = read_array(group / "boxes")
+    frame, cell = rows[:, 0], rows[:, 1] - 1
+    bboxes[cell, frame] = rows[:, 2:]
+    valid[cell, frame] = True
+    return bboxes, valid
