@@ -138,6 +138,11 @@ def test_every_array_says_what_it_is(place, images):
         for level, array in group.arrays():
             about = array.attrs["fovea"]
             assert about["version"] == __version__
+            if level == "boxes":
+                assert array.metadata.dimension_names == ("row", "column")
+                assert (about["step"], about["unit"]) == ("track", "frame, cell ID, pixel")
+                assert about["parameters"]
+                continue
             assert array.metadata.dimension_names == ("t", "y", "x")
             if level == "1":
                 assert (about["step"], about["unit"]) == ("cache", "display level 0..255")
@@ -187,9 +192,9 @@ def test_number_of_files(place):
     """One for each group, two for each array, whatever the number of frames."""
     groups = GROUPS[place[0]]
     levels = 1 if place[0] == "raw" else 2
-    medians = sum("background" in name for name in groups)
+    tables = sum("background" in name or "tracked" in name for name in groups)
     found = files(place[2] / "images.zarr")
-    assert len(found) == 1 + len(groups) * (1 + 2 * levels) + 2 * medians
+    assert len(found) == 1 + len(groups) * (1 + 2 * levels) + 2 * tables
     if place[0] == "raw":
         return
     cells = zarr.open_group(place[2] / "cells.zarr", mode="r")["metadata"]["cell_ids"].shape[0]

@@ -102,6 +102,7 @@ def header(folder: Path, name: str, fov: int) -> str:
 
 BOTH = ["0", "1"]
 SMOOTH = ["0", "1", "tile_medians"]
+TRACKED = ["0", "1", "boxes"]
 
 
 def test_without_phase_contrast(folder):
@@ -140,7 +141,7 @@ def test_the_only_warnings(run):
 
 def test_without_fluorescence(folder):
     assert groups(folder, "no_fluorescence", 1) == {
-        "pc_ch_0": BOTH, "seg_labeled_ch_0": BOTH, "seg_tracked_ch_0": BOTH,
+        "pc_ch_0": BOTH, "seg_labeled_ch_0": BOTH, "seg_tracked_ch_0": TRACKED,
     }  # fmt: skip
     assert header(folder, "no_fluorescence", 1) == ",".join([BASE, *(f"{f}_ch_0" for f in PHASE)])
     assert len(traces(folder, "no_fluorescence", 1)) > 6
