@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
+from fovea.cli import app
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import validated
 
@@ -150,6 +152,20 @@ def test_examples_of_configs_are_valid(config):
 
 def test_there_are_examples():
     assert len(EXAMPLES) > 15
+
+
+def test_commands_and_their_options_exist():
+    commands = typer.main.get_command(app).commands
+    seen = set()
+    for page in PAGES:
+        found = re.findall(
+            r"(?:^ *|`)(?:\.venv/bin/)?fovea ([a-z]\w*\b[^`\n]*)", page.read_text(), re.M
+        )
+        for name, *words in map(str.split, found):
+            known = {option for parameter in commands[name].params for option in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= known, (page, name)
+            seen.add(name)
+    assert seen == set(commands)
 
 
 # Messages of errors
