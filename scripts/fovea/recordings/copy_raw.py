@@ -12,7 +12,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.jobs.log import progress
-from fovea.recordings.readers import FieldInfo, open_recording
+from fovea.recordings.readers import open_recording
 from fovea.recordings.times import stored_times
 from fovea.store.contrast import CountLimits
 from fovea.store.groups import ngff, provenance
@@ -55,7 +55,7 @@ def copy_raw(
     target = Path(target)
     with open_recording(source, metadata=metadata) as recording:
         info = recording.info
-        field = _field(info, fov)
+        field = recording.check_field(fov)
         inspected = metadata["fields"][fov : fov + 1] if metadata else [{"frames": field.frames}]
         expected = inspected[0]["frames"] if inspected else 0
         if expected != field.frames:
@@ -98,16 +98,6 @@ def copy_raw(
         log.info("%s (%s): display limits %g to %g counts",
                  output.group.name, output.name, *output.window[2:])  # fmt: skip
     write_group(target)
-
-
-def _field(info, fov: int) -> FieldInfo:
-    if not 0 <= fov < len(info.fields):
-        raise FoveaError(
-            f"{', '.join(info.files[:1])}: there is no field of view {fov}; "
-            f"the recording has {len(info.fields)} (0 to {len(info.fields) - 1}); "
-            "correct `fovs` in the config"
-        )
-    return info.fields[fov]
 
 
 def mean_interval(metadata: dict | None, fov: int) -> float | None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from fovea.config.inputs import resolve_input
 from fovea.config.patterns import match_pattern
 from fovea.errors import FoveaError
-from fovea.recordings.readers import open_recording, resolve_input
+from fovea.recordings.readers import open_recording
 from support.recordings import assert_same_pixels, pixels
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.checks import check_z, list_channels, reading
+from fovea.recordings.readers.checks import list_channels, reading
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Recording(ABC):
         """
         info = self.check_field(fov)
         channels = [self.check_channel(channel) for channel in channels]
-        z = check_z(z, info, self.source)
+        z = self.check_z(z, info)
         if not info.frames:
             raise FoveaError(
                 f"{self.source}: field of view {fov} has no complete frame (of "
@@ -149,6 +149,20 @@ class Recording(ABC):
                 f"{list_channels(self.info.channels)}; correct `channels` in the config"
             )
         return channel
+
+    def check_z(self, z: int | str, info: FieldInfo) -> int | str:
+        """Return `z` if it is a plane of the field, "max" or "mean"; else raise FoveaError."""
+        if isinstance(z, str):
+            if z not in ("max", "mean"):
+                raise FoveaError(f"{self.source}: z is {z!r}; it is a plane's index, max or mean")
+            return z
+        z = operator.index(z)
+        if not 0 <= z < info.planes:
+            raise FoveaError(
+                f"{self.source}: field of view {info.index} has no z plane {z}; it has "
+                f"{info.planes} (0 to {info.planes - 1}); correct `z` in the config"
+            )
+        return z
 
     @abstractmethod
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:

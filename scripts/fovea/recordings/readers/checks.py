@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from fovea.errors import FoveaError
-
-if TYPE_CHECKING:
-    from fovea.recordings.readers.info import FieldInfo
 
 DTYPES = ("uint8", "uint16")
 Result = TypeVar("Result")
@@ -60,21 +56,6 @@ def brief(error: BaseException) -> str:
     """Return an error in one short line."""
     text = " ".join(str(error).split())[:160]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def check_z(z: int | str, info: FieldInfo, source: str) -> int | str:
-    """Return `z` if it is a plane of the field, ``"max"`` or ``"mean"``; else raise FoveaError."""
-    if isinstance(z, str):
-        if z not in ("max", "mean"):
-            raise FoveaError(f"{source}: z is {z!r}; it is a plane's index, max or mean")
-        return z
-    z = operator.index(z)
-    if not 0 <= z < info.planes:
-        raise FoveaError(
-            f"{source}: field of view {info.index} has no z plane {z}; it has {info.planes} "
-            f"(0 to {info.planes - 1}); correct `z` in the config"
-        )
-    return z
 
 
 def list_channels(names: Sequence[str]) -> str:

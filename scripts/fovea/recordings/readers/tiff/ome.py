@@ -8,7 +8,7 @@ from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeDocument, OmeImage, parse_ome
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
-from fovea.recordings.readers.tiff.stack import PageStack, PageTable, Stack
+from fovea.recordings.readers.tiff.stack import PageStack, PageTable, TiffStack
 
 
 def is_ome(description: str) -> bool:
@@ -29,7 +29,7 @@ def is_part_of_set(sources: TiffSources, file: str, base: str | os.PathLike[str]
 
 def ome_stacks(
     sources: TiffSources, files: list[str], base: str | os.PathLike[str], notes: list[str]
-) -> list[Stack]:
+) -> list[TiffStack]:
     """Return the fields of view in OME-TIFF files.
 
     Files that belong together (each naming the others) are read as the one recording that they
@@ -48,7 +48,7 @@ def ome_stacks(
     """
     given = {join(base, file) for file in files if not file.lower().endswith(".ome")}
     covered: set[str] = set()
-    stacks: list[Stack] = []
+    stacks: list[TiffStack] = []
     for file in files:
         path = join(base, file)
         if path in covered:
@@ -171,6 +171,5 @@ def _stack(
         position_um=image.position_um,
         interval_s=image.interval_s,
         stamps=image.stamps,
-        is_ome=True,
         table=table,
     )

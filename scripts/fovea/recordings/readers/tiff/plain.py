@@ -19,8 +19,7 @@ from fovea.recordings.readers.tiff.stack import (
     ContiguousStack,
     PageStack,
     PageTable,
-    SeriesStack,
-    Stack,
+    TiffStack,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def plain_stacks(
     axes: str | None,
     sizes: dict[str, int] | None,
     notes: list[str],
-) -> list[Stack]:
+) -> list[TiffStack]:
     """Return the fields of view of one TIFF file that has no OME-XML.
 
     Parameters
@@ -71,8 +70,8 @@ def plain_stacks(
         return [_imagej_stack(source, page, path)]
     with collect_log(source.complaints):
         series = source.tif.series
-    if any(s.kind not in PLAIN_KINDS for s in series):
-        return [_series_stack(source, s, n, path) for n, s in enumerate(series)]
+    if any(one.kind not in PLAIN_KINDS for one in series):
+        return [_series_stack(source, one, path) for one in series]
     if source.count > 1:
         raise FoveaError(
             f"{file}: does not say what its {source.count} pages are; name the axes in the config, "
@@ -102,7 +101,7 @@ def _pages(sizes: tuple[int, ...], first: int, strides: tuple[int, ...], count: 
 
 def _stacks_by_axes(
     source: TiffSource, page: Any, path: str, axes: str, sizes: dict[str, int]
-) -> list[Stack]:
+) -> list[TiffStack]:
     """Give the pages of a file the meaning that the config says they have."""
     axes = axes.upper()
     outer = axes[:-2]
@@ -140,23 +139,24 @@ def _stacks_by_axes(
     stride = {axis: math.prod(size[a] for a in outer[i + 1 :]) for i, axis in enumerate(outer)}
     shape = tuple(size.get(axis, 1) for axis in "TCZ")
     steps = tuple(stride.get(axis, 0) for axis in "TCZ")
-    stacks: list[Stack] = []
+    stacks: list[TiffStack] = []
     for p in range(size.get("P", 1)):
         first = p * stride.get("P", 0)
         if isinstance(contiguous, ContiguousStack):
             plane = page.imagelength * page.imagewidth * page.dtype.itemsize
-            stacks.append(
-                ContiguousStack(
-                    **_common(source, page, shape),
-                    path=path,
-                    offset=contiguous.offset + first * plane,
-                    strides=steps,
-                    stored=page.dtype,
-                )
-            )
-            continue
-        stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
+            offset = contiguous.offset + first * plane
+            stacks.append(_contiguous(source, page, path, shape, offset, steps))
+        else:
+            stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
     return stacks
+
+
+def _contiguous(
+    source: TiffSource, page: Any, path: str, sizes: tuple[int, ...], offset: int,
+    strides: tuple[int, ...],
+) -> ContiguousStack:  # fmt: skip
+    common = _common(source, page, sizes)
+    return ContiguousStack(**common, path=path, offset=offset, strides=strides, stored=page.dtype)
 
 
 def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, 
     }
 
 
-def _imagej_stack(source: TiffSource, page: Any, path: str) -> Stack:
+def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
     """Return an ImageJ hyperstack; its pages, or the planes that follow its only one."""
     meta = source.tif.imagej_metadata
     frames, channels, slices = (
@@ -199,13 +199,7 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> Stack:
         and page.bitspersample in (8, 16)
         and (following == 0 or following >= page.dataoffsets[0] + total * plane_bytes)
     ):
-        stack: Stack = ContiguousStack(
-            **_common(source, page, sizes),
-            path=path,
-            offset=page.dataoffsets[0],
-            strides=strides,
-            stored=page.dtype,
-        )
+        stack: TiffStack = _contiguous(source, page, path, sizes, page.dataoffsets[0], strides)
     else:
         stack = _page_stack(source, page, path, _pages(sizes, 0, strides, source.count))
     stack.pixel_size_um = resolution(page, str(meta.get("unit", "")))
@@ -216,8 +210,10 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> Stack:
     return stack
 
 
-def _series_stack(source: TiffSource, series: Any, number: int, path: str) -> Stack:
+def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
     """Return a series that tifffile understood, if its axes are among those Fovea knows."""
+    import numpy as np
+
     axes, shape = series.get_axes(False), series.get_shape(False)
     page = series.keyframe
     unnamed = math.prod(n for axis, n in zip(axes, shape, strict=True) if axis in "IQ")
@@ -237,13 +233,20 @@ def _series_stack(source: TiffSource, series: Any, number: int, path: str) -> St
         )
     outer = [axis for axis in axes if axis not in "YXSIQ"]
     stride = {a: math.prod(size[b] for b in outer[i + 1 :]) for i, a in enumerate(outer)}
-    common = _common(source, page, tuple(size.get(axis, 1) for axis in "TCZ"))
+    sizes = tuple(size.get(axis, 1) for axis in "TCZ")
     steps = tuple(stride.get(axis, 0) for axis in "TCZ")
     if series.dataoffset is not None and page.bitspersample in (8, 16):
-        return ContiguousStack(
-            **common, path=path, offset=series.dataoffset, strides=steps, stored=page.dtype
-        )
-    return SeriesStack(**common, path=path, series=number, strides=steps)
+        return _contiguous(source, page, path, sizes, series.dataoffset, steps)
+    table = PageTable(sizes)
+    for plane in np.ndindex(sizes):
+        number = sum(i * step for i, step in zip(plane, steps, strict=True))
+        own = series.pages[number] if number < len(series.pages) else None
+        if own is not None and own.parent is source.tif:
+            table.put(plane, path, source.name, own.index)
+        elif own is not None:  # of a series in several files
+            name = f"{source.name} ({own.parent.filename})"
+            table.put(plane, own.parent.filehandle.path, name, own.index)
+    return PageStack(**_common(source, page, sizes), table=table)
 
 
 def resolution(page: Any, unit: str = "") -> dict[str, float] | None:

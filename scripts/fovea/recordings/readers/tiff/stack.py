@@ -1,4 +1,4 @@
-"""A field of view in TIFF files: where each plane of it lies."""
+"""A field of view in TIFF files: where each of its planes lies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.tiff.pages import TiffSources
 
 if TYPE_CHECKING:
@@ -15,48 +16,19 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Stack(ABC):
-    """One field of view.
-
-    Attributes
-    ----------
-    source : str
-        Name of its file for messages.
-    name : str
-        Its own name, or an empty string.
-    height, width : int
-        Size of a plane.
-    dtype : str
-        Pixel type.
-    sizes : tuple of int
-        Announced numbers of frames, channels and z planes.
-    channels : list of str or None
-        Names of the channels.
-    """
-
-    source: str
-    name: str
-    height: int
-    width: int
-    dtype: str
-    sizes: tuple[int, int, int]
-    channels: list[str | None] = field(default_factory=list)
-    pixel_size_um: dict[str, float] | None = None
-    position_um: dict[str, float] | None = None
-    interval_s: float | None = None
-    stamps: np.ndarray | None = None  # (C, T) seconds
-    is_ome: bool = False
+class TiffStack(Stack, ABC):
+    """One field of view in TIFF files."""
 
     @abstractmethod
     def existing(self, sources: TiffSources) -> np.ndarray:
-        """Return which planes exist, (T, C, Z) bool."""
+        """Return which planes are whole, (T, C, Z) bool."""
 
     @abstractmethod
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         """Return a plane as a new (H, W) array."""
 
     def missing(self, t: int, c: int, z: int) -> FoveaError:
-        """Return the error for a plane that inspect found, and which is gone."""
+        """Return the error for a plane that was there when the recording was inspected."""
         return FoveaError(
             f"{self.source}: frame {t}, channel {c}, plane {z} is not in it any more; the file "
             "became shorter or is cut off; copy it again and rerun inspect"
@@ -64,7 +36,7 @@ class Stack(ABC):
 
 
 class PageTable:
-    """The file and the page in it that hold each plane; a few bytes for each.
+    """The file and the page in it that hold each plane, in a few bytes for each.
 
     Parameters
     ----------
@@ -73,47 +45,47 @@ class PageTable:
 
     Attributes
     ----------
-    files : dict
-        (path, name for messages) to the number that stands for it.
+    files : list of (str, str)
+        Path, and name for messages, of each file.
     pages : ndarray
         (T, C, Z) int64, -1 where there is none.
     owners : ndarray
-        (T, C, Z) int32, the number of the file.
+        (T, C, Z) int32, index into `files`.
     """
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
         import numpy as np
 
-        self.files: dict[tuple[str, str], int] = {}
         self.pages = np.full(sizes, -1, np.int64)
         self.owners = np.zeros(sizes, np.int32)
-        self._names: list[tuple[str, str]] = []
-
-    def put(self, plane: tuple[int, int, int], path: str, name: str, page: int) -> None:
-        """Note where a plane (t, c, z) lies."""
-        if (path, name) not in self.files:
-            self.files[path, name] = len(self.files)
-            self._names.append((path, name))
-        self.pages[plane], self.owners[plane] = page, self.files[path, name]
+        self.files: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @classmethod
     def of_file(cls, pages: np.ndarray, path: str, name: str) -> PageTable:
         """Return the table of planes that all lie in one file; `pages` as the attribute."""
         table = cls(pages.shape)
-        table.pages, table.files, table._names = pages, {(path, name): 0}, [(path, name)]
+        table.pages, table.files = pages, [(path, name)]
         return table
+
+    def put(self, plane: tuple[int, ...], path: str, name: str, page: int) -> None:
+        """Note where a plane (t, c, z) lies."""
+        number = self._numbers.setdefault((path, name), len(self.files))
+        if number == len(self.files):
+            self.files.append((path, name))
+        self.pages[plane], self.owners[plane] = page, number
 
     def get(self, plane: tuple[int, int, int]) -> tuple[str, str, int] | None:
         """Return path, name and page of a plane, or None."""
         page = int(self.pages[plane])
-        return None if page < 0 else (*self._names[self.owners[plane]], page)
+        return None if page < 0 else (*self.files[self.owners[plane]], page)
 
     def first(self) -> tuple[str, str, int]:
         """Return path, name and page of the first plane that there is."""
         import numpy as np
 
-        place = int(np.argmax(self.pages.ravel() >= 0))
-        return (*self._names[self.owners.flat[place]], int(self.pages.flat[place]))
+        plane = np.unravel_index(np.argmax(self.pages >= 0), self.pages.shape)
+        return (*self.files[self.owners[plane]], int(self.pages[plane]))
 
     def by_file(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
         """Go through the files, with the flat indices of the planes that each holds."""
@@ -125,11 +97,11 @@ class PageTable:
         cuts = np.flatnonzero(np.diff(owners[order])) + 1
         for part in np.split(where[order], cuts):
             if len(part):
-                yield self._names[self.owners.flat[part[0]]], part
+                yield self.files[self.owners.flat[part[0]]], part
 
 
 @dataclass
-class PageStack(Stack):
+class PageStack(TiffStack):
     """Every plane is a page, perhaps in another file."""
 
     table: PageTable = field(default_factory=lambda: PageTable((0, 0, 0)))
@@ -156,74 +128,47 @@ class PageStack(Stack):
 
 
 @dataclass
-class ContiguousStack(Stack):
+class ContiguousStack(TiffStack):
     """All planes follow one another, uncompressed, from `offset` on.
 
-    `strides` are the planes to go for the next frame, channel and z plane.
+    `strides` are the steps, in planes, to the next frame, channel and z plane.
     """
 
     path: str = ""
     offset: int = 0
-    strides: tuple[int, int, int] = (1, 1, 1)
+    strides: tuple[int, ...] = (1, 1, 1)
     stored: Any = None  # dtype without byte order
 
-    def _plane_offset(self, t: int, c: int, z: int) -> int:
-        number = sum(i * s for i, s in zip((t, c, z), self.strides, strict=True))
-        return self.offset + number * self._plane_bytes
-
-    @property
-    def _plane_bytes(self) -> int:
-        return int(self.height * self.width * self.stored.itemsize)
+    def _plane_offset(self, *plane: Any) -> Any:
+        number = sum(i * step for i, step in zip(plane, self.strides, strict=True))
+        return self.offset + number * (self.height * self.width * self.stored.itemsize)
 
     def existing(self, sources: TiffSources) -> np.ndarray:
         import numpy as np
 
-        size = sources.get(self.path, self.source).raw.size
         t, c, z = np.indices(self.sizes)
-        number = t * self.strides[0] + c * self.strides[1] + z * self.strides[2]
-        return self.offset + (number + 1) * self._plane_bytes <= size
+        end = self._plane_offset(t, c, z) + self.height * self.width * self.stored.itemsize
+        return end <= sources.get(self.path, self.source).raw.size
 
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         source = sources.get(self.path, self.source)
         return source.read_raw(self._plane_offset(t, c, z), self.stored, self.height, self.width)
 
 
-@dataclass
-class SeriesStack(Stack):
-    """Planes as pages of a series that tifffile put together; `strides` as above."""
+class TiffStacksRecording(StackRecording):
+    """Base of recordings that have one `TiffStack` for each field of view."""
 
-    path: str = ""
-    series: int = 0
-    strides: tuple[int, int, int] = (1, 1, 1)
+    def __init__(self) -> None:
+        self._sources = TiffSources()
 
-    def _pages(self, sources: TiffSources) -> Any:
-        return sources.get(self.path, self.source).tif.series[self.series].pages
+    def close(self) -> None:
+        self._sources.close()
 
-    def _number(self, t: int, c: int, z: int) -> int:
-        return sum(i * s for i, s in zip((t, c, z), self.strides, strict=True))
-
-    def existing(self, sources: TiffSources) -> np.ndarray:
-        import numpy as np
-
-        pages = self._pages(sources)
-        source = sources.get(self.path, self.source)
-        there = np.zeros(self.sizes, bool)
-        for plane in np.ndindex(self.sizes):
-            number = self._number(*plane)
-            page = pages[number] if number < len(pages) else None
-            if page is not None:
-                own = page.parent is source.tif
-                there[plane] = source.page_inside(page) if own else True
+    def existing_planes(self, stack: TiffStack) -> np.ndarray:
+        there = stack.existing(self._sources)
+        self._sources.release()
         return there
 
-    def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
-        pages = self._pages(sources)
-        number = self._number(t, c, z)
-        page = pages[number] if number < len(pages) else None
-        if page is None:
-            raise self.missing(t, c, z)
-        source = sources.get(self.path, self.source)
-        if page.parent is not source.tif:
-            path = page.parent.filehandle.path
-            source = sources.get(path, f"{self.source} ({page.parent.filename})")
-        return source.read(source.page(page.index), self.height, self.width, self.dtype)
+    def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
+        stack = self._stacks[fov]
+        return [stack.read(self._sources, frame, channel, z) for channel in channels]

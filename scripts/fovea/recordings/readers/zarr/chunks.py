@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.zarr.ngff import Image, read_json
+from fovea.recordings.readers.zarr.ngff import Image, read_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,35 +90,14 @@ class ChunkGrid:
         return (offset != empty) & (offset < size) & (nbytes <= np.uint64(size))
 
 
-def open_grid(image: Image, name: str) -> ChunkGrid:
-    """Return the chunks of an image's array.
-
-    Raises
-    ------
-    FoveaError
-        If the array's metadata are gone or not understood.
-    """
-    meta = read_json(os.path.join(image.path, "zarr.json"), name)
-    meta = meta or read_json(os.path.join(image.path, ".zarray"), name)
-    try:
-        return ChunkGrid(image.path, meta or {})
-    except (KeyError, TypeError) as error:
-        raise FoveaError(
-            f"{name}: its array metadata lack {error}; copy the store again"
-        ) from error
-
-
-def plane_stored(image: Image, name: str, index: dict[str, int]) -> bool:
+def plane_stored(image: Image, plane: dict[str, int]) -> bool:
     """Return whether a plane, by its index along t, c and z, has at least one chunk just now."""
-    grid = open_grid(image, name)
-    outer = image.axes[:-2]
-    number = tuple(index[axis] // n for axis, n in zip(outer, grid.inner, strict=False))
-    sides = zip(image.shape[-2:], grid.inner[-2:], strict=True)
-    tiles = itertools.product(*(range(-(-n // step)) for n, step in sides))
-    return any(grid.stored((*number, *tile)) for tile in tiles)
+    grid = _open_grid(image)
+    number = (plane[axis] // n for axis, n in zip(image.axes[:-2], grid.inner, strict=False))
+    return _any_stored(grid, image, tuple(number))
 
 
-def stored_planes(image: Image, name: str) -> np.ndarray:
+def stored_planes(image: Image) -> np.ndarray:
     """Return which planes of an image have at least one chunk, (T, C, Z) bool.
 
     Raises
@@ -128,17 +107,30 @@ def stored_planes(image: Image, name: str) -> np.ndarray:
     """
     import numpy as np
 
-    grid = open_grid(image, name)
+    grid = _open_grid(image)
     outer = image.axes[:-2]
-    depth = grid.inner[: len(outer)]
-    counts = [-(-n // d) for n, d in zip(image.shape, grid.inner, strict=True)]
-    chunks = np.zeros(counts[: len(outer)], bool)
-    for number in np.ndindex(chunks.shape):
-        tiles = itertools.product(*(range(n) for n in counts[len(outer) :]))
-        chunks[number] = any(grid.stored((*number, *tile)) for tile in tiles)
-    planes = chunks
-    for axis, n in enumerate(depth):
-        planes = np.repeat(planes, n, axis=axis).take(range(image.shape[axis]), axis=axis)
-    sizes = tuple(image.size(axis) for axis in "tcz")
+    counts = [-(-n // size) for n, size in zip(image.shape, grid.inner, strict=True)]
+    planes = np.zeros(counts[: len(outer)], bool)
+    for number in np.ndindex(planes.shape):
+        planes[number] = _any_stored(grid, image, number)
+    for axis in range(len(outer)):
+        chunks = np.arange(image.shape[axis]) // grid.inner[axis]
+        planes = planes.take(chunks, axis=axis)
     order = [outer.index(axis) for axis in "tcz" if axis in outer]
-    return planes.transpose(order).reshape(sizes)
+    return planes.transpose(order).reshape(image.sizes)
+
+
+def _open_grid(image: Image) -> ChunkGrid:
+    try:
+        return ChunkGrid(image.path, read_array(image.path, image.source) or {})
+    except (KeyError, TypeError) as error:
+        raise FoveaError(
+            f"{image.source}: its array metadata lack {error}; copy the store again"
+        ) from error
+
+
+def _any_stored(grid: ChunkGrid, image: Image, number: tuple[int, ...]) -> bool:
+    """Return whether any tile is stored of the planes in chunk `number` of the outer axes."""
+    sides = zip(image.shape[-2:], grid.inner[-2:], strict=True)
+    tiles = itertools.product(*(range(-(-n // size)) for n, size in sides))
+    return any(grid.stored((*number, *tile)) for tile in tiles)

@@ -7,48 +7,34 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.ome_xml import SECONDS, UM, OmeImage, parse_ome
+from fovea.recordings.readers.stack import Stack
 
 UNITS_UM = {**UM, "centimeter": 1e4, "kilometer": 1e9, "picometer": 1e-6, "angstrom": 1e-4}
 UNITS_S = {**SECONDS, "microsecond": 1e-6, "nanosecond": 1e-9}
 
 
 @dataclass
-class Image:
+class Image(Stack):
     """One multiscale image: a field of view.
 
     Attributes
     ----------
     path : str
-        Of the array of full resolution, absolute.
-    name : str
-        For people, or an empty string.
+        Absolute path of the array of full resolution.
     axes : str
         Letters, as the array's axes: some of t, c, z, then y, x.
-    shape, dtype : tuple of int, str
+    shape : tuple of int
         Of the array.
-    labels : list of str or None
-        Names of the channels.
     """
 
-    path: str
-    name: str
-    axes: str
-    shape: tuple[int, ...]
-    dtype: str
-    labels: list[str | None] = field(default_factory=list)
-    pixel_size_um: dict[str, float] | None = None
-    position_um: dict[str, float] | None = None
-    interval_s: float | None = None
-    ome: OmeImage | None = None
-
-    def size(self, axis: str) -> int:
-        """Return the number of steps along an axis; 1 if the array lacks it."""
-        return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+    path: str = ""
+    axes: str = ""
+    shape: tuple[int, ...] = ()
 
 
 def find_images(root: str, name: str) -> list[Image]:
@@ -113,10 +99,20 @@ def read_json(path: str, name: str) -> dict[str, Any] | None:
         ) from error
 
 
+def read_array(path: str, name: str) -> dict[str, Any] | None:
+    """Return an array's metadata, whichever version; None if there are none."""
+    meta = read_json(os.path.join(path, "zarr.json"), name)
+    return read_json(os.path.join(path, ".zarray"), name) if meta is None else meta
+
+
+def _inside(path: str, name: str) -> str:
+    return os.path.join(path, *name.split("/"))
+
+
 def _plate(root: str, plate: dict[str, Any], name: str) -> list[Image]:
     images: list[Image] = []
     for well in plate.get("wells", []):
-        path = os.path.join(root, *well["path"].split("/"))
+        path = _inside(root, well["path"])
         attributes = read_attributes(path, name) or {}
         label = well["path"].replace("/", "")
         images += _well(path, attributes.get("well", {}), label, name)
@@ -128,7 +124,7 @@ def _plate(root: str, plate: dict[str, Any], name: str) -> list[Image]:
 def _well(path: str, well: dict[str, Any], label: str, name: str) -> list[Image]:
     images = []
     for entry in well.get("images", []):
-        where = os.path.join(path, *entry["path"].split("/"))
+        where = _inside(path, entry["path"])
         attributes = read_attributes(where, name)
         if attributes and "multiscales" in attributes:
             images.append(_image(where, attributes, f"{label} {entry['path']}".strip(), name))
@@ -144,7 +140,7 @@ def _bioformats2raw(root: str, name: str) -> list[Image]:
     document = _xml(os.path.join(folder, "METADATA.ome.xml"), name)
     images = []
     for number, entry in enumerate(series):
-        where = os.path.join(root, *str(entry).split("/"))
+        where = _inside(root, str(entry))
         own = read_attributes(where, name)
         if own and "multiscales" in own:
             image = _image(where, own, "", name)
@@ -172,23 +168,22 @@ def _xml(path: str, name: str) -> list[OmeImage]:
 
 def _add_xml(image: Image, ome: OmeImage) -> None:
     """Take from OME-XML what the JSON does not say."""
-    image.ome = ome
     image.name = image.name or ome.name
-    if not any(image.labels):
-        image.labels = list(ome.channels)
+    if not any(image.channels):
+        image.channels = list(ome.channels)
     image.pixel_size_um = image.pixel_size_um or ome.pixel_size_um
     image.position_um = ome.position_um or image.position_um
     image.interval_s = image.interval_s or ome.interval_s
+    if ome.stamps is not None and ome.stamps.shape == (image.sizes[1], image.sizes[0]):
+        image.stamps = ome.stamps
 
 
 def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Image:
     multiscale = attributes["multiscales"][0]
     try:
         dataset = multiscale["datasets"][0]
-        array = os.path.join(path, *dataset["path"].split("/"))
-        meta = read_json(os.path.join(array, "zarr.json"), name)
-        if meta is None:
-            meta = read_json(os.path.join(array, ".zarray"), name)
+        array = _inside(path, dataset["path"])
+        meta = read_array(array, name)
         if meta is None:
             raise FoveaError(
                 f"{name}: the array {os.path.relpath(array, path)} of image "
@@ -200,9 +195,14 @@ def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Imag
         raise FoveaError(f"{name}: its image metadata lack {error}; export it again") from error
     axes, units = _axes(multiscale, len(shape), name)
     scale, translation = _transform(multiscale, dataset, len(shape))
-    image = Image(array, label or _word(multiscale.get("name")), axes, shape, str(dtype))
+    size = dict(zip(axes, shape, strict=True))
     channels = (attributes.get("omero") or {}).get("channels") or []
-    image.labels = [_word(channel.get("label")) or None for channel in channels]
+    image = Image(
+        name, label or _word(multiscale.get("name")), *shape[-2:], str(dtype),
+        tuple(size.get(axis, 1) for axis in "tcz"),
+        [_word(channel.get("label")) or None for channel in channels],
+        path=array, axes=axes, shape=shape,
+    )  # fmt: skip
     um = [UNITS_UM.get(unit) for unit in units]
     y, x = axes.index("y"), axes.index("x")
     if um[y] and um[x]:

@@ -7,19 +7,15 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from fovea.config.inputs import natural_sorted
 from fovea.config.patterns import Match, match_pattern
 from fovea.errors import FoveaError
-from fovea.recordings.readers.base import Recording
-from fovea.recordings.readers.checks import channel_names, nothing_complete
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.stamps import times_when_asked
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
 from fovea.recordings.readers.tiff.plain import plain_stacks, resolution
-from fovea.recordings.readers.tiff.stack import Stack
+from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +24,7 @@ ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
 
 
 @dataclass
-class FileStack(Stack):
+class FileStack(TiffStack):
     """A field of view of which each file holds one plane, one channel's frames or its z planes.
 
     `files` maps (t, c, z) to the file, 0 standing for what the file itself holds. `inner` is the
@@ -39,7 +35,7 @@ class FileStack(Stack):
     files: dict[tuple[int, int, int], str] = field(default_factory=dict)
     inner: str = ""
     sound: set[int] = field(default_factory=set)
-    parts: OrderedDict[str, Stack] = field(default_factory=OrderedDict)
+    parts: OrderedDict[str, TiffStack] = field(default_factory=OrderedDict)
 
     def existing(self, sources: TiffSources) -> np.ndarray:
         import numpy as np
@@ -84,7 +80,7 @@ class FileStack(Stack):
         page = source.page(0)
         return source.read(page, self.height, self.width, self.dtype)
 
-    def _part(self, sources: TiffSources, file: str) -> Stack:
+    def _part(self, sources: TiffSources, file: str) -> TiffStack:
         if file not in self.parts:
             while len(self.parts) >= 8:
                 self.parts.popitem(last=False)
@@ -93,7 +89,7 @@ class FileStack(Stack):
         return self.parts[file]
 
 
-class PatternRecording(Recording):
+class PatternRecording(TiffStacksRecording):
     """The files that a pattern describes, see `fovea.config.patterns.match_pattern`.
 
     Parameters
@@ -107,12 +103,9 @@ class PatternRecording(Recording):
     def __init__(self, pattern: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = pattern
         self._base = os.fspath(base)
-        self._sources = TiffSources()
+        super().__init__()
         with self.closed_on_error():
             self.info = self._describe(match_pattern(pattern, base))
-
-    def close(self) -> None:
-        self._sources.close()
 
     def _describe(self, matches: list[Match]) -> RecordingInfo:
         fovs = natural_sorted({m.fov or "" for m in matches})
@@ -133,42 +126,17 @@ class PatternRecording(Recording):
         notes: list[str] = []
         sizes = (max(frames.values()) + 1, len(names), max(planes.values()) + 1)
         has = [matches[0].frame is not None, matches[0].z is not None]
-        self._stacks = [self._stack(by_fov[fov], fov, sizes, has, notes) for fov in fovs]
-        fields = []
-        for index, stack in enumerate(self._stacks):
-            info = FieldInfo(index, stack.name or f"Position {index}", stack.height, stack.width)
-            info.source = self.source
-            info.planes = stack.sizes[2]
-            info.load_frames = partial(self._find_frames, info, stack)  # type: ignore[misc]
-            fields.append(info)
-        if not any(info.frames for info in fields):
-            raise nothing_complete(self.source)
-        first = self._stacks[0]
         words = [None if name.isdigit() else name for name in names]
-        result = RecordingInfo(
-            "TIFF files", [self.source], first.dtype, channel_names(words, len(words)),
-            first.pixel_size_um, fields, list(dict.fromkeys(notes)),
-        )  # fmt: skip
-        times_when_asked(result, lambda: self._times(result))
-        return result
-
-    def _find_frames(self, info: FieldInfo, stack: FileStack) -> None:
-        info.set_existing(stack.existing(self._sources).all(axis=(1, 2)).tolist())
-        self._sources.release()
-
-    def _times(
-        self, info: RecordingInfo
-    ) -> tuple[list[np.ndarray | None], list[np.ndarray | None], float]:
-        pairs = zip(self._stacks, info.fields, strict=True)
-        stamps = [self._elapsed(stack, field) for stack, field in pairs]
-        self._sources.release()
-        return stamps, [None] * len(stamps), 0.0
+        self._stacks = [self._stack(by_fov[fov], fov, sizes, words, has, notes) for fov in fovs]
+        notes = list(dict.fromkeys(notes))
+        return self.describe_stacks("TIFF files", [self.source], notes)
 
     def _stack(
         self,
         files: dict[tuple[int, int, int], str],
         name: str,
         sizes: tuple[int, int, int],
+        channels: list[str | None],
         has: list[bool],
         notes: list[str],
     ) -> FileStack:
@@ -188,7 +156,7 @@ class PatternRecording(Recording):
             what = "z planes" if inner == "Z" else "frames"
             notes.append(f"the images within each file are taken as {what}")
         stack = FileStack(
-            file, name, page.imagelength, page.imagewidth, dtype, sizes,
+            file, name, page.imagelength, page.imagewidth, dtype, sizes, channels,
             pixel_size_um=resolution(page), base=self._base, files=files, inner=inner,
         )  # fmt: skip
         if inner:
@@ -198,28 +166,23 @@ class PatternRecording(Recording):
             stack.sizes = (count, c, z) if inner == "T" else (t, c, count)
         return stack
 
-    def _elapsed(self, stack: FileStack, info: FieldInfo) -> np.ndarray | None:
+    def stamps(self, stack: FileStack, info: FieldInfo) -> np.ndarray | None:
         """Return (C, T) times in seconds that Micro-Manager put into each file, if it did."""
         import numpy as np
 
-        if stack.inner or self._elapsed_of(stack, stack.files[min(stack.files)]) is None:
-            return None
-        values = np.full((stack.sizes[1], info.frames), np.nan)
-        for i, t in enumerate(info.frame_numbers):
-            for c in range(stack.sizes[1]):
-                elapsed = self._elapsed_of(stack, stack.files[t, c, 0])
-                values[c, i] = np.nan if elapsed is None else elapsed
+        values = None
+        if not stack.inner and self._elapsed(stack, min(stack.files)) is not None:
+            channels = range(stack.sizes[1])
+            rows = [[self._elapsed(stack, (t, c, 0)) for t in info.frame_numbers] for c in channels]
+            values = np.array(rows, np.float64)  # nan where a file has no time
+        self._sources.release()
         return values
 
-    def _elapsed_of(self, stack: FileStack, file: str) -> float | None:
-        page = self._sources.get(join(stack.base, file), file).page(0)
-        tag = page.tags.get(51123)
+    def _elapsed(self, stack: FileStack, plane: tuple[int, int, int]) -> float | None:
+        file = stack.files[plane]
+        tag = self._sources.get(join(stack.base, file), file).page(0).tags.get(51123)
         value = tag.value.get(ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
         return float(value) / 1000 if isinstance(value, (int, float)) else None
-
-    def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
-        stack = self._stacks[fov]
-        return [stack.read(self._sources, frame, channel, z) for channel in channels]
 
 
 def _images(tif) -> int:

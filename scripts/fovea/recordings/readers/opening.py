@@ -1,0 +1,152 @@
+"""Open a recording: find the format of its files, and the reader for that format.
+
+The format is taken from the first bytes of a file, not from its name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from fovea.config.inputs import check_mapping, is_zarr, resolve_files
+from fovea.errors import FoveaError
+from fovea.recordings.readers.base import Recording
+from fovea.recordings.readers.checks import for_each, reading
+
+READERS = {
+    "TIFF": ("tiff.reader", "TiffRecording"),
+    "ND2": ("nd2.reader", "Nd2Recording"),
+    "CZI": ("czi.reader", "CziRecording"),
+    "OME-Zarr": ("zarr.reader", "ZarrRecording"),
+    "other": ("bioio_reader", "BioioRecording"),
+}
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def open_recording(
+    source: Any,
+    *,
+    base: str | os.PathLike[str] = ".",
+    metadata: Mapping[str, Any] | None = None,
+) -> Recording:
+    """Open an input of any known format.
+
+    Parameters
+    ----------
+    source : str, list or dict
+        The config's `input` value, see `fovea.config.inputs.resolve_input`. Several files are
+        positions of one recording, in the order given (a glob: sorted, numbers by value).
+    base : path
+        Directory that relative paths start from.
+    metadata : dict, optional
+        What inspect wrote (`inspect_input.load_metadata`). It spares opening hundreds of
+        files for the frames of one; a file that has changed since is an error.
+
+    Returns
+    -------
+    Recording
+        Use it as a context manager.
+
+    Raises
+    ------
+    FoveaError
+        If there is no such file, or it cannot be read; one line that names file and remedy.
+    """
+    options: dict[str, Any] = {}
+    if isinstance(source, dict):
+        check_mapping(source)
+        if "pattern" in source:
+            from fovea.recordings.readers.tiff.pattern import PatternRecording
+
+            with reading(source["pattern"]):
+                return PatternRecording(source["pattern"], base)
+        options = {key: source[key] for key in ("axes", "sizes") if source.get(key) is not None}
+        source = source["files"]
+    files = resolve_files(source, base)
+    known = metadata is not None and metadata.get("fields_per_file") is not None
+    kind = _common_kind(files[:1] if known else files, base)
+    if options and kind != "TIFF":
+        raise FoveaError(
+            f"{files[0]}: `axes` is for plain TIFF stacks, but this is {kind}, which names its "
+            "own axes; remove `axes` from the config"
+        )
+    module, name = READERS.get(kind, READERS["other"])
+    reader = getattr(importlib.import_module(f"fovea.recordings.readers.{module}"), name)
+
+    def open_one(file: str, base: str | os.PathLike[str]) -> Recording:
+        with reading(file):
+            return reader(file, base, **options)
+
+    if len(files) == 1:
+        return open_one(files[0], base)
+    if kind == "TIFF" and not options and not known:
+        from fovea.recordings.readers.tiff.reader import belong_together
+
+        with reading(files[0]):
+            if belong_together(files, base):
+                return reader(files, base)
+    from fovea.recordings.readers.several import SeveralRecordings
+
+    return SeveralRecordings(open_one, files, base, metadata)
+
+
+def _common_kind(files: list[str], base: str | os.PathLike[str]) -> str:
+    kinds = for_each(files, lambda file: file_kind(file, base))
+    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if other is not None:
+        raise FoveaError(
+            f"input: {files[0]} is {kinds[0]} but {files[other]} is {kinds[other]}; "
+            "the files of one input must be of one format"
+        )
+    return kinds[0]
+
+
+def file_kind(file: str, base: str | os.PathLike[str] = ".") -> str:
+    """Tell the format of a file from its first bytes.
+
+    Returns
+    -------
+    str
+        ``"ND2"``, ``"CZI"``, ``"TIFF"``, ``"OME-Zarr"``, or the suffix for all others.
+
+    Raises
+    ------
+    FoveaError
+        If the file is empty or cannot be opened, or is not what its suffix says.
+    """
+    path = os.path.join(base, file)
+    if os.path.isdir(path):
+        if is_zarr(path):
+            return "OME-Zarr"
+        raise FoveaError(f"{file}: is a directory without a recording; name a file in it")
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(16)
+    except PermissionError as error:
+        raise FoveaError(
+            f"{file}: no permission to read it; ask its owner, or `chmod +r` it"
+        ) from error
+    except OSError as error:
+        raise FoveaError(
+            f"{file}: cannot be opened ({error.strerror}); check path and disk"
+        ) from error
+    suffix = os.path.splitext(file)[1].lower()
+    if not head:
+        raise FoveaError(f"{file}: is empty; copy it again from the microscope")
+    if head[:4] in (b"\xda\xce\xbe\x0a", b"\0\0\0\x0c") and (head[0] or suffix == ".nd2"):
+        return "ND2"
+    if head[:4] in TIFF_MAGIC:
+        return "TIFF"
+    if head.startswith(b"ZISRAWFILE"):
+        return "CZI"
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<" and file.lower().endswith(".ome"):
+        return "TIFF"
+    known = {".nd2": "ND2", ".czi": "CZI", ".tif": "TIFF", ".tiff": "TIFF", ".btf": "TIFF"}
+    if suffix in known:
+        raise FoveaError(
+            f"{file}: is no {known[suffix]} file although it is called {suffix} "
+            f"(it starts with {head[:8]!r}); export or copy it again"
+        )
+    return suffix or "of unknown format"

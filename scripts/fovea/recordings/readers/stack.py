@@ -1,0 +1,107 @@
+"""Recordings whose fields of view are stacks of planes: TIFF, files by pattern, OME-Zarr."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fovea.recordings.readers.base import Recording
+from fovea.recordings.readers.checks import channel_names, nothing_complete
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+from fovea.recordings.readers.stamps import regular_times, times_when_asked
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass
+class Stack:
+    """One field of view, as its file describes it.
+
+    Attributes
+    ----------
+    source : str
+        Name of its file for messages.
+    name : str
+        Its own name, or an empty string.
+    height, width : int
+        Size of a plane in pixels.
+    dtype : str
+        Pixel type.
+    sizes : tuple of int
+        Announced numbers of frames, channels and z planes.
+    channels : list of str or None
+        Names of the channels.
+    pixel_size_um, position_um : dict or None
+        ``{"y", "x"}`` of a pixel; position on the stage; both in micrometers.
+    interval_s : float or None
+        Planned time between frames in seconds.
+    stamps : ndarray or None
+        (C, T) float64, acquisition times in seconds.
+    """
+
+    source: str
+    name: str
+    height: int
+    width: int
+    dtype: str
+    sizes: tuple[int, int, int]
+    channels: list[str | None] = field(default_factory=list)
+    pixel_size_um: dict[str, float] | None = None
+    position_um: dict[str, float] | None = None
+    interval_s: float | None = None
+    stamps: np.ndarray | None = None
+
+
+class StackRecording(Recording):
+    """Base of recordings that have one `Stack` for each field of view, in `_stacks`."""
+
+    _stacks: Sequence[Any]
+
+    def describe_stacks(self, kind: str, files: list[str], remarks: list[str]) -> RecordingInfo:
+        """Return the description of the recording; frames and times are looked up when asked for.
+
+        Raises
+        ------
+        FoveaError
+            If no field has a complete frame.
+        """
+        fields = []
+        for index, stack in enumerate(self._stacks):
+            name = stack.name or f"Position {index}"
+            info = FieldInfo(
+                index, name, stack.height, stack.width, stack.sizes[2], stack.position_um
+            )
+            info.source = self.source
+            info.load_frames = partial(self._find_frames, info, stack)  # type: ignore[misc]
+            fields.append(info)
+        if not any(info.frames for info in fields):
+            raise nothing_complete(self.source)
+        first = self._stacks[0]
+        result = RecordingInfo(
+            kind, files, first.dtype, channel_names(first.channels, first.sizes[1]),
+            first.pixel_size_um, fields, remarks,
+        )  # fmt: skip
+        times_when_asked(result, lambda: self._find_times(result))
+        return result
+
+    def _find_frames(self, info: FieldInfo, stack: Any) -> None:
+        info.set_existing(self.existing_planes(stack).all(axis=(1, 2)).tolist())
+
+    def _find_times(
+        self, info: RecordingInfo
+    ) -> tuple[list[np.ndarray | None], list[np.ndarray | None], float]:
+        pairs = list(zip(self._stacks, info.fields, strict=True))
+        nominal = [regular_times(own.planned_frames, stack.interval_s) for stack, own in pairs]
+        return [self.stamps(stack, own) for stack, own in pairs], nominal, 0.0
+
+    @abstractmethod
+    def existing_planes(self, stack: Any) -> np.ndarray:
+        """Return which planes of a stack are whole, (T, C, Z) bool."""
+
+    def stamps(self, stack: Any, info: FieldInfo) -> np.ndarray | None:
+        """Return the (C, T) acquisition times of the existing frames in seconds, or None."""
+        return None if stack.stamps is None else stack.stamps[:, info.frame_numbers]
