@@ -6,10 +6,12 @@ import gc
 import logging
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from fovea.recordings.copy_raw import copy_raw
 from fovea.recordings.inspect_input import inspect_input, load_metadata
+from fovea.recordings.readers import open_recording
 from support.czi_writer import write_czi
 from support.nd2_writer import write_nd2
 from support.recordings import pixels, write_ome_tiff
@@ -68,3 +70,13 @@ def test_planes_of_a_stack_do_not_matter(tmp_path, name, z):
     few = peak(name, tmp_path / "few", 1, 2, 2, z)
     more = peak(name, tmp_path / "more", 1, 2, 48, z)
     assert more < few + 3 * PLANE, f"{more / PLANE:.1f} planes, {few / PLANE:.1f}"
+
+
+def test_frames_that_are_kept_stay_as_they_are(tmp_path):
+    data = pixels(1, 30, 1, 2)
+    write_nd2(tmp_path / "a.nd2", data, loops="T")
+    write_ome_tiff(tmp_path / "a.ome.tif", data)
+    for name in ("a.nd2", "a.ome.tif"):
+        with open_recording(name, base=tmp_path) as recording:
+            kept = [images[0][2:, 3] for images in recording.frames(0, [1, 0])]
+            np.testing.assert_array_equal(kept, data[0, :, 0, 1, 2:, 3])

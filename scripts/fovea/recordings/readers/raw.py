@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.plane_pool import PlanePool
+from fovea.recordings.readers.base import Recording
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +28,9 @@ class RawFile:
         The file.
     name : str
         How messages call it.
-    planes : PlanePool, optional
-        Where arrays for planes come from; several files may share one.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], name: str, planes: PlanePool | None = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], name: str) -> None:
         self.name = name
         self.path = os.path.abspath(path)
         try:
@@ -47,7 +44,6 @@ class RawFile:
                 f"{name}: cannot be opened ({error.strerror}); check path and disk"
             ) from error
         self.size = os.fstat(self._file.fileno()).st_size
-        self.planes = planes or PlanePool()
 
     def close(self) -> None:
         """Close the file."""
@@ -85,6 +81,31 @@ class RawFile:
         return data
 
 
+class RawRecording(Recording):
+    """Base of recordings in one file that is read at given offsets.
+
+    Parameters
+    ----------
+    file : str
+        The file, relative to `base`.
+    base : path
+        Directory that relative paths start from.
+    """
+
+    def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
+        self.source = file
+        self._file = RawFile(os.path.join(base, file), file)
+        with self.closed_on_error():
+            self._open()
+
+    def close(self) -> None:
+        self._file.close()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Read the description, and set `info`."""
+
+
 def read_interleaved(
     file: RawFile,
     offset: int,
@@ -119,7 +140,7 @@ def read_interleaved(
 
     height, width, count = shape
     native = dtype.newbyteorder("=")
-    planes = {c: file.planes.empty((height, width), native) for c in channels}
+    planes = {channel: np.empty((height, width), native) for channel in channels}
     if count == 1 and row_bytes == width * dtype.itemsize and dtype.isnative:
         for plane in planes.values():
             file.fill(plane, offset)
@@ -135,11 +156,8 @@ def read_interleaved(
             pixels = np.ndarray((n, width, count), dtype, block, 0, strides)
             for channel, plane in planes.items():
                 plane[y : y + n] = pixels[:, :, channel]
-    # a channel asked for twice gets an array of its own each time
-    used: set[int] = set()
-    result = []
-    for channel in channels:
-        plane = planes[channel]
-        result.append(plane.copy() if channel in used else plane)
-        used.add(channel)
-    return result
+    # a channel that is asked for twice gives two arrays
+    return [
+        planes[channel] if channel not in channels[:i] else planes[channel].copy()
+        for i, channel in enumerate(channels)
+    ]

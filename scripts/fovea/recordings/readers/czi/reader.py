@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.base import Recording
 from fovea.recordings.readers.checks import (
     brief,
     channel_names,
@@ -19,7 +17,7 @@ from fovea.recordings.readers.czi.about import CziAbout
 from fovea.recordings.readers.czi.segments import Tile, read_content
 from fovea.recordings.readers.czi.tiles import TICKS, decode, tile_parts, tile_tags
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.raw import RawFile
+from fovea.recordings.readers.raw import RawFile, RawRecording
 from fovea.recordings.readers.stamps import regular_times, times_when_asked
 
 if TYPE_CHECKING:
@@ -30,30 +28,14 @@ COLOUR = (3, 4, 8, 9)
 PlaneKey = tuple[int, int, int]  # t, c, z
 
 
-class CziRecording(Recording):
+class CziRecording(RawRecording):
     """A CZI file.
 
     A mosaic's tiles are laid where they belong, later ones (by their M index) on top, as ZEN and
     libCZI do; pixels that no tile covers are 0.
-
-    Parameters
-    ----------
-    file : str
-        The file, relative to `base`.
-    base : path
-        Directory that relative paths start from.
     """
 
-    def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
-        self.source = file
-        self._file = RawFile(os.path.join(base, file), file)
-        with self.closed_on_error():
-            self.info = self._describe()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _describe(self) -> RecordingInfo:
+    def _open(self) -> None:
         import numpy as np
 
         content = read_content(self._file)
@@ -99,13 +81,12 @@ class CziRecording(Recording):
             fields.append(info)
         if not any(info.frames for info in fields):
             raise nothing_complete(self.source)
-        result = RecordingInfo(
+        self.info = RecordingInfo(
             "CZI", [self.source], dtype, channel_names(about.channels, planned["C"]),
             about.pixel_size_um, fields, notes,
         )  # fmt: skip
         nominal = [regular_times(info.planned_frames, about.interval_s) for info in fields]
-        times_when_asked(result, lambda: self._stamps(result, nominal))
-        return result
+        times_when_asked(self.info, lambda: self._stamps(self.info, nominal))
 
     def _dtype(self, types: set[int]) -> str:
         import numpy as np
@@ -176,11 +157,12 @@ class CziRecording(Recording):
         return [self._read(fov, (frame, channel, z)) for channel in channels]
 
     def _read(self, fov: int, plane: PlaneKey) -> np.ndarray:
+        import numpy as np
 
         info, tiles = self.info.fields[fov], self._field_planes(fov)[plane]
         x0, y0 = self._corner[fov]
         whole = len(tiles) == 1 and (tiles[0].height, tiles[0].width) == (info.height, info.width)
-        image = self._file.planes.empty((info.height, info.width), self._stored)
+        image = np.empty((info.height, info.width), self._stored)
         if not whole:
             image.fill(0)
         for tile in tiles:

@@ -8,7 +8,7 @@ the acquisition ends; in a file that has lost it, every tile still says the same
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 SEGMENT = struct.Struct("<16sqq")  # id, allocated size, used size; both without this header
 FILE_HEADER = struct.Struct("<4i16s16siqqiq")
-ENTRY = struct.Struct("<2siqiiB5xi")  # of the directory; then the dimensions
-DIMENSION = struct.Struct("<4siifi")  # name, start, size, start coordinate, stored size
+ENTRY_BYTES, DIMENSION_BYTES = 32, 20  # an entry of the directory, then its dimensions
 SUBBLOCK = struct.Struct("<iiq")  # sizes of metadata, attachments, data
 ALIGNMENT = 32
 
@@ -85,11 +84,8 @@ def read_content(file: RawFile) -> CziContent:
     FoveaError
         If the file is one part of several.
     """
-    import numpy as np
-
-    none = np.empty((0, len(Tile._fields)), np.int64)
     if file.size < SEGMENT.size + FILE_HEADER.size:
-        return CziContent(none, b"", True)
+        return CziContent(_tiles([]), b"", True)
     head = FILE_HEADER.unpack(file.read(SEGMENT.size, FILE_HEADER.size))
     part, directory, metadata = head[6], head[7], head[8]
     if part > 0:
@@ -101,19 +97,22 @@ def read_content(file: RawFile) -> CziContent:
     tiles = _directory(file, directory)
     if tiles is not None:
         return CziContent(tiles, xml, False)
-    found = []
-    for name, position, _ in _segments(file):
+    entries, positions = [], []
+    for name, position in _segments(file):
         if name == b"ZISRAWSUBBLOCK":
-            data = file.read(position + SEGMENT.size, min(4096, file.size - position - 32))
-            tile = _entry(data, SUBBLOCK.size, position)[0]
-            found += [tile] if tile is not None else []
+            start = position + SEGMENT.size
+            data = file.read(start, min(4096, file.size - start))[SUBBLOCK.size :]
+            size = entry_size(data, 0)
+            if 0 < size <= len(data):
+                entries.append(bytes(data[:size]))
+                positions.append(position)
         elif name == b"ZISRAWMETADATA" and not xml:
             xml = _metadata(file, position)
-    return CziContent(np.array(found, np.int64) if found else none, xml, True)
+    return CziContent(_tiles(entries, positions), xml, True)
 
 
-def _segments(file: RawFile) -> Iterator[tuple[bytes, int, int]]:
-    """Go from segment to segment, as far as they are whole."""
+def _segments(file: RawFile) -> Iterator[tuple[bytes, int]]:
+    """Go from segment to segment, as far as they are whole: name and position of each."""
     position = 0
     while position + SEGMENT.size <= file.size:
         name, allocated, used = SEGMENT.unpack(file.read(position, SEGMENT.size))
@@ -123,7 +122,7 @@ def _segments(file: RawFile) -> Iterator[tuple[bytes, int, int]]:
             return
         if position + SEGMENT.size + min(used or allocated, allocated) > file.size:
             return
-        yield name, position, allocated
+        yield name, position
         position = -(-end // ALIGNMENT) * ALIGNMENT
 
 
@@ -147,94 +146,77 @@ def _metadata(file: RawFile, position: int) -> bytes:
 
 
 def _directory(file: RawFile, position: int) -> np.ndarray | None:
-    import numpy as np
-
     data = _segment(file, position, b"ZISRAWDIRECTORY")
     if data is None or len(data) < 128:
         return None
     (count,) = struct.unpack_from("<i", data)
-    tiles = _uniform_entries(data, count)
-    if tiles is not None:
-        return tiles
-    offset, found = 128, []
+    offset, entries = 128, []
     for _ in range(count):
-        if offset + ENTRY.size > len(data):
+        size = entry_size(data, offset)
+        if not 0 < size <= len(data) - offset:
             return None
-        tile, offset = _entry(data, offset)
-        if tile is not None:
-            found.append(tile)
-    return np.array(found, np.int64).reshape(-1, len(Tile._fields))
+        entries.append(data[offset : offset + size])
+        offset += size
+    return _tiles(entries)
 
 
-def _uniform_entries(data: bytes, count: int) -> np.ndarray | None:
-    """Parse a directory all at once, if all its entries have the same dimensions in one order."""
-    import numpy as np
-
-    if count < 1 or len(data) < 128 + ENTRY.size:
-        return None
-    dimensions = ENTRY.unpack_from(data, 128)[-1]
-    dimension = np.dtype(
-        [("name", "S4"), ("start", "<i4"), ("size", "<i4"), ("at", "<f4"), ("stored", "<i4")]
-    )
-    entry = np.dtype(
-        [("schema", "S2"), ("pixel_type", "<i4"), ("position", "<i8"), ("part", "<i4"),
-         ("compression", "<i4"), ("pyramid", "u1"), ("spare", "V5"), ("count", "<i4"),
-         ("dimensions", dimension, (dimensions,))]
-    )  # fmt: skip
-    if len(data) < 128 + count * entry.itemsize:
-        return None
-    entries = np.frombuffer(data, entry, count, 128)
-    names = entries["dimensions"]["name"]
-    if (entries["count"] != dimensions).any() or (names != names[0]).any():
-        return None
-    tiles = np.zeros((count, len(Tile._fields)), np.int64)
-    column = {name: tiles[:, i] for i, name in enumerate(Tile._fields)}
-    full = np.ones(count, bool)
-    for i, name in enumerate(bytes(n).decode("ascii", "replace") for n in names[0]):
-        values = entries["dimensions"][:, i]
-        if name in "XY":
-            column[name.lower()][:] = values["start"]
-            column["width" if name == "X" else "height"][:] = values["size"]
-            full &= (values["stored"] == 0) | (values["stored"] == values["size"])
-        elif name in "STCZM":
-            column[name][:] = values["start"]
-        elif name != "B":
-            np.maximum(column["odd"], values["start"], out=column["odd"])
-    for name in ("pixel_type", "compression", "position"):
-        column[name][:] = entries[name]
-    return tiles[full]
+def entry_size(data: bytes | bytearray, offset: int) -> int:
+    """Return how many bytes the directory entry at `offset` has; 0 if it is cut off."""
+    if offset + ENTRY_BYTES > len(data):
+        return 0
+    (dimensions,) = struct.unpack_from("<i", data, offset + ENTRY_BYTES - 4)
+    return ENTRY_BYTES + DIMENSION_BYTES * dimensions
 
 
-def _entry(data: bytes | bytearray, offset: int, position: int | None = None):
-    """Parse one directory entry.
+def _tiles(entries: Sequence[bytes], positions: Sequence[int] | None = None) -> np.ndarray:
+    """Parse directory entries, those of one number of dimensions at a time.
+
+    Parameters
+    ----------
+    entries : sequence of bytes
+        One for each tile.
+    positions : sequence of int, optional
+        Where the tiles' segments begin, if not where the entries say.
 
     Returns
     -------
-    tile : Tile or None
-        None where it is of a pyramid's lower resolution.
-    offset : int
-        Where the next entry begins.
+    ndarray
+        (N, 13) int64, a `Tile` per row, without those of a pyramid's lower resolutions.
     """
-    _, pixel_type, place, _, compression, _, count = ENTRY.unpack_from(data, offset)
-    offset += ENTRY.size
-    start = dict.fromkeys("STCZM", 0)
-    odd = 0
-    extent = {"X": (0, 0), "Y": (0, 0)}
-    reduced = False
-    for _ in range(count):
-        raw, first, size, _, stored = DIMENSION.unpack_from(data, offset)
-        offset += DIMENSION.size
-        name = raw.rstrip(b"\0").decode("ascii", "replace")
-        if name in extent:
-            extent[name] = (first, size)
-            reduced = reduced or stored not in (0, size)
-        elif name in start:
-            start[name] = first
-        elif name != "B":
-            odd = max(odd, first)
-    if reduced:
-        return None, offset
-    (x, width), (y, height) = extent["X"], extent["Y"]
-    where = place if position is None else position
-    return Tile(**start, odd=odd, x=x, y=y, width=width, height=height, pixel_type=pixel_type,
-                compression=compression, position=where), offset  # fmt: skip
+    import numpy as np
+
+    dimension = np.dtype(
+        [("name", "S4"), ("start", "<i4"), ("size", "<i4"), ("at", "<f4"), ("stored", "<i4")]
+    )
+    tiles = np.zeros((len(entries), len(Tile._fields)), np.int64)
+    column = {name: tiles[:, i] for i, name in enumerate(Tile._fields)}
+    full = np.ones(len(entries), bool)
+    lengths = np.array([len(entry) for entry in entries], np.int64)
+    for length in np.unique(lengths).tolist():
+        where = np.flatnonzero(lengths == length)
+        dimensions = (length - ENTRY_BYTES) // DIMENSION_BYTES
+        layout = np.dtype(
+            [("schema", "S2"), ("pixel_type", "<i4"), ("position", "<i8"), ("part", "<i4"),
+             ("compression", "<i4"), ("pyramid", "u1"), ("spare", "V5"), ("count", "<i4"),
+             ("dimensions", dimension, (dimensions,))]
+        )  # fmt: skip
+        parsed = np.frombuffer(b"".join(entries[i] for i in where), layout)
+        for name in ("pixel_type", "compression", "position"):
+            column[name][where] = parsed[name]
+        for values in parsed["dimensions"].T:
+            for axis in np.unique(values["name"]):
+                those = values["name"] == axis
+                rows, start = where[those], values["start"][those]
+                size, stored = values["size"][those], values["stored"][those]
+                axis = axis.decode("ascii", "replace")
+                if axis in ("X", "Y"):
+                    column[axis.lower()][rows] = start
+                    column["width" if axis == "X" else "height"][rows] = size
+                    full[rows] &= (stored == 0) | (stored == size)
+                elif axis in tuple("STCZM"):
+                    column[axis][rows] = start
+                elif axis != "B":
+                    column["odd"][rows] = np.maximum(column["odd"][rows], start)
+    if positions is not None:
+        column["position"][:] = positions
+    return tiles[full]

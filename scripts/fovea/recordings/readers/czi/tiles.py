@@ -6,7 +6,13 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fovea.recordings.readers.czi.segments import DIMENSION, ENTRY, SEGMENT, SUBBLOCK, Tile
+from fovea.recordings.readers.czi.segments import (
+    ENTRY_BYTES,
+    SEGMENT,
+    SUBBLOCK,
+    Tile,
+    entry_size,
+)
 from fovea.recordings.readers.raw import RawFile
 
 if TYPE_CHECKING:
@@ -19,14 +25,14 @@ STAGE = {axis: re.compile(rb"<Stage%cPosition>\s*([^<\s]+)\s*<" % axis) for axis
 
 def tile_parts(file: RawFile, tile: Tile) -> tuple[int, int, int, int] | None:
     """Return offset and length of a tile's metadata, then of its data; None if it is not whole."""
-    if tile.position + SEGMENT.size + SUBBLOCK.size + ENTRY.size > file.size:
+    length = SEGMENT.size + SUBBLOCK.size + ENTRY_BYTES
+    if tile.position + length > file.size:
         return None
-    head = file.read(tile.position, SEGMENT.size + SUBBLOCK.size + ENTRY.size)
+    head = file.read(tile.position, length)
     if not head.startswith(b"ZISRAWSUBBLOCK"):
         return None
     metadata, _, data = SUBBLOCK.unpack_from(head, SEGMENT.size)
-    count = ENTRY.unpack_from(head, SEGMENT.size + SUBBLOCK.size)[-1]
-    fixed = max(256, SUBBLOCK.size + ENTRY.size + DIMENSION.size * count)
+    fixed = max(256, SUBBLOCK.size + entry_size(head, SEGMENT.size + SUBBLOCK.size))
     start = tile.position + SEGMENT.size + fixed
     if min(metadata, data) < 0 or start + metadata + data > file.size:
         return None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import warnings
 import zlib
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.base import Recording
 from fovea.recordings.readers.checks import (
     channel_names,
     check_pixels,
@@ -26,7 +24,7 @@ from fovea.recordings.readers.nd2.chunks import (
     chunk_data,
     find_chunks,
 )
-from fovea.recordings.readers.raw import RawFile, read_interleaved
+from fovea.recordings.readers.raw import RawRecording, read_interleaved
 from fovea.recordings.readers.stamps import regular_times, times_when_asked
 
 if TYPE_CHECKING:
@@ -36,25 +34,8 @@ if TYPE_CHECKING:
 TIMES = b"CustomData|AcqTimesCache!"
 
 
-class Nd2Recording(Recording):
-    """A modern ND2 file (format versions 2 and 3).
-
-    Parameters
-    ----------
-    file : str
-        The file, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    """
-
-    def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
-        self.source = file
-        self._file = RawFile(os.path.join(base, file), file)
-        with self.closed_on_error():
-            self._open()
-
-    def close(self) -> None:
-        self._file.close()
+class Nd2Recording(RawRecording):
+    """A modern ND2 file (format versions 2 and 3)."""
 
     def _open(self) -> None:
         if self._file.size >= 4 and self._file.read(0, 4) == b"\0\0\0\x0c":

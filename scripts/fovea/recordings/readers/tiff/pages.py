@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
-from fovea.recordings.readers.plane_pool import PlanePool
 from fovea.recordings.readers.raw import RawFile
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ class TiffSource:
         What tifffile logged while reading the file's structure: signs of damage.
     """
 
-    def __init__(self, path: str, name: str, planes: PlanePool | None = None) -> None:
+    def __init__(self, path: str, name: str) -> None:
         import tifffile
 
         self.name = name
-        self.raw = RawFile(path, name, planes)
+        self.raw = RawFile(path, name)
         self.complaints: list[str] = []
         try:
             with collect_log(self.complaints):
@@ -159,7 +158,7 @@ class TiffSource:
         import numpy as np
 
         stored = np.dtype(dtype).newbyteorder(self.tif.byteorder)
-        image = self.raw.planes.empty((height, width), stored.newbyteorder("="))
+        image = np.empty((height, width), stored.newbyteorder("="))
         self.raw.fill(image, offset)
         if not stored.isnative:
             image.byteswap(inplace=True)
@@ -171,14 +170,13 @@ class TiffSources:
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, TiffSource] = OrderedDict()
-        self._planes = PlanePool()
         self._closed = False
 
     def get(self, path: str, name: str) -> TiffSource:
         """Return the file, opened."""
         source = self._open.get(path)
         if source is None:
-            source = TiffSource(path, name, self._planes)
+            source = TiffSource(path, name)
             while len(self._open) >= MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
             self._open[path] = source
