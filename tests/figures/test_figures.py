@@ -168,7 +168,7 @@ def test_fates_and_presence_of_cells(made):
     assert fates(table) == {"in the sample": 7, "called bad": 0, "too few frames": 0,
                             "too near the edge": 0, "both": 1}  # fmt: skip
     times = np.array([0.0, 10.0, 30.0, 380.0, 10_000.0])
-    assert present(table, np.ones(len(table), bool), times).tolist() == [8, 8, 6, 6, 0]
+    assert present(table, times).tolist() == [8, 8, 6, 6, 0]
 
 
 def test_middle_of_traces(made):
@@ -208,7 +208,7 @@ def test_anndata_reads_the_export(made, tmp_path):
     assert data.shape == (7, 40)
     assert set(data.layers) == {"area_ch_0", COLUMN, "time_ch_0", "time_ch_1"}
     np.testing.assert_array_equal(data.X, data.layers[COLUMN])
-    rows = read_parquet(made / "some_traces.parquet").to_pylist()
+    rows = read_parquet(made / "some_traces.parquet").to_dict("records")
     for row in rows:
         place = f"a:0:{row['cell']}", str(row["frame"])
         assert data[place].layers[COLUMN].item() == row[COLUMN]

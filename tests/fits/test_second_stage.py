@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
@@ -14,7 +15,7 @@ from fovea.fits.compare import akaike_weights, best_models, compare
 from fovea.fits.fit import fit
 from fovea.fits.fit_table import read_fits, success
 from fovea.fits.models.measures import auc, local_noise
-from fovea.fits.parameter_table import summary
+from fovea.fits.parameter_table import COLUMNS, summary
 from fovea.fits.population import fit_shared
 from fovea.fits.settings import parameter_units, settings_of
 from fovea.fits.share import share
@@ -315,8 +316,12 @@ def test_units_of_parameters():
 
 
 def test_summary_of_a_parameter():
-    found = {"success": np.array([True, True, False, True]), "a": np.array([1.0, 3.0, 9.0, 2.0])}
-    found |= {"a_se": np.array([0.1, np.nan, 1.0, 0.3]), "a_at_bound": ["", "", "upper", ""]}
-    assert summary(found, "a") == ["4", "3", "2", "1.5", "2.5", "2", "1", "0.2", "0", "1"]
-    found["success"][:] = False
-    assert summary(found, "a") == ["4", "0", "", "", "", "", "", "", "0", "1"]
+    found = pd.DataFrame({
+        "success": [True, True, False, True], "a": [1.0, 3.0, 9.0, 2.0],
+        "a_se": [0.1, np.nan, 1.0, 0.3], "a_at_bound": ["", "", "upper", ""],
+    })  # fmt: skip
+    assert list(summary(found, "a").values()) == [4, 3, 2, 1.5, 2.5, 2, 1, 0.2, 0, 1]
+    found["success"] = False
+    known = {name: value for name, value in summary(found, "a").items() if value == value}
+    assert known == {"cells": 4, "succeeded": 0, "at_lower_bound": 0, "at_upper_bound": 1}
+    assert list(summary(found, "a")) == COLUMNS[3:]

@@ -4,12 +4,21 @@ import csv
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fovea.errors import FoveaError
 from fovea.fits.traces import load_traces
 from fovea.samples.merge import merge
-from fovea.samples.tables import as_numpy, parquet_about, read_parquet
+from fovea.samples.tables import (
+    numbers,
+    read_csv,
+    read_parquet,
+    truth,
+    whole_numbers,
+    write_csv,
+    write_traces,
+)
 from support.merged import FEATURES, TIME, merge_all, ramp, recording
 
 
@@ -86,7 +95,7 @@ def test_header_says_where_everything_comes_from(two):
         "Curation: none",
         "Units: area_ch_0 pixels, intensity_total_ch_1 counts, intensity_mean_ch_1 counts",
     ]
-    about = parquet_about(read_parquet(merged / "s_traces.parquet"))
+    about = read_parquet(merged / "s_traces.parquet").attrs
     assert about["left_out"] == ["a, field of view 2 (failed)"]
     assert about["time_unit"] == "min"
 
@@ -97,9 +106,9 @@ def test_parquet_and_csv_hold_the_same(two):
     for name in ("s_traces", "s_traces_cells"):
         table = read_parquet(merged / f"{name}.parquet")
         rows = rows_of(merged / f"{name}.csv")
-        assert table.column_names == list(rows[0])
-        for column in table.column_names:
-            values = table[column].to_pylist()
+        assert list(table) == list(rows[0])
+        for column in table:
+            values = table[column].tolist()
             texts = [row[column] for row in rows]
             if isinstance(values[0], bool | str):
                 assert [str(value) for value in values] == texts
@@ -120,7 +129,7 @@ def test_pyama_form(two):
     area = np.loadtxt((merged / "s_area_ch_0.csv").read_text().splitlines()[2:], delimiter=",")
     assert area[0, 0] == 0.0
     table = read_parquet(merged / "s_intensity_total_ch_1.parquet")
-    assert table.column_names == ["dataset", "fov", "cell", "frame", "time", "time_source", "value"]
+    assert list(table) == ["dataset", "fov", "cell", "frame", "time", "time_source", "value"]
 
 
 def test_a_sample_over_two_datasets(tmp_path):
@@ -297,30 +306,70 @@ def test_traces_without_a_unit_are_refused(two, tmp_path):
         load_traces(tmp_path / "x.parquet", "intensity_total_ch_1")
 
 
-def test_conversions_do_not_import_pandas(two):
-    """It takes a second, in every job."""
-    import subprocess
-    import sys
-    from pathlib import Path
+# ---------------------------------------------------------------------------------------- tables
+
+
+def test_parquet_has_plain_types_and_no_metadata_of_pandas(two):
+    """As other readers of Parquet want it: the same types and metadata whatever wrote it."""
+    from pyarrow import parquet
 
     folder, paths = two
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom support.merged import merge_all\n"
-        f"merge_all(Path({str(folder)!r}), 's', [Path(p) for p in {[str(p) for p in paths]}])\n"
-        "print('pandas' in sys.modules)"
-    )
-    tests = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={"PYTHONPATH": f"{tests / 'tests'}:{tests / 'scripts'}"},
-    )  # fmt: skip
-    assert done.stdout.strip() == "False"
+    schema = parquet.read_schema(merge_all(folder, "s", paths) / "s_traces_cells.parquet")
+    assert list(schema.metadata) == [b"fovea"]
+    kinds = {name: str(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
+    assert kinds == {
+        "dataset": "string", "fov": "int64", "cell": "int64", "first_frame": "int64",
+        "last_frame": "int64", "first_time": "double", "last_time": "double", "frames": "int64",
+        "kept": "bool", "reason": "string", "good": "bool",
+    }  # fmt: skip
 
 
-def test_columns_of_numbers_only():
-    from fovea.samples.tables import arrow
+def test_infinite_values_are_written_and_read_back(tmp_path):
+    """A feature or measure of a plug-in may be infinite."""
+    values = [np.inf, -np.inf, np.nan, 2.0, 1e-5, 1e15, -0.0]
+    table = pd.DataFrame({"name": ["a, b", "c", "NA", "", "e", "f", "g"], "value": values})
+    for write in (write_csv, write_traces):
+        write(table, tmp_path / "a.csv")
+        back = read_csv(tmp_path / "a.csv", ["name"])
+        assert back["name"].tolist() == table["name"].tolist()
+        np.testing.assert_array_equal(back["value"], values)
+        np.testing.assert_array_equal(pd.read_csv(tmp_path / "a.csv")["value"], values)
+    write_csv(table, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().split("\n")[1:-1] == [
+        '"a, b",inf', "c,-inf", "NA,", ",2", "e,1e-05", "f,1000000000000000.0", "g,0"
+    ]  # fmt: skip
 
-    pa = arrow()
-    with pytest.raises(FoveaError, match="a value is missing"):
-        as_numpy(pa.chunked_array([pa.array([1, None])]))
-    assert as_numpy(pa.chunked_array([pa.array([True, False])])).tolist() == [True, False]
+
+def test_an_infinite_value_of_a_trace_stays(tmp_path):
+    paths = recording(tmp_path, "a", {0: {1: {0: 5.0, 1: np.inf, 2: -np.inf}}}, 3)
+    merged = merge_all(tmp_path, "s", paths)
+    texts = [row["intensity_total_ch_1"] for row in rows_of(merged / "s_traces.csv")]
+    assert texts == ["5", "inf", "-inf"]
+    data = load_traces(merged / "s_traces.parquet", "intensity_total_ch_1")
+    np.testing.assert_array_equal(data.value, [[5, np.inf, -np.inf]])
+
+
+@pytest.mark.parametrize("line", ["1,2,3", "1"])
+def test_lines_of_another_length_are_refused(tmp_path, line):
+    """A line with one value more would move all columns, one with less is cut off."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"# x\na,b\n1,2\n{line}\n")
+    with pytest.raises(FoveaError, match=r"a\.csv: cannot be read as a table: .*Expected 2 colum"):
+        read_csv(path)
+
+
+def test_columns_of_one_kind():
+    table = pd.DataFrame({"whole": [1.0, 2.0], "gap": [1.0, np.nan], "half": [1.5, 2.0],
+                          "text": ["1", "x"], "truth": [True, False]})  # fmt: skip
+    assert whole_numbers("a.csv", table, "whole").tolist() == [1, 2]
+    for name in ("gap", "half"):
+        with pytest.raises(FoveaError, match=f"a.csv: the column {name} must hold whole numbers"):
+            whole_numbers("a.csv", table, name)
+    for name in ("text", "truth"):
+        with pytest.raises(FoveaError, match=f"the column {name} holds something that is no numbe"):
+            numbers("a.csv", table, name)
+    assert truth("a.csv", table, "truth").tolist() == [True, False]
+    assert truth("a.csv", table, "gap").tolist() == [True, True]
+    assert truth("a.csv", table, "absent").tolist() == [True, True]
+    with pytest.raises(FoveaError, match="the column text must hold True or False"):
+        truth("a.csv", table, "text")

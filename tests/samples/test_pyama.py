@@ -228,14 +228,6 @@ def test_what_is_no_trace_is_explained(tmp_path, text, message):
         read_traces(path)
 
 
-def test_spreadsheets_are_to_be_saved_as_csv(tmp_path):
-    """The oldest program wrote them, in the wide form."""
-    path = tmp_path / "session.xlsx"
-    path.write_bytes(b"PK")
-    with pytest.raises(FoveaError, match=r"session\.xlsx: spreadsheets are not read; save"):
-        read_traces(path)
-
-
 def test_missing_features_and_doubled_rows(tmp_path):
     paths = g1(tmp_path)
     with pytest.raises(

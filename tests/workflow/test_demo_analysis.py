@@ -105,7 +105,7 @@ def test_merged_tables(merged, sample):
     first = full[full["frame"] == 0].groupby("fov")["time"].first()
     assert first.is_monotonic_increasing
     assert (full["time_ch_1"] > full["time"]).all()
-    parquet = read_parquet(merged / f"{sample}_traces.parquet").to_pandas()
+    parquet = read_parquet(merged / f"{sample}_traces.parquet")
     pd.testing.assert_frame_equal(parquet, full, check_dtype=False, rtol=1e-12)
     for column in FEATURES:
         values = read_merged(merged / f"{sample}_{column}.csv")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fovea.samples.tables import parquet_about, read_parquet
+from fovea.samples.tables import read_parquet
 from support.broken import damage, mend, write_positions
 from support.harness import Run, copied, digests, dry_run, snakemake, write_config
 
@@ -137,7 +137,7 @@ def test_header_and_status_name_those_left_out(stages):
     skipped = stages["skipped"]
     assert skipped.header("ill") == [f"# Left out: {WORDS}"]
     assert skipped.header("well") == ["# Left out: nothing"]
-    about = parquet_about(read_parquet(skipped.folder / "results/merged/ill_traces.parquet"))
+    about = read_parquet(skipped.folder / "results/merged/ill_traces.parquet").attrs
     assert about["left_out"] == [WORDS]
     assert skipped.left_out_of() == {
         "000": ("done", ""), "001": ("failed", "ill"), "002": ("done", "")

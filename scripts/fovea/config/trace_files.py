@@ -29,6 +29,8 @@ def resolve_traces(source: str | list[str]) -> list[str]:
             found.append(item)
             continue
         matches = [m for m in glob.glob(item, recursive=True) if os.path.isfile(m)]
+        # Excel puts ~$a.xlsx beside a.xlsx while that is open
+        matches = [m for m in matches if not os.path.basename(m).startswith("~$")]
         if not matches:
             known = "no file matches it" if glob.has_magic(item) else "it does not exist"
             raise FoveaError(f"{item}: {known}; correct the path")

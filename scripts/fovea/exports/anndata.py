@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fovea import __version__
 from fovea.fits.fit_table import read_fits
 from fovea.fits.traces import Traces, load_traces
 from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import parquet_about, read_parquet
+from fovea.samples.parts import CELL
+from fovea.samples.tables import read_parquet
 
 _LOG = logging.getLogger("fovea")
 
@@ -48,17 +50,15 @@ def export_anndata(
     import h5py
 
     data = {column: load_traces(traces, column) for column in columns}
-    about = parquet_about(read_parquet(traces, ["fov"]))
+    about = read_parquet(traces, ["fov"]).attrs
     first = next(iter(data.values()), None)
     frames = np.arange(0 if first is None or not first.frame.size else first.frame.max() + 1)
-    keys = _cells(first)
-    obs = {
-        "dataset": [key[0] for key in keys],
-        "fov": np.array([key[1] for key in keys], np.int64),
-        "cell": np.array([key[2] for key in keys], np.int64),
-    }
+    obs = pd.DataFrame(columns=CELL) if first is None else pd.DataFrame(
+        {"dataset": first.dataset, "fov": first.fov, "cell": first.cell}
+    )  # fmt: skip
+    obs = obs.astype({"dataset": "str", "fov": np.int64, "cell": np.int64})
     for name, path in fits.items():
-        obs |= {f"{name}:{k}": v for k, v in _aligned(read_fits(path), keys, obs).items()}
+        obs = obs.join(_aligned(read_fits(path), obs[CELL]).add_prefix(f"{name}:"))
     layers = {column: spread(one, one.value, len(frames)) for column, one in data.items()}
     for column, one in data.items():
         layers.setdefault(
@@ -66,10 +66,10 @@ def export_anndata(
         )
     with whole_file(target) as temporary, h5py.File(temporary, "w") as file:
         _mark(file, "anndata", "0.1.0")
-        empty = np.empty((len(keys), len(frames)))
+        empty = np.empty((len(obs), len(frames)))
         _array(file, "X", layers[columns[-1]] if columns else empty)
-        _frame(file, "obs", [f"{d}:{f}:{c}" for d, f, c in keys], obs)
-        _frame(file, "var", [str(frame) for frame in frames], {"frame": frames})
+        _frame(file, "obs", [f"{d}:{f}:{c}" for d, f, c in obs[CELL].itertuples(index=False)], obs)
+        _frame(file, "var", [str(frame) for frame in frames], pd.DataFrame({"frame": frames}))
         _mapping(file, "layers", layers)
         for name in ("obsm", "varm", "obsp", "varp"):
             _mapping(file, name, {})
@@ -83,7 +83,7 @@ def export_anndata(
         _mark(group, "dict", "0.1.0")
         for name, text in uns.items():
             _text(group, name, text)
-    log.info("%d cells, %d frames, layers %s", len(keys), len(frames), ", ".join(layers))
+    log.info("%d cells, %d frames, layers %s", len(obs), len(frames), ", ".join(layers))
 
 
 def spread(data: Traces, values: np.ndarray, frames: int) -> np.ndarray:
@@ -94,28 +94,17 @@ def spread(data: Traces, values: np.ndarray, frames: int) -> np.ndarray:
     return found
 
 
-def _cells(data: Traces | None) -> list[tuple[str, int, int]]:
-    if data is None:
-        return []
-    return list(zip(data.dataset, data.fov.tolist(), data.cell.tolist(), strict=True))
-
-
-def _aligned(table: dict, keys: list[tuple], obs: dict) -> dict[str, list | np.ndarray]:
-    """Return a table of fits by the cells of the export; cells without a row have none."""
-    names = table.get("dataset", [obs["dataset"][0] if keys else ""] * len(table["fov"]))
-    known = {key: i for i, key in enumerate(
-        zip(names, table["fov"].tolist(), table["cell"].tolist(), strict=True))}  # fmt: skip
-    rows = [known.get(key) for key in keys]
-    found = {}
-    for name, values in table.items():
-        if name in ("dataset", "fov", "cell"):
-            continue
-        if isinstance(values, list):
-            found[name] = ["" if i is None else values[i] for i in rows]
-        elif values.dtype == bool:
-            found[name] = np.array([i is not None and values[i] for i in rows], bool)
+def _aligned(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of fits by the cells of the export; cells without a row have no values."""
+    key = [name for name in CELL if name in table]
+    found = cells.merge(table, on=key, how="left").drop(columns=CELL)
+    for name in found:
+        if table[name].dtype == "str":
+            found[name] = found[name].fillna("")
+        elif table[name].dtype == "bool":
+            found[name] = found[name].eq(True)
         else:
-            found[name] = np.array([np.nan if i is None else values[i] for i in rows], float)
+            found[name] = found[name].astype(float)
     return found
 
 
@@ -150,14 +139,14 @@ def _mapping(parent, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         _array(group, key, values)
 
 
-def _frame(parent, name: str, index: Sequence[str], columns: Mapping) -> None:
+def _frame(parent, name: str, index: Sequence[str], table: pd.DataFrame) -> None:
     group = parent.create_group(name)
     _mark(group, "dataframe", "0.2.0")
     group.attrs["_index"] = "_index"
-    group.attrs.create("column-order", data=list(columns), dtype=_string())
+    group.attrs.create("column-order", data=list(table), dtype=_string())
     _texts(group, "_index", index)
-    for key, values in columns.items():
-        (_texts if isinstance(values, list) else _array)(group, key, values)
+    for key, values in table.items():
+        (_texts if values.dtype == "str" else _array)(group, key, values.to_numpy())
 
 
 def _string():

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.config.units import trace_unit
 from fovea.figures.style import COLOURS, DARK, WIDTH, feature_words, figure, label, note, nothing
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of
-from fovea.fits.traces import load_traces
+from fovea.fits.traces import Traces, load_traces
 
 _LOG = logging.getLogger("fovea")
 EXAMPLES, ACROSS = 12, 4
@@ -43,13 +44,13 @@ def plot_fits(
     """
     settings = settings_of(entry)
     data, table = load_traces(traces, column, area), read_fits(fits)
-    shown = examples(table["r_squared"], EXAMPLES)
+    shown = examples(table["r_squared"].to_numpy(), EXAMPLES)
     rows = max(1, -(-len(shown) // ACROSS))
     unit = settings.model.time_unit
     with figure((WIDTH, 1.5 * rows + 0.5), targets) as drawing:
         grid = drawing.subplots(rows, ACROSS, squeeze=False)
         for axes, row in zip(grid.flat, shown, strict=False):
-            _panel(axes, settings, data, table, row)
+            _panel(axes, settings, data, table.iloc[row], row)
         for axes in list(grid.flat)[len(shown) :]:
             axes.set_axis_off()
         if not len(shown):
@@ -90,28 +91,28 @@ def r_squared_text(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def _panel(axes, settings: Settings, data, table: dict, row: int) -> None:
+def _panel(axes, settings: Settings, data: Traces, fit: pd.Series, row: int) -> None:
     model = settings.model
     time, value = data.time_in(model.time_unit)[row], data.value[row]
     there = np.isfinite(value)
     time, value = time[there], value[there]
-    good = bool(table["success"][row])
+    good = bool(fit["success"])
     inside = np.ones(len(time), bool)
     if settings.window is not None:
         inside = time <= time.min() + settings.window * (1 + 1e-12)
     axes.plot(time[inside], value[inside], "o", color="#9a9a9a", ms=2.4, mew=0)
     axes.plot(time[~inside], value[~inside], "o", color="#dddddd", ms=2.4, mew=0)
     line = np.linspace(time.min(), time[inside].max(), 300)
-    values = [np.array([[table[name][row]]]) for name in model.names]
+    values = [np.array([[fit[name]]]) for name in model.names]
     colour = COLOURS[0] if good else COLOURS[1]
     axes.plot(line, np.ravel(model(line[None], *values)), color=colour, lw=0.9)
     place = f"{data.dataset[row]}, " if data.several else ""
     axes.set_title(
         f"{place}field {data.fov[row]}, cell {data.cell[row]}   "
-        f"R² {r_squared_text(table['r_squared'][row])}",
+        f"R² {r_squared_text(fit['r_squared'])}",
         fontsize=6.5,
     )
-    message = table["message"][row]
+    message = fit["message"]
     if message:
         first = message.split("; ")[0].split(" (")[0].split(", so ")[0]
         axes.text(0.98, 0.03, first, transform=axes.transAxes, fontsize=5.5, ha="right",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.config.units import trace_unit
 from fovea.figures.style import (
@@ -77,23 +78,22 @@ def parameters(
         drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
         note(drawing, left_out)
     for sample, found in data.items():
-        log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found["success"]))
+        log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found))
 
 
-def _panel(axes, data: Mapping[str, dict], name: str, title: str) -> None:
+def _panel(axes, data: Mapping[str, pd.DataFrame], name: str, title: str) -> None:
     axes.set_ylabel(title)
     shown = False
     for place, (_, found) in enumerate(data.items()):
-        values = found[name][found["success"]]
+        values = np.sort(found.loc[found["success"], name])
         if not len(values):
             continue
         shown = True
         colour = colour_of(place)
-        order = np.argsort(values, kind="stable")
         size = 5 if len(values) < 200 else 2
         across = place + 0.26 * scattered(len(values))
         opacity = min(0.7, max(0.1, 60 / len(values)))
-        axes.scatter(across, values[order], s=size, color=colour, alpha=opacity, linewidths=0)
+        axes.scatter(across, values, s=size, color=colour, alpha=opacity, linewidths=0)
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
         axes.plot([place - 0.36, place + 0.36], [middle] * 2, color="black", lw=1.4, zorder=4)
         axes.plot([place, place], [low, high], color="black", lw=1.0, zorder=4)

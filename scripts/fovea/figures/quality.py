@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.figures.style import (
     DARK,
@@ -26,6 +27,14 @@ from fovea.fits.settings import Settings, settings_of
 
 _LOG = logging.getLogger("fovea")
 LIMITS = (0.9, 0.7)  # below them PyAMA calls a fit fair, and poor
+#: Kind of trouble to the pattern that the messages of such fits match.
+TROUBLES = {
+    "not identifiable": "not identifiable",
+    "hardly told apart": "hardly be told apart",
+    "correlated residuals": "residuals are correlated",
+    "too few values": "too few|^no values$",
+    "not converged": "not converged",
+}
 
 
 def plot_quality(
@@ -69,23 +78,18 @@ def plot_quality(
         log.info("%s: %s", sample, ", ".join(f"{k} {v:.0%}" for k, v in found.items() if v))
 
 
-def shares(settings: Settings, found: dict) -> dict[str, float]:
+def shares(settings: Settings, found: pd.DataFrame) -> dict[str, float]:
     """Return the share of cells for each outcome; one cell may count for several."""
-    count = max(len(found["success"]), 1)
     notes = found["message"]
     kinds = {"succeeded": found["success"].sum()}
     for name in settings.fitted:
         for word in ("lower", "upper"):
-            kinds[f"{name} at {word} bound"] = found[f"{name}_at_bound"].count(word)
-    kinds["not identifiable"] = sum("not identifiable" in text for text in notes)
-    kinds["hardly told apart"] = sum("hardly be told apart" in text for text in notes)
-    kinds["correlated residuals"] = sum("residuals are correlated" in text for text in notes)
-    kinds["too few values"] = sum("too few" in text or text == "no values" for text in notes)
-    kinds["not converged"] = sum("not converged" in text for text in notes)
-    return {kind: float(number) / count for kind, number in kinds.items()}
+            kinds[f"{name} at {word} bound"] = (found[f"{name}_at_bound"] == word).sum()
+    kinds |= {kind: notes.str.contains(words).sum() for kind, words in TROUBLES.items()}
+    return {kind: float(number) / max(len(found), 1) for kind, number in kinds.items()}
 
 
-def _r_squared(axes, data: Mapping[str, dict]) -> None:
+def _r_squared(axes, data: Mapping[str, pd.DataFrame]) -> None:
     shown = False
     for number, (sample, found) in enumerate(data.items()):
         values = np.sort(1 - found["r_squared"][np.isfinite(found["r_squared"])])

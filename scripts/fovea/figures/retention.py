@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fovea.figures.style import (
     COLOURS,
@@ -23,7 +24,7 @@ from fovea.figures.style import (
     unit_for,
 )
 from fovea.recordings.times import SECONDS
-from fovea.samples.tables import as_numpy, parquet_about, read_parquet
+from fovea.samples.tables import read_parquet
 
 _LOG = logging.getLogger("fovea")
 #: Line styles of all cells, and of those in the sample.
@@ -52,7 +53,7 @@ def plot_retention(
     """
     tables = {sample: read_parquet(path) for sample, path in cells.items()}
     left_out = [f"{sample}: {place}" for sample, table in tables.items()
-                for place in parquet_about(table)["left_out"]]  # fmt: skip
+                for place in table.attrs["left_out"]]  # fmt: skip
     width = WIDTH * min(1.0, 0.75 + 0.05 * len(tables))
     height = 2.8 + slant_room(list(tables), 0.28 * width) + 0.04 * len(tables)
     with figure((width, height), targets) as drawing:
@@ -66,10 +67,9 @@ def plot_retention(
         log.info("%s: %s", sample, ", ".join(f"{n} {f}" for f, n in fates(table).items() if n))
 
 
-def fates(table) -> dict[str, int]:
+def fates(table: pd.DataFrame) -> dict[str, int]:
     """Return the number of cells of each fate."""
-    kept, good = as_numpy(table["kept"]), as_numpy(table["good"])
-    reasons = np.array(table["reason"].to_pylist(), dtype=object)
+    kept, good, reasons = table["kept"], table["good"], table["reason"]
     return {
         "in the sample": int((kept & good).sum()),
         "called bad": int((kept & ~good).sum()),
@@ -79,40 +79,37 @@ def fates(table) -> dict[str, int]:
     }
 
 
-def present(table, chosen: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return how many cells there are at each of some times.
+def present(table: pd.DataFrame, times: np.ndarray) -> np.ndarray:
+    """Return how many of some cells there are at each of some times.
 
     A cell is there from half an interval between frames before its first time to as long after
     its last, because fields of view are recorded one after the other.
     """
-    first, last = as_numpy(table["first_time"])[chosen], as_numpy(table["last_time"])[chosen]
-    frames = (as_numpy(table["last_frame"]) - as_numpy(table["first_frame"]))[chosen]
+    first, last = table["first_time"].to_numpy(), table["last_time"].to_numpy()
+    frames = (table["last_frame"] - table["first_frame"]).to_numpy()
     several = frames > 0
     half = np.median((last - first)[several] / frames[several]) / 2 if several.any() else 0.0
     begun = np.searchsorted(np.sort(first - half), times, side="right")
     return begun - np.searchsorted(np.sort(last + half), times, side="left")
 
 
-def _over_time(axes, tables: Mapping) -> None:
-    ends = [(as_numpy(t["first_time"]).min(), as_numpy(t["last_time"]).max())
+def _over_time(axes, tables: Mapping[str, pd.DataFrame]) -> None:
+    ends = [(t["first_time"].min(), t["last_time"].max())
             for t in tables.values() if len(t)]  # fmt: skip
     if not ends:
         nothing(axes, "no cells")
         return
-    known = parquet_about(next(iter(tables.values())))["time_unit"]
+    known = next(iter(tables.values())).attrs["time_unit"]
     unit = unit_for(max(last - first for first, last in ends), known)
     highest = 0.0
     for number, table in enumerate(tables.values()):
         if not len(table):
             continue
-        factor = SECONDS[parquet_about(table)["time_unit"]] / SECONDS[unit]
-        times = np.linspace(
-            as_numpy(table["first_time"]).min(), as_numpy(table["last_time"]).max(), 400
-        )
-        every = np.ones(len(table), bool)
-        good = as_numpy(table["kept"]) & as_numpy(table["good"])
-        for chosen, style in ((every, TRACKED), (good, KEPT)):
-            counts = present(table, chosen, times)
+        factor = SECONDS[table.attrs["time_unit"]] / SECONDS[unit]
+        times = np.linspace(table["first_time"].min(), table["last_time"].max(), 400)
+        good = table[table["kept"] & table["good"]]
+        for chosen, style in ((table, TRACKED), (good, KEPT)):
+            counts = present(chosen, times)
             highest = max(highest, float(counts.max()))
             # wide lines first, so that equal numbers of several samples are seen
             axes.step(times * factor, counts, where="mid", ls=style,
@@ -134,7 +131,7 @@ def _key(drawing, samples: Sequence[str]) -> None:
     key(drawing, lines)
 
 
-def _fates(axes, tables: Mapping) -> None:
+def _fates(axes, tables: Mapping[str, pd.DataFrame]) -> None:
     base = np.zeros(len(tables))
     counts = [fates(table) for table in tables.values()]
     highest = max((sum(count.values()) for count in counts), default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.fits.fit_table import read_fits
-from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import number_text
+from fovea.samples.tables import write_csv
 
 _LOG = logging.getLogger("fovea")
 CLEAR = 2.0  # difference of AICc from which the best model is said to be clearly so
@@ -33,7 +31,7 @@ def compare(fits: Mapping[str, str | Path], target: str | Path, log: logging.Log
     first = next(iter(tables.values()))
     key = [name for name in ("dataset", "fov", "cell") if name in first]
     for name, table in tables.items():
-        if any(list(table[k]) != list(first[k]) for k in key):
+        if not table[key].equals(first[key]):
             raise FoveaError(
                 f"{fits[name]}: holds other cells than {next(iter(fits.values()))}; delete both, "
                 "they will be made again"
@@ -42,14 +40,12 @@ def compare(fits: Mapping[str, str | Path], target: str | Path, log: logging.Log
     aicc = np.stack([table["aicc"] for table in tables.values()])
     weights = akaike_weights(aicc)
     best, gap = best_models(aicc)
-    with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as f:
-        rows = csv.writer(f, lineterminator="\n")
-        rows.writerow([*key, "best_model", "delta_aicc",
-                       *(f"aicc_{n}" for n in names), *(f"weight_{n}" for n in names)])  # fmt: skip
-        for i in range(aicc.shape[1]):
-            row = [first[k][i] for k in key]
-            row += [names[best[i]] if best[i] >= 0 else "", number_text(gap[i])]
-            rows.writerow(row + [number_text(x) for x in (*aicc[:, i], *weights[:, i])])
+    result = first[key].assign(
+        best_model=np.array([*names, ""], dtype=object)[best], delta_aicc=gap,
+        **{f"aicc_{name}": values for name, values in zip(names, aicc, strict=True)},
+        **{f"weight_{name}": values for name, values in zip(names, weights, strict=True)},
+    )  # fmt: skip
+    write_csv(result, target)
     for number, name in enumerate(names):
         clear = np.count_nonzero((best == number) & (gap > CLEAR))
         log.info("%s: best for %d of %d cells, clearly (by more than %g) for %d",

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fovea.fits.settings import Settings
 from fovea.fits.solver.statistics import CORRELATED, Fits, information
 from fovea.fits.traces import Traces
-from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import number_text
+from fovea.samples.tables import read_csv, write_csv
 
 #: Autocorrelation of residuals that is mentioned, if it is also beyond chance.
 NOTABLE = 0.3
 BOUND_WORDS = {-1: "lower", 0: "", 1: "upper"}
-
-
-def columns_of(settings: Settings, several: bool, shared: Sequence[str] = ()) -> list[str]:
-    """Return the columns of a table of fits; `several` datasets give one more, the first."""
-    spread = [
-        f"{name}_{what}"
-        for name in settings.fitted
-        for what in ("se", "ci_low", "ci_high", "at_bound")
-    ]
-    return [
-        *(["dataset"] if several else []),
-        *("fov", "cell", "model_type", "success", "r_squared", *settings.fitted, *spread),
-        *settings.fixed,
-        *("rmse", "aicc", "n_points", "time_start", "time_end", "autocorrelation", "message"),
-    ]
 
 
 def messages(settings: Settings, fits: Fits) -> list[str]:
@@ -97,45 +80,33 @@ def write_fits(
     several : bool
         Whether the sample is made of several datasets, so that `dataset` is the first column.
     """
-    model = settings.model
-    place = [model.names.index(name) for name in settings.fitted]
-    fixed = [model.names.index(name) for name in settings.fixed]
-    good, notes, aicc = (
-        success(settings, fits),
-        messages(settings, fits),
-        information(fits, settings),
-    )
-    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(columns_of(settings, several))
-        for i in range(len(traces)):
-            row = [traces.dataset[i]] if several else []
-            row += [int(traces.fov[i]), int(traces.cell[i]), model.name, bool(good[i])]
-            row += [number_text(fits.r_squared[i]), *map(number_text, fits.values[i, place])]
-            for k in range(len(place)):
-                row += map(number_text, (fits.error[i, k], fits.low[i, k], fits.high[i, k]))
-                row.append(BOUND_WORDS[int(fits.bound[i, k])])
-            row += map(number_text, fits.values[i, fixed])
-            row += [number_text(fits.rmse[i]), number_text(aicc[i]), int(fits.points[i])]
-            row += map(number_text, (fits.first[i], fits.last[i], fits.autocorrelation[i]))
-            rows.writerow([*row, notes[i]])
+    names = settings.model.names
+    values = dict(zip(names, fits.values.T, strict=True))
+    table = {"dataset": traces.dataset} if several else {}
+    table |= {"fov": traces.fov, "cell": traces.cell, "model_type": settings.model.name}
+    table |= {"success": success(settings, fits), "r_squared": fits.r_squared}
+    table |= {name: values[name] for name in settings.fitted}
+    for k, name in enumerate(settings.fitted):
+        table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
+        table[f"{name}_ci_high"] = fits.high[:, k]
+        table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
+    table |= {name: values[name] for name in settings.fixed}
+    table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
+    table |= {"time_start": fits.first, "time_end": fits.last}
+    table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}
+    write_csv(pd.DataFrame(table), path)
 
 
-def read_fits(path: str | Path) -> dict[str, list]:
-    """Read a table of fits: column to values; numbers as float, NaN for what is empty."""
-    texts = {"dataset", "model_type", "message"}
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        names = next(rows)
-        columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    found = {}
-    for name, values in zip(names, columns, strict=True):
-        if name in texts or name.endswith("_at_bound"):
-            found[name] = list(values)
-        elif name == "success":
-            found[name] = np.array([value == "True" for value in values], bool)
+def read_fits(path: str | Path) -> pd.DataFrame:
+    """Read a table of fits: numbers as float, NaN for what is empty; texts are never missing."""
+    table = read_csv(path, ("dataset", "model_type", "message"))
+    for name in table:
+        if name.endswith("_at_bound"):  # all empty where no estimate stopped at a bound
+            table[name] = table[name].astype("str").fillna("")
         elif name in ("fov", "cell", "n_points"):
-            found[name] = np.array([int(value) for value in values], np.int64)
-        else:
-            found[name] = np.array([float(value) if value else np.nan for value in values])
-    return found
+            table[name] = table[name].astype(np.int64)
+        elif name == "success":
+            table[name] = table[name].astype(bool)
+        elif name not in ("dataset", "model_type", "message"):
+            table[name] = table[name].astype(float)
+    return table

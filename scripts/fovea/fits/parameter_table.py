@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import number_text
+from fovea.samples.tables import write_csv
 
-COLUMNS = (
+COLUMNS = [
     "sample", "parameter", "unit", "cells", "succeeded", "median", "q25", "q75", "mean", "sd",
     "median_se", "at_lower_bound", "at_upper_bound",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def write_summaries(
     path: str | Path,
-    fits: Mapping[str, dict],
+    fits: Mapping[str, pd.DataFrame],
     fitted: Sequence[str],
     units: Mapping[str, str],
 ) -> None:
@@ -29,30 +28,33 @@ def write_summaries(
     ----------
     path : path
         CSV with `COLUMNS`.
-    fits : mapping of str to dict
+    fits : mapping of str to DataFrame
         Sample to its table of fits, see `fovea.fits.fit_table.read_fits`.
     fitted : sequence of str
         The fitted parameters.
     units : mapping of str to str
         Parameter to its unit.
     """
-    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for sample, found in fits.items():
-            for name in fitted:
-                rows.writerow([sample, name, units[name], *summary(found, name)])
+    rows = [
+        {"sample": sample, "parameter": name, "unit": units[name]} | summary(found, name)
+        for sample, found in fits.items()
+        for name in fitted
+    ]
+    write_csv(pd.DataFrame(rows, columns=COLUMNS), path)
 
 
-def summary(found: dict, name: str) -> list[str]:
-    """Return what `COLUMNS` says of one parameter, from the number of cells on."""
-    good = found["success"]
-    values, errors = found[name][good], found[f"{name}_se"][good]
-    ends = [found[f"{name}_at_bound"].count(word) for word in ("lower", "upper")]
-    if not len(values):
-        return [str(len(good)), "0", *[""] * 6, *map(str, ends)]
-    quarters = np.quantile(values, (0.5, 0.25, 0.75))
-    spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-    known = errors[np.isfinite(errors)]
-    numbers = [*quarters, values.mean(), spread, np.median(known) if len(known) else np.nan]
-    return [str(len(good)), str(len(values)), *map(number_text, numbers), *map(str, ends)]
+def summary(found: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return the distribution of one parameter over the fits that succeeded; NaN where unknown."""
+    good = found[found["success"]]
+    values, errors = good[name].to_numpy(), good[f"{name}_se"].to_numpy()
+    errors = errors[np.isfinite(errors)]
+    median, q25, q75 = np.quantile(values, (0.5, 0.25, 0.75)) if len(values) else [np.nan] * 3
+    bound = found[f"{name}_at_bound"]
+    return {
+        "cells": len(found), "succeeded": len(good), "median": median, "q25": q25, "q75": q75,
+        "mean": values.mean() if len(values) else np.nan,
+        "sd": np.std(values, ddof=1) if len(values) > 1 else np.nan,
+        "median_se": np.median(errors) if len(errors) else np.nan,
+        "at_lower_bound": int((bound == "lower").sum()),
+        "at_upper_bound": int((bound == "upper").sum()),
+    }  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from fovea.config.units import trace_unit
 from fovea.fits.fit import log_fits
@@ -14,14 +15,9 @@ from fovea.fits.fit_table import BOUND_WORDS, write_fits
 from fovea.fits.population import fit_shared
 from fovea.fits.settings import parameter_units, settings_of
 from fovea.fits.traces import load_traces
-from fovea.jobs.atomic import whole_file
-from fovea.samples.tables import number_text
+from fovea.samples.tables import write_csv
 
 _LOG = logging.getLogger("fovea")
-COLUMNS = (
-    "parameter", "unit", "estimate", "se", "ci_low", "ci_high", "at_bound", "configured",
-    "cells", "deviance", "deviance_configured", "converged",
-)  # fmt: skip
 
 
 def share(
@@ -54,17 +50,17 @@ def share(
     time = data.time_in(settings.model.time_unit)
     found = fit_shared(settings, names, time, data.value, threads)
     units = parameter_units(settings, trace_unit(column, area))
-    with whole_file(table) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for i, name in enumerate(names):
-            numbers = (found.values[i], found.error[i], found.low[i], found.high[i])
-            rows.writerow([
-                name, units[name], *map(number_text, numbers), BOUND_WORDS[int(found.bound[i])],
-                number_text(settings.value(name)), int(found.used.sum()),
-                number_text(found.deviance), number_text(found.before), found.converged,
-            ])  # fmt: skip
-            log.info("%s: %.6g ± %.2g %s", name, found.values[i], found.error[i], units[name])
+    for i, name in enumerate(names):
+        log.info("%s: %.6g ± %.2g %s", name, found.values[i], found.error[i], units[name])
+    estimates = pd.DataFrame({
+        "parameter": names, "unit": [units[name] for name in names], "estimate": found.values,
+        "se": found.error, "ci_low": found.low, "ci_high": found.high,
+        "at_bound": [BOUND_WORDS[bound] for bound in found.bound.tolist()],
+        "configured": [settings.value(name) for name in names], "cells": int(found.used.sum()),
+        "deviance": found.deviance, "deviance_configured": found.before,
+        "converged": found.converged,
+    })  # fmt: skip
+    write_csv(estimates, table)
     if not found.converged:
         log.warning("the shared parameters did not converge; see the table")
     write_fits(fits, found.settings, data, found.fits, several)

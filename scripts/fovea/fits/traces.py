@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fovea.errors import FoveaError
 from fovea.recordings.times import SECONDS
-from fovea.samples.tables import as_numpy, parquet_about, parquet_columns, read_parquet
+from fovea.samples.parts import CELL
+from fovea.samples.tables import parquet_columns, read_parquet
 
 SMOOTHING = 10  # rows over which the area is smoothed before intensities are divided by it
 
@@ -85,36 +86,26 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
     channel = column.rpartition("_ch_")[2]
     names = parquet_columns(path)
     time = f"time_ch_{channel}" if f"time_ch_{channel}" in names else "time"
-    needed = ["dataset", "fov", "cell", "frame", time, "good", column]
-    needed += [name for name in dict.fromkeys((area or {}).values()) if name not in needed]
-    table = read_parquet(path, needed)
-    about = parquet_about(table)
-    unit = about.get("time_unit")
+    needed = [*CELL, "frame", time, "good", column, *(area or {}).values()]
+    table = read_parquet(path, list(dict.fromkeys(needed)))
+    unit = table.attrs.get("time_unit")
     if unit not in SECONDS:
         raise FoveaError(
             f"{path}: does not state the unit of its times; delete it, it will be made again"
         )
-    table = table.filter(table["good"])
-    codes = table["dataset"].combine_chunks().dictionary_encode()
-    groups = codes.dictionary.to_pylist()
-    code = as_numpy(codes.indices).astype(np.int64)
-    fov, cell, frame = (as_numpy(table[name]) for name in ("fov", "cell", "frame"))
-    value = as_numpy(table[column]).copy()
-    if area:
-        for number, dataset in enumerate(groups):
-            if dataset not in area:
-                continue
-            size = as_numpy(table[area[dataset]])
-            for rows in _runs(np.stack([code, fov, cell], axis=1)):
-                if code[rows.start] == number:
-                    value[rows] /= smoothed(size[rows])
-    return _arranged(code, fov, cell, frame, as_numpy(table[time]), value, groups, unit, about)
+    good = table[table["good"]]
+    value = good[column]
+    for dataset, name in (area or {}).items():
+        sizes = good.loc[good["dataset"] == dataset].groupby(CELL, sort=False)[name]
+        value = value / sizes.transform(smoothed).reindex(value.index, fill_value=1.0)
+    return _arranged(good.assign(time=good[time], value=value), unit, table.attrs)
 
 
-def smoothed(area: np.ndarray) -> np.ndarray:
+def smoothed(area: pd.Series) -> np.ndarray:
     """Return the running median of a cell's area; NaN where the area is not known or 0."""
     from scipy.ndimage import median_filter
 
+    area = area.to_numpy()
     known = np.isfinite(area) & (area > 0)
     result = np.full(len(area), np.nan)
     if known.any():
@@ -122,35 +113,26 @@ def smoothed(area: np.ndarray) -> np.ndarray:
     return result
 
 
-def _runs(keys: np.ndarray) -> list[slice]:
-    """Return the runs of equal rows."""
-    if not len(keys):
-        return []
-    ends = np.flatnonzero((np.diff(keys, axis=0) != 0).any(axis=1)) + 1
-    starts = [0, *ends.tolist(), len(keys)]
-    return [slice(a, b) for a, b in pairwise(starts)]
-
-
-def _arranged(code, fov, cell, frame, time, value, groups, unit: str, about: dict) -> Traces:
+def _arranged(rows: pd.DataFrame, unit: str, about: Mapping) -> Traces:
     """Return traces; cells of a field of view have the same frames, with gaps."""
-    fields = _runs(np.stack([code, fov], axis=1))
-    cells = _runs(np.stack([code, fov, cell], axis=1))
-    axes = [np.unique(frame[rows], return_index=True) for rows in fields]
-    length = max((len(axis) for axis, _ in axes), default=0)
-    shape = (len(cells), length)
-    frames = np.full(shape, -1, np.int64)
-    times, values = np.full(shape, np.nan), np.full(shape, np.nan)
-    place = 0
-    for row, rows in enumerate(cells):
-        while rows.start >= fields[place].stop:
-            place += 1
-        axis, first = axes[place]
-        frames[row, : len(axis)] = axis
-        times[row, : len(axis)] = time[fields[place]][first]
-        columns = np.searchsorted(axis, frame[rows])
-        times[row, columns], values[row, columns] = time[rows], value[rows]
-    starts = np.array([rows.start for rows in cells], dtype=np.int64)
+    fields = rows.groupby(CELL[:2], sort=False)
+    field = fields.ngroup().to_numpy()
+    row = rows.groupby(CELL, sort=False).ngroup().to_numpy()
+    place = fields["frame"].rank("dense").to_numpy(np.int64) - 1
+    frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()
+    cells = rows.drop_duplicates(CELL)
+    length = place.max(initial=-1) + 1
+    # backwards, so that the time of a frame is that of the first cell in it
+    frames = np.full((fields.ngroups, length), -1, np.int64)
+    frames[field[::-1], place[::-1]] = frame[::-1]
+    times = np.full((fields.ngroups, length), np.nan)
+    times[field[::-1], place[::-1]] = time[::-1]
+    own = field[~rows.duplicated(CELL).to_numpy()]
+    frames, times = frames[own], times[own]
+    times[row, place] = time
+    values = np.full((len(cells), length), np.nan)
+    values[row, place] = rows["value"].to_numpy()
     return Traces(
-        [groups[code[start]] for start in starts], fov[starts], cell[starts], frames, times,
-        values, unit, about["sample"], about.get("left_out", []),
+        cells["dataset"].tolist(), cells["fov"].to_numpy(), cells["cell"].to_numpy(), frames,
+        times, values, unit, about["sample"], about.get("left_out", []),
     )  # fmt: skip

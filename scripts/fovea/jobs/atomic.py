@@ -86,6 +86,18 @@ def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
         yield rows
 
 
+def number_text(value: float) -> str:
+    """Write a number of a table with all its digits.
+
+    Integers have no point below 1e15; what is not a number is left empty, and what is infinite
+    is ``inf`` or ``-inf``.
+    """
+    value = float(value)
+    if value != value:
+        return ""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
 def remove(path: Path) -> None:
     """Delete a file or folder, if it is there."""
     if path.is_dir():

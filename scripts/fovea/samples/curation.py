@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from fovea.errors import FoveaError, show, suggestion
 
@@ -123,27 +125,17 @@ def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Ve
     )  # fmt: skip
 
 
-def apply_curation(
-    path: str | Path,
-    verdicts: Iterable[Verdict],
-    cells: Mapping[tuple[str, int, int], slice],
-    frames,
-    good,
-) -> int:
-    """Override `good` by verdicts, later ones over earlier ones.
+def apply_curation(path: str | Path, verdicts: Sequence[Verdict], traces: pd.DataFrame) -> int:
+    """Override the column `good` of traces by verdicts, later ones over earlier ones.
 
     Parameters
     ----------
     path : path
-        The table, for messages.
-    verdicts : iterable of Verdict
+        The curation table, for messages.
+    verdicts : sequence of Verdict
         Those that concern the fields of view at hand.
-    cells : mapping
-        (dataset, fov, cell) to the rows of that cell.
-    frames : (R,) int64
-        Frame of each row.
-    good : (R,) bool
-        Is changed.
+    traces : DataFrame
+        With dataset, fov, cell, frame and good, which is changed.
 
     Returns
     -------
@@ -155,16 +147,16 @@ def apply_curation(
     FoveaError
         If there is no such cell, or none of its rows is in the frames; the message names all.
     """
-    before = good.copy()
-    verdicts = list(verdicts)
-    unknown = [v for v in verdicts if (v.dataset, v.fov, v.cell) not in cells]
+    places = traces.groupby(["dataset", "fov", "cell"], sort=False).indices
+    unknown = [v for v in verdicts if (v.dataset, v.fov, v.cell) not in places]
     if unknown:
         raise FoveaError(
             f"{path}: {_listed(unknown)} not in the traces; correct or remove "
             f"{'this row' if len(unknown) == 1 else 'these rows'}"
         )
+    frames, good = traces["frame"].to_numpy(), traces["good"].to_numpy(copy=True)
     for verdict in verdicts:
-        rows = cells[verdict.dataset, verdict.fov, verdict.cell]
+        rows = places[verdict.dataset, verdict.fov, verdict.cell]
         part = frames[rows]
         inside = part >= (0 if verdict.first is None else verdict.first)
         if verdict.last is not None:
@@ -174,8 +166,10 @@ def apply_curation(
                 f"{path}: {_listed([verdict])} not seen in these frames, but in frames "
                 f"{part.min()} to {part.max()}; correct from_frame and to_frame"
             )
-        good[rows][inside] = verdict.good
-    return int((good != before).sum())
+        good[rows[inside]] = verdict.good
+    changed = int((good != traces["good"]).sum())
+    traces["good"] = good
+    return changed
 
 
 def _listed(verdicts: list[Verdict]) -> str:

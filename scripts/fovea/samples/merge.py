@@ -5,29 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from fovea import __version__
 from fovea.config.fovs import format_fovs
 from fovea.samples.curation import Verdict, apply_curation, read_curation
-from fovea.samples.parts import (
-    KEY,
-    Dataset,
-    cell_table,
-    load_recordings,
-    place_of,
-    read_part,
-    timed,
-    timed_by_file,
-)
-from fovea.samples.tables import arrow, as_numpy, write_csv, write_parquet
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, place_of, read_part
+from fovea.samples.tables import write_parquet, write_traces
 
 _LOG = logging.getLogger("fovea")
 
@@ -36,8 +23,8 @@ _LOG = logging.getLogger("fovea")
 class Merged:
     """A sample's tables, and what stands above them."""
 
-    traces: pa.Table
-    cells: pa.Table
+    traces: pd.DataFrame
+    cells: pd.DataFrame
     unit: str
     comments: list[str]
     columns: dict[str, int] = field(default_factory=dict)
@@ -88,14 +75,14 @@ def merge(
     about = {"sample": sample, "time_unit": merged.unit, "comments": merged.comments,
              "left_out": list(left_out)}  # fmt: skip
     for name, table in (("traces", merged.traces), ("traces_cells", merged.cells)):
-        write_csv(table, folder / f"{sample}_{name}.csv", merged.comments)
+        write_traces(table, folder / f"{sample}_{name}.csv", merged.comments)
         write_parquet(table, folder / f"{sample}_{name}.parquet", about)
     several = len(datasets) > 1
     for column, channel in merged.columns.items():
         table = feature_table(merged.traces, column, channel)
         write_parquet(table, folder / f"{sample}_{column}.parquet", about | {"column": column})
         table = pyama_table(table, with_dataset=several)
-        write_csv(table, folder / f"{sample}_{column}.csv", [f"Time units: {merged.unit}"])
+        write_traces(table, folder / f"{sample}_{column}.csv", [f"Time units: {merged.unit}"])
     for line in merged.comments:
         log.info("%s", line)
 
@@ -112,8 +99,6 @@ def merged_tables(
     log: logging.Logger = _LOG,
 ) -> Merged:
     """Return the tables of a sample; arguments as of `merge`."""
-    pa = arrow()
-
     known = {name: Dataset(**entry) for name, entry in datasets.items()}
     unit = next(iter(known.values())).time["unit"]
     recordings = load_recordings(metadata)
@@ -123,27 +108,19 @@ def merged_tables(
     parts = []
     for path in sorted(traces, key=lambda path: _rank(path, list(known))):
         dataset, fov = place_of(path)
-        entry = known[dataset]
-        part = read_part(path, dataset, entry, list(columns))
-        if fov is None:
-            part = timed_by_file(path, part, entry, unit)
-        else:
-            part = timed(part, entry, recordings[dataset], fov, unit)
-        parts.append(part)
-    table = pa.concat_tables(parts, promote_options="default")
-    groups = cell_slices(parts)
-    good, frames = as_numpy(table["good"]), as_numpy(table["frame"])
+        recording = None if fov is None else recordings[dataset]
+        parts.append(read_part(path, known[dataset], recording, list(columns), unit))
+    table = pd.concat(parts, ignore_index=True)
     used, changed = [], 0
     if curation is not None:
-        used = _verdicts_of(curation, list(names or datasets), traces, known, groups, log)
-        changed = apply_curation(curation, used, groups, frames, good)
-    table = table.set_column(table.column_names.index("good"), "good", pa.array(good))
-    summary = cell_table(cells, table, groups, good, recordings, known, unit)
+        used = _verdicts_of(curation, list(names or datasets), traces, known, log)
+        changed = apply_curation(curation, used, table)
+    summary = cell_table(cells, table, recordings, known, unit)
     comments = [
         f"Time units: {unit}",
         f"Sample: {sample} (Fovea {__version__})",
-        *_fields_comment(table, groups),
-        f"Times: {_times_comment(table)}",
+        *_fields_comment(table),
+        f"Times: {', '.join(table['time_source'].unique()) or 'none'}",
         f"Left out: {'; '.join(left_out) or 'nothing'}",
         "Curation: " + (f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
                         if curation is not None else "none"),
@@ -158,39 +135,21 @@ def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
     return order.index(dataset), -1 if fov is None else fov
 
 
-def cell_slices(parts: Sequence[pa.Table]) -> dict[tuple[str, int, int], slice]:
-    """Return (dataset, fov, cell) to its rows in the concatenation of sorted tables."""
-    found, done = {}, 0
-    for table in parts:
-        fov, cell = as_numpy(table["fov"]), as_numpy(table["cell"])
-        new = (np.diff(fov) != 0) | (np.diff(cell) != 0)
-        ends = [0, *(np.flatnonzero(new) + 1).tolist(), len(fov)] if len(fov) else []
-        for a, b in pairwise(ends):
-            key = table["dataset"][a].as_py(), int(fov[a]), int(cell[a])
-            found[key] = slice(done + a, done + b)
-        done += len(fov)
-    return found
-
-
-def feature_table(traces: pa.Table, column: str, channel: int) -> pa.Table:
+def feature_table(traces: pd.DataFrame, column: str, channel: int) -> pd.DataFrame:
     """Return the good rows of one feature, with the time of its channel."""
-    pa = arrow()
-
-    rows = traces.filter(traces["good"])
-    time = f"time_ch_{channel}" if f"time_ch_{channel}" in rows.column_names else "time"
-    names = [*KEY, "time", "time_source", "value"]
-    return pa.table([rows[n] for n in (*KEY, time, "time_source", column)], names=names)
+    time = f"time_ch_{channel}" if f"time_ch_{channel}" in traces else "time"
+    found = traces.loc[traces["good"], [*KEY, time, "time_source", column]]
+    return found.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
 
 
-def pyama_table(table: pa.Table, with_dataset: bool) -> pa.Table:
+def pyama_table(table: pd.DataFrame, with_dataset: bool) -> pd.DataFrame:
     """Return a feature's table in PyAMA's merged form; `dataset` comes first where it is needed."""
     names = ["dataset"] * with_dataset + ["time", "fov", "cell"]
-    order = [("time", "ascending"), *((n, "ascending") for n in ("dataset", "fov", "cell"))]
-    return table.sort_by(order).select([*names, "value"])
+    return table.sort_values(["time", *CELL], kind="stable")[[*names, "value"]]
 
 
 def _verdicts_of(
-    curation: str | Path, names: list[str], traces, known, groups, log: logging.Logger
+    curation: str | Path, names: list[str], traces, known, log: logging.Logger
 ) -> list[Verdict]:
     """Return the verdicts on the sample's fields of view."""
     places = {place_of(path) for path in traces}
@@ -208,21 +167,13 @@ def _verdicts_of(
     return used
 
 
-def _fields_comment(table: pa.Table, groups) -> list[str]:
+def _fields_comment(table: pd.DataFrame) -> list[str]:
     """Say which fields of view there are, per dataset."""
-    found: dict[str, list[int]] = {}
-    cells: dict[str, int] = {}
-    for dataset, fov, _ in groups:
-        found.setdefault(dataset, []).append(fov)
-        cells[dataset] = cells.get(dataset, 0) + 1
-    lines = [f"Dataset {name}: fields of view {format_fovs(fovs)}, {cells[name]} cells"
-             for name, fovs in found.items()]  # fmt: skip
-    return lines or ["No cells"]
-
-
-def _times_comment(table: pa.Table) -> str:
-    sources = table["time_source"].unique().to_pylist()
-    return ", ".join(sources) or "none"
+    cells = table[CELL].drop_duplicates()
+    return [
+        f"Dataset {name}: fields of view {format_fovs(part['fov'])}, {len(part)} cells"
+        for name, part in cells.groupby("dataset", sort=False)
+    ] or ["No cells"]
 
 
 def _units_comment(columns: Mapping[str, int]) -> str:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.errors import FoveaError
 from fovea.recordings.times import SECONDS, frame_times
-from fovea.samples.tables import arrow, as_numpy, comment_lines, constant, read_csv
+from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-KEY = ("dataset", "fov", "cell", "frame")
+CELL = ["dataset", "fov", "cell"]
+KEY = [*CELL, "frame"]
 GEOMETRY = ("position_x", "position_y", "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1")
-CELL_COLUMNS = (
+CELL_COLUMNS = [
     "dataset", "fov", "cell", "first_frame", "last_frame", "first_time", "last_time", "frames",
     "kept", "reason", "good",
-)  # fmt: skip
+]  # fmt: skip
 DECIMALS = {"s": 6, "min": 6, "h": 9}  # of times; below a microsecond but for minutes
 SOURCES = {"stamps": "stamp"}  # what `frame_times` calls them, where tables use another word
 
@@ -50,6 +48,13 @@ class Dataset:
         """Channel to index, the one in which cells are found first."""
         return {name: int(name.rpartition("_")[2]) for name in self.features}
 
+    @property
+    def time_columns(self) -> dict[str, int]:
+        """Column of times to the index of its channel, ``time`` first."""
+        found = {"time": next(iter(self.channels.values()))}
+        return found | {f"time_ch_{index}": index for name, index in self.channels.items()
+                        if name.startswith("fl_")}  # fmt: skip
+
     def columns(self) -> dict[str, str]:
         """Column to the channel that it is measured in."""
         found = {}
@@ -67,125 +72,143 @@ def place_of(path: str | Path) -> tuple[str, int | None]:
 
 
 def load_recordings(paths: Sequence[str | Path]) -> dict[str, dict]:
+    """Return dataset to what `inspect_input` read from its recording."""
     from fovea.recordings.inspect_input import load_metadata
 
     return {Path(path).parent.name: load_metadata(path) for path in paths}
 
 
-def read_part(path: str | Path, dataset: str, entry: Dataset, columns: list[str]) -> pa.Table:
-    """Read traces: the key, good, position and box, and all features of the sample."""
-    pa = arrow()
+def read_part(
+    path: str | Path, entry: Dataset, recording: dict | None, columns: Sequence[str], unit: str
+) -> pd.DataFrame:
+    """Read the traces of a field of view, or of a dataset that is given by its traces.
 
-    types = dict.fromkeys(("fov", "cell", "frame"), pa.int64())
-    types |= {"good": pa.bool_(), "time": pa.float64(), "time_source": pa.string()}
-    types |= dict.fromkeys(GEOMETRY, pa.float64())
-    types |= dict.fromkeys(entry.columns(), pa.float64())
-    table = read_csv(path, types)
-    lacking = [name for name in ("fov", "cell", "frame", "good", *entry.columns())
-               if name not in table.column_names]  # fmt: skip
-    if lacking:
-        raise FoveaError(
-            f"{path}: has no column {lacking[0]}; the traces are of another config: delete the "
-            "file, it will be made again"
-        )
-    if entry.fovs is not None:
-        chosen = np.isin(as_numpy(table["fov"]), list(entry.fovs))
-        table = table.filter(pa.array(chosen))
-    table = table.sort_by([(name, "ascending") for name in KEY[1:]])
-    rows = len(table)
-    key = np.stack([as_numpy(table[name]) for name in KEY[1:]], axis=1)
-    if rows and (np.diff(key, axis=0) == 0).all(axis=1).any():
-        raise FoveaError(f"{path}: a cell has two rows for one frame; remove one of them")
-    found = {"dataset": constant(dataset, rows)}
-    found |= {name: table[name] for name in ("fov", "cell", "frame")}
-    for name in ("time", "time_source"):
-        if name in table.column_names:
-            found[name] = table[name]
-    found["good"] = table["good"].fill_null(True)
+    Parameters
+    ----------
+    path : path
+    entry : Dataset
+    recording : dict or None
+        The recording's metadata; None where the file holds the times.
+    columns : sequence of str
+        The features of the sample; those that the dataset does not measure are NaN.
+    unit : {"s", "min", "h"}
+        Of the times.
+
+    Returns
+    -------
+    DataFrame
+        By field of view, cell and frame; the columns are `KEY`, the times, `good`, position and
+        box, and the features.
+
+    Raises
+    ------
+    FoveaError
+        If a column is missing or of the wrong kind, or a cell has two rows for one frame.
+    """
+    dataset, fov = place_of(path)
+    own = entry.columns()
+    table = read_csv(path, ["time_source"])
+    for name in (*KEY[1:], "good", *own):
+        if name not in table:
+            raise FoveaError(
+                f"{path}: has no column {name}; the traces are of another config: delete the "
+                "file, it will be made again"
+            )
+    found = pd.DataFrame({"dataset": dataset}, index=table.index, dtype="str")
+    for name in KEY[1:]:
+        found[name] = whole_numbers(path, table, name)
+    if recording is None:
+        found = found.assign(**_times_of_file(path, table, entry, unit))
+    else:
+        found = found.assign(**_times(found["frame"].to_numpy(), entry, recording, fov, unit))
+    found["good"] = truth(path, table, "good")
     for name in (*GEOMETRY, *columns):
-        there = name in table.column_names and (name in GEOMETRY or name in entry.columns())
-        found[name] = table[name] if there else pa.nulls(rows, pa.float64())
-    return pa.table(found)
+        there = name in table if name in GEOMETRY else name in own
+        found[name] = numbers(path, table, name) if there else np.nan
+    if entry.fovs is not None:
+        found = found[found["fov"].isin(entry.fovs)]
+    if found.duplicated(KEY).any():
+        raise FoveaError(f"{path}: a cell has two rows for one frame; remove one of them")
+    return found.sort_values(KEY[1:], ignore_index=True)
 
 
-def timed(table: pa.Table, entry: Dataset, metadata: dict, fov: int, unit: str) -> pa.Table:
-    """Add the times of a field of view, per channel."""
-    pa = arrow()
-
-    frames = as_numpy(table["frame"])
-    first = next(iter(entry.channels.values()))
-    names = {"time": first} | {
-        f"time_{name.split('_', 1)[1]}": channel
-        for name, channel in entry.channels.items()
-        if name.startswith("fl_")
-    }
+def _times(frames: np.ndarray, entry: Dataset, recording: dict, fov: int, unit: str) -> dict:
+    """Return the columns of times of a field of view, and the word for where they come from."""
     added, source = {}, ""
-    for name, channel in names.items():
-        seconds, source = frame_times(metadata, fov, channel, **entry.time)
-        if len(frames) and frames.max() >= len(seconds):
+    for name, channel in entry.time_columns.items():
+        times, source = rounded_times(recording, fov, channel, entry, unit)
+        if frames.max(initial=-1) >= len(times):
             raise FoveaError(
                 f"field of view {fov} has traces of frame {frames.max()}, but the recording has "
-                f"{len(seconds)} frames; delete the field's folder in results, it is made again"
+                f"{len(times)} frames; delete the field's folder in results, it is made again"
             )
-        added[name] = pa.array(np.round(seconds / SECONDS[unit], DECIMALS[unit])[frames])
-    word = SOURCES.get(source, source)
-    added["time_source"] = constant(word, len(frames))
-    return _with_times(table, added)
+        added[name] = times[frames]
+    return added | {"time_source": pd.array([SOURCES.get(source, source)] * len(frames), "str")}
 
 
-def timed_by_file(path: str | Path, table: pa.Table, entry: Dataset, unit: str) -> pa.Table:
-    """Convert the times that a file of traces holds to the sample's unit."""
-    pa = arrow()
+def _times_of_file(path: str | Path, table: pd.DataFrame, entry: Dataset, unit: str) -> dict:
+    """Return the same of a file of traces that holds its own times, in the sample's unit."""
     stated = [c.partition(":")[2].strip() for c in comment_lines(path) if c.startswith("Time unit")]
     factor = SECONDS[stated[0]] / SECONDS[unit]
-    time = pa.array(np.round(as_numpy(table["time"]) * factor, DECIMALS[unit]))
-    added = {"time": time}
-    for name in entry.channels:
-        if name.startswith("fl_"):
-            added[f"time_{name.split('_', 1)[1]}"] = time
-    added["time_source"] = table["time_source"]
-    return _with_times(table.drop_columns(["time", "time_source"]), added)
+    time = np.round(numbers(path, table, "time") * factor, DECIMALS[unit])
+    return dict.fromkeys(entry.time_columns, time) | {"time_source": table["time_source"]}
 
 
-def _with_times(table: pa.Table, added: dict) -> pa.Table:
-    pa = arrow()
+def rounded_times(
+    recording: dict, fov: int, channel: int, entry: Dataset, unit: str
+) -> tuple[np.ndarray, str]:
+    """Return when the frames of a channel were taken, (T,) float64 in a unit, and the source."""
+    seconds, source = frame_times(recording, fov, channel, **entry.time)
+    return np.round(seconds / SECONDS[unit], DECIMALS[unit]), source
 
-    columns = dict(zip(table.column_names, table.columns, strict=True))
-    key = {name: columns.pop(name) for name in KEY}
-    return pa.table(key | added | columns)
 
+def cell_table(
+    cells: Sequence[str | Path],
+    traces: pd.DataFrame,
+    recordings: Mapping[str, dict],
+    known: Mapping[str, Dataset],
+    unit: str,
+) -> pd.DataFrame:
+    """Return one row per tracked cell: when it was seen, and why it was left out.
 
-def cell_table(cells, traces: pa.Table, groups, good, recordings, known, unit: str) -> pa.Table:
-    """Return one row per tracked cell: when it was seen, and why it was left out."""
-    pa = arrow()
-
-    listed = {place_of(path): path for path in cells}
-    frames, times = as_numpy(traces["frame"]), as_numpy(traces["time"])
-    rows = []
-    for (dataset, fov), path in listed.items():
+    Parameters
+    ----------
+    cells : sequence of path
+        ``..._cells.csv`` of the fields of view that have one.
+    traces : DataFrame
+        Those of the sample.
+    recordings, known : mapping
+        Dataset to its recording's metadata, and to what merge knows of it.
+    unit : {"s", "min", "h"}
+        Of the times.
+    """
+    grouped = traces.groupby(CELL, sort=False)
+    seen = grouped.agg(
+        first_frame=("frame", "first"), last_frame=("frame", "last"),
+        first_time=("time", "first"), last_time=("time", "last"),
+        frames=("frame", "size"), good=("good", "any"),
+    ).reset_index()  # fmt: skip
+    parts = []
+    for path in cells:
+        dataset, fov = place_of(path)
         entry = known[dataset]
         channel = next(iter(entry.channels.values()))
-        seconds = frame_times(recordings[dataset], fov, channel, **entry.time)[0]
-        when = np.round(seconds / SECONDS[unit], DECIMALS[unit])
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                place = groups.get((dataset, fov, int(row["cell"])))
-                ends = int(row["first_frame"]), int(row["last_frame"])
-                span = [float(when[end]) for end in ends]
-                kept = row["kept"] == "True"
-                fine = bool(good[place].any()) if place is not None else False
-                rows.append([dataset, fov, int(row["cell"]), *ends, *span, int(row["frames"]),
-                             kept, row["reason"], fine])  # fmt: skip
-    for (dataset, fov, cell), place in groups.items():
-        if (dataset, fov) not in listed:
-            ends = int(frames[place][0]), int(frames[place][-1])
-            span = float(times[place][0]), float(times[place][-1])
-            rows.append([dataset, fov, cell, *ends, *span, place.stop - place.start, True, "",
-                         bool(good[place].any())])  # fmt: skip
-    order = list(known)
-    rows.sort(key=lambda row: (order.index(row[0]), row[1], row[2]))
-    columns = list(zip(*rows, strict=True)) or [()] * len(CELL_COLUMNS)
-    whole, real, truth, text = pa.int64(), pa.float64(), pa.bool_(), pa.string()
-    types = [text, *[whole] * 4, real, real, whole, truth, text, truth]
-    arrays = [pa.array(list(v), kind) for v, kind in zip(columns, types, strict=True)]
-    return pa.table(arrays, names=list(CELL_COLUMNS))
+        times = rounded_times(recordings[dataset], fov, channel, entry, unit)[0]
+        part = read_csv(path, ["reason"]).assign(dataset=dataset, fov=fov)
+        part["kept"] = part["kept"].astype(bool)
+        for end in ("first", "last"):
+            part[f"{end}_frame"] = part[f"{end}_frame"].astype(np.int64)
+            part[f"{end}_time"] = times[part[f"{end}_frame"]]
+        good = seen.loc[(seen["dataset"] == dataset) & (seen["fov"] == fov)]
+        part["good"] = part["cell"].isin(good.loc[good["good"], "cell"])
+        parts.append(part)
+    listed = pd.MultiIndex.from_tuples([place_of(path) for path in cells], names=CELL[:2])
+    others = ~pd.MultiIndex.from_frame(seen[CELL[:2]]).isin(listed)
+    parts.append(seen[others].assign(kept=True, reason=""))
+    types = dict.fromkeys(("fov", "cell", "first_frame", "last_frame", "frames"), np.int64)
+    types |= dict.fromkeys(("dataset", "reason"), "str") | dict.fromkeys(("kept", "good"), bool)
+    table = pd.concat([part[CELL_COLUMNS].astype(types) for part in parts], ignore_index=True)
+    return table.sort_values(
+        CELL, key=lambda column: column.map(list(known).index) if column.name == "dataset" else
+        column, kind="stable", ignore_index=True,
+    )  # fmt: skip

@@ -1,205 +1,188 @@
-"""Tables on disk: CSV for people and other programs, Parquet for speed; both made with Arrow."""
+"""Tables on disk: CSV for people and other programs, Parquet for speed; data frames in memory.
+
+Arrow parses and writes beneath pandas. Its parser refuses lines that have too few or too many
+values, which pandas' own fills up or shifts by a column, and it writes large tables ten times as
+fast as `DataFrame.to_csv`.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import sys
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from fovea.errors import FoveaError
-from fovea.jobs.atomic import whole_file
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
+from fovea.jobs.atomic import number_text, whole_file
 
 _KEY = b"fovea"
 
 
-@lru_cache
-def arrow():
-    """Import Arrow without pandas, which it looks for at its first conversion: that takes a second.
-
-    Nothing here converts from or to pandas. Where pandas has been imported before, Arrow knows it.
-    """
-
-    class NoPandas:
-        @staticmethod
-        def find_spec(name, path=None, target=None):
-            if name == "pandas":
-                raise ImportError(name)
-
-    sys.meta_path.insert(0, NoPandas)
-    try:
-        import pyarrow as pa
-
-        pa.scalar(0)
-    finally:
-        sys.meta_path.remove(NoPandas)
-    return pa
-
-
-def as_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column of numbers or truth values; NaN for what is missing among floats.
-
-    Raises
-    ------
-    FoveaError
-        If a whole number or a truth value is missing.
-    """
-    pa = arrow()
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.float64())
-    if column.null_count and not pa.types.is_floating(column.type):
-        raise FoveaError("a value is missing in a column of whole numbers or of truth values")
-    return column.to_numpy()
-
-
-def constant(text: str, count: int) -> pa.Array:
-    """Return a column of the same text."""
-    pa = arrow()
-    # an array of no repetitions is not whole
-    return pa.repeat(text, count) if count else pa.array([], pa.string())
-
-
 def comment_lines(path: str | Path) -> list[str]:
     """Return the lines at the beginning of a file that start with ``#``, without it."""
-    lines = []
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    return _head(path)[0]
+
+
+def _head(path: str | Path) -> tuple[list[str], list[str]]:
+    """Return the comments at the beginning of a CSV file, and the names in its header."""
+    comments = []
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
         for line in file:
             if not line.startswith("#"):
-                break
-            lines.append(line[1:].strip())
-    return lines
+                return comments, [name.strip() for name in next(csv.reader([line]), [])]
+            comments.append(line[1:].strip())
+    return comments, []
 
 
-def read_csv(path: str | Path, types: Mapping[str, Any] | None = None) -> pa.Table:
+def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataFrame:
     """Read a CSV file; lines at its beginning that start with ``#`` are passed over.
 
     Parameters
     ----------
     path : path
-    types : mapping of str to pyarrow.DataType, optional
-        Types of columns; of others they are guessed.
+    texts : collection of str, optional
+        The columns of text in a table that Fovea wrote, in which nothing but an empty number is
+        missing. Without it, words such as ``NA`` and ``NaN`` stand for missing values, too.
 
     Raises
     ------
     FoveaError
-        If the file is no table, or a column is not of its type.
+        If the file is no table, or two columns have the same name.
     """
-    pa = arrow()
+    import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    comments, names = _head(path)
+    if len(set(names)) < len(names):
+        raise FoveaError(f"{path}: two columns have the same name; rename one of them")
+    own = {"strings_can_be_null": True}
+    if texts is not None:
+        own = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
     try:
-        return arrow_csv.read_csv(
+        found = arrow_csv.read_csv(
             path,
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, skip_rows=len(comment_lines(path))
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict(types or {}), strings_can_be_null=True
-            ),
+            arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments)),
+            convert_options=arrow_csv.ConvertOptions(**own),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise FoveaError(f"{path}: cannot be read as a table: {error}") from None
+        reason = " ".join(str(error).split())
+        raise FoveaError(f"{path}: cannot be read as a table: {reason}") from None
+    types = [pa.float64() if pa.types.is_null(kind) else kind for kind in found.schema.types]
+    schema = pa.schema([*zip(found.column_names, types, strict=True)])
+    return found.cast(schema).to_pandas().set_axis(names, axis="columns")
 
 
-def write_csv(table: pa.Table, path: str | Path, comments: Sequence[str] = ()) -> None:
-    """Write a CSV file: comments after ``# ``, the header, the rows.
+def numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of numbers, (R,) float64; NaN for what is missing.
 
-    Numbers have all their digits, what is missing or not a number is left empty, and truth is
-    ``True`` or ``False``.
+    Raises
+    ------
+    FoveaError
+        If it holds something else.
     """
+    column = table[name]
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        raise FoveaError(f"{path}: the column {name} holds something that is no number")
+    return column.to_numpy(np.float64)
+
+
+def whole_numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of whole numbers, (R,) int64; raises like `numbers`, or if one is missing."""
+    value = numbers(path, table, name)
+    if not (np.isfinite(value).all() and (value == np.round(value)).all()):
+        raise FoveaError(
+            f"{path}: the column {name} must hold whole numbers; one is missing or no whole number"
+        )
+    return value.astype(np.int64)
+
+
+def truth(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of truth values, (R,) bool; a missing column or value is true."""
+    if name not in table:
+        return np.ones(len(table), bool)
+    column = table[name]
+    if not column.dropna().isin([True, False]).all():
+        raise FoveaError(f"{path}: the column {name} must hold True or False")
+    return (column.isna() | (column == True)).to_numpy(bool)  # noqa: E712, 1 is true as well
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table of results as CSV, its numbers as `fovea.jobs.atomic.number_text` has them."""
+    texts = {name: table[name].map(number_text) for name in table.select_dtypes("float")}
+    with whole_file(path) as temporary:
+        table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_traces(table: pd.DataFrame, path: str | Path, comments: Sequence[str] = ()) -> None:
+    """Write a table of one row per cell and frame, or per cell, as CSV.
+
+    First the comments after ``# ``, then the header and the rows. Numbers have all their digits in
+    Arrow's notation (``0.00001`` where `write_csv` has ``1e-05``), what is missing is empty, and
+    truth is ``True`` or ``False``.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
     from pyarrow import csv as arrow_csv
 
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
-        for line in comments:
-            file.write(f"# {line}\n".encode())
-        file.write((",".join(table.column_names) + "\n").encode())
-        printable = _printable(table)
-        if any(_needs_quotes(column) for column in printable.columns):
-            _write_quoted(printable, file)
-        elif len(printable):
-            options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
-            arrow_csv.write_csv(printable, file, options)
-
-
-def _needs_quotes(column: pa.ChunkedArray) -> bool:
-    pa = arrow()
-    import pyarrow.compute as pc
-
-    if not pa.types.is_string(column.type):
-        return False
-    return bool(pc.any(pc.match_substring_regex(column, '[,"\\r\\n]')).as_py())
-
-
-def _write_quoted(table: pa.Table, file: BinaryIO) -> None:
-    """Write rows of which some texts need quotes, which Arrow would put around all texts."""
-    pa = arrow()
-
-    columns = [column.cast(pa.string()).fill_null("").to_pylist() for column in table.columns]
-    with io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True) as text:
-        csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
-
-
-def _printable(table: pa.Table) -> pa.Table:
-    pa = arrow()
-    import pyarrow.compute as pc
-
-    columns = []
-    # in one piece, because Arrow writes rubbish for pieces without rows
-    for column in table.combine_chunks().columns:
+    columns, quotes = [], False
+    for column in _arrow(table).columns:
         if pa.types.is_boolean(column.type):
-            column = pc.if_else(column, "True", "False")
-        elif pa.types.is_floating(column.type):
-            column = pc.if_else(pc.is_nan(column), None, column)
-        elif pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string())
+            column = compute.if_else(column, "True", "False")
+        elif pa.types.is_string(column.type):
+            special = compute.any(compute.match_substring_regex(column, '[,"\\r\\n]'))
+            quotes = quotes or bool(special.as_py())
         columns.append(column)
-    return pa.table(columns, names=table.column_names)
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        lines = [*(f"# {line}" for line in comments), ",".join(table.columns)]
+        file.write("".join(f"{line}\n" for line in lines).encode())
+        if quotes:  # Arrow would put them around all texts
+            texts = pa.table([column.cast(pa.string()) for column in columns], list(table.columns))
+            texts.to_pandas().to_csv(file, header=False, index=False, lineterminator="\n")
+        elif len(table):
+            options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
+            arrow_csv.write_csv(pa.table(columns, list(table.columns)), file, options)
 
 
-def write_parquet(table: pa.Table, path: str | Path, about: Mapping[str, Any]) -> None:
-    """Write a Parquet file; `about` is what `parquet_about` gives back."""
-    arrow()
+def write_parquet(table: pd.DataFrame, path: str | Path, about: Mapping[str, Any]) -> None:
+    """Write a Parquet file; `about` comes back as the attributes of the table that is read."""
     from pyarrow import parquet
 
     text = json.dumps(dict(about), ensure_ascii=False).encode()
     with whole_file(path) as temporary:
         parquet.write_table(
-            table.replace_schema_metadata({_KEY: text}), temporary, compression="zstd"
+            _arrow(table).replace_schema_metadata({_KEY: text}), temporary, compression="zstd"
         )
 
 
-def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file, or some of its columns, in this order."""
-    arrow()
+def _arrow(table: pd.DataFrame):
+    """Return an Arrow table without what pandas adds to it: metadata, and a type of long texts."""
+    import pyarrow as pa
+
+    found = pa.Table.from_pandas(table, preserve_index=False)
+    types = [pa.string() if pa.types.is_large_string(t) else t for t in found.schema.types]
+    # in one piece, because Arrow writes rubbish for pieces without rows
+    return found.cast(pa.schema(zip(table.columns, types, strict=True))).combine_chunks()
+
+
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file, or some of its columns, in this order.
+
+    What `write_parquet` was told about the table is in its `attrs`.
+    """
     from pyarrow import parquet
 
-    return parquet.ParquetFile(path).read(columns=columns, use_threads=False)
-
-
-def parquet_about(table: pa.Table) -> dict[str, Any]:
-    """Return what `write_parquet` was told about a table."""
-    return json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+    found = parquet.ParquetFile(path).read(columns=columns, use_threads=False)
+    table = found.to_pandas()
+    table.attrs = json.loads((found.schema.metadata or {}).get(_KEY, b"{}"))
+    return table
 
 
 def parquet_columns(path: str | Path) -> list[str]:
     """Return the names of the columns of a Parquet file."""
-    arrow()
     from pyarrow import parquet
 
     return parquet.read_schema(path).names
-
-
-def number_text(value: float) -> str:
-    """Return a number with all its digits; integers without a point; nothing where undefined."""
-    value = float(value)
-    if value != value:
-        return ""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

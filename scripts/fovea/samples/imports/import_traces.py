@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.config.fovs import ALL, format_fovs
 from fovea.errors import FoveaError
-from fovea.recordings.times import SECONDS
-from fovea.samples.imports.pyama import Read, read_traces
+from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
+from fovea.samples.imports.pyama import read_traces
+from fovea.samples.imports.rows import PLACE, Read, convert_times
 from fovea.samples.parts import DECIMALS, GEOMETRY
-from fovea.samples.tables import arrow, constant, write_csv
+from fovea.samples.tables import write_traces
 
 _LOG = logging.getLogger("fovea")
+_PER_FEATURE = ("G1 merged", "G2 merged", "G3 merged", "wide", "per cell", "sheet")
 
 
 def import_traces(
@@ -27,14 +29,16 @@ def import_traces(
     time: Mapping[str, Any],
     fovs: Sequence[int] | str = ALL,
     exclude_fovs: Sequence[int] = (),
+    names: Mapping[str, str] | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
-    """Write one table of the traces in files of any form that `fovea.samples.imports.pyama` knows.
+    """Write one table of the traces in files of any form that `fovea.samples.imports` knows.
 
     Parameters
     ----------
     paths : sequence of path
-        Files of traces, of different fields of view; or merged files, of different features.
+        Files of traces, of different fields of view; or merged files, of different features; or
+        Excel workbooks with a sheet per feature, see `fovea.samples.imports.excel`.
     target : path
         CSV as the traces of a field of view, with the columns `time` and `time_source`.
     features : mapping of str to sequence of str
@@ -43,6 +47,8 @@ def import_traces(
         `interval`, `mapping`, `unit` and `file_unit` of the config.
     fovs, exclude_fovs
         Fields of view that are taken, and that are not.
+    names : mapping of str to str, optional
+        Channel to its name in the config, which tells its sheet in a workbook.
 
     Raises
     ------
@@ -50,128 +56,139 @@ def import_traces(
         If a feature, a field of view or the times are missing.
     """
     columns = [f"{n}_{c.split('_', 1)[1]}" for c, names in features.items() for n in names]
-    parts = []
-    for path in paths:
-        part = read_traces(path, columns[0] if len(columns) == 1 else None)
-        log.info("%s: %s, %d rows", path, part.form, len(part.frame))
+    books = [path for path in paths if Path(path).suffix.lower() in WORKBOOKS]
+    only = columns[0] if len(columns) == 1 else None
+    parts = [read_traces(path, only) for path in paths if path not in books]
+    if books:
+        rest = [name for name in columns if not any(name in part.rows for part in parts)]
+        parts += read_workbooks(books, rest, features, names or {})
+    source = ""
+    for part in parts:
+        log.info("%s: %s, %d rows", part.source, part.form, len(part.rows))
         for note in part.notes:
-            log.warning("%s: %s", path, note)
-        parts.append(_timed(path, part, time))
-    joined = _joined(paths, parts)
-    _check(paths, joined, columns, fovs, exclude_fovs)
-    keep = np.ones(len(joined.frame), bool) if fovs == ALL else np.isin(joined.fov, list(fovs))
-    keep &= ~np.isin(joined.fov, list(exclude_fovs))
-    order = np.flatnonzero(keep)
-    order = order[np.lexsort((joined.frame[order], joined.cell[order], joined.fov[order]))]
-    key = np.stack([joined.fov, joined.cell, joined.frame], axis=1)[order]
-    if len(key) and (np.diff(key, axis=0) == 0).all(axis=1).any():
+            log.warning("%s: %s", part.source, note)
+        source = _set_times(part, time)
+    rows = _joined(parts, source, log)
+    _check(paths, rows, columns, fovs, exclude_fovs)
+    if fovs != ALL:
+        rows = rows[rows["fov"].isin(fovs)]
+    rows = rows[~rows["fov"].isin(exclude_fovs)].sort_values(PLACE, ignore_index=True)
+    if rows.duplicated(PLACE).any():
         raise FoveaError(
             f"{paths[0]}: a cell has two rows for one frame; give each field of view and feature "
             "once"
         )
-    pa = arrow()
-    unit = time["unit"]
-    source = joined.notes[0] if joined.notes else "file"
-    table = {"fov": joined.fov, "cell": joined.cell, "frame": joined.frame}
-    table["time"] = np.round(joined.time, DECIMALS[unit])
-    table = {name: pa.array(values[order]) for name, values in table.items()}
-    table["time_source"] = constant(source, len(order))
-    table["good"] = pa.array(joined.good[order])
-    for name in GEOMETRY:
-        if name in joined.geometry:
-            table[name] = pa.array(joined.geometry[name][order])
-    table |= {name: pa.array(joined.features[name][order]) for name in columns}
-    write_csv(pa.table(table), target, [f"Time units: {unit}"])
-    cells = np.unique(key[:, :2], axis=0)
-    log.info("%d cells of %d fields of view", len(cells), len(np.unique(cells[:, 0])))
+    rows["time"] = rows["time"].round(DECIMALS[time["unit"]])
+    rows["time_source"] = source
+    kept = [*PLACE, "time", "time_source", "good", *(n for n in GEOMETRY if n in rows), *columns]
+    write_traces(rows[kept], target, [f"Time units: {time['unit']}"])
+    cells = rows[PLACE[:2]].drop_duplicates()
+    log.info("%d cells of %d fields of view", len(cells), cells["fov"].nunique())
 
 
-def _timed(path: str | Path, part: Read, time: Mapping[str, Any]) -> Read:
-    """Return a part with times in the config's unit; `notes` holds where they come from."""
-    unit = time["unit"]
+def _set_times(part: Read, time: Mapping[str, Any]) -> str:
+    """Give a part times in the config's unit, and return where they come from."""
     if time["mapping"]:
         known = {int(frame): float(value) for frame, value in time["mapping"].items()}
-        lacking = sorted(set(part.frame.tolist()) - set(known))
+        lacking = sorted(set(part.rows["frame"]) - set(known))
         if lacking:
             raise FoveaError(
-                f"{path}: time.mapping has no time for frame {lacking[0]}; give a time for each"
+                f"{part.source}: time.mapping has no time for frame {lacking[0]}; give a time for "
+                "each"
             )
-        values = np.array([known[frame] for frame in part.frame.tolist()], np.float64)
-        return replace(part, time=values, unit=unit, notes=["mapping"])
+        part.rows["time"] = part.rows["frame"].map(known).astype(float)
+        return "mapping"
     if time["interval"] is not None:
-        return replace(part, time=part.frame * float(time["interval"]), unit=unit,
-                       notes=["interval"])  # fmt: skip
-    if part.time is None:
-        raise FoveaError(
-            f"{path}: has no times; set `time: {{interval: ..., unit: ...}}` or `time.mapping` of "
-            "the dataset in the config"
-        )
-    stated = part.unit or time.get("file_unit")
-    if stated is None:
-        raise FoveaError(
-            f"{path}: does not state the unit of its times; set `time.file_unit` of the dataset "
-            "to s, min or h"
-        )
-    factor = SECONDS[stated] / SECONDS[unit]
-    return replace(part, time=part.time * factor, unit=unit, notes=["file"])
+        part.rows["time"] = part.rows["frame"] * float(time["interval"])
+        return "interval"
+    part.rows["time"] = convert_times(part, time["unit"], time.get("file_unit"))
+    return "file"
 
 
-def _joined(paths: Sequence[str | Path], parts: list[Read]) -> Read:
+def _joined(parts: list[Read], source: str, log: logging.Logger) -> pd.DataFrame:
     """Join parts: rows of the same feature follow each other, features stand side by side."""
-    if not any(set(a.features) != set(b.features) for a in parts for b in parts):
-        return _stacked(parts)
-    per_feature = ("G1 merged", "G2 merged", "G3 merged", "wide", "per cell")
-    if not all(part.form in per_feature for part in parts):
-        raise FoveaError(
-            f"{paths[0]}: the files have different features; give files of one form, with the "
-            "same columns"
-        )
     by_feature: dict[tuple[str, ...], list[Read]] = {}
     for part in parts:
-        by_feature.setdefault(tuple(part.features), []).append(part)
-    stacks = [_stacked(group) for group in by_feature.values()]
-    keys = [np.stack([s.fov, s.cell, s.frame], axis=1) for s in stacks]
-    every, first = np.unique(np.concatenate(keys), axis=0, return_index=True)
-    time = np.concatenate([s.time for s in stacks])[first]
-    features = {}
-    for stack, key in zip(stacks, keys, strict=True):
-        places = _places(every, key)
-        for name, value in stack.features.items():
-            features[name] = np.full(len(every), np.nan)
-            features[name][places] = value
-    return replace(
-        stacks[0], fov=every[:, 0], cell=every[:, 1], frame=every[:, 2], time=time,
-        good=np.ones(len(every), bool), geometry={}, features=features,
-    )  # fmt: skip
-
-
-def _places(every: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """Return where rows stand among sorted unique ones."""
-    _, places = np.unique(np.concatenate([every, key]), axis=0, return_inverse=True)
-    return places.ravel()[len(every) :]
-
-
-def _stacked(parts: list[Read]) -> Read:
-    names = [name for name in parts[0].geometry if all(name in p.geometry for p in parts)]
-    return replace(
-        parts[0],
-        **{
-            name: np.concatenate([getattr(p, name) for p in parts])
-            for name in ("fov", "cell", "frame", "time", "good")
-        },
-        geometry={n: np.concatenate([p.geometry[n] for p in parts]) for n in names},
-        features={n: np.concatenate([p.features[n] for p in parts]) for n in parts[0].features},
-    )
-
-
-def _check(paths, joined: Read, columns: list[str], fovs, excluded) -> None:
-    lacking = [name for name in columns if name not in joined.features]
-    if lacking:
+        by_feature.setdefault(tuple(sorted(part.features)), []).append(part)
+    if len(by_feature) == 1:
+        return pd.concat([part.rows for part in parts], join="inner", ignore_index=True)
+    if not all(part.form in _PER_FEATURE for part in parts):
         raise FoveaError(
-            f"{paths[0]}: there is no {lacking[0]}; the files have "
-            f"{', '.join(joined.features) or 'no features'}; correct `channels` in the config"
+            f"{parts[0].source}: the files have different features; give files of one form, with "
+            "the same columns"
         )
-    there = set(joined.fov.tolist())
+    _check_cells(parts, log)
+    if source == "file":
+        _number_frames(parts, log)
+    for group in by_feature.values():
+        rows = pd.concat([part.rows for part in group])
+        if rows.duplicated(PLACE).any():
+            raise FoveaError(
+                f"{group[0].source}: a cell has two rows for one frame; give each field of view "
+                "and feature once"
+            )
+    # the first value of each column that is not missing
+    return pd.concat([part.rows for part in parts]).groupby(PLACE, as_index=False).first()
+
+
+def _check_cells(parts: list[Read], log: logging.Logger) -> None:
+    """Refuse to put features side by side whose columns need not be of the same cells."""
+    tables = [part for part in parts if part.form in ("wide", "sheet")]
+    for part in tables[1:]:
+        first = tables[0]
+        if part.headers is None and first.headers is None:
+            continue
+        if part.headers is None or first.headers is None or len(part.headers) != len(first.headers):
+            raise FoveaError(
+                f"{part.source}: has {_cells(part)} and {first.source} {_cells(first)}, so it is "
+                "not known which belong together; number the columns by cell in both, or make a "
+                "dataset of each"
+            )
+        if part.headers != first.headers and sorted(part.headers) == sorted(first.headers):
+            raise FoveaError(
+                f"{part.source}: has its cells in another order than {first.source}; sort them"
+            )
+        log.warning("%s: its columns are taken for the same cells as those of %s, in this order",
+                    part.source, first.source)  # fmt: skip
+
+
+def _cells(part: Read) -> str:
+    if part.headers is None:
+        return "numbered cells"
+    return f"{len(part.headers)} cells without numbers"
+
+
+def _number_frames(parts: list[Read], log: logging.Logger) -> None:
+    """Number the frames of files with times of their own alike.
+
+    The files' frames were numbered by their own times, of which one file may have fewer. Times
+    less than half a step apart are those of one frame, for channels are exposed after each other.
+    """
+    timed = [part.rows for part in parts if part.form in ("G1 merged", "wide", "sheet")]
+    for fov in sorted(set().union(*(rows["fov"] for rows in timed))):
+        axes = [np.unique(rows.loc[rows["fov"] == fov, "time"]) for rows in timed]
+        step = min((np.diff(axis).min() for axis in axes if len(axis) > 1), default=0.0)
+        every = np.unique(np.concatenate(axes))
+        gaps = np.diff(every)
+        same = gaps < step / 2 * (1 - 1e-9)
+        number = np.cumsum(np.r_[0, ~same])
+        if same.any() and gaps[same].max() > step / 1000:
+            log.warning("the times of features differ by up to %.3g within a frame; those of the "
+                        "first file or sheet are taken", gaps[same].max())  # fmt: skip
+        for rows in timed:
+            here = rows["fov"] == fov
+            rows.loc[here, "frame"] = number[np.searchsorted(every, rows.loc[here, "time"])]
+
+
+def _check(paths, rows: pd.DataFrame, columns: list[str], fovs, excluded) -> None:
+    lacking = [name for name in columns if name not in rows]
+    if lacking:
+        found = ", ".join(name for name in rows if "_ch_" in name)
+        raise FoveaError(
+            f"{paths[0]}: there is no {lacking[0]}; the files have {found or 'no features'}; "
+            "correct `channels` in the config"
+        )
+    there = set(rows["fov"])
     beyond = [] if fovs == ALL else sorted(set(fovs) - there - set(excluded))
     if beyond:
         raise FoveaError(

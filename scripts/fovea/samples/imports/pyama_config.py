@@ -265,29 +265,16 @@ def curation_rows(path: str | Path, dataset: str) -> list[tuple]:
     """
     from fovea.samples.imports.pyama import read_traces
 
-    read = read_traces(path)
-    rows = []
-    cells = sorted(set(zip(read.fov.tolist(), read.cell.tolist(), strict=True)))
-    for fov, cell in cells:
-        mine = (read.fov == fov) & (read.cell == cell)
-        frames, good = read.frame[mine], read.good[mine]
-        order = frames.argsort()
-        frames, good = frames[order], good[order]
-        if good.all():
-            continue
-        note = f"from {Path(path).name}"
-        if not good.any():
+    note = f"from {Path(path).name}"
+    table, rows = read_traces(path).rows.sort_values(["fov", "cell", "frame"]), []
+    for (fov, cell), mine in table.groupby(["fov", "cell"]):
+        bad = ~mine["good"]
+        if bad.all():
             rows.append((dataset, fov, cell, "false", "", "", note))
             continue
-        start = None
-        for i in range(len(frames) + 1):
-            bad = i < len(frames) and not good[i]
-            if bad and start is None:
-                start = frames[i]
-            elif not bad and start is not None:
-                last = int(frames[i - 1])
-                rows.append((dataset, fov, cell, "false", int(start), last, note))
-                start = None
+        runs = (bad != bad.shift()).cumsum()[bad]
+        for _, frames in mine["frame"][bad].groupby(runs):
+            rows.append((dataset, fov, cell, "false", frames.iloc[0], frames.iloc[-1], note))
     return rows
 
 
