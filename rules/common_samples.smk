@@ -2,6 +2,7 @@ import re
 
 from fovea.config import samples
 from fovea.runs import failed_fields as skipping
+from fovea.config.datasets import channel_names
 from fovea.config.trace_files import resolve_traces
 
 FITS = samples.fits(config)

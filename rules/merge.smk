@@ -19,6 +19,7 @@ rule import_traces:
         time=lambda wildcards: config["datasets"][wildcards.dataset]["time"],
         fovs=lambda wildcards: config["datasets"][wildcards.dataset]["fovs"],
         exclude_fovs=lambda wildcards: config["datasets"][wildcards.dataset]["exclude_fovs"],
+        names=lambda wildcards: channel_names(config, wildcards.dataset),
     message:
         "Read the traces of {wildcards.dataset}"
     script:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import yaml
@@ -34,13 +35,20 @@ def run(tmp_path_factory):
     (folder / "no_unit").mkdir()
     text = "time,fov,cell,value\n" + "".join(f"{10 * t},0,1,{t}\n" for t in range(9))
     (folder / "no_unit/old_intensity_total_ch_1.csv").write_text(text, "utf-8")
+    book = openpyxl.Workbook()
+    book.active.title = "GFP"
+    for t in range(9):
+        book.active.append([10 * t, t, 2 * t] if t else ["time (min)", "a", "b"])
+    book.save(folder / "cells.xlsx")
     datasets = {
         "first": entry("first/fov_*/*_traces.csv"),
         "second": entry("second/traces/*.csv", time={"interval": 10, "unit": "min"}),
         "third": {"traces": "no_unit/*.csv",
                   "channels": {"fl": [{"channel": 1, "features": ["intensity_total"]}]}},
     }  # fmt: skip
-    samples = [{"name": "both", "dataset": "first"}, {"name": "both", "dataset": "second"},
+    gfp = {"channel": 1, "name": "GFP", "features": ["intensity_total"]}
+    datasets["fourth"] = {"traces": "cells.xlsx", "channels": {"fl": [gfp]}}
+    samples = [{"name": "workbook", "dataset": "fourth"}, {"name": "both", "dataset": "first"}, {"name": "both", "dataset": "second"},
                {"name": "unknown", "dataset": "third"}]  # fmt: skip
     fits = [{"model": "line", "channel": 1, "feature": "intensity_total"}]
     write_config(folder, datasets, samples=samples, analysis=fits)
@@ -73,6 +81,13 @@ def test_fits_of_imported_traces(run):
     np.testing.assert_allclose(good["slope"], 6.0, rtol=1e-9)
     starts = [value(fov, cell, 0) for fov, cell in zip(good["fov"], good["cell"], strict=True)]
     np.testing.assert_allclose(good["offset"], starts, rtol=1e-9)
+
+
+def test_fits_of_a_workbook(run):
+    """One cell gains 1 in 10 minutes, the other 2."""
+    fits = read_fitted(run[1] / f"results/analysis/workbook_{FIT}.csv")
+    assert fits.index.tolist() == [(0, 1), (0, 2)]
+    assert fits["slope"].tolist() == pytest.approx([6.0, 12.0])
 
 
 def test_pyama_reads_the_tables(run):

@@ -34,6 +34,14 @@ def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
 
 
+def channel_names(config: dict, dataset: str) -> dict[str, str]:
+    """Return the names of the channels that have one, ``{"fl_ch_1": "GFP"}``."""
+    channels = config["datasets"][dataset]["channels"]
+    entries = [("pc", channels["pc"] or {}), *(("fl", entry) for entry in channels["fl"])]
+    return {f"{kind}_ch_{entry['channel']}": entry["name"]
+            for kind, entry in entries if entry.get("name")}  # fmt: skip
+
+
 def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:
     """Return the fields of view of a dataset that are to be processed.
 

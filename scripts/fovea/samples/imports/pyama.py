@@ -72,7 +72,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     suffix = Path(path).suffix.lower()
     if suffix in _SPREADSHEETS:
         raise FoveaError(
-            f"{path}: spreadsheets of the kind {suffix} are not read; save it as .xlsx or CSV"
+            f"{path}: spreadsheets are not read in the format {suffix}; save it as .xlsx or CSV"
         )
     table = read_csv(path)
     form = form_of(list(table))
