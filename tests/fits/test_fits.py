@@ -230,6 +230,30 @@ def test_everything_fixed_but_a_line():
     np.testing.assert_allclose(fits.values[0, [1, 5]], [6e4, 3e4], rtol=1e-9)
 
 
+def test_infinite_measures_of_plug_ins_are_written(tmp_path):
+    """They are no success, and read back as what they are."""
+    from fovea.fits.fit_table import read_fits, write_fits
+    from fovea.fits.traces import Traces
+
+    def measure(time, value):
+        return np.array([np.inf * value[0] if value[0] else value.sum()]), np.array([0.1])
+
+    auc = settings_of({"model": "auc"})
+    settings = replace(auc, model=replace(auc.model, measure=measure))
+    time, value = np.tile(np.arange(5.0), (3, 1)), np.ones((3, 5))
+    value[:, 0] = 1.0, -1.0, 0.0
+    fits = fit_traces(settings, time, value)
+    cells, zeros = np.arange(3), np.zeros(3, int)
+    data = Traces(["a"] * 3, zeros, cells, np.zeros((3, 5), int), time, value, "h", "s", [])
+    write_fits(tmp_path / "a.csv", settings, data, fits, several=False)
+    back = read_fits(tmp_path / "a.csv")
+    assert back["auc"].tolist() == [np.inf, -np.inf, 4]
+    assert back["success"].tolist() == [False, False, True]
+    assert back["message"].tolist() == ["its value is infinite"] * 2 + [""]
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert [row["auc"] for row in csv.DictReader(file)] == ["inf", "-inf", "4"]
+
+
 def test_table_of_fits(tmp_path):
     """Columns as PyAMA's reader wants them, then everything else; fixed parameters are there."""
     from fovea.fits.fit_table import read_fits, write_fits

@@ -48,7 +48,8 @@ def run(tmp_path_factory):
     }  # fmt: skip
     gfp = {"channel": 1, "name": "GFP", "features": ["intensity_total"]}
     datasets["fourth"] = {"traces": "cells.xlsx", "channels": {"fl": [gfp]}}
-    samples = [{"name": "workbook", "dataset": "fourth"}, {"name": "both", "dataset": "first"}, {"name": "both", "dataset": "second"},
+    samples = [{"name": "workbook", "dataset": "fourth"}, {"name": "both", "dataset": "first"},
+               {"name": "both", "dataset": "second"},
                {"name": "unknown", "dataset": "third"}]  # fmt: skip
     fits = [{"model": "line", "channel": 1, "feature": "intensity_total"}]
     write_config(folder, datasets, samples=samples, analysis=fits)

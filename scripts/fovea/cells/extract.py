@@ -11,7 +11,7 @@ import numpy as np
 from fovea.background.gains import gain_in, read_gain
 from fovea.cells.features import intensity_features, mask_features
 from fovea.cells.sources import FULL_SCALE
-from fovea.jobs.atomic import whole_csv
+from fovea.jobs.atomic import number_text, whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.cells import above_background
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
@@ -147,7 +147,7 @@ def _rows(cells: Path, fov: int, metadata: dict, i: int, features, weight: float
             part.tolist(), metadata["bboxes"][i, part].tolist(), *columns, strict=True
         ):
             row = [fov, cell, t, True, (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, x0, y0, x1, y1]
-            rows.append(row + [_number(value) for value in values])
+            rows.append(row + [number_text(value) for value in values])
     return rows
 
 
@@ -211,10 +211,3 @@ def background_name(channel: str) -> str:
 def read_mask_name(cells: Path) -> str:
     """The group of the masks."""
     return next(path.name for path in cells.iterdir() if path.name.startswith("seg_tracked_ch_"))
-
-
-def _number(value: float) -> str:
-    """A number with all its digits; integers without a point; nothing where undefined."""
-    if value != value:
-        return ""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

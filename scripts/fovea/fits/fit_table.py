@@ -31,6 +31,8 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
     names, points = settings.fitted, fits.points[row]
     if points == 0:
         return "no values"
+    if np.isinf(fits.values[row]).any():
+        return "its value is infinite"
     if not fits.converged[row]:
         needed = len(names) + 1
         if settings.model.measure is not None or points < needed:
