@@ -57,12 +57,12 @@ def background(
     FoveaError
         If the labels and the frames are not of one shape.
     """
+    corrected = targets[len(channels) :] or [None] * len(channels)
+    gains = flat_fields or [None] * len(channels)
     with ExitStack() as stack:
         cells = stack.enter_context(ArrayReader(Path(labels) / "0")) if labels else None
-        corrected = targets[len(channels) :] or [None] * len(channels)
-        gains = flat_fields or [None] * len(channels)
         outputs = [
-            stack.enter_context(_Channel(Path(raw), Path(group), parameters, difference, gain, log))
+            _Channel(stack, Path(raw), Path(group), difference, gain, parameters)
             for raw, group, difference, gain in zip(
                 channels, targets[: len(channels)], corrected, gains, strict=True
             )
@@ -83,95 +83,91 @@ def background(
         for result in progress(results, shape[0], log):
             for channel, part in zip(outputs, result, strict=True):
                 channel.append(*part)
+        for channel in outputs:
+            channel.add_attributes()
+    for channel in outputs:
+        channel.write_groups(log)
+
+
+class _Output:
+    """A stack of float32 frames with its display limits, written frame by frame."""
+
+    def __init__(self, stack: ExitStack, group: Path, shape, step: float, codec, about: dict):
+        self.group, self.about = group, about["fovea"]
+        self.limits = SmoothLimits(step)
+        self.frames = stack.enter_context(ArrayWriter(group / "0", shape, "float32", about, codec))
+
+    def append(self, frame: np.ndarray, bounds: tuple[float, float] | None = None) -> None:
+        self.frames.append(frame)
+        self.limits.add(frame, bounds)
 
 
 class _Channel:
-    """Input and outputs of one channel."""
+    """The input and the outputs of one channel; `stack` closes them."""
 
-    def __init__(self, raw: Path, group: Path, parameters: dict, corrected, gain, log):
-        self.flat_field = Path(gain) if gain else None
-        self.raw, self.group, self.parameters, self.log = raw, group, parameters, log
-        self.corrected = Path(corrected) if corrected else None
-        self.without_mask = 0
-        self.stack = ExitStack()
+    def __init__(self, stack, raw: Path, group: Path, corrected, flat_field, parameters: dict):
+        self.raw, self.weight, self.without_background = raw, parameters.get("weight"), 0
+        self.frames = stack.enter_context(ArrayReader(raw / "0"))
+        shape = self.frames.shape
+        self.gain = read_gain(flat_field, shape[1:]) if flat_field else None
+        self.grid = TileGrid.of(parameters, shape[1:])
+        self.grid.axes  # noqa: B018  computed here, once, and not in several threads
+        step, starts = self.grid.step, self.grid.starts
+        more = {"flat_field": Path(flat_field).name} if flat_field else {}
 
-    def __enter__(self):
-        with self.stack:
-            self.frames = self.stack.enter_context(ArrayReader(self.raw / "0"))
-            used, more = self.parameters, {}
-            self.gain = None
-            if self.flat_field:
-                self.gain = read_gain(self.flat_field, self.frames.shape[1:])
-                more = {"flat_field": self.flat_field.name}
-            self.grid = TileGrid.of(used, self.frames.shape[1:])
-            self.grid.axes  # noqa: B018  computed here, once, and not in several threads
-            self.limits = SmoothLimits(self.grid.step)
-            self.about = provenance("background", used, source=self.raw.name, unit="count",
-                                    step_size=self.grid.step,
-                                    tile_medians="../tile_medians", **more)  # fmt: skip
-            self.out = self._writer(self.group / "0", self.frames.shape, "float32", self.about)
-            tiles = (len(self.frames), *(len(s) for s in self.grid.starts))
-            about = provenance("background", used, source=self.raw.name, unit="count",
-                               tile_starts=[s.tolist() for s in self.grid.starts],
-                               tile_shape=list(self.grid.sizes), **more)  # fmt: skip
-            self.medians = self._writer(self.group / "tile_medians", tiles, "float64", about)
-            self.difference = None
-            if self.corrected:
-                about = provenance("background", used, source=self.raw.name, unit="count", **more)
-                self.corrected_about = about
-                self.corrected_limits = SmoothLimits(self.grid.step)
-                self.difference = self._writer(
-                    self.corrected / "0", self.frames.shape, "float32", about, COUNTS
-                )
-            self.stack = self.stack.pop_all()
-        return self
+        def about(**here) -> dict:
+            return provenance("background", parameters, source=raw.name, unit="count", **here,
+                              **more)  # fmt: skip
 
-    def _writer(self, path, shape, dtype, about, codec=SMOOTH) -> ArrayWriter:
-        return self.stack.enter_context(ArrayWriter(path, shape, dtype, about, codec))
+        self.smooth = _Output(stack, group, shape, step, SMOOTH,
+                              about(step_size=step, tile_medians="../tile_medians"))  # fmt: skip
+        tiles = len(self.frames), *map(len, starts)
+        grid = {"tile_starts": [s.tolist() for s in starts], "tile_shape": list(self.grid.sizes)}
+        self.medians = stack.enter_context(
+            ArrayWriter(group / "tile_medians", tiles, "float64", about(**grid), SMOOTH)
+        )
+        self.corrected = None
+        if corrected:
+            self.corrected = _Output(stack, Path(corrected), shape, step, COUNTS, about())
 
     def estimate(self, t: int, covered: np.ndarray):
-        frame = self.frames[t]
-        if self.gain is None:
-            values, usable = self.grid.medians(frame, covered)
-        else:
+        """What `append` takes, for one frame and the packed mask of the cells."""
+        frame = counts = self.frames[t]
+        if self.gain is not None:
             frame = flattened(frame, self.gain)
-            values, usable = self.grid.medians(whole_counts(frame), covered)
-        coefficients = self.grid.coefficients(values)
+            counts = whole_counts(frame)
+        medians, usable = self.grid.medians(counts, covered)
+        coefficients = self.grid.coefficients(medians)
         smooth = self.grid.evaluate(coefficients)
         # a spline lies between its smallest and largest coefficient
         bounds = float(coefficients.min()), float(coefficients.max())
-        corrected = None
-        if self.difference is not None:
-            corrected = frame - np.float32(self.parameters["weight"]) * smooth
-        return smooth, bounds, values, usable, corrected
+        corrected = frame - np.float32(self.weight) * smooth if self.corrected else None
+        return smooth, bounds, medians, usable, corrected
 
-    def append(self, smooth, bounds, values, usable, corrected) -> None:
-        self.out.append(smooth)
-        self.medians.append(values)
-        self.limits.add(smooth, bounds)
-        self.without_mask += not usable
-        if corrected is not None:
-            self.difference.append(corrected)
-            self.corrected_limits.add(corrected)
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if kind is None:
-            self.about["fovea"]["display_limits"] = list(self.limits.limits())
-            self.about["fovea"]["frames_without_background_pixels"] = self.without_mask
-            if self.corrected:
-                limits = list(self.corrected_limits.limits())
-                self.corrected_about["fovea"]["display_limits"] = limits
-        self.stack.__exit__(kind, error, traceback)
-        if kind is not None:
-            return
-        low, high = self.limits.limits()
-        write_derived_group(self.group, self.raw, (0, 65535, low, high))
+    def append(self, smooth, bounds, medians, usable: bool, corrected) -> None:
+        """Write what `estimate` returned for the next frame."""
+        self.smooth.append(smooth, bounds)
+        self.medians.append(medians)
+        self.without_background += not usable
         if self.corrected:
-            limits = self.corrected_limits.limits()
-            write_derived_group(self.corrected, self.raw, (-65535, 65535, *limits))
-        self.log.info("%s: background mostly %.1f to %.1f counts", self.raw.name, low, high)
-        if self.without_mask:
-            self.log.warning(
+            self.corrected.append(corrected)
+
+    def add_attributes(self) -> None:
+        """Add the attributes that are known only at the end, before the arrays are closed."""
+        for output in filter(None, (self.smooth, self.corrected)):
+            output.about["display_limits"] = list(output.limits.limits())
+        self.smooth.about["frames_without_background_pixels"] = self.without_background
+
+    def write_groups(self, log: logging.Logger) -> None:
+        """Write the metadata of the channel groups, and log what was found."""
+        for output, *bounds in ((self.smooth, 0, 65535), (self.corrected, -65535, 65535)):
+            if output:
+                window = (*bounds, *output.about["display_limits"])
+                write_derived_group(output.group, self.raw, window)
+        low, high = self.smooth.about["display_limits"]
+        log.info("%s: background mostly %.1f to %.1f counts", self.raw.name, low, high)
+        if self.without_background:
+            log.warning(
                 "%s: in %d frames the cells leave no background pixel; there the background was "
-                "taken from all pixels and is too high", self.raw.name, self.without_mask,
+                "taken from all pixels and is too high", self.raw.name, self.without_background,
             )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from fovea.cells.sources import FULL_SCALE
 from fovea.jobs.atomic import number_text, whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.cells import above_background
-from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
+from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, load
 from fovea.store.format import read_attributes
 from fovea.store.reader import ArrayReader, read_array
 
@@ -98,27 +98,22 @@ def extract(
     flat_fields : mapping of str to path, optional
         Fluorescence channel to its gain, by which counts are divided.
     """
-    cells = Path(cells)
-    shape = tuple(read_attributes(cells)["fovea"]["shape"][1:])
-    metadata = {
-        name: read_array(cells / "metadata" / name)
-        for name in ("cell_ids", "bboxes", "windows", "valid_frames")
-    }
-    metadata["gains"] = {
-        channel: read_gain(path, shape) for channel, path in (flat_fields or {}).items()
-    }
-    valid = metadata["valid_frames"]
-    reasons = select_cells(metadata["bboxes"], valid, shape, min_frames, border_margin)
+    store = _Store(Path(cells), features, weight, flat_fields or {})
+    # a method of tracking may leave out numbers
+    tracked = np.flatnonzero(store.valid.any(axis=1)).tolist()
+    reasons = select_cells(
+        store.bboxes[tracked], store.valid[tracked], store.shape, min_frames, border_margin
+    )
+    kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
     columns = [f"{name}_{c.split('_', 1)[1]}" for c, names in features.items() for name in names]
-    kept = [i for i, reason in enumerate(reasons) if not reason]
     with whole_csv(traces, [*BASE_COLUMNS, *columns]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
-            rows.writerows(_rows(cells, fov, metadata, i, features, weight))
+            rows.writerows([fov, *row] for row in store.rows(i))
     with whole_csv(summary, CELL_COLUMNS) as rows:
-        for i, reason in enumerate(reasons):
-            frames = np.flatnonzero(valid[i])
-            span = int(frames[0]), int(frames[-1]), len(frames)
-            rows.writerow([fov, int(metadata["cell_ids"][i]), *span, not reason, reason])
+        for i, reason in zip(tracked, reasons, strict=True):
+            frames = np.flatnonzero(store.valid[i]).tolist()
+            span = frames[0], frames[-1], len(frames)
+            rows.writerow([fov, int(store.ids[i]), *span, not reason, reason])
     log.info(
         "%d of %d cells kept; removed: %d with fewer than %d frames, %d within %d pixels of the "
         "edge (%d for both reasons)",
@@ -135,79 +130,79 @@ def extract(
         log.warning("the traces have a header and no rows: %s", text)
 
 
-def _rows(cells: Path, fov: int, metadata: dict, i: int, features, weight: float) -> list[list]:
-    """The rows of one cell, sorted by frame."""
-    cell = int(metadata["cell_ids"][i])
-    frames = np.flatnonzero(metadata["valid_frames"][i])
-    rows = []
-    for start in range(0, len(frames), _BLOCK):
-        part = frames[start : start + _BLOCK]
-        columns = _measure(cells, cell, metadata, i, part, features, weight)
-        for t, (y0, x0, y1, x1), *values in zip(
-            part.tolist(), metadata["bboxes"][i, part].tolist(), *columns, strict=True
-        ):
-            row = [fov, cell, t, True, (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, x0, y0, x1, y1]
-            rows.append(row + [number_text(value) for value in values])
-    return rows
+class _Store:
+    """A ``cells.zarr``, and how its cells are measured."""
 
+    def __init__(self, path: Path, features, weight: float, flat_fields: Mapping):
+        self.path, self.features, self.weight = path, features, float(weight)
+        self.shape = tuple(read_attributes(path)["fovea"]["shape"][1:])
+        self.ids, self.bboxes, self.windows, self.valid = (
+            read_array(path / "metadata" / name)
+            for name in ("cell_ids", "bboxes", "windows", "valid_frames")
+        )
+        self.gains = {name: read_gain(file, self.shape) for name, file in flat_fields.items()}
+        self.masks = next((group.name for group in path.glob("seg_tracked_ch_*")), "")
 
-def _measure(cells: Path, cell: int, metadata, i: int, frames, features, weight) -> list[list]:
-    """One list of values per column, for some frames of a cell."""
+    def rows(self, i: int) -> Iterator[list]:
+        """The rows of a cell, without the field of view, sorted by frame."""
+        frames = np.flatnonzero(self.valid[i])
+        for start in range(0, len(frames), _BLOCK):
+            part = frames[start : start + _BLOCK]
+            columns = self._measure(i, part)
+            for t, (y0, x0, y1, x1), *values in zip(
+                part.tolist(), self.bboxes[i, part].tolist(), *columns, strict=True
+            ):
+                position = (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2
+                numbers = map(number_text, values)
+                yield [int(self.ids[i]), t, True, *position, x0, y0, x1, y1, *numbers]
 
-    def crops(group: str) -> np.ndarray:
-        with ArrayReader(cells / group / str(cell) / "0") as array:
+    def _crops(self, group: str, i: int, frames: np.ndarray) -> np.ndarray:
+        """Crops (n, h, w) float32 of a cell."""
+        with ArrayReader(self.path / group / str(self.ids[i]) / "0") as array:
             return array.read(frames)
 
-    masks = crops(read_mask_name(cells)) > 0
-    columns = []
-    for channel, names in features.items():
-        if not names:
-            continue
-        if channel.startswith("pc_"):
-            built_in, own = _by_origin(PHASE_FEATURES, names)
-            found = mask_features(masks, metadata["windows"][i, frames, :2], built_in)
-            values = np.rint(crops(channel) * FULL_SCALE).astype(np.uint16) if own else None
-        else:
-            below = cells / background_name(channel) / str(cell) / "0"
-            step = read_attributes(below)["fovea"]["step_size"]
-            values = np.empty(masks.shape)
-            raw, gain = crops(channel), metadata["gains"].get(channel)
-            counts = raw if gain is None else np.zeros_like(raw)
-            above_background(
-                counts, crops(background_name(channel)), float(step), float(weight), values
-            )
-            if gain is not None:
-                counts = np.rint(raw.astype(np.float64) * FULL_SCALE)
-                values += counts / gain_in(gain, metadata["windows"][i, frames])
-            built_in, own = _by_origin(FLUORESCENCE_FEATURES, names)
-            found = intensity_features(values, masks, built_in)
-        for name, function in own.items():
-            found[name] = np.array([
-                function(values[k], masks[k], _context(channel, cell, metadata, i, int(t)))
-                for k, t in enumerate(frames)
-            ])  # fmt: skip
-        columns += [found[name].tolist() for name in names]
-    return columns
+    def _measure(self, i: int, frames: np.ndarray) -> list[list[float]]:
+        """One list of values per column, for some frames of a cell."""
+        masks = self._crops(self.masks, i, frames) > 0
+        columns = []
+        for channel, names in self.features.items():
+            if not names:
+                continue
+            phase = channel.startswith("pc_")
+            kinds = PHASE_FEATURES if phase else FLUORESCENCE_FEATURES
+            built_in = [name for name in names if kinds.get(name) is None]
+            own = {name: load(kinds, name) for name in names if kinds.get(name) is not None}
+            if phase:
+                found = mask_features(masks, self.windows[i, frames, :2], built_in)
+                if own:
+                    crops = self._crops(channel, i, frames)
+                    values = np.rint(crops * FULL_SCALE).astype(np.uint16)
+            else:
+                values = self._above_background(channel, i, frames)
+                found = intensity_features(values, masks, built_in)
+            for name, function in own.items():
+                found[name] = np.array([
+                    function(values[k], masks[k], self._context(channel, i, int(t)))
+                    for k, t in enumerate(frames)
+                ])  # fmt: skip
+            columns += [found[name].tolist() for name in names]
+        return columns
 
+    def _above_background(self, channel: str, i: int, frames: np.ndarray) -> np.ndarray:
+        """Counts less the background, divided by the gain, in the crops: (n, h, w) float64."""
+        background = channel.replace("fl_ch_", "fl_background_ch_")
+        array = self.path / background / str(self.ids[i]) / "0"
+        step = float(read_attributes(array)["fovea"]["step_size"])
+        raw, below = (self._crops(group, i, frames) for group in (channel, background))
+        values = np.empty(raw.shape)
+        if channel not in self.gains:
+            above_background(raw, below, step, self.weight, values)
+            return values
+        above_background(np.zeros_like(raw), below, step, self.weight, values)
+        counts = np.rint(raw.astype(np.float64) * FULL_SCALE)
+        return values + counts / gain_in(self.gains[channel], self.windows[i, frames])
 
-def _by_origin(kinds: Registry, names: Sequence[str]) -> tuple[list[str], dict[str, Callable]]:
-    """Built-in features, and those of plug-ins with their functions."""
-    built_in = [name for name in names if kinds.get(name) is None]
-    return built_in, {name: load(kinds, name) for name in names if kinds.get(name) is not None}
+    def _context(self, channel: str, i: int, t: int):
+        from fovea.plugins.loader import Context
 
-
-def _context(channel: str, cell: int, metadata, i: int, t: int):
-    from fovea.plugins.loader import Context
-
-    y, x = metadata["windows"][i, t, :2].tolist()
-    return Context(channel, cell, t, (y, x))
-
-
-def background_name(channel: str) -> str:
-    """The group of a fluorescence channel's background."""
-    return channel.replace("fl_ch_", "fl_background_ch_")
-
-
-def read_mask_name(cells: Path) -> str:
-    """The group of the masks."""
-    return next(path.name for path in cells.iterdir() if path.name.startswith("seg_tracked_ch_"))
+        return Context(channel, int(self.ids[i]), t, tuple(self.windows[i, t, :2].tolist()))

@@ -17,9 +17,12 @@ from pathlib import Path
 
 import google_crc32c
 import numpy as np
+from numcodecs import blosc
 
 from fovea.errors import FoveaError
-from fovea.store import blosc
+
+# With several threads the bytes of a chunk would depend on which thread is first.
+blosc.use_threads = False
 
 #: How bytes are ordered before compression (blosc, lz4, level 1), and the block size in bytes.
 #: Measured on 2048 x 2048 frames: bits for noisy counts (5 ms, 0.56 of the size); nothing for
@@ -126,7 +129,7 @@ def shard_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
     """As `chunk_metadata`, for an array of one shard with one inner chunk per frame."""
     content = chunk_metadata(shape, dtype, dimensions, attributes, codec)
     sharding = {
-        "chunk_shape": [1, *content["shape"][1:]],
+        "chunk_shape": [1, *content["chunk_grid"]["configuration"]["chunk_shape"][1:]],
         "codecs": content["codecs"],
         "index_codecs": [_BYTES, {"name": "crc32c"}],
         "index_location": "end",
