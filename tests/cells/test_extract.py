@@ -1,14 +1,19 @@
 """Features of cells against scikit-image and numpy."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fovea.cells.crop import crop
+from fovea.cells.extract import extract as extract_traces
 from fovea.cells.extract import select_cells
 from fovea.cells.features import intensity_features, mask_features
+from support.channels import write_channel, write_tracked
 from support.reference import extract
 from support.strategies import MASKS, examples, make_mask, seeds, single_masks
 
@@ -189,3 +194,21 @@ def test_removed_cells(seed, number, length, min_frames, border_margin):
     assert ["border" in reason for reason in reasons] == near
     kept = [not (few or edge) for few, edge in zip(short, near, strict=True)]
     assert [reason == "" for reason in reasons] == kept
+
+
+def test_numbers_that_tracking_leaves_out(tmp_path):
+    ids = np.zeros((3, 40, 50), np.uint16)
+    ids[:, 10:14, 20:25], ids[1:, 30:33, 8:11] = 2, 5
+    raw = write_channel(tmp_path / "pc_ch_0", ids * 100)
+    tracked = write_tracked(tmp_path / "seg_tracked_ch_0", ids)
+    crop(tracked, [raw], [], tmp_path / "cells.zarr", 1)
+    extract_traces(tmp_path / "cells.zarr", tmp_path / "traces.csv", tmp_path / "cells.csv", 0,
+                   {"pc_ch_0": ["area"]}, min_frames=3, border_margin=0)  # fmt: skip
+    rows = (tmp_path / "traces.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[1:3] for row in rows] == [["2", "0"], ["2", "1"], ["2", "2"]]
+    assert {row.split(",")[-1] for row in rows} == {"20"}
+    cells = (tmp_path / "cells.csv").read_text().splitlines()[1:]
+    assert cells == ["0,2,0,2,3,True,", "0,5,1,2,2,False,short"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        zarr.open_group(tmp_path / "cells.zarr", mode="r").tree()
