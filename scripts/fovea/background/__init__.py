@@ -1,1 +1,5 @@
-"""Background of fluorescence channels: tile medians, flat field, photobleaching."""
+"""Background of fluorescence channels: tile medians, flat field, photobleaching.
+
+Imports `store`, `jobs` and `kernels`, and `recordings` for the flat field; `cells` and `display`
+use it.
+"""

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,8 @@ def crop(
 def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:
     """Write the store; its root ``zarr.json`` last."""
     bboxes, valid = read_boxes(Path(tracked))
-    moved = None if drift is None else read_drift(drift, valid.shape[1])
+    cells, frames = valid.shape
+    moved = None if drift is None else read_drift(drift, frames)
     windows = crop_windows(bboxes, valid, padding, moved)
     parameters = {"padding": padding} | ({} if drift is None else {"drift": True})
     sources = [
@@ -118,18 +120,17 @@ def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) ->
     ]
     store = _CropStore(target, sources, windows)
     try:
-        log.info("cutting %d cells out of %d channels", len(windows), len(sources))
-        for t in progress(range(valid.shape[1]), valid.shape[1], log):
+        log.info("cutting %d cells out of %d channels", cells, len(sources))
+        for t in progress(range(frames), frames, log):
             store.add(t, np.flatnonzero(valid[:, t]))
         store.close(parameters)
     finally:
         for source in sources:
             source.close()
     _write_metadata(target / "metadata", bboxes, valid, windows, parameters)
-    about = provenance("crop", parameters, cells=len(windows), frames=valid.shape[1],
-                       shape=list(sources[-1].shape))  # fmt: skip
-    write_group(target, about)
-    log.info("%d cells, %d crops per channel", len(windows), int(valid.sum()))
+    shape = list(sources[-1].shape)
+    write_group(target, provenance("crop", parameters, cells=cells, frames=frames, shape=shape))
+    log.info("%d cells, %d crops per channel", cells, int(valid.sum()))
 
 
 def _write_metadata(group: Path, bboxes, valid, windows, parameters: dict) -> None:
@@ -146,67 +147,68 @@ def _write_metadata(group: Path, bboxes, valid, windows, parameters: dict) -> No
 
 
 class _CropStore:
-    """The arrays of all cells: encoded crops are collected and appended to many files at once."""
+    """The arrays of all cells.
+
+    Encoded crops are collected and then appended to many files at once, because opening a file
+    for every crop would take longer than encoding it.
+    """
 
     def __init__(self, target: Path, sources, windows: np.ndarray):
         self.target, self.sources, self.windows = target, sources, windows
-        self.sizes = (windows[..., 2:] - windows[..., :2]).max(axis=1, initial=0)
-        self.shards = {}
+        self.shards: dict[tuple[int, int, int], ShardWriter] = {}  # by source, cell and level
         for s, source in enumerate(sources):
             write_group(target / source.name)
             for cell in range(len(windows)):
-                os.mkdir(self._group(s, cell))
+                group = target / source.name / str(cell + 1)
+                os.mkdir(group)
                 for level in (0, 1):
-                    path = self._group(s, cell) / str(level)
-                    os.mkdir(path)
-                    shard = ShardWriter(shard_path(path), windows.shape[1])
-                    self.shards[s, cell, level] = shard
+                    os.mkdir(group / str(level))
+                    file = shard_path(group / str(level))
+                    self.shards[s, cell, level] = ShardWriter(file, windows.shape[1])
         self.waiting: dict[tuple, dict[int, bytes]] = {key: {} for key in self.shards}
         self.bytes = 0
-
-    def _group(self, source: int, cell: int) -> Path:
-        return self.target / self.sources[source].name / str(cell + 1)
 
     def add(self, t: int, cells: np.ndarray) -> None:
         """Cut, encode and collect the crops of one frame."""
         if len(cells) == 0:
             return
-        batch, numbers = Batch(cells + 1, self.windows[cells, t]), cells.tolist()
+        batch = Batch(cells + 1, self.windows[cells, t])
         for s, source in enumerate(self.sources):
             source.cut(t, batch)
             for level, (values, starts) in enumerate(
-                ((batch.crops, batch.starts.tolist()), (batch.levels, batch.small_starts.tolist()))
+                ((batch.crops, batch.starts), (batch.levels, batch.small_starts))
             ):
-                for i, cell in enumerate(numbers):
-                    data = encode(values[starts[i] : starts[i + 1]], source.codec)
+                for cell, (start, stop) in zip(cells.tolist(), pairwise(starts.tolist()),
+                                               strict=True):  # fmt: skip
+                    data = encode(values[start:stop], source.codec)
                     self.waiting[s, cell, level][t] = data
                     self.bytes += len(data) + _ENTRY
         if self.bytes > _BUFFER:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Append all that waits; what stayed behind would grow with the number of frames."""
-        for key, chunks in self.waiting.items():
-            if chunks:
-                self.shards[key].write(chunks)
-                chunks.clear()
-        self.bytes = 0
+            # all of them: what stayed behind would grow with the number of frames
+            for key, chunks in self.waiting.items():
+                if chunks:
+                    self.shards[key].write(chunks)
+                    chunks.clear()
+            self.bytes = 0
 
     def close(self, parameters: dict) -> None:
         """Write what is left, the indices and the metadata."""
         frames = self.windows.shape[1]
-        axes = ["t", "y", "x"]
+        sizes = (self.windows[..., 2:] - self.windows[..., :2]).max(axis=1, initial=0)
         for s, source in enumerate(self.sources):
-            group = json.dumps(
-                group_metadata(like(source.group, source.name, placed=False)), ensure_ascii=False
-            )
+            group = group_metadata(like(source.group, source.name, placed=False))
             about = [provenance("crop", parameters, **more) for more in source.about]
-            for cell, size in enumerate(self.sizes):
+            for cell, size in enumerate(sizes):
                 for level, dtype in enumerate(("float32", "uint8")):
                     shard = self.shards[s, cell, level]
                     shard.close(self.waiting.pop((s, cell, level)))
-                    shape = (frames, *(int(n) for n in (size + level) // (1 + level)))
+                    shape = frames, *((size + level) // (1 + level))
+                    axes = "t", "y", "x"
                     content = shard_metadata(shape, dtype, axes, about[level], source.codec)
-                    # plain writes: the store is whole only once its root has a zarr.json
-                    shard.path.with_name("zarr.json").write_text(json.dumps(content), "utf-8")
-                (self._group(s, cell) / "zarr.json").write_text(group, "utf-8")
+                    _write_plainly(shard.path.parent, content)
+                _write_plainly(shard.path.parents[1], group)
+
+
+def _write_plainly(folder: Path, content: dict) -> None:
+    """Write a ``zarr.json`` in place: the store is complete only once its root has one."""
+    (folder / "zarr.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")

@@ -1,4 +1,4 @@
-"""Arrays on disk: Zarr 3 written as a stream, OME-NGFF metadata, contrast of display levels.
+"""Arrays on disk: Zarr 3 written as a stream, metadata of channel groups, contrast for display.
 
-Imported by every stage; imports only `kernels` and `jobs`.
+Imports `kernels` and `jobs`; every stage uses it.
 """

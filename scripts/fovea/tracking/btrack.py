@@ -18,7 +18,7 @@ from fovea.tracking.links import Links, Node
 from fovea.tracking.objects import Objects, describe
 
 _MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
-_GLPK = {"msg_lev": "GLP_MSG_OFF"}  # no time limit either, which would make results depend on it
+_GLPK = {"msg_lev": "GLP_MSG_OFF"}  # and no time limit, on which the result would depend
 
 
 @dataclass
@@ -93,8 +93,8 @@ class BtrackTracker:
     def configuration(self) -> dict:
         """Motion and hypotheses, as btrack's `TrackerConfig` takes them.
 
-        A cell keeps its velocity but for a random acceleration; positions (x, y, z) are known to
-        a sixth of `max_distance`.
+        The motion model is a constant velocity with random acceleration. The variance of measured
+        positions (x, y, z) is a sixth of `max_distance`.
         """
         reach, one, none = self.max_distance, np.eye(3), np.zeros((3, 3))
         motion = {
@@ -134,7 +134,7 @@ class BtrackTracker:
         }
 
     def _links(self, objects, nodes: list[Node], tracks) -> Links:
-        """Chains of nodes: cut at gaps that are too long, with every object in one of them."""
+        """Turn tracks into chains, cut at gaps longer than `max_gap`; no object is left out."""
         chains: list[list[Node]] = []
         first: dict[int, int] = {}  # name of a track: its first chain, and its last one
         last: dict[int, int] = {}

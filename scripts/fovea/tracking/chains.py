@@ -1,6 +1,7 @@
-"""From links between consecutive frames to cells: gaps, merged objects, divisions.
+"""Turn links between consecutive frames into cells: gaps, merged objects, divisions.
 
-All of it works on tables. A chain is the list of (frame, label) of one cell.
+A chain is the list of the (frame, label) of one cell. Only tables of objects are needed here, no
+images.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Chains:
         self._next = len(self.chains)
 
     def links(self) -> Links:
-        """The result."""
+        """Return the objects of every cell, and the cells that come from a division."""
         names = list(self.chains)
         place = {name: i for i, name in enumerate(names)}
         parents = {place[c]: place[p] for c, p in self.parents.items()}
@@ -55,6 +56,7 @@ class Chains:
         return Links(self.objects, chains, parents, self.joined, self.parted)
 
     def area(self, node: Node) -> int:
+        """Pixels of an object."""
         return int(self.objects[node[0]].areas[node[1] - 1])
 
     def centre(self, node: Node) -> np.ndarray:
@@ -77,7 +79,10 @@ class Chains:
                       key=lambda c: self.chains[c][-1])  # fmt: skip
 
     def inside(self, node: Node, step: int) -> Node | None:
-        """The object of the next (step 1) or last (-1) frame that holds most of an object."""
+        """The object of the next (step 1) or previous (-1) frame that covers most of an object.
+
+        None where no object covers at least half of it.
+        """
         t, label = node
         shared = self.objects[t + max(step, 0)].shared
         own, other = (0, 1) if step > 0 else (1, 0)
@@ -90,7 +95,7 @@ class Chains:
         return (t + step, int(best[other])) if enough else None
 
     def cut(self, chain: int, t: int) -> int:
-        """Cut a chain before frame t; the name of its second part."""
+        """Cut a chain before frame t, and return the name of its second part."""
         nodes = self.chains[chain]
         self.chains[chain] = [n for n in nodes if n[0] < t]
         new, self._next = self._next, self._next + 1
@@ -107,10 +112,11 @@ class Chains:
             self.owner[node] = first
 
     def part_merged(self, max_frames: int) -> None:
-        """Divide objects in which two cells are merged for at most so many frames.
+        """Divide objects in which two cells are merged for at most `max_frames` frames.
 
-        A cell that ends inside another's next object, and one that comes out of it within
-        `max_frames`, are the two before and after the merging.
+        A cell that ends within the next object of another cell, its host, has merged with it. If
+        a cell begins within an object of that host at most `max_frames` frames later, it is one
+        of the two. After the split, identities minimise the total displacement of the centres.
         """
         for end in self.ends():
             if end not in self.chains or self.chains[end][-1][0] == len(self.objects) - 1:
@@ -120,11 +126,12 @@ class Chains:
             host = None if into is None else self.owner[into]
             if host is None or host == end or self._at(host, last[0]) is None:
                 continue
-            out = self._way_out(end, host, last, max_frames)
+            out = self._way_out(host, last, max_frames)
             if out is not None:
                 self._part(end, host, out)
 
-    def _way_out(self, end: int, host: int, last: Node, max_frames: int) -> int | None:
+    def _way_out(self, host: int, last: Node, max_frames: int) -> int | None:
+        """The chain that splits from the host after the object `last` merged with it."""
         for start in self.starts():
             first = self.chains[start][0]
             if not last[0] + 1 < first[0] <= last[0] + 1 + max_frames:
@@ -139,6 +146,7 @@ class Chains:
         return None
 
     def _part(self, end: int, host: int, out: int) -> None:
+        """Give both cells the merged objects, and each its objects after the split."""
         last, first = self.chains[end][-1], self.chains[out][0]
         merged = [n for n in self.chains[host] if last[0] < n[0] < first[0]]
         before, after = self._at(host, last[0]), self._at(host, first[0])
@@ -154,13 +162,13 @@ class Chains:
         self.parted += len(merged)
 
     def _at(self, chain: int, t: int) -> Node | None:
+        """The object of a chain in frame t."""
         return next((n for n in self.chains[chain] if n[0] == t), None)
 
     def close_gaps(self, max_gap: int, affinity) -> None:
         """Join chains over up to `max_gap` missed frames, short gaps first.
 
-        `affinity` takes boxes (N, 4), (M, 4), areas (N,), (M,) and the number of frames between
-        them, and gives indices of the possible pairs and their weights.
+        `affinity` scores the candidates, see `fovea.tracking.linker.Linker.affinity`.
         """
         for gap in range(1, max_gap + 1):
             ends, starts = self.ends(), self.starts()
@@ -184,10 +192,11 @@ class Chains:
                 self.joined += 1
 
     def find_divisions(self) -> None:
-        """Give daughters IDs of their own and their mother as parent.
+        """Give daughters IDs of their own, and their mother as parent.
 
-        Two objects that lie where one was in the frame before, each of a quarter to four fifths
-        of its area and together of about all of it, are its daughters, if all three last.
+        Two objects are daughters if they lie where one object was in the frame before, each has
+        a quarter to four fifths of its area, both together have about all of it, and all three
+        cells last for at least three frames.
         """
         families: dict[Node, list[int]] = {}
         for start in self.starts():
@@ -213,6 +222,7 @@ class Chains:
                 )
 
     def _touched(self, node: Node) -> Node | None:
+        """The object of the previous frame that covers the largest part of an object."""
         shared = self.objects[node[0]].shared
         rows = shared[shared[:, 1] == node[1]]
         rows = rows[[(node[0] - 1, int(n)) in self.owner for n in rows[:, 0]]]

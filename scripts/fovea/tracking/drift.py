@@ -1,4 +1,4 @@
-"""Drift of the stage: estimated from the objects of consecutive frames, read, made up for."""
+"""Drift of the stage: estimate it from consecutive frames, read its table, correct for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from fovea.errors import FoveaError
 
 _GRID = 256  # pixels of the longer side of the coarse masks
-_GAIN = 1.1  # a shift must explain so much more than no shift
+_GAIN = 1.1  # factor by which a shift must increase the overlap to be accepted
 
 
 def coarse_mask(labels: np.ndarray) -> np.ndarray:

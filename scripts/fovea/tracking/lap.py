@@ -13,9 +13,9 @@ from fovea.tracking.linker import Linker
 class LapTracker(Linker):
     """Link objects by the distance of their centres and the ratio of their areas.
 
-    The cost of a link is its distance squared times one plus the logarithm of the ratio of areas;
-    links that cost more than `max_distance` squared are dearer than none. Over a gap of n frames
-    the limit is n times as large, as it is for a random walk.
+    The cost of a link is its squared distance times one plus the absolute logarithm of the ratio
+    of areas; a link that costs more than the square of `max_distance` is not made. Between objects
+    n frames apart the limit is n times as large, as the mean squared distance of a random walk is.
 
     Parameters
     ----------

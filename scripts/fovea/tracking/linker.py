@@ -1,4 +1,9 @@
-"""Base class of two-pass trackers; subclasses score candidate links."""
+"""Base class of two-pass trackers; subclasses score candidate links.
+
+The first pass reduces each frame to tables of objects, links consecutive frames, and settles what
+needs the future: gaps, merged objects, divisions. The second pass, `fovea.tracking.links`, gives
+the pixels the IDs of their cells.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +23,21 @@ from fovea.tracking.objects import Objects, describe, shared_pixels
 class Linker(ABC):
     """Link the objects of all frames.
 
+    A subclass defines `affinity`.
+
     Parameters
     ----------
     min_size, max_size : int or None
         Objects of fewer, or more, pixels take no part.
     max_gap : int
-        A cell may be missed in so many frames in a row; 0 closes no gaps.
+        Number of consecutive frames in which a cell may be missed; 0 closes no gaps.
     max_merge : int
-        Objects in which two cells are merged for up to so many frames are divided; 0 turns it off.
+        Objects in which two cells are merged for at most this number of frames are divided; 0
+        divides none.
     divisions : bool
         Whether a cell that divides ends, and its daughters get IDs of their own.
     drift : bool
-        Whether jumps of the stage are estimated and made up for.
+        Whether jumps of the stage are estimated and corrected.
     """
 
     min_size: int | None = None
@@ -67,7 +75,15 @@ class Linker(ABC):
         return bool(self.max_merge or self.divisions)
 
     def pairs(self, before: Objects, here: Objects):
-        """Possible pairs of consecutive frames: indices, indices, weights above 0."""
+        """Score the candidate links of two consecutive frames.
+
+        Returns
+        -------
+        left, right : (P,) int64
+            Indices (label - 1) into the objects of the previous and of this frame.
+        weight : (P,) float64
+            Above 0; the larger, the better.
+        """
         known, members = before.members, here.members
         left, right, weight = self.affinity(
             before.shifted(here.shift)[known], here.boxes[members],
@@ -77,11 +93,28 @@ class Linker(ABC):
 
     @abstractmethod
     def affinity(self, boxes, others, areas, other_areas, frames):
-        """Possible pairs of objects `frames` frames apart: indices, indices, weights above 0."""
+        """Score the candidate links of objects that lie `frames` frames apart.
+
+        Parameters
+        ----------
+        boxes, others : (N, 4), (M, 4) int
+            y0, x0, y1, x1, ends exclusive, in the same coordinates.
+        areas, other_areas : (N,), (M,) int64
+            Pixels.
+        frames : int
+            1 for consecutive frames.
+
+        Returns
+        -------
+        left, right : (P,) int64
+            Indices into `boxes` and `others`.
+        weight : (P,) float64
+            Above 0; the larger, the better.
+        """
 
 
 def track_stack(labels: np.ndarray, tracker: Linker) -> np.ndarray:
-    """Track a whole (T, H, W) stack."""
+    """Track a whole stack of labels, (T, H, W); the IDs are uint16, or uint32 beyond 65,535."""
     links = tracker.link(labels)
     out = np.empty(labels.shape, links.dtype)
     for _ in links.render(labels, out):
