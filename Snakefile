@@ -10,8 +10,8 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
-include: "rules/common_samples.smk"
-include: "rules/common_scheduler.smk"
+include: "rules/scheduler.smk"
+include: "rules/handlers.smk"
 include: "rules/simulate.smk"
 include: "rules/inspect_input.smk"
 include: "rules/copy_raw.smk"
@@ -46,20 +46,8 @@ localrules:
 rule all:
     default_target: True
     input:
-        processed(),
-        sample_results(),
+        # Nothing of recordings in the second part of a run that skips failed fields of view.
+        [] if plan.left_out else [dataset_results(dataset) for dataset in plan.datasets],
+        plan.sample_files(),
     message:
         "All results are there"
-
-
-onstart:
-    stop_if_jobs_were_left()
-    write_status()
-
-
-onsuccess:
-    write_status()
-
-
-onerror:
-    write_status(failed=True)

@@ -1,12 +1,12 @@
 rule fit:
     input:
-        traces="results/merged/{sample}_traces.parquet",
+        traces=steps.merged("traces"),
     output:
-        fits="results/analysis/{sample}_{fit}.csv",
+        fits=steps.FIT["fits"],
     log:
-        "logs/analysis/{sample}_{fit}.log",
+        steps.FIT.log,
     benchmark:
-        "benchmarks/analysis/{sample}_{fit}.tsv"
+        steps.FIT.benchmark
     conda:
         "../envs/fovea.yaml"
     threads: 8
@@ -14,11 +14,13 @@ rule fit:
         mem_mb=more(4000),
         runtime=more(60),
     params:
-        entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
-        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
-        area=fitted_area,
-        several=several_datasets,
-        plugins=model_code,
+        entry=of_fit(samples.fit_parameters),
+        column=of_fit(samples.column),
+        area=lambda wildcards: samples.area_columns(
+            config, wildcards.sample, plan.fits[wildcards.fit]
+        ),
+        several=lambda wildcards: len(samples.sample_parts(config, wildcards.sample)) > 1,
+        plugins=of_fit(samples.model_code),
     message:
         "Fit {wildcards.fit}: sample {wildcards.sample}"
     script:
@@ -27,14 +29,14 @@ rule fit:
 
 rule share:
     input:
-        traces="results/merged/{sample}_traces.parquet",
+        traces=steps.merged("traces"),
     output:
-        table="results/analysis/{sample}_{fit}_shared_parameters.csv",
-        fits="results/analysis/{sample}_{fit}_shared.csv",
+        table=steps.SHARE["table"],
+        fits=steps.SHARE["fits"],
     log:
-        "logs/analysis/{sample}_{fit}_shared.log",
+        steps.SHARE.log,
     benchmark:
-        "benchmarks/analysis/{sample}_{fit}_shared.tsv"
+        steps.SHARE.benchmark
     conda:
         "../envs/fovea.yaml"
     threads: 8
@@ -42,12 +44,13 @@ rule share:
         mem_mb=more(4000),
         runtime=more(120),
     params:
-        entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit])
-        | {"shared": FITS[wildcards.fit]["shared"]},
-        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
-        area=fitted_area,
-        several=several_datasets,
-        plugins=model_code,
+        entry=of_fit(lambda entry: samples.fit_parameters(entry) | {"shared": entry["shared"]}),
+        column=of_fit(samples.column),
+        area=lambda wildcards: samples.area_columns(
+            config, wildcards.sample, plan.fits[wildcards.fit]
+        ),
+        several=lambda wildcards: len(samples.sample_parts(config, wildcards.sample)) > 1,
+        plugins=of_fit(samples.model_code),
     message:
         "Estimate shared parameters of {wildcards.fit}: sample {wildcards.sample}"
     script:
@@ -56,20 +59,23 @@ rule share:
 
 rule compare:
     input:
-        fits=compared_fits,
+        fits=lambda wildcards: [
+            steps.FIT.of(sample=wildcards.sample, fit=fit)["fits"]
+            for fit in plan.comparisons(wildcards.sample)[wildcards.group].values()
+        ],
     output:
-        table="results/analysis/{sample}_{group}_models.csv",
+        table=steps.COMPARE["table"],
     log:
-        "logs/analysis/{sample}_{group}_models.log",
+        steps.COMPARE.log,
     benchmark:
-        "benchmarks/analysis/{sample}_{group}_models.tsv"
+        steps.COMPARE.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(1000),
         runtime=more(15),
     params:
-        names=lambda wildcards: list(samples.comparisons(config, wildcards.sample)[wildcards.group]),
+        names=lambda wildcards: list(plan.comparisons(wildcards.sample)[wildcards.group]),
     message:
         "Compare the models of {wildcards.group}: sample {wildcards.sample}"
     script:
@@ -78,14 +84,14 @@ rule compare:
 
 rule export_anndata:
     input:
-        traces="results/merged/{sample}_traces.parquet",
-        fits=fits_of_sample,
+        traces=steps.merged("traces"),
+        fits=lambda wildcards: list(plan.fits_of(wildcards.sample).values()),
     output:
-        h5ad="results/analysis/{sample}.h5ad",
+        h5ad=steps.EXPORT_ANNDATA["h5ad"],
     log:
-        "logs/analysis/{sample}_anndata.log",
+        steps.EXPORT_ANNDATA.log,
     benchmark:
-        "benchmarks/analysis/{sample}_anndata.tsv"
+        steps.EXPORT_ANNDATA.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
@@ -93,11 +99,7 @@ rule export_anndata:
         runtime=more(30),
     params:
         columns=lambda wildcards: samples.sample_columns(config, wildcards.sample),
-        names=lambda wildcards: [
-            name
-            for name, entry in FITS.items()
-            if wildcards.sample in samples.samples_of(config, entry)
-        ],
+        names=lambda wildcards: list(plan.fits_of(wildcards.sample)),
     message:
         "Export sample {wildcards.sample} as AnnData"
     script:

@@ -1,24 +1,26 @@
-# A rule per dataset, because one dilated mask serves all channels and their number differs.
-for dataset in with_fluorescence():
+# One dilated mask serves all channels, so they are outputs of one rule, and Snakemake wants the
+# number of a rule's outputs to be fixed: one rule for the datasets that have the same fluorescence
+# channels.
+for layout in plan.layouts("background"):
 
     rule:
         name:
-            f"background_{dataset}"
+            layout.rule
         input:
-            raw=array_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)], 0),
-            groups=group_files([f"fl_ch_{fl}" for fl in fluorescence_channels(dataset)]),
-            labels=phase_array("seg_labeled"),
-            flat_fields=flat_field_files(dataset),
+            raw=arrays("fl"),
+            groups=group_files("fl"),
+            labels=arrays("seg_labeled"),
+            flat_fields=files(DatasetPlan.flat_fields),
         output:
-            groups=group_files(background_groups(dataset)),
-            arrays=array_files(background_groups(dataset), 0),
-            medians=median_files(dataset),
+            groups=layout.step["groups"],
+            arrays=layout.step["arrays"],
+            medians=layout.step["medians"],
         log:
-            f"{LOGS}/background.log",
+            layout.step.log,
         benchmark:
-            f"{BENCHMARKS}/background.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            dataset=dataset,
+            dataset=one_of(layout.members),
         group:
             "fov"
         conda:
@@ -27,7 +29,7 @@ for dataset in with_fluorescence():
             mem_mb=memory("background"),
             runtime=minutes("background"),
         params:
-            background=background_params(dataset),
+            background=of_dataset(lambda dataset: dataset.background_params),
         message:
             "Estimate background: {wildcards.dataset}, field of view {wildcards.fov}"
         script:

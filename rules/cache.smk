@@ -1,20 +1,21 @@
-# A rule per dataset, because the number of channels differs.
-for dataset in recordings():
+# One job makes the levels of all arrays, and Snakemake wants the number of a rule's outputs to be
+# fixed: one rule for the datasets that have the same arrays.
+for layout in plan.layouts("cache"):
 
     rule:
         name:
-            f"cache_{dataset}"
+            layout.rule
         input:
-            arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 0),
-            drift=drift_file(dataset, "display"),
+            arrays=files(lambda dataset: paths.arrays(dataset.image_groups())),
+            drift=files(lambda dataset: dataset.drift("display")),
         output:
-            arrays=array_files(list(raw_channels(dataset)) + derived_groups(dataset), 1),
+            arrays=layout.step["arrays"],
         log:
-            f"{LOGS}/cache.log",
+            layout.step.log,
         benchmark:
-            f"{BENCHMARKS}/cache.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            dataset=dataset,
+            dataset=one_of(layout.members),
         group:
             "fov"
         conda:

@@ -1,22 +1,23 @@
-# A rule per dataset, because the number of channels differs and all of them are read in one pass.
-for dataset in recordings():
+# All channels are read in one pass, so they are outputs of one rule, and Snakemake wants the number
+# of a rule's outputs to be fixed: one rule for the datasets that have the same channels.
+for layout in plan.layouts("copy_raw"):
 
     rule:
         name:
-            f"copy_raw_{dataset}"
+            layout.rule
         input:
-            metadata="results/{dataset}/metadata.yaml",
-            recording=recording,
+            metadata=steps.INSPECT_INPUT["metadata"],
+            recording=of_dataset(lambda dataset: dataset.recording()),
         output:
-            root=f"{IMAGES}/zarr.json",
-            groups=group_files(raw_channels(dataset)),
-            arrays=array_files(raw_channels(dataset), 0),
+            root=layout.step["root"],
+            groups=layout.step["groups"],
+            arrays=layout.step["arrays"],
         log:
-            f"{LOGS}/copy_raw.log",
+            layout.step.log,
         benchmark:
-            f"{BENCHMARKS}/copy_raw.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            dataset=dataset,
+            dataset=one_of(layout.members),
         group:
             "fov"
         conda:
@@ -25,9 +26,9 @@ for dataset in recordings():
             mem_mb=memory("copy_raw"),
             runtime=minutes("copy_raw"),
         params:
-            source=config["datasets"][dataset]["input"],
-            channels=raw_channels(dataset),
-            z=config["datasets"][dataset]["z"],
+            source=of_dataset(lambda dataset: dataset.entry["input"]),
+            channels=of_dataset(lambda dataset: dataset.raw_channels()),
+            z=of_dataset(lambda dataset: dataset.entry["z"]),
         message:
             "Copy raw channels: {wildcards.dataset}, field of view {wildcards.fov}"
         script:

@@ -1,25 +1,27 @@
-# A rule per dataset, because a store that is not kept is declared in another way.
-for dataset in with_phase():
+# Whether an output is temporary is a property of Snakemake's rule, not of its job: one rule for the
+# datasets that keep their crops, and one for those that do not.
+for layout in plan.layouts("crop"):
 
     rule:
         name:
-            f"crop_{dataset}"
+            layout.rule
         input:
-            raw=array_files(raw_channels(dataset), 0),
-            backgrounds=array_files(
-                [f"fl_background_ch_{fl}" for fl in fluorescence_channels(dataset)], 0
-            ),
-            medians=median_files(dataset),
-            tracked=phase_array("seg_tracked"),
-            drift=drift_file(dataset, "cropping"),
+            raw=arrays("pc", "fl"),
+            backgrounds=arrays("fl_background"),
+            medians=files(DatasetPlan.medians),
+            tracked=arrays("seg_tracked"),
+            boxes=files(DatasetPlan.boxes),
+            drift=files(lambda dataset: dataset.drift("cropping")),
         output:
-            cells=cells_output(dataset),
+            cells=(
+                layout.step["cells"] if layout.step.kept else temp(directory(layout.step["cells"]))
+            ),
         log:
-            f"{LOGS}/crop.log",
+            layout.step.log,
         benchmark:
-            f"{BENCHMARKS}/crop.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            dataset=dataset,
+            dataset=one_of(layout.members),
         group:
             "fov"
         conda:

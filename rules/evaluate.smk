@@ -1,38 +1,38 @@
-# A rule per dataset with a reference; `snakemake evaluate` runs them, a usual run does not.
-for dataset in with_reference():
-
-    rule:
-        name:
-            f"evaluate_{dataset}"
-        input:
-            reference=reference_file,
-            images=array_files([f"pc_ch_{phase_channel(dataset)}"], 0),
-            labels=array_files([f"seg_tracked_ch_{phase_channel(dataset)}"], 0),
-            lineage=f"{FOV}/{{dataset}}_fov_{{fov}}_lineage.csv",
-        output:
-            table="results/report/{dataset}_fov_{fov}_scores.csv",
-            figure="results/report/{dataset}_fov_{fov}_worst_cells.png",
-        log:
-            f"{LOGS}/evaluate.log",
-        benchmark:
-            f"{BENCHMARKS}/evaluate.tsv"
-        wildcard_constraints:
-            dataset=dataset,
-        conda:
-            "../envs/fovea.yaml"
-        resources:
-            mem_mb=more(2000),
-            runtime=more(30),
-        params:
-            reference=config["datasets"][dataset]["reference"],
-        message:
-            "Score: {wildcards.dataset}, field of view {wildcards.fov}"
-        script:
-            "../scripts/evaluate_fov.py"
+# `snakemake evaluate` scores the datasets that have a reference; a usual run does not.
+rule evaluate_fov:
+    input:
+        reference=lambda wildcards: plan.datasets[wildcards.dataset].reference(wildcards.fov),
+        images=arrays("pc"),
+        labels=arrays("seg_tracked"),
+        lineage=steps.table("lineage"),
+    output:
+        table=steps.EVALUATE["table"],
+        figure=steps.EVALUATE["figure"],
+    log:
+        steps.EVALUATE.log,
+    benchmark:
+        steps.EVALUATE.benchmark
+    wildcard_constraints:
+        dataset=one_of(plan.with_reference()),
+    conda:
+        "../envs/fovea.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        reference=of_dataset(lambda dataset: dataset.entry["reference"]),
+    message:
+        "Score: {wildcards.dataset}, field of view {wildcards.fov}"
+    script:
+        "../scripts/evaluate_fov.py"
 
 
 rule evaluate:
     input:
-        scores,
+        lambda wildcards: [
+            steps.EVALUATE.of(dataset=dataset, fov=f"{fov:03d}")["table"]
+            for dataset in plan.with_reference()
+            for fov in fovs(dataset)
+        ],
     message:
         "All scores are there"

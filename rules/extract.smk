@@ -1,14 +1,14 @@
 rule extract:
     input:
-        cells=cells_input,
-        flat_fields=flat_fields,
+        cells=files(lambda dataset: [dataset.cells()]),
+        flat_fields=files(DatasetPlan.flat_fields),
     output:
-        traces=f"{FOV}/{{dataset}}_fov_{{fov}}_traces.csv",
-        cells=f"{FOV}/{{dataset}}_fov_{{fov}}_cells.csv",
+        traces=steps.EXTRACT["traces"],
+        cells=steps.EXTRACT["cells"],
     log:
-        f"{LOGS}/extract.log",
+        steps.EXTRACT.log,
     benchmark:
-        f"{BENCHMARKS}/extract.tsv"
+        steps.EXTRACT.benchmark
     group:
         "fov"
     conda:
@@ -17,10 +17,10 @@ rule extract:
         mem_mb=memory("extract"),
         runtime=minutes("extract"),
     params:
-        features=features,
+        features=of_dataset(lambda dataset: dataset.features),
         weight=param("background", "weight"),
         extraction=param("extraction"),
-        plugins=plugin_code("extraction"),
+        plugins=of_dataset(lambda dataset: dataset.plugin_code("extraction")),
     message:
         "Extract traces: {wildcards.dataset}, field of view {wildcards.fov}"
     script:

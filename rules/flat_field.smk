@@ -1,24 +1,24 @@
 # One job for all fields of view of a channel: the light is the same in all of them.
 rule flat_field:
     input:
-        metadata="results/{dataset}/metadata.yaml",
-        recording=flat_field_recording,
-        image=flat_field_image,
+        metadata=steps.INSPECT_INPUT["metadata"],
+        recording=of_dataset(lambda dataset: dataset.flat_field_recording()),
+        image=lambda wildcards: plan.datasets[wildcards.dataset].flat_field_image(wildcards.fl),
     output:
-        gain="results/{dataset}/flat_field_ch_{fl}.tif",
+        gain=steps.FLAT_FIELD["gain"],
     log:
-        "logs/{dataset}/flat_field_ch_{fl}.log",
+        steps.FLAT_FIELD.log,
     benchmark:
-        "benchmarks/{dataset}/flat_field_ch_{fl}.tsv"
+        steps.FLAT_FIELD.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
-        flat_field=flat_field_params,
-        source=lambda wildcards: config["datasets"][wildcards.dataset]["input"],
-        z=lambda wildcards: config["datasets"][wildcards.dataset]["z"],
+        flat_field=of_dataset(lambda dataset: dataset.flat_field_params),
+        source=of_dataset(lambda dataset: dataset.entry["input"]),
+        z=of_dataset(lambda dataset: dataset.entry["z"]),
     message:
         "Find the flat field: {wildcards.dataset}, channel {wildcards.fl}"
     script:

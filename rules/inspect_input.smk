@@ -1,18 +1,18 @@
 # A checkpoint, because `fovs: all` is known only when the recording has been looked at.
 checkpoint inspect_input:
     input:
-        recording=recording,
+        recording=of_dataset(lambda dataset: dataset.recording()),
     output:
-        metadata="results/{dataset}/metadata.yaml",
+        metadata=steps.INSPECT_INPUT["metadata"],
     log:
-        "logs/{dataset}/inspect_input.log",
+        steps.INSPECT_INPUT.log,
     benchmark:
-        "benchmarks/{dataset}/inspect_input.tsv"
+        steps.INSPECT_INPUT.benchmark
     conda:
         "../envs/fovea.yaml"
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset]["input"],
-        channels=expected_channels,
+        source=of_dataset(lambda dataset: dataset.entry["input"]),
+        channels=of_dataset(lambda dataset: dataset.channel_names),
     message:
         "Inspect the recording of {wildcards.dataset}"
     script:
@@ -21,18 +21,18 @@ checkpoint inspect_input:
 
 rule processing_config:
     input:
-        metadata="results/{dataset}/metadata.yaml",
+        metadata=steps.INSPECT_INPUT["metadata"],
     output:
-        config="results/{dataset}/processing_config.yaml",
+        config=steps.PROCESSING_CONFIG["config"],
     log:
-        "logs/{dataset}/processing_config.log",
+        steps.PROCESSING_CONFIG.log,
     benchmark:
-        "benchmarks/{dataset}/processing_config.tsv"
+        steps.PROCESSING_CONFIG.benchmark
     conda:
         "../envs/fovea.yaml"
     params:
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
-        parameters=lambda wildcards: params_of(wildcards.dataset),
+        dataset=of_dataset(lambda dataset: dataset.entry),
+        parameters=param(),
         samples=config["samples"],
     message:
         "Write down how {wildcards.dataset} is processed"

@@ -1,57 +1,62 @@
 rule import_traces:
     input:
-        traces=trace_files,
+        traces=lambda wildcards: resolve_traces(config["datasets"][wildcards.dataset]["traces"]),
     output:
-        traces="results/{dataset}/{dataset}_traces.csv",
+        traces=steps.IMPORT_TRACES["traces"],
     log:
-        "logs/{dataset}/import_traces.log",
+        steps.IMPORT_TRACES.log,
     benchmark:
-        "benchmarks/{dataset}/import_traces.tsv"
+        steps.IMPORT_TRACES.benchmark
     wildcard_constraints:
-        dataset=one_of(trace_datasets()),
+        dataset=one_of(plan.traces),
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(2000),
         runtime=more(30),
     params:
-        features=features,
+        features=lambda wildcards: datasets.features_for(config, wildcards.dataset),
         time=lambda wildcards: config["datasets"][wildcards.dataset]["time"],
         fovs=lambda wildcards: config["datasets"][wildcards.dataset]["fovs"],
         exclude_fovs=lambda wildcards: config["datasets"][wildcards.dataset]["exclude_fovs"],
-        names=lambda wildcards: channel_names(config, wildcards.dataset),
+        names=lambda wildcards: datasets.channel_names(config, wildcards.dataset),
     message:
         "Read the traces of {wildcards.dataset}"
     script:
         "../scripts/import_traces.py"
 
 
-# A rule per sample, because the number of features differs.
-for sample in SAMPLES:
+# Snakemake wants the number of a rule's outputs to be fixed, and each feature has tables of its
+# own: one rule for the samples that have the same features.
+for layout in plan.merge_layouts():
 
     rule:
         name:
-            f"merge_{sample}"
+            layout.rule
         input:
-            unpack(merge_files(sample)),
+            unpack(lambda wildcards: plan.merge_inputs(wildcards.sample, fovs)),
         output:
-            csv=merged_files(sample, "csv"),
-            parquet=merged_files(sample, "parquet"),
+            csv=layout.step["csv"],
+            parquet=layout.step["parquet"],
         log:
-            "logs/merged/{sample}_merge.log",
+            layout.step.log,
         benchmark:
-            "benchmarks/merged/{sample}_merge.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            sample=re.escape(sample),
+            sample=one_of(layout.members),
         conda:
             "../envs/fovea.yaml"
         resources:
-            mem_mb=merge_memory,
-            runtime=merge_minutes,
+            mem_mb=lambda wildcards, input, attempt: (
+                resources.merge_memory(input.size_mb, attempt)
+            ),
+            runtime=lambda wildcards, input, attempt: (
+                resources.merge_minutes(input.size_mb, attempt)
+            ),
         params:
-            datasets=samples.merge_parameters(config, sample),
+            datasets=lambda wildcards: samples.merge_parameters(config, wildcards.sample),
             names=list(config["datasets"]),
-            left_out=samples.left_out_words(LEFT_OUT, samples.sample_parts(config, sample)),
+            left_out=lambda wildcards: plan.words_left_out(wildcards.sample),
         message:
             "Merge the traces of sample {wildcards.sample}"
         script:

@@ -1,19 +1,19 @@
 rule plot_traces:
     input:
-        traces="results/merged/{sample}_traces.parquet",
+        traces=steps.merged("traces"),
     output:
-        pdf="results/analysis/plots/{sample}_traces.pdf",
+        pdf=steps.PLOT_TRACES["pdf"],
         png=report(
-            "results/analysis/plots/{sample}_traces.png",
+            steps.PLOT_TRACES["png"],
             caption="../report/traces.rst",
             category="Samples",
             subcategory="{sample}",
             labels={"sample": "{sample}", "figure": "traces"},
         ),
     log:
-        "logs/analysis/{sample}_plot_traces.log",
+        steps.PLOT_TRACES.log,
     benchmark:
-        "benchmarks/analysis/{sample}_plot_traces.tsv"
+        steps.PLOT_TRACES.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
@@ -29,28 +29,28 @@ rule plot_traces:
 
 rule plot_retention:
     input:
-        cells=expand("results/merged/{sample}_traces_cells.parquet", sample=SAMPLES),
+        cells=expand(steps.merged("traces_cells"), sample=plan.samples),
     output:
-        pdf="results/analysis/plots/retention.pdf",
+        pdf=steps.PLOT_RETENTION["pdf"],
         png=report(
-            "results/analysis/plots/retention.png",
+            steps.PLOT_RETENTION["png"],
             caption="../report/retention.rst",
             category="Samples",
             subcategory="all samples",
             labels={"sample": "all", "figure": "retention"},
         ),
     log:
-        "logs/analysis/plot_retention.log",
+        steps.PLOT_RETENTION.log,
     benchmark:
-        "benchmarks/analysis/plot_retention.tsv"
+        steps.PLOT_RETENTION.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(1000),
         runtime=more(15),
     params:
-        names=SAMPLES,
-        extraction={name: params_of(name)["extraction"] for name in fovea_config.recordings(config)},
+        names=plan.samples,
+        extraction={name: dataset.params["extraction"] for name, dataset in plan.datasets.items()},
     message:
         "Draw how many cells there are, and why others were lost"
     script:
@@ -59,32 +59,34 @@ rule plot_retention:
 
 rule plot_fits:
     input:
-        traces="results/merged/{sample}_traces.parquet",
-        fits="results/analysis/{sample}_{fit}.csv",
+        traces=steps.merged("traces"),
+        fits=steps.FIT["fits"],
     output:
-        pdf="results/analysis/plots/{sample}_{fit}_examples.pdf",
+        pdf=steps.PLOT_FITS["pdf"],
         png=report(
-            "results/analysis/plots/{sample}_{fit}_examples.png",
+            steps.PLOT_FITS["png"],
             caption="../report/fits.rst",
             category="Fits",
             subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "{sample}", "figure": "examples"},
         ),
     log:
-        "logs/analysis/{sample}_{fit}_plot_fits.log",
+        steps.PLOT_FITS.log,
     benchmark:
-        "benchmarks/analysis/{sample}_{fit}_plot_fits.tsv"
+        steps.PLOT_FITS.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(2000),
         runtime=more(20),
     params:
-        entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
-        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
-        area=fitted_area,
-        plugins=model_code,
-        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
+        entry=of_fit(samples.fit_parameters),
+        column=of_fit(samples.column),
+        area=lambda wildcards: samples.area_columns(
+            config, wildcards.sample, plan.fits[wildcards.fit]
+        ),
+        plugins=of_fit(samples.model_code),
+        in_force=of_fit(samples.parameter_words),
     message:
         "Draw examples of {wildcards.fit}: sample {wildcards.sample}"
     script:
@@ -93,33 +95,33 @@ rule plot_fits:
 
 rule parameters:
     input:
-        fits=fits_of_all_samples,
+        fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),
     output:
-        table="results/analysis/{fit}_parameters.csv",
-        pdf="results/analysis/plots/{fit}_parameters.pdf",
+        table=steps.PARAMETERS["table"],
+        pdf=steps.PARAMETERS["pdf"],
         png=report(
-            "results/analysis/plots/{fit}_parameters.png",
+            steps.PARAMETERS["png"],
             caption="../report/parameters.rst",
             category="Fits",
             subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "all", "figure": "parameters"},
         ),
     log:
-        "logs/analysis/{fit}_parameters.log",
+        steps.PARAMETERS.log,
     benchmark:
-        "benchmarks/analysis/{fit}_parameters.tsv"
+        steps.PARAMETERS.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(1000),
         runtime=more(15),
     params:
-        names=fitted_samples,
-        entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
-        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
-        left_out=left_out_of_samples,
-        plugins=model_code,
-        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
+        names=lambda wildcards: list(plan.fitted(wildcards.fit)),
+        entry=of_fit(samples.fit_parameters),
+        column=of_fit(samples.column),
+        left_out=lambda wildcards: plan.words_left_out(*plan.samples_of(wildcards.fit)),
+        plugins=of_fit(samples.model_code),
+        in_force=of_fit(samples.parameter_words),
     message:
         "Tabulate and draw the parameters of {wildcards.fit}"
     script:
@@ -128,32 +130,32 @@ rule parameters:
 
 rule plot_quality:
     input:
-        fits=fits_of_all_samples,
+        fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),
     output:
-        pdf="results/analysis/plots/{fit}_quality.pdf",
+        pdf=steps.PLOT_QUALITY["pdf"],
         png=report(
-            "results/analysis/plots/{fit}_quality.png",
+            steps.PLOT_QUALITY["png"],
             caption="../report/quality.rst",
             category="Fits",
             subcategory="{fit}",
             labels={"fit": "{fit}", "sample": "all", "figure": "quality"},
         ),
     log:
-        "logs/analysis/{fit}_plot_quality.log",
+        steps.PLOT_QUALITY.log,
     benchmark:
-        "benchmarks/analysis/{fit}_plot_quality.tsv"
+        steps.PLOT_QUALITY.benchmark
     conda:
         "../envs/fovea.yaml"
     resources:
         mem_mb=more(1000),
         runtime=more(15),
     params:
-        names=fitted_samples,
-        entry=lambda wildcards: samples.fit_parameters(FITS[wildcards.fit]),
-        column=lambda wildcards: samples.column(FITS[wildcards.fit]),
-        left_out=left_out_of_samples,
-        plugins=model_code,
-        in_force=lambda wildcards: samples.parameter_words(FITS[wildcards.fit]),
+        names=lambda wildcards: list(plan.fitted(wildcards.fit)),
+        entry=of_fit(samples.fit_parameters),
+        column=of_fit(samples.column),
+        left_out=lambda wildcards: plan.words_left_out(*plan.samples_of(wildcards.fit)),
+        plugins=of_fit(samples.model_code),
+        in_force=of_fit(samples.parameter_words),
     message:
         "Draw how well {wildcards.fit} describes the traces"
     script:

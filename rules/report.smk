@@ -1,18 +1,18 @@
 rule overview:
     input:
-        images=overview_images,
-        traces=overview_traces,
+        images=files(DatasetPlan.overview_images),
+        traces=files(DatasetPlan.traces),
     output:
-        figure="results/report/{dataset}_fov_{fov}.png",
+        figure=steps.OVERVIEW["figure"],
     log:
-        f"{LOGS}/overview.log",
+        steps.OVERVIEW.log,
     benchmark:
-        f"{BENCHMARKS}/overview.tsv"
+        steps.OVERVIEW.benchmark
     conda:
         "../envs/fovea.yaml"
     params:
-        features=features,
-        time_unit=lambda wildcards: config["datasets"][wildcards.dataset]["time"]["unit"],
+        features=of_dataset(lambda dataset: dataset.features),
+        time_unit=of_dataset(lambda dataset: dataset.entry["time"]["unit"]),
     message:
         "Draw overview: {wildcards.dataset}, field of view {wildcards.fov}"
     script:

@@ -1,15 +1,15 @@
 rule segment:
     input:
-        phase=f"{IMAGES}/pc_ch_{{pc}}/0/zarr.json",
-        group=f"{IMAGES}/pc_ch_{{pc}}/zarr.json",
-        weights=network_weights,
+        phase=paths.fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
+        group=paths.fill(paths.GROUP, group="pc_ch_{pc}"),
+        weights=of_dataset(lambda dataset: dataset.network_weights()),
     output:
-        group=f"{IMAGES}/seg_labeled_ch_{{pc}}/zarr.json",
-        labels=f"{IMAGES}/seg_labeled_ch_{{pc}}/0/zarr.json",
+        group=steps.SEGMENT["group"],
+        labels=steps.SEGMENT["labels"],
     log:
-        f"{LOGS}/segment_ch_{{pc}}.log",
+        steps.SEGMENT.log,
     benchmark:
-        f"{BENCHMARKS}/segment_ch_{{pc}}.tsv"
+        steps.SEGMENT.benchmark
     group:
         "fov"
     conda:
@@ -20,7 +20,7 @@ rule segment:
     params:
         segmentation=param("segmentation"),
         preprocess=param("preprocess"),
-        plugins=plugin_code("segmentation"),
+        plugins=of_dataset(lambda dataset: dataset.plugin_code("segmentation")),
     message:
         "Segment: {wildcards.dataset}, field of view {wildcards.fov}"
     script:

@@ -1,7 +1,7 @@
 rule simulate:
     output:
-        recording="data/demo.ome.tiff",
-        truth=directory("data/demo_truth"),
+        recording=paths.DEMO_RECORDING,
+        truth=directory(paths.DEMO_TRUTH),
     log:
         "logs/simulate.log",
     benchmark:

@@ -1,23 +1,25 @@
-# A rule per dataset, because the names of the tables do not hold the channel.
-for dataset in with_phase():
+# Snakemake wants the same wildcards in all outputs of a rule, and the names of the tables do not
+# hold the channel: one rule for the datasets that have the same phase-contrast channel.
+for layout in plan.layouts("track"):
 
     rule:
         name:
-            f"track_{dataset}"
+            layout.rule
         input:
-            labels=array_files([f"seg_labeled_ch_{phase_channel(dataset)}"], 0),
-            group=group_files([f"seg_labeled_ch_{phase_channel(dataset)}"]),
+            labels=arrays("seg_labeled"),
+            group=group_files("seg_labeled"),
         output:
-            group=group_files([f"seg_tracked_ch_{phase_channel(dataset)}"]),
-            labels=array_files([f"seg_tracked_ch_{phase_channel(dataset)}"], 0),
-            lineage=f"{FOV}/{{dataset}}_fov_{{fov}}_lineage.csv",
-            drift=f"{FOV}/{{dataset}}_fov_{{fov}}_drift.csv",
+            group=layout.step["group"],
+            labels=layout.step["labels"],
+            boxes=layout.step["boxes"],
+            lineage=layout.step["lineage"],
+            drift=layout.step["drift"],
         log:
-            f"{LOGS}/track_ch_{phase_channel(dataset)}.log",
+            layout.step.log,
         benchmark:
-            f"{BENCHMARKS}/track_ch_{phase_channel(dataset)}.tsv"
+            layout.step.benchmark
         wildcard_constraints:
-            dataset=dataset,
+            dataset=one_of(layout.members),
         group:
             "fov"
         conda:
@@ -27,7 +29,7 @@ for dataset in with_phase():
             runtime=minutes("track"),
         params:
             tracking=param("tracking"),
-            plugins=plugin_code("tracking"),
+            plugins=of_dataset(lambda dataset: dataset.plugin_code("tracking")),
         message:
             "Track: {wildcards.dataset}, field of view {wildcards.fov}"
         script:

@@ -5,7 +5,7 @@ from fovea.store.groups import groups_of
 with job(snakemake) as log:
     overview(
         groups_of(snakemake.input.images),
-        snakemake.input.traces or None,
+        next(iter(snakemake.input.traces), None),
         snakemake.output.figure,
         **snakemake.params,
         log=log,

@@ -7,7 +7,7 @@ with job(snakemake) as log:
     out = snakemake.output
     track(
         Path(snakemake.input.group[0]).parent,
-        Path(out.group[0]).parent,
+        Path(out.group).parent,
         snakemake.params.tracking,
         lineage=out.lineage,
         drift=out.drift,

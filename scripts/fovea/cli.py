@@ -191,10 +191,11 @@ def status(
     ] = None,
 ) -> None:
     """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
+    from fovea.config.plan import Plan
     from fovea.runs.status import collect, table
 
     config = _config(configfile or directory / "config" / "config.yaml")
-    print(table(collect(config, directory)))
+    print(table(collect(Plan(config), directory)))
 
 
 @app.command(epilog="Example: fovea evaluate annotated.tif results/demo/fov_000/images.zarr/"

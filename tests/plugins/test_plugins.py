@@ -12,7 +12,8 @@ import yaml
 
 from fovea import plugins
 from fovea.cells.extract import extract
-from fovea.config.validation import ConfigError, plugin_code, plugin_environment, validated
+from fovea.config.plan import Plan
+from fovea.config.validation import ConfigError, validated
 from fovea.errors import FoveaError
 from fovea.plugins import registry
 from fovea.plugins.loader import Context, keep_only, load_plugins
@@ -103,8 +104,9 @@ def test_segmentation_and_preprocessing(tmp_path):
     )  # fmt: skip
     assert complete["params"]["segmentation"] == {"method": "bright", "above": 1000,
                                                   "smoothing": 1.0}  # fmt: skip
-    assert set(plugin_code(complete, "demo", "segmentation")) == set(paths)
-    assert plugin_code(complete, "demo", "tracking") == {}
+    plan = Plan(complete).datasets["demo"]
+    assert set(plan.plugin_code("segmentation")) == set(paths)
+    assert plan.plugin_code("tracking") == {}
 
 
 class _StandIn:
@@ -180,8 +182,9 @@ def test_a_tracker_may_see_all_frames(tmp_path):
     path = written(tmp_path, LINKER)
     chosen = validated(config(path, params={"tracking": {"method": "nearest"}}))
     assert chosen["params"]["tracking"] == {"method": "nearest", "divisions": False, "reach": 10.0}
-    assert plugin_environment(chosen, "demo", "tracking") == str(tmp_path / "mine.yaml")
-    assert plugin_environment(chosen, "demo", "segmentation") is None
+    plan = Plan(chosen).datasets["demo"]
+    assert plan.environment("tracking") == str(tmp_path / "mine.yaml")
+    assert plan.environment("segmentation") is None
     frames = np.zeros((3, 20, 40), np.uint16)
     for t in range(3):
         frames[t, 4:8, 4 + 4 * t : 8 + 4 * t] = 1
@@ -423,10 +426,15 @@ def test_another_config_forgets_plugins(tmp_path):
 def test_changed_code_is_another_parameter(tmp_path):
     path = example("bright.py", tmp_path)
     chosen = {"params": {"segmentation": {"method": "bright"}}}
-    before = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
-    same = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
+
+    def plugin_code() -> dict[str, str]:
+        complete = validated(config(path, **chosen))
+        return Plan(complete).datasets["demo"].plugin_code("segmentation")
+
+    before = plugin_code()
+    same = plugin_code()
     Path(path).write_text(Path(path).read_text().replace("smooth > above", "smooth >= above"))
-    after = plugin_code(validated(config(path, **chosen)), "demo", "segmentation")
+    after = plugin_code()
     assert list(before) == list(after) == [path]
     assert before == same
     assert before != after

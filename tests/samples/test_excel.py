@@ -9,7 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from fovea.config.trace_files import resolve_traces
+from fovea.config.inputs import resolve_traces
 from fovea.errors import FoveaError
 from fovea.fits.fit import fit
 from fovea.fits.fit_table import read_fits

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fovea.cli import main
-from fovea.config.trace_files import resolve_traces
+from fovea.config.inputs import resolve_traces
 from fovea.config.validation import validated
 from fovea.errors import FoveaError
 from fovea.samples.imports.import_traces import import_traces

@@ -30,6 +30,9 @@ PARAMS = {
     "background": {"tile_size": 64},
 }
 
+# Steps that have one rule for each layout of the datasets or samples, see `fovea.config.plan`.
+BY_LAYOUT = ("copy_raw", "track", "background", "crop", "cache", "merge")
+
 
 @dataclass
 class Run:
@@ -68,10 +71,14 @@ class DryRun(Run):
 
 
 def step(job: dict) -> tuple[str, str, str]:
-    """(step, dataset, field of view) of a job; rules made per dataset have its name in theirs."""
-    dataset = job["wildcards"].get("dataset", "")
-    name = job["rule_name"].removesuffix(f"_{dataset}" if dataset else "")
-    return name, dataset, job["wildcards"].get("fov", "")
+    """(step, dataset, field of view) of a job."""
+    given = job["wildcards"]
+    return step_of(job["rule_name"]), given.get("dataset", ""), given.get("fov", "")
+
+
+def step_of(rule: str) -> str:
+    """The step of a rule; where there are several of it, each adds words to the step's name."""
+    return next((step for step in BY_LAYOUT if rule.startswith(f"{step}_")), rule)
 
 
 def environment() -> dict[str, str]:

@@ -11,6 +11,8 @@ import tifffile
 import yaml
 import zarr
 
+from fovea.config.plan import Plan
+from fovea.config.validation import validated
 from fovea.runs.status import collect
 from fovea.simulation.simulate import simulate
 from support.harness import dataset, dry_run_with, snakemake, write_config
@@ -225,9 +227,7 @@ def test_a_flat_field_that_fails_is_named(folder, tmp_path):
     run = snakemake(tmp_path, expected=1)
     text = "the background of 6 of 6 frames does not exceed the camera's dark counts"
     assert text in run.text
-    from fovea.config.validation import validated
-
-    row = next(row for row in collect(validated(given), tmp_path) if not row.fov)
+    row = next(row for row in collect(Plan(validated(given)), tmp_path) if not row.fov)
     assert (row.state, row.step) == ("failed", "flat_field_ch_1")
     assert text in row.error
     assert row.log == "logs/a/flat_field_ch_1.log"

@@ -10,7 +10,11 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 
+from fovea.config.datasets import dataset_fovs
+from fovea.config.plan import Plan
+from fovea.config.validation import validated
 from support.harness import (
+    BY_LAYOUT,
     REPOSITORY,
     arguments,
     dataset,
@@ -19,6 +23,7 @@ from support.harness import (
     dry_runs,
     environment,
     snakemake,
+    step_of,
     write_config,
 )
 
@@ -149,8 +154,6 @@ def test_paths_are_relative_and_stay_in_the_folder(forced, name):
 
 def expected_steps(config: dict) -> set[tuple[str, str, str]]:
     """The jobs of a config, told from the design's list of steps."""
-    from fovea.config.validation import dataset_fovs, validated
-
     complete = validated(config)
     jobs = set()
     for name, entry in complete["datasets"].items():
@@ -194,14 +197,46 @@ def test_every_rule_is_covered(forced):
     """The configs above use all rules that make something of a recording."""
     text = "\n".join((REPOSITORY / f"rules/{name}.smk").read_text("utf-8") for name in RULE_FILES)
     named = re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.M)
-    per_dataset = re.findall(r'f"(\w+)_\{dataset\}"', text)
-    per_sample = re.findall(r'f"(\w+)_\{sample\}"', text)
-    assert per_sample == ["merge"]
-    assert len(named) + len(per_dataset) + len(per_sample) >= len(RULE_FILES)
+    loops = re.findall(r'^for layout in plan\.(merge)?_?layouts\((?:"(\w+)")?\)', text, re.M)
+    by_layout = ["".join(names) for names in loops]
+    assert sorted(by_layout) == sorted(BY_LAYOUT)
+    assert len(named) + len(by_layout) >= len(RULE_FILES)
     covered = {job["rule_name"] for run in forced.values() for job in run.jobs}
-    names = [*named, *(f"{rule}_{d}" for rule in per_dataset for d in ("a", "a_b", "demo"))]
-    names += [f"{rule}_{s}" for rule in per_sample for s in ("s", "s_t", "control", "treated")]
-    assert set(names) <= covered
+    assert {*named, *by_layout} <= covered
+
+
+def test_rules_are_called_after_their_step(forced):
+    """So that `--set-resources track:mem_mb=8000` works; several layouts have channels added."""
+    steps = {name: {job["rule_name"] for job in forced[name].jobs} for name in CONFIGS}
+    for name in CONFIGS:
+        if name != "two datasets":
+            assert not {rule for rule in steps[name] if step_of(rule) != rule}, name
+    assert {rule for rule in steps["two datasets"] if step_of(rule) != rule} == {
+        "copy_raw_pc_2_fl_0_1", "copy_raw_pc_0_fl_3", "track_ch_2", "track_ch_0",
+        "background_ch_0_1", "background_ch_3", "crop_temporary", "crop_kept",
+        "cache_pc_2_fl_0_1", "cache_pc_0_fl_3",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_plan_knows_every_file(forced, name):
+    """What the rules declare is what `fovea.config.plan` says, which status and samples rely on."""
+    plan = Plan(validated(CONFIGS[name]))
+    planned = set()
+    for a, entry in plan.datasets.items():
+        fovs = dataset_fovs(plan.config, a)
+        steps = entry.dataset_steps()
+        steps += [step.of(dataset=a, fov=f"{fov:03d}")
+                  for fov in fovs for step in entry.field_steps()]  # fmt: skip
+        planned |= {(step.log, file) for step in steps for file in step.files}
+    for sample in plan.samples:
+        planned |= {(s.log, file) for s in plan.sample_steps(sample) for file in s.files}
+    planned |= {(s.log, file) for s in [*plan.common_steps(), *plan.traces.values()]
+                for file in s.files}  # fmt: skip
+    left_out = ("all", "simulate", "overview")
+    declared = {(job["log"][0], file.split(" (")[0]) for job in forced[name].jobs
+                if job["rule_name"] not in left_out for file in job["output"]}  # fmt: skip
+    assert declared == planned
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "rules").glob("*.smk")), ids=lambda p: p.stem)
@@ -228,13 +263,13 @@ def test_jobs_of_samples(forced):
         given = job["wildcards"]
         if "dataset" not in given and job["rule_name"] != "all":
             what = " ".join(given[key] for key in ("sample", "fit", "group") if key in given)
-            jobs.add((job["rule_name"], what))
+            jobs.add((step_of(job["rule_name"]), what))
     column = "intensity_total_ch_1"
     models = {name: f"{column}_fitted_{name}"
               for name in ("maturation", "maturation_t", "line", "auc", "onset")}  # fmt: skip
     expected = {("plot_retention", ""), ("parameters", models["auc"])}
     for sample in ("s", "s_t"):
-        expected |= {(f"merge_{sample}", sample), ("plot_traces", sample),
+        expected |= {("merge", sample), ("plot_traces", sample),
                      ("export_anndata", sample), ("fit", f"{sample} {models['auc']}"),
                      ("share", f"{sample} {models['maturation']}"),
                      ("compare", f"{sample} {column}")}  # fmt: skip

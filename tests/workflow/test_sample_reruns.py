@@ -9,7 +9,15 @@ import shutil
 import pytest
 import yaml
 
-from support.harness import REPOSITORY, copied, dry_run_with, files, snakemake, write_config
+from support.harness import (
+    REPOSITORY,
+    copied,
+    dry_run_with,
+    files,
+    snakemake,
+    step_of,
+    write_config,
+)
 
 pytestmark = pytest.mark.xdist_group("workflow-samples")
 
@@ -55,7 +63,7 @@ def after_fit(name: str, sample: str, shared: bool = False) -> set[str]:
 
 def after_merge(sample: str) -> set[str]:
     """What follows from merging a sample, this included."""
-    found = {f"merge_{sample} {sample}", f"plot_traces {sample}", "plot_retention"}
+    found = {f"merge {sample}", f"plot_traces {sample}", "plot_retention"}
     found |= after_fit(LINE, sample, shared=True) | after_fit(DECAY, sample)
     return found | (after_fit(AUC, sample) if sample == "one" else set())
 
@@ -98,7 +106,7 @@ CHANGES = {
 def label(job: dict) -> str:
     given = job["wildcards"]
     keys = ("sample", "fit", "group", "fov")
-    name = job["rule_name"]
+    name = step_of(job["rule_name"])
     return " ".join([name, *(given[key] for key in keys if key in given)])
 
 

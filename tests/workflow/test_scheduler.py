@@ -10,7 +10,7 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 
 from support.harness import REPOSITORY
 
-RULES = REPOSITORY / "rules" / "common_scheduler.smk"
+RULES = REPOSITORY / "rules" / "scheduler.smk"
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fovea.config.plan import Plan
 from fovea.config.validation import validated
 from fovea.jobs.log import job, progress
-from fovea.runs.status import collect, failures, read_log, steps, table, write
+from fovea.jobs.log_state import read_log
+from fovea.runs.status import collect, failures, table, write
 from support.harness import REPOSITORY, dataset
 
 METADATA = "format: X\nfov_count: 3\nfields:\n" + 3 * "- {frames: 8, planned_frames: 9}\n"
@@ -42,8 +44,10 @@ def log(folder: Path, name: str, *lines: str, process: int = NOBODY, host: str =
     return path
 
 
-def config(fovs="all", **more) -> dict:
-    return validated({"datasets": {"a": dataset("a.nd2", fovs, fl=(1,), **more)}})
+def plan(fovs="all", **more) -> Plan:
+    return Plan(
+        validated({"datasets": {"a": dataset("a.nd2", fovs, fl=more.pop("fl", (1,)), **more)}})
+    )
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def folder(tmp_path) -> Path:
 
 def state(folder: Path, fov: int = 0, **more):
     """The row of one field of view."""
-    rows = collect(config(**more), folder)
+    rows = collect(plan(**more), folder)
     return next(row for row in rows if row.fov == f"{fov:03d}")
 
 
@@ -64,14 +68,25 @@ def arrays(fov: int, *groups: str, level: int = 0) -> list[str]:
     return [f"results/a/fov_{fov:03d}/images.zarr/{group}/{level}/zarr.json" for group in groups]
 
 
-RAW = arrays(0, "pc_ch_0", "fl_ch_1")
+def groups(fov: int, *names: str) -> list[str]:
+    return [f"results/a/fov_{fov:03d}/images.zarr/{name}/zarr.json" for name in names]
+
+
+def tables(*names: str) -> list[str]:
+    return [f"results/a/fov_000/a_fov_000_{name}.csv" for name in names]
+
+
+IMAGES = "results/a/fov_000/images.zarr"
+RAW = [*arrays(0, "pc_ch_0", "fl_ch_1"), *groups(0, "pc_ch_0", "fl_ch_1"), f"{IMAGES}/zarr.json"]
 STAGES = [
     ("copy_raw", RAW),
-    ("segment", arrays(0, "seg_labeled_ch_0")),
-    ("track", arrays(0, "seg_tracked_ch_0")),
-    ("background", arrays(0, "fl_background_ch_1")),
+    ("segment", arrays(0, "seg_labeled_ch_0") + groups(0, "seg_labeled_ch_0")),
+    ("track", arrays(0, "seg_tracked_ch_0") + groups(0, "seg_tracked_ch_0")
+     + [f"{IMAGES}/seg_tracked_ch_0/boxes/zarr.json"] + tables("lineage", "drift")),
+    ("background", arrays(0, "fl_background_ch_1") + groups(0, "fl_background_ch_1")
+     + [f"{IMAGES}/fl_background_ch_1/tile_medians/zarr.json"]),
     ("crop", ["results/a/fov_000/cells.zarr/zarr.json"]),
-    ("extract", ["results/a/fov_000/a_fov_000_traces.csv"]),
+    ("extract", tables("traces", "cells")),
     ("cache", arrays(0, "pc_ch_0", "fl_ch_1", "seg_labeled_ch_0", "seg_tracked_ch_0",
                      "fl_background_ch_1", level=1)),
 ]  # fmt: skip
@@ -86,10 +101,43 @@ def test_waiting_for_each_step_and_done(folder):
 
 
 def test_without_phase_contrast_there_are_fewer_steps(folder):
-    entry = validated({"datasets": {"a": dataset("a.nd2", pc=None, fl=(1,))}})
-    assert [step for step, _, _ in steps(entry, "a")] == ["copy_raw", "background", "cache"]
-    entry = validated({"datasets": {"a": dataset("a.nd2", params={"copy_only": True})}})
-    assert [step for step, _, _ in steps(entry, "a")] == ["copy_raw"]
+    steps = plan(pc=None).datasets["a"].field_steps()
+    assert [step.name for step in steps] == ["copy_raw", "background", "cache"]
+    steps = plan(params={"copy_only": True}).datasets["a"].field_steps()
+    assert [step.name for step in steps] == ["copy_raw"]
+
+
+def test_every_file_counts(folder):
+    """A field of view is not done while any file that its rules declare is missing."""
+    made(folder, *(name for _, outputs in STAGES for name in outputs))
+    assert state(folder).state == "done"
+    for step, outputs in STAGES:
+        for name in outputs:
+            (folder / name).unlink()
+            assert (state(folder).state, state(folder).step) == ("waiting", step), name
+            made(folder, name)
+
+
+def test_images_without_background_count_where_they_are_asked_for(folder):
+    corrected = {"params": {"background": {"save_corrected": True}}}
+    for _, outputs in STAGES:
+        made(folder, *outputs)
+    assert state(folder, **corrected).step == "background"
+    made(folder, *arrays(0, "fl_corrected_ch_1"), *groups(0, "fl_corrected_ch_1"))
+    assert state(folder, **corrected).step == "cache"
+    made(folder, *arrays(0, "fl_corrected_ch_1", level=1))
+    assert state(folder, **corrected).state == "done"
+
+
+def test_trying_again_makes_all_of_a_field_of_view(folder):
+    """Photobleaching as well, which no later step needs."""
+    made(folder, *(name for _, outputs in STAGES for name in outputs))
+    log(folder, "a/fov_000/photobleaching", "ERROR   failed: odd")
+    row = state(folder, params={"photobleaching": True})
+    assert (row.state, row.step) == ("failed", "photobleaching")
+    assert row.target.split() == [
+        *tables("photobleaching", "traces"), *arrays(0, "pc_ch_0", level=1)
+    ]  # fmt: skip
 
 
 def test_running_with_progress(folder):
@@ -156,10 +204,10 @@ def test_crops_that_are_not_kept(folder):
 
 
 def test_a_recording_that_cannot_be_read(tmp_path):
-    rows = collect(config(), tmp_path)
+    rows = collect(plan(), tmp_path)
     assert [(row.fov, row.state, row.step) for row in rows] == [("", "waiting", "inspect_input")]
     log(tmp_path, "a/inspect_input", "ERROR   failed: a.nd2: is cut off; copy it again")
-    (row,) = collect(config("0-1"), tmp_path)
+    (row,) = collect(plan("0-1"), tmp_path)
     assert (row.state, row.error) == ("failed", "a.nd2: is cut off; copy it again")
     assert row.target == "results/a/metadata.yaml"
 
@@ -167,11 +215,11 @@ def test_a_recording_that_cannot_be_read(tmp_path):
 def test_fields_of_view_that_the_recording_does_not_have(folder):
     (folder / "results/a/processing_config.yaml").unlink()
     log(folder, "a/processing_config", "ERROR   failed: datasets.a.fovs: 7 is not there")
-    rows = collect(config([1, 7]), folder)
+    rows = collect(plan([1, 7]), folder)
     assert [(row.fov, row.state) for row in rows] == [
         ("", "failed"), ("001", "waiting"), ("007", "waiting"),
     ]  # fmt: skip
-    rows = collect(config("all", exclude_fovs=[9]), folder)
+    rows = collect(plan("all", exclude_fovs=[9]), folder)
     assert [(row.fov, row.step) for row in rows] == [("", "processing_config")]
 
 
@@ -217,7 +265,7 @@ def test_warnings_and_errors_reach_the_terminal(tmp_path, capsys, monkeypatch):
 def broken(folder: Path) -> list:
     made(folder, *(name for _, outputs in STAGES for name in outputs))
     log(folder, "a/fov_001/copy_raw", 'ERROR   failed: a.nd2: "odd, bad", mend it')
-    return collect(config(), folder)
+    return collect(plan(), folder)
 
 
 def test_status_csv(folder):

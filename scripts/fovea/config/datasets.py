@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from fovea.config.fovs import ALL, format_fovs
+from fovea.config.names import group_name
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
 
@@ -31,14 +32,14 @@ def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     channels = config["datasets"][dataset]["channels"]
     entries = [("pc", channels["pc"])] if channels["pc"] else []
     entries += [("fl", entry) for entry in channels["fl"]]
-    return {f"{name}_ch_{entry['channel']}": list(entry["features"]) for name, entry in entries}
+    return {group_name(kind, entry["channel"]): list(entry["features"]) for kind, entry in entries}
 
 
 def channel_names(config: dict, dataset: str) -> dict[str, str]:
     """Return the names of the channels that have one, ``{"fl_ch_1": "GFP"}``."""
     channels = config["datasets"][dataset]["channels"]
     entries = [("pc", channels["pc"] or {}), *(("fl", entry) for entry in channels["fl"])]
-    return {f"{kind}_ch_{entry['channel']}": entry["name"]
+    return {group_name(kind, entry["channel"]): entry["name"]
             for kind, entry in entries if entry.get("name")}  # fmt: skip
 
 

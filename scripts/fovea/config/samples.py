@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from fovea.config import names
 from fovea.config.analysis import fit_label
+from fovea.config.datasets import features_for, params_for
 from fovea.config.fovs import ALL
-from fovea.config.units import trace_unit, unit_of
-from fovea.config.validation import features_for, params_for
 from fovea.plugins import registry
 
 
 def sample_names(config: Mapping) -> list[str]:
     """Return the samples for which there are traces, in the order of the config."""
-    names = dict.fromkeys(sample["name"] for sample in config["samples"])
+    given = dict.fromkeys(sample["name"] for sample in config["samples"])
     return [
-        name for name in names if all(_has_traces(config, d) for d in sample_parts(config, name))
+        name for name in given if all(_has_traces(config, d) for d in sample_parts(config, name))
     ]
 
 
@@ -49,8 +49,10 @@ def sample_columns(config: Mapping, sample: str) -> list[str]:
     """Return the columns of all features that a sample's datasets measure."""
     found: dict[str, None] = {}
     for dataset in sample_parts(config, sample):
-        for channel, names in features_for(config, dataset).items():
-            found |= dict.fromkeys(f"{name}_{channel.split('_', 1)[1]}" for name in names)
+        for group, features in features_for(config, dataset).items():
+            found |= dict.fromkeys(
+                names.column(feature, names.channel_of(group)) for feature in features
+            )
     return list(found)
 
 
@@ -73,7 +75,7 @@ def fits(config: Mapping) -> dict[str, dict]:
 
 def column(entry: Mapping) -> str:
     """Return the column that an entry of `analysis` fits."""
-    return f"{entry['feature']}_ch_{entry['channel']}"
+    return names.column(entry["feature"], entry["channel"])
 
 
 def samples_of(config: Mapping, entry: Mapping) -> list[str]:
@@ -89,7 +91,7 @@ def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str]
     found = {}
     for dataset in sample_parts(config, sample):
         channel = config["datasets"][dataset]["channels"]["pc"]["channel"]
-        found[dataset] = f"area_ch_{channel}"
+        found[dataset] = names.column("area", channel)
     return found
 
 
@@ -104,11 +106,11 @@ def parameter_words(entry: Mapping) -> list[str]:
     ``t0: fitted, -1 to 1 h``, ``km: 1.28 1/h, fixed``, and last the window, if there is one.
     """
     model, words = _model(entry), []
-    trace = trace_unit(column(entry), entry["normalise"] == "area")
+    trace = names.trace_unit(column(entry), entry["normalise"] == "area")
     for parameter in model.parameters if model.measure is None else ():
         own = entry["parameters"].get(parameter.name) or {}
         given = {key: value for key, value in own.items() if value is not None}
-        unit = unit_of(parameter.unit, trace)
+        unit = names.unit_of(parameter.unit, trace)
         low, high = (given.get(side, getattr(parameter, side)) for side in ("low", "high"))
         if not given.get("fit", not parameter.fixed):
             text = f"{given.get('value', parameter.default):g} {unit}, fixed"

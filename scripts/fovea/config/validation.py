@@ -17,11 +17,9 @@ from fovea.config.datasets import (
     recordings,
 )
 from fovea.config.fovs import parse_fovs
-from fovea.config.inputs import resolve_input
+from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
-from fovea.config.plugin_code import plugin_code, plugin_environment
 from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
-from fovea.config.trace_files import resolve_traces
 from fovea.config.words import kind, show_path
 from fovea.errors import FoveaError
 
@@ -33,8 +31,6 @@ __all__ = [
     "features_for",
     "params_for",
     "parse_fovs",
-    "plugin_code",
-    "plugin_environment",
     "recordings",
     "validated",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.config.units import trace_unit
+from fovea.config.names import trace_unit
 from fovea.figures.style import COLOURS, DARK, WIDTH, feature_words, figure, label, note, nothing
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of

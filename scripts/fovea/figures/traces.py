@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.config.units import trace_unit
+from fovea.config.names import trace_unit
 from fovea.figures.style import (
     COLOURS,
     WIDTH,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fovea.config.units import unit_of
+from fovea.config.names import unit_of
 from fovea.fits.models.declarations import Model
 from fovea.plugins.registry import MODELS, load
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fovea.config.units import trace_unit
+from fovea.config.names import trace_unit
 from fovea.fits.fit import log_fits
 from fovea.fits.fit_table import BOUND_WORDS, write_fits
 from fovea.fits.population import fit_shared

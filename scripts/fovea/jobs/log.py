@@ -14,12 +14,12 @@ from pathlib import Path
 
 from fovea import __version__
 from fovea.errors import FoveaError
+from fovea.jobs.log_state import DONE, FAILED, FORMAT, HOST, PROGRESS, STARTED
 from fovea.jobs.memory import keep_freed_memory
 from fovea.kernels.cache_folder import ensure_compiled
 
 NAME = "fovea"
 INTERVAL = 5.0  # seconds between two lines of progress
-STARTED, DONE, FAILED = "started", "done", "failed"
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
     file = Path(snakemake.log[0])
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(logging.Formatter(FORMAT))
     log = logging.getLogger(NAME)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -58,10 +58,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
     terminal = _terminal(f"{step} ({place})", file)
     log.addHandler(terminal)
     log.info("%s %s (%s): Fovea %s", STARTED, step, place, __version__)
-    log.info(
-        "host %s, process %d, threads %d, Python %s",
-        platform.node(), os.getpid(), snakemake.threads, platform.python_version(),
-    )  # fmt: skip
+    log.info(HOST, platform.node(), os.getpid(), snakemake.threads, platform.python_version())
     for key, value in snakemake.params.items():
         log.info("parameter %s: %s", key, value)
     if number := os.environ.get("SLURM_JOB_ID"):
@@ -144,5 +141,5 @@ def progress(
         yield frame
         now = time.perf_counter()
         if now - last >= interval or done == total:
-            log.info("%s %d of %d", what, done, total)
+            log.info(PROGRESS, what, done, total)
             last = now

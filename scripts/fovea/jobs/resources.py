@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from fovea.errors import FoveaError
 
 
 class Size(NamedTuple):
@@ -41,35 +42,56 @@ STEP_SECONDS = {
     "cache": 8, "photobleaching": 8,
 }  # fmt: skip
 
-_FIELD = re.compile(r", height: (\d+), width: (\d+), planes: \d+, frames: (\d+)")
+#: Error about a file in the place of ``metadata.yaml``.
+NO_METADATA = "{}: is no metadata.yaml of Fovea; delete it, it will be made again"
 
 
 @lru_cache
-def _sizes(path: str, changed: int) -> list[Size]:
-    found = []
+def _field_lines(path: str, changed: int) -> list[str]:
+    """Return the lines of the fields of view; `changed` is the file's time, for the cache."""
     with open(path, encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("- ") and (match := _FIELD.search(line)):
-                height, width, frames = map(int, match.groups())
-                found.append(Size(frames, height, width))
-    return found
+        lines = file.read().splitlines()
+    if "fields:" not in lines:
+        raise FoveaError(NO_METADATA.format(path))
+    return lines[lines.index("fields:") + 1 :]
 
 
 def size(metadata: str | Path, fov: int) -> Size:
-    """Size of a field of view; a usual one while its recording has not been inspected.
+    """Return the size of a field of view.
 
     Parameters
     ----------
     metadata : path
-        The dataset's ``metadata.yaml``. It is searched, not parsed, because every job does it.
+        The dataset's ``metadata.yaml``. Each field of view is one line of it. Only that line is
+        parsed: with 500 fields of view, whose times are in the file, all of it takes 60 ms, and
+        every job does this.
     fov : int
         Index of the field of view.
+
+    Returns
+    -------
+    Size
+        A usual one while the recording has not been inspected, or where it has no such field.
+
+    Raises
+    ------
+    FoveaError
+        If the file is none that Fovea wrote.
     """
+    path = os.fspath(metadata)
     try:
-        sizes = _sizes(os.fspath(metadata), os.stat(metadata).st_mtime_ns)
-    except OSError:
+        lines = _field_lines(path, os.stat(path).st_mtime_ns)
+    except FileNotFoundError:
         return USUAL
-    return sizes[fov] if fov < len(sizes) else USUAL
+    if fov >= len(lines):
+        return USUAL
+    import yaml
+
+    try:
+        (field,) = yaml.load(lines[fov], Loader=yaml.CSafeLoader)
+        return Size(field["frames"], field["height"], field["width"])
+    except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
+        raise FoveaError(NO_METADATA.format(path)) from error
 
 
 def enlarged(of: Size, segmentation: dict) -> Size:

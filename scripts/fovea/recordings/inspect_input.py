@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.resources import NO_METADATA
 
 if TYPE_CHECKING:
     from fovea.recordings.readers.info import FieldInfo, RecordingInfo
@@ -178,11 +179,22 @@ def log_info(info: RecordingInfo, log: logging.Logger) -> None:
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read `metadata.yaml`. Times stay compact; `times.frame_times` expands them."""
+    """Read `metadata.yaml`. Times stay compact; `times.frame_times` expands them.
+
+    Raises
+    ------
+    FoveaError
+        If the file is none that `inspect_input` wrote.
+    """
     import yaml
 
     with open(path, "rb") as handle:
-        return yaml.load(handle, Loader=yaml.CSafeLoader)
+        try:
+            found = yaml.load(handle, Loader=yaml.CSafeLoader)
+            found["fields"] = found["fields"] or []
+        except (yaml.YAMLError, TypeError, KeyError) as error:
+            raise FoveaError(NO_METADATA.format(path)) from error
+    return found
 
 
 def fov_count(path: str | os.PathLike[str]) -> int:
@@ -191,4 +203,4 @@ def fov_count(path: str | os.PathLike[str]) -> int:
         for line in handle:
             if line.startswith("fov_count: "):
                 return int(line.split()[1])
-    raise FoveaError(f"{path}: is no metadata.yaml of Fovea; delete it, it will be made again")
+    raise FoveaError(NO_METADATA.format(path))

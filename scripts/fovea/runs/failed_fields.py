@@ -1,8 +1,9 @@
-"""Samples some of whose fields of view failed: they wait, or go on without these.
+"""Samples some of whose fields of view failed: they wait, or are made without these.
 
 Snakemake does not start a job whose input could not be made. With `skip_failed`, a run in which
 fields of view failed is therefore followed by a second part: Snakemake once more, with the same
-options, told what to do without.
+options, told what to do without. It is not left to the user, because a run often ends while nobody
+looks, at night or on a cluster, and its samples are to be there in the morning.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fovea.config import samples
+from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs
-from fovea.config.validation import dataset_fovs
+from fovea.config.paths import METADATA, fill
+from fovea.config.plan import LeftOut, Plan
+from fovea.config.steps import EXTRACT, INSPECT_INPUT
 from fovea.errors import FoveaError
+from fovea.jobs.log_state import read_log
+from fovea.recordings.inspect_input import fov_count
 from fovea.runs import status
 from fovea.runs.status import Row
 
@@ -28,202 +34,163 @@ VARIABLE = "FOVEA_LEFT_OUT"
 _FORCE = ("-F", "--forceall", "-f", "--force")
 _FORCED = ("-R", "--forcerun")
 
-LeftOut = Mapping[str, Sequence[int] | None]
 
-
-def left_out_now() -> tuple[dict[str, list[int] | None], list[str] | None]:
-    """Return what is left out in this part of a run, and which samples are made.
-
-    Returns
-    -------
-    dict
-        Dataset to fields of view; None stands for the whole dataset.
-    list of str or None
-        None stands for all samples.
-    """
+def left_out_now() -> tuple[LeftOut, list[str] | None]:
+    """Return what is left out in this part of a run, and which samples are made (None: all)."""
     told = json.loads(os.environ.get(VARIABLE) or "{}")
     return told.get("without", {}), told.get("samples")
 
 
-def failed_fields(config: Mapping, rows: Sequence[Row], folder: str | Path = ".") -> dict:
+def failed_fields(rows: Sequence[Row], folder: str | Path = ".") -> dict[str, list[int] | None]:
     """Return the fields of view without traces because a step failed, by dataset.
 
     Parameters
     ----------
-    config : mapping
-        The checked config.
     rows : sequence of Row
         As `fovea.runs.status.collect` gives them.
     folder : path
         The working directory.
+
+    Returns
+    -------
+    dict
+        Dataset to fields of view; None stands for a whole dataset that could not be read.
     """
     found: dict[str, list[int] | None] = {}
     for row in rows:
-        if row.state != "failed":
-            continue
-        if not row.fov:
-            if row.step == "inspect_input":
-                found[row.dataset] = None
-            continue
-        if found.get(row.dataset, ()) is not None and not _traces(folder, row).exists():
-            found.setdefault(row.dataset, []).append(int(row.fov))
+        if row.state == "failed" and row.step == INSPECT_INPUT.name:
+            found[row.dataset] = None
+        elif row.state == "failed" and row.fov and not _has_traces(row, folder):
+            fovs = found.setdefault(row.dataset, [])
+            if fovs is not None:
+                fovs.append(int(row.fov))
     return found
 
 
-def _traces(folder: str | Path, row: Row) -> Path:
-    name = f"{row.dataset}_fov_{row.fov}_traces.csv"
-    return Path(folder) / "results" / row.dataset / f"fov_{row.fov}" / name
+def _has_traces(row: Row, folder: str | Path) -> bool:
+    file = EXTRACT.of(dataset=row.dataset, fov=row.fov).outputs["traces"]
+    return (Path(folder) / str(file)).exists()
 
 
-def affected(config: Mapping, left_out: LeftOut) -> list[str]:
+def affected(plan: Plan, left_out: LeftOut) -> list[str]:
     """Return the samples to which some of these fields of view belong."""
-    return [name for name in samples.sample_names(config)
-            if samples.left_out_words(left_out, samples.sample_parts(config, name))]  # fmt: skip
+    return [name for name in plan.samples if _words(plan, name, left_out)]
 
 
-def settled(config: Mapping, sample: str, rows: Sequence[Row], folder: str | Path = ".") -> bool:
-    """Whether every field of view of a sample has its traces or has failed."""
-    parts = samples.sample_parts(config, sample)
-    for row in rows:
-        chosen = parts.get(row.dataset, [])
-        mine = row.dataset in parts and (not row.fov or chosen == ALL or int(row.fov) in chosen)
-        if mine and row.state != "failed" and row.fov and not _traces(folder, row).exists():
-            return False
-        if mine and not row.fov and row.state != "failed":
-            return False
-    return True
+def settled(plan: Plan, sample: str, rows: Sequence[Row], folder: str | Path = ".") -> bool:
+    """Return whether every field of view of a sample has its traces or has failed."""
+    parts = samples.sample_parts(plan.config, sample)
+    return all(
+        row.state == "failed" or (row.fov and _has_traces(row, folder))
+        for row in rows
+        if row.dataset in parts and (not row.fov or _includes(parts[row.dataset], int(row.fov)))
+    )
 
 
-def can_go_on(config: Mapping, sample: str, left_out: LeftOut) -> bool:
-    """Whether something of a sample is left."""
-    for dataset in samples.sample_parts(config, sample):
-        without = left_out.get(dataset, [])
-        if config["datasets"][dataset]["traces"] is not None:
-            return True
-        if without is None:
-            continue
-        try:
-            available = _processed(config, dataset)
-        except FoveaError:
-            return False
-        if set(samples.sample_fovs(config, sample, dataset, available)) - set(without):
-            return True
-    return False
+def _includes(chosen: Sequence[int] | str, fov: int) -> bool:
+    return chosen == ALL or fov in chosen
 
 
-def _processed(config: Mapping, dataset: str) -> list[int]:
-    from fovea.recordings.inspect_input import fov_count
+def can_go_on(plan: Plan, sample: str, left_out: LeftOut) -> bool:
+    """Return whether something of a sample is left."""
+    without = Plan(plan.config, left_out)
 
-    if config["datasets"][dataset]["fovs"] != ALL:
-        return dataset_fovs(config, dataset)
-    return dataset_fovs(config, dataset, fov_count(f"results/{dataset}/metadata.yaml"))
+    def fovs(dataset: str) -> list[int]:
+        listed = plan.config["datasets"][dataset]["fovs"] != ALL
+        count = None if listed else fov_count(fill(METADATA, dataset=dataset))
+        return dataset_fovs(plan.config, dataset, count)
+
+    try:
+        return any(
+            dataset in plan.traces or without.sample_fovs(sample, dataset, fovs)
+            for dataset in samples.sample_parts(plan.config, sample)
+        )
+    except FoveaError:
+        return False
 
 
 def after_failure(
-    config: Mapping,
-    rows: Sequence[Row],
-    command: Sequence[str] | None,
-    second_part: bool = False,
-    folder: str | Path = ".",
+    plan: Plan, rows: Sequence[Row], command: Sequence[str] | None, folder: str | Path = "."
 ) -> str:
-    """Say which samples wait for failed fields of view; with `skip_failed`, let them go on.
+    """Say which samples wait for failed fields of view; with `skip_failed`, make them without.
 
     Parameters
     ----------
-    config, rows, folder
+    plan : Plan
+        What the config asks for.
+    rows, folder
         As of `failed_fields`.
     command : sequence of str or None
         The command line of the run, program first; None where it asked for certain files.
-    second_part : bool
-        Whether this was the second part of a run already.
 
     Returns
     -------
     str
-        What to tell the user.
+        What to tell the user; nothing after the second part of a run.
     """
-    if second_part:
+    if plan.left_out:
         return ""
-    left_out = failed_fields(config, rows, folder)
-    waiting = affected(config, left_out)
-    if not waiting:
-        return ""
-    ready = [
-        name
-        for name in samples.sample_names(config)
-        if settled(config, name, rows, folder) and can_go_on(config, name, left_out)
-    ]
-    if not config["skip_failed"] or command is None or not set(ready) & set(waiting):
-        return "\n".join(_waits(config, name, left_out) for name in waiting)
-    status.write(rows, Path(folder) / "results" / "status.csv", left_out_of(config, left_out))
-    options = _without_force(command[1:])
-    print(
-        f"Fovea: skip_failed is set, so samples go on without {_listed(left_out)}", file=sys.stderr
-    )
-    again = [sys.executable, "-m", "snakemake", *options, "--nolock"]
+    left_out = failed_fields(rows, folder)
+    waiting = affected(plan, left_out)
+    ready = [name for name in plan.samples
+             if settled(plan, name, rows, folder) and can_go_on(plan, name, left_out)]  # fmt: skip
+    made = [name for name in ready if name in waiting]
+    if not plan.config["skip_failed"] or command is None or not made:
+        return "\n".join(
+            f"Fovea: sample {name} waits for {'; '.join(_words(plan, name, left_out))}; "
+            "skip_failed: true in the config makes it of the others"
+            for name in waiting
+        )
+    status.write(rows, Path(folder) / status.STATUS, left_out_of(plan, left_out))
+    listed = _listed(left_out)
+    print(f"Fovea: skip_failed is set, so samples go on without {listed}", file=sys.stderr)
+    options = [*_without_force(command[1:]), "--nolock"]  # the lock is that of the first part
+    again = [sys.executable, "-m", "snakemake", *options]
     told = json.dumps({"without": left_out, "samples": ready})
     done = subprocess.run(again, env=os.environ | {VARIABLE: told}, check=False, cwd=folder)
     if done.returncode:
         return f"Fovea: making samples of the rest failed too ({shlex.join(again)})"
-    names = ", ".join(name for name in ready if name in waiting)
-    return f"Fovea: samples made without {_listed(left_out)}: {names}"
+    return f"Fovea: samples made without {listed}: {', '.join(made)}"
 
 
-def left_out_of(config: Mapping, left_out: LeftOut) -> dict[tuple[str, str], str]:
+def left_out_of(plan: Plan, left_out: LeftOut) -> dict[tuple[str, str], str]:
     """Return (dataset, field of view) as in ``status.csv`` to the samples that do without it."""
     found = {}
     for dataset, fovs in left_out.items():
-        for fov in [""] if fovs is None else [f"{fov:03d}" for fov in fovs]:
-            found[dataset, fov] = " ".join(_samples_with(config, dataset, fov))
+        chosen = {name: samples.sample_parts(plan.config, name).get(dataset, [])
+                  for name in samples.sample_names(plan.config)}  # fmt: skip
+        if fovs is None:
+            found[dataset, ""] = " ".join(name for name, part in chosen.items() if part)
+        for fov in fovs or ():
+            names = [name for name, part in chosen.items() if _includes(part, fov)]
+            found[dataset, f"{fov:03d}"] = " ".join(names)
     return found
 
 
-def _samples_with(config: Mapping, dataset: str, fov: str) -> list[str]:
-    found = []
-    for name in samples.sample_names(config):
-        chosen = samples.sample_parts(config, name).get(dataset, [])
-        if chosen and (not fov or chosen == ALL or int(fov) in chosen):
-            found.append(name)
-    return found
-
-
-def failures(config: Mapping, names: Sequence[str], folder: str | Path = ".") -> str:
+def failures(plan: Plan, folder: str | Path = ".") -> str:
     """Say which steps of samples failed, why, and where to read more; empty for none.
 
     Parameters
     ----------
-    config : mapping
-        The checked config.
-    names : sequence of str
-        The samples that were to be made.
+    plan : Plan
+        What the config asks for.
     folder : path
         The working directory.
     """
-    given = [name for name, entry in config["datasets"].items() if entry["traces"] is not None]
-    logs = {f"dataset {name}, step import_traces": f"{name}/import_traces" for name in given}
-    for name in names:
-        logs[f"sample {name}, step merge"] = f"merged/{name}_merge"
-        for fit, entry in samples.fits(config).items():
-            if name in samples.samples_of(config, entry):
-                logs[f"sample {name}, step {fit}"] = f"analysis/{name}_{fit}"
-                if entry["shared"]:
-                    logs[f"sample {name}, step share of {fit}"] = f"analysis/{name}_{fit}_shared"
+    steps = {f"dataset {name}, step {step.name}": step for name, step in plan.traces.items()}
+    for name in plan.samples:
+        steps |= {f"sample {name}, step {step.name}": step for step in plan.sample_steps(name)}
+    steps |= {f"step {step.name}": step for step in plan.common_steps()}
     lines = []
-    for what, log in logs.items():
-        path = Path(folder) / "logs" / f"{log}.log"
-        if path.exists():
-            state, _, error = status.read_log(path, active=False)
-            if state == "failed":
-                lines += [f"  {what}: {error}", f"    log: logs/{log}.log"]
+    for what, step in steps.items():
+        state, _, error = read_log(Path(folder) / step.log, active=False)
+        if state == "failed":
+            lines += [f"  {what}: {error}", f"    log: {step.log}"]
     return "\n".join(["Fovea: failed steps of samples", *lines]) if lines else ""
 
 
-def _waits(config: Mapping, sample: str, left_out: LeftOut) -> str:
-    words = samples.left_out_words(left_out, samples.sample_parts(config, sample))
-    return (
-        f"Fovea: sample {sample} waits for {'; '.join(words)}; "
-        "skip_failed: true in the config makes it of the others"
-    )
+def _words(plan: Plan, sample: str, left_out: LeftOut) -> list[str]:
+    return samples.left_out_words(left_out, samples.sample_parts(plan.config, sample))
 
 
 def _listed(left_out: LeftOut) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import re
 import shlex
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fovea.config.dataset_plan import LAST_STEPS
+from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
-from fovea.config.validation import channel_indices, dataset_fovs, params_for, recordings
+from fovea.config.paths import METADATA, STATUS, fill
+from fovea.config.plan import Plan
+from fovea.config.steps import INSPECT_INPUT, Step
 from fovea.errors import FoveaError
+from fovea.jobs.atomic import whole_csv
+from fovea.jobs.log_state import read_log
+from fovea.recordings.inspect_input import load_metadata
 
-_LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
-_PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
-_PROCESS = re.compile(r"^host (\S+), process (\d+),")
 _BAD = ("failed", "interrupted")
-_TAIL = 4096  # bytes at the end of a log that hold its last lines
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Row:
 
     dataset: str
     fov: str
-    state: str
+    state: str = "done"
     step: str = ""
     progress: str = ""
     error: str = ""
@@ -58,46 +57,13 @@ class Row:
     planned_frames: int | None = None
 
 
-def steps(config: dict, dataset: str) -> list[tuple[str, str, list[str]]]:
-    """Name, log and files of each step of a field of view, in the order they are run."""
-    pc, fl = channel_indices(config, dataset)
-    params = params_for(config, dataset)
-    raw = [f"pc_ch_{pc}"] * (pc is not None) + [f"fl_ch_{c}" for c in fl]
-    found = [("copy_raw", "copy_raw", _arrays(raw))]
-    if params["copy_only"]:
-        return found
-    derived = []
-    if pc is not None:
-        derived = [f"seg_labeled_ch_{pc}", f"seg_tracked_ch_{pc}"]
-        found.append(("segment", f"segment_ch_{pc}", _arrays(derived[:1])))
-        found.append(("track", f"track_ch_{pc}", _arrays(derived[1:])))
-    if fl:
-        smooth = [f"fl_background_ch_{c}" for c in fl]
-        derived += smooth
-        found.append(("background", "background", _arrays(smooth)))
-    if pc is not None and fl and params["photobleaching"]:
-        trend = "{dataset}_fov_{fov}_photobleaching.csv"
-        found.append(("photobleaching", "photobleaching", [trend]))
-    if pc is not None:
-        traces = ["{dataset}_fov_{fov}_traces.csv"]
-        kept = ["cells.zarr/zarr.json"] if params["cropping"]["keep"] else traces
-        found.append(("crop", "crop", kept))
-        found.append(("extract", "extract", traces))
-    found.append(("cache", "cache", _arrays(raw + derived, level=1)))
-    return found
-
-
-def _arrays(groups: Iterable[str], level: int = 0) -> list[str]:
-    return [f"images.zarr/{group}/{level}/zarr.json" for group in groups]
-
-
-def collect(config: dict, folder: str | Path = ".") -> list[Row]:
+def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
     """Find out the state of every field of view.
 
     Parameters
     ----------
-    config : dict
-        The checked config.
+    plan : Plan
+        What the config asks for.
     folder : path
         The working directory, with ``results`` and ``logs``.
 
@@ -110,174 +76,104 @@ def collect(config: dict, folder: str | Path = ".") -> list[Row]:
     folder = Path(folder)
     active = any((folder / ".snakemake" / "locks").glob("*"))
     rows = []
-    for dataset in recordings(config):
-        fields, fits = _fovs(config, dataset, folder)
-        recorded = _recorded(dataset, folder)
-        whole = _whole(config, dataset, folder, active, fits)
-        if whole is not None and (fields is None or whole.state in _BAD):
+    for name, dataset in plan.datasets.items():
+        metadata = folder / fill(METADATA, dataset=name)
+        recorded = load_metadata(metadata)["fields"] if metadata.exists() else None
+        fovs, fits = _fovs(plan.config, name, recorded)
+        steps = dataset.dataset_steps()
+        # Where the config does not fit the recording, all but the inspection will be done again.
+        again = () if fits else [step.name for step in steps if step.name != INSPECT_INPUT.name]
+        whole = _row(name, "", steps, folder, active, again)
+        if whole.state in _BAD or (fovs is None and whole.state != "done"):
             rows.append(whole)
-        plan = steps(config, dataset)
-        for fov in fields or []:
-            rows.append(_field(dataset, f"{fov:03d}", plan, folder, active))
-            if fov < len(recorded):
+        for fov in fovs or ():
+            number = f"{fov:03d}"
+            steps = [step.of(dataset=name, fov=number) for step in dataset.field_steps()]
+            rows.append(_row(name, number, steps, folder, active))
+            last = [step.files[0] for step in steps if step.name in LAST_STEPS]
+            rows[-1].target = " ".join(last or steps[-1].files[:1])
+            if recorded is not None and fov < len(recorded):
                 rows[-1].frames = recorded[fov]["frames"]
                 rows[-1].planned_frames = recorded[fov]["planned_frames"]
     return rows
 
 
-def _recorded(dataset: str, folder: Path) -> list[dict]:
-    """What inspect found of each field of view; nothing where it has not looked yet."""
-    from fovea.recordings.inspect_input import load_metadata
-
-    metadata = folder / "results" / dataset / "metadata.yaml"
-    return load_metadata(metadata)["fields"] if metadata.exists() else []
-
-
-def _fovs(config: dict, dataset: str, folder: Path) -> tuple[list[int] | None, bool]:
-    """The fields of view, None while they are not known; and whether the recording has them."""
-    from fovea.recordings.inspect_input import fov_count
-
-    metadata = folder / "results" / dataset / "metadata.yaml"
-    if not metadata.exists():
+def _fovs(
+    config: Mapping, dataset: str, recorded: Sequence | None
+) -> tuple[list[int] | None, bool]:
+    """Return the fields of view, None if they are not known; and whether the recording has them."""
+    if recorded is None:
         return None, True
     try:
-        return dataset_fovs(config, dataset, fov_count(metadata)), True
+        return dataset_fovs(config, dataset, len(recorded)), True
     except FoveaError:
         listed = config["datasets"][dataset]["fovs"] != ALL
         return dataset_fovs(config, dataset) if listed else None, False
 
 
-def _whole(config: dict, dataset: str, folder: Path, active: bool, fits: bool) -> Row | None:
-    """The first step for a whole dataset that is not done."""
-    names = [("inspect_input", "metadata.yaml"), ("processing_config", "processing_config.yaml")]
-    params = params_for(config, dataset)
-    if params["flat_field"]["method"] != "none" and not params["copy_only"]:
-        fl = channel_indices(config, dataset)[1]
-        names += [(f"flat_field_ch_{c}", f"flat_field_ch_{c}.tif") for c in fl]
-    for step, file in names:
-        log = folder / "logs" / dataset / f"{step}.log"
-        target = f"results/{dataset}/{file}"
-        if (folder / target).exists() and (fits or step == "inspect_input"):
+def _row(
+    dataset: str, fov: str, steps: Sequence[Step], folder: Path, active: bool,
+    again: Container[str] = (),
+) -> Row:  # fmt: skip
+    """Return where a field of view or a dataset stands: at its first step in trouble, if any."""
+    row = Row(dataset, fov)
+    for number, step in enumerate(steps):
+        # Outputs that are not kept were there if those of the next step are.
+        files = step.files if step.kept else steps[number + 1].files
+        if step.name not in again and all((folder / file).exists() for file in files):
             continue
-        state = read_log(log, active) if log.exists() else ("waiting", "", "")
-        row = _row(dataset, "", step, state, log, folder)
-        row.target = target
-        return row
-    return None
-
-
-def _field(dataset: str, fov: str, plan, folder: Path, active: bool) -> Row:
-    place = f"results/{dataset}/fov_{fov}"
-    plan = [
-        (step, name, [f"{place}/{f.format(dataset=dataset, fov=fov)}" for f in files])
-        for step, name, files in plan
-    ]
-    # The last file of all, and a display level, which nothing else needs.
-    last = [files[0] for step, _, files in plan if step != "cache"][-1:]
-    last += [files[0] for step, _, files in plan if step == "cache"]
-    row = Row(dataset, fov, "done", target=" ".join(last))
-    for step, name, files in plan:
-        if all((folder / file).exists() for file in files):
-            continue
-        log = folder / "logs" / dataset / f"fov_{fov}" / f"{name}.log"
-        state = read_log(log, active) if log.exists() else ("waiting", "", "")
-        if state[0] != "waiting":
-            found = _row(dataset, fov, step, state, log, folder)
-            found.target = row.target
-            return found
+        state, progress, error = read_log(folder / step.log, active)
+        if state != "waiting":
+            return Row(dataset, fov, state, step.name, progress, error, step.log, step.files[0])
         if row.state == "done":
-            row.state, row.step = "waiting", step
+            row = Row(dataset, fov, state, step.name, target=step.files[0])
     return row
 
 
-def _row(dataset, fov, step, state, log: Path, folder: Path) -> Row:
-    name = log.relative_to(folder).as_posix() if log.exists() else ""
-    return Row(dataset, fov, state[0], step, state[1], state[2], name)
-
-
-def read_log(path: Path, active: bool) -> tuple[str, str, str]:
-    """State, progress and error of the job that wrote a log.
-
-    Parameters
-    ----------
-    path : Path
-        The log.
-    active : bool
-        Whether Snakemake is at work in this folder (or was killed there).
-    """
-    with path.open("rb") as file:
-        head = file.read(_TAIL).decode("utf-8", "replace").splitlines()
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-        tail = file.read().decode("utf-8", "replace").splitlines()
-    lines = [found.groups() for line in tail if (found := _LINE.match(line))]
-    progress = next((text for _, text in reversed(lines) if _PROGRESS.match(text)), "")
-    if lines and lines[-1][0] == "ERROR":
-        return "failed", progress, lines[-1][1].removeprefix("failed: ")
-    if lines and lines[-1][1].startswith("done in "):
-        return "waiting", "", ""  # its output was deleted since
-    if active and _alive(head):
-        return "running", progress, ""
-    text = "the job ended without a message: it was killed, perhaps for want of memory"
-    return "interrupted", progress, text
-
-
-def _alive(head: list[str]) -> bool:
-    """Whether the process named in a log runs, or may run on another machine."""
-    for line in head[:3]:
-        if (found := _LINE.match(line)) and (process := _PROCESS.match(found[2])):
-            if process[1] != socket.gethostname():
-                return True
-            return Path(f"/proc/{process[2]}").exists() or not Path("/proc/self").exists()
-    return False
-
-
 def write(
-    rows: list[Row], path: str | Path, left_out_of: Mapping[tuple[str, str], str] | None = None
+    rows: Sequence[Row],
+    path: str | Path = STATUS,
+    left_out_of: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
     """Write ``status.csv``: per field of view its state, and where it failed, why, and the log.
 
     Parameters
     ----------
-    rows : list of Row
+    rows : sequence of Row
     path : path
     left_out_of : mapping, optional
         (dataset, field of view) to the samples that are made without it.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        names = ("dataset", "fov", "state", "failed_step", "error", "log", "frames")
-        lines.writerow((*names, "planned_frames", "left_out_of"))
+    header = ("dataset", "fov", "state", "failed_step", "error", "log", "frames",
+              "planned_frames", "left_out_of")  # fmt: skip
+    with whole_csv(path, header) as lines:
         for row in rows:
             failed = (row.step, row.error, row.log) if row.state in _BAD else ("", "", "")
-            counts = row.frames, row.planned_frames
             without = (left_out_of or {}).get((row.dataset, row.fov), "")
+            counts = row.frames, row.planned_frames
             lines.writerow((row.dataset, row.fov, row.state, *failed, *counts, without))
-    temporary.replace(path)
 
 
-def table(rows: list[Row]) -> str:
-    """The state of every field of view, for people."""
+def table(rows: Sequence[Row]) -> str:
+    """Return the state of every field of view, for people."""
     columns = ("dataset", "fov", "state", "step", "progress", "error")
     cells = [columns, *(tuple(getattr(row, name) for name in columns) for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
     counts = {state: sum(row.state == state for row in rows) for state in
               ("done", "running", "waiting", "interrupted", "failed")}  # fmt: skip
     summary = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
-    return "\n".join([*(line.rstrip() for line in lines), "", f"{summary} of {len(rows)}"])
+    return "\n".join([*lines, "", f"{summary} of {len(rows)}"])
 
 
-def failures(rows: list[Row], command: list[str]) -> str:
-    """What failed, why, where to read more, and how to try again; empty if nothing failed.
+def failures(rows: Sequence[Row], command: Sequence[str]) -> str:
+    """Say what failed, why, where to read more, and how to try again; empty if nothing failed.
 
     Parameters
     ----------
-    rows : list of Row
+    rows : sequence of Row
         As `collect` gives them.
-    command : list of str
+    command : sequence of str
         The command that was run, its program first.
     """
     failed = [row for row in rows if row.state in _BAD]
@@ -295,5 +191,5 @@ def failures(rows: list[Row], command: list[str]) -> str:
         lines += [f"  {place}, step {row.step}: {row.error}", f"    log: {row.log}"]
         # Targets come first: some options take all words that follow.
         lines.append(f"    try again: {' '.join([program, row.target, *options])}")
-    lines.append("Try again all of them: the same command. The table: results/status.csv")
+    lines.append(f"Try again all of them: the same command. The table: {STATUS}")
     return "\n".join(lines)

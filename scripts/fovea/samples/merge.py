@@ -177,7 +177,7 @@ def _fields_comment(table: pd.DataFrame) -> list[str]:
 
 
 def _units_comment(columns: Mapping[str, int]) -> str:
-    from fovea.config.units import feature_unit
+    from fovea.config.names import feature_unit
 
     units = {column: feature_unit(column.rpartition("_ch_")[0]) for column in columns}
     return ", ".join(f"{column} {unit}" for column, unit in units.items()) or "no features"

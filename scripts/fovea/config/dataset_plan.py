@@ -1,0 +1,255 @@
+"""What is made of a recording: the steps of a dataset and of its fields of view, with their files.
+
+`fovea.config.plan` puts the datasets and samples of a config together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from fovea.config import paths, steps
+from fovea.config.inputs import resolve_input
+from fovea.config.names import channel_of, group_name, split
+from fovea.config.paths import arrays, fill, group_files
+from fovea.config.steps import Step, field_step
+from fovea.jobs import resources
+from fovea.plugins import loader, registry
+
+#: Steps of a field of view whose files no other step reads.
+LAST_STEPS = ("photobleaching", "extract", "cache")
+
+#: What is computed from the phase-contrast channel; all other channel groups are fluorescence.
+PHASE_KINDS = ("pc", "seg_labeled", "seg_tracked")
+
+_METHODS = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """What is made of a dataset that is a recording. Paths are templates.
+
+    Attributes
+    ----------
+    name : str
+        Name of the dataset.
+    entry : mapping
+        Its part of the checked config.
+    pc : int or None
+        Index of the phase-contrast channel.
+    fl : list of int
+        Indices of the fluorescence channels.
+    features : mapping of str to list of str
+        Channel group to its features, in the order of the columns.
+    """
+
+    name: str
+    entry: Mapping = field(repr=False)
+    pc: int | None
+    fl: list[int]
+    features: Mapping[str, Sequence[str]] = field(repr=False)
+
+    @property
+    def params(self) -> Mapping:
+        """Parameters of the steps: those of the dataset, with all defaults."""
+        return self.entry["params"]
+
+    @property
+    def channel_names(self) -> dict[int, str | None]:
+        """Index of each channel that is used to the name that the config expects, or None."""
+        channels = self.entry["channels"]
+        given = [channels["pc"], *channels["fl"]]
+        return {channel["channel"]: channel["name"] for channel in given if channel}
+
+    @property
+    def flat_field_params(self) -> dict:
+        """Parameters that a flat field depends on."""
+        return {key: self.params["flat_field"][key] for key in ("method", "dark")}
+
+    @property
+    def background_params(self) -> dict:
+        """Parameters of the background step; the weight only where it is used there."""
+        params = dict(self.params["background"])
+        if not params["save_corrected"]:
+            del params["weight"]
+        return params
+
+    # --- Channel groups
+
+    def groups(self, *kinds: str) -> list[str]:
+        """Return the channel groups of these kinds, such as ``pc``, ``fl`` and ``seg_tracked``."""
+        phase = [] if self.pc is None else [self.pc]
+        return [
+            group_name(kind, channel)
+            for kind in kinds
+            for channel in (phase if kind in PHASE_KINDS else self.fl)
+        ]
+
+    def raw_channels(self) -> dict[str, int]:
+        """Return the groups that are copied, with the indices of their channels."""
+        return {group: channel_of(group) for group in self.groups("pc", "fl")}
+
+    def background_groups(self) -> list[str]:
+        """Return the groups that the background step writes."""
+        corrected = ["fl_corrected"] * self.params["background"]["save_corrected"]
+        return self.groups("fl_background", *corrected)
+
+    def image_groups(self) -> list[str]:
+        """Return all groups of the images that get levels for display."""
+        if self.params["copy_only"]:
+            return self.groups("pc", "fl")
+        return self.groups("pc", "fl", "seg_labeled", "seg_tracked") + self.background_groups()
+
+    # --- Files that steps read
+
+    def medians(self) -> list[str]:
+        """Return the tile medians of the backgrounds."""
+        return [fill(paths.MEDIANS, group=group) for group in self.groups("fl_background")]
+
+    def boxes(self) -> list[str]:
+        """Return the boxes of the tracked cells, if there is phase contrast."""
+        return [fill(paths.BOXES, group=group) for group in self.groups("seg_tracked")]
+
+    def cells(self) -> str:
+        """Return what the crop step declares: the last file of a kept store, or else all of it."""
+        return paths.CELLS if self.params["cropping"]["keep"] else paths.CELLS_STORE
+
+    def traces(self) -> list[str]:
+        """Return the traces, if there is phase contrast."""
+        return [] if self.pc is None else [steps.EXTRACT["traces"]]
+
+    def overview_images(self) -> list[str]:
+        """Return the arrays that the overview shows: the first channel, and the tracked cells."""
+        return arrays(self.groups("pc", "fl")[:1] + self.groups("seg_tracked"))
+
+    def drift(self, section: str) -> list[str]:
+        """Return the table of the drift, if this section of the parameters asks for it."""
+        wanted = self.params[section]["drift"] and self.pc is not None
+        return [steps.table("drift")] if wanted and not self.params["copy_only"] else []
+
+    def flat_fields(self) -> list[str]:
+        """Return the flat fields of the fluorescence channels, if they are corrected for."""
+        if self.params["flat_field"]["method"] == "none":
+            return []
+        return [fill(paths.FLAT_FIELD, fl=channel) for channel in self.fl]
+
+    def recording(self) -> list[str]:
+        """Return the files of the recording; that of the demo need not exist, a rule makes it."""
+        source = self.entry["input"]
+        if isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING:
+            return [paths.DEMO_RECORDING]
+        return resolve_input(source)
+
+    def reference(self, fov: str) -> str:
+        """Return the reference of a field of view, or the folder in which a rule makes it."""
+        path = self.entry["reference"].replace("{fov}", fov)
+        made = os.path.normpath(path).startswith(f"{paths.DEMO_TRUTH}{os.sep}")
+        return paths.DEMO_TRUTH if made else path
+
+    def network_weights(self) -> list[str]:
+        """Return the file of a network that segmentation uses, if the config names one."""
+        given = self.params["segmentation"].get("weights")
+        return [given] if given else []
+
+    def flat_field_image(self, channel: str) -> list[str]:
+        """Return the image that the flat field of a channel is taken from, if it is."""
+        params = self.params["flat_field"]
+        return [params["images"][channel]] if params["method"] == "image" else []
+
+    def flat_field_recording(self) -> list[str]:
+        """Return the recording, if flat fields are estimated from it."""
+        return self.recording() if self.params["flat_field"]["method"] == "recording" else []
+
+    # --- Steps
+
+    def dataset_steps(self) -> list[Step]:
+        """Return the steps that are done once for the dataset, in their order."""
+        found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
+        if self.flat_fields() and not self.params["copy_only"]:
+            found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
+        return [step.of(dataset=self.name) for step in found]
+
+    def field_steps(self) -> list[Step]:
+        """Return the steps that are done for each field of view, in their order."""
+        return self.possible_steps()[: 1 if self.params["copy_only"] else None]
+
+    def possible_steps(self) -> list[Step]:
+        """Return the steps for which there are rules: with `copy_only`, more than are asked for."""
+        raw, made = self.groups("pc", "fl"), self.background_groups()
+        found = [field_step("copy_raw", arrays=arrays(raw), groups=group_files(raw),
+                            root=paths.IMAGES)]  # fmt: skip
+        if self.pc is not None:
+            found += [steps.segment(self.pc), steps.track(self.pc)]
+        if self.fl:
+            found.append(field_step("background", arrays=arrays(made), groups=group_files(made),
+                                    medians=self.medians()))  # fmt: skip
+        if self.pc is not None:
+            if self.fl and self.params["photobleaching"]:
+                found.append(steps.PHOTOBLEACHING)
+            crop = field_step("crop", cells=self.cells())
+            found += [replace(crop, kept=self.params["cropping"]["keep"]), steps.EXTRACT]
+        found.append(field_step("cache", arrays=arrays(self.image_groups(), level=1)))
+        return found
+
+    def field_files(self, fov: int) -> list[str]:
+        """Return all files of a field of view that are made and kept."""
+        files = chain.from_iterable(step.files for step in self.field_steps() if step.kept)
+        return [fill(file, dataset=self.name, fov=f"{fov:03d}") for file in files]
+
+    def layout_name(self, step: str) -> str:
+        """Return what tells the rule of a step apart from those of datasets of other layouts."""
+        pc, fl = [] if self.pc is None else [self.pc], self.fl
+        words = {"track": ["ch", *pc], "background": ["ch", *fl],
+                 "crop": ["kept" if self.params["cropping"]["keep"] else "temporary"],
+                 }.get(step, ["pc"] * bool(pc) + pc + ["fl"] * bool(fl) + fl)  # fmt: skip
+        if step in ("background", "cache") and self.params["background"]["save_corrected"]:
+            words.append("corrected")
+        if step == "cache" and self.params["copy_only"]:
+            words.append("copied")
+        return "_".join(map(str, [step, *words]))
+
+    # --- What steps need
+
+    def size(self, step: str, fov: str) -> resources.Size:
+        """Return the size of a field of view as a step sees it: segmentation may enlarge frames."""
+        size = resources.size(fill(paths.METADATA, dataset=self.name), int(fov))
+        if step != "segment":
+            return size
+        return resources.enlarged(size, self.params["segmentation"])
+
+    def plugin_code(self, step: str) -> dict[str, str]:
+        """Return the plug-in files that a step uses, with a digest of each.
+
+        Parameters
+        ----------
+        step : {"segmentation", "tracking", "extraction"}
+        """
+        if step == "extraction":
+            kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
+            used = [
+                (kinds[split(group)[0]], feature)
+                for group, features in self.features.items()
+                for feature in features
+            ]
+        else:
+            used = [(_METHODS[step], self.params[step]["method"])]
+        if step == "segmentation":
+            used.append((registry.PREPROCESSING, self.params["preprocess"]))
+        return loader.digests(used)
+
+    def environment(self, step: str) -> str | None:
+        """Return the conda environment file that the method of a step asks for, or None.
+
+        Parameters
+        ----------
+        step : {"segmentation", "tracking"}
+
+        Returns
+        -------
+        str or None
+            An absolute path, for Snakemake takes relative ones from the folder of its rules.
+        """
+        file = loader.environment(_METHODS[step], self.params[step]["method"])
+        return os.path.abspath(file) if file else None

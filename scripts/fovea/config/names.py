@@ -1,0 +1,73 @@
+"""Names of channel groups and of columns, and the units of what a column holds.
+
+A channel group is an array of `images.zarr` or `cells.zarr` and is called after what it holds and
+its channel, ``fl_background_ch_1``. A column is called after a feature and its channel,
+``intensity_total_ch_1``. Both are put together and taken apart here and nowhere else.
+"""
+
+from __future__ import annotations
+
+_CHANNEL = "_ch_"
+_PIXELS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
+
+
+def group_name(kind: str, channel: int | str) -> str:
+    """Return the name of a channel group.
+
+    Parameters
+    ----------
+    kind : str
+        What it holds: ``pc``, ``fl``, ``seg_labeled``, ``seg_tracked``, ``fl_background`` or
+        ``fl_corrected``.
+    channel : int or str
+        Index of the channel, or a wildcard in its place.
+    """
+    return f"{kind}{_CHANNEL}{channel}"
+
+
+def column(feature: str, channel: int | str) -> str:
+    """Return the name of the column of a feature in a channel, also of ``time``."""
+    return f"{feature}{_CHANNEL}{channel}"
+
+
+def split(name: str) -> tuple[str, int]:
+    """Return kind and channel of a channel group, or feature and channel of a column.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end with a channel.
+    """
+    what, _, channel = name.rpartition(_CHANNEL)
+    return what, int(channel)
+
+
+def channel_of(name: str) -> int:
+    """Return the index of the channel of a channel group or a column."""
+    return split(name)[1]
+
+
+def feature_of(name: str) -> str:
+    """Return the feature of a column; the name itself where it has no channel."""
+    return name.rpartition(_CHANNEL)[0] or name
+
+
+def feature_unit(feature: str) -> str:
+    """Return the unit of a feature, ``1`` for ratios and for features of unknown unit."""
+    if feature.startswith("intensity_"):
+        return "counts"
+    return _PIXELS.get(feature, "1")
+
+
+def trace_unit(column: str, area: object = None) -> str:
+    """Return the unit of a feature's column, divided by the cells' area if that is given."""
+    unit = feature_unit(feature_of(column))
+    if not area:
+        return unit
+    return "1/pixel" if unit == "1" else f"{unit}/pixel"
+
+
+def unit_of(parameter: str, trace: str) -> str:
+    """Return the unit of a model's parameter, as declared with ``{y}``, for traces of a unit."""
+    text = parameter.format(y=trace)
+    return text if text == "1" else text.removeprefix("1 ")

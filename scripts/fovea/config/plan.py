@@ -1,0 +1,253 @@
+"""What a config asks for: every step of its datasets, samples and fits, and every file.
+
+The rules, the state of a run and the merging of samples ask this module, so that none of them has
+to know which files there are. Snakemake parses its rules in every job, hence no numpy here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fovea.config import paths, samples, steps
+from fovea.config.dataset_plan import DatasetPlan
+from fovea.config.datasets import channel_indices, features_for, recordings
+from fovea.config.paths import fill
+from fovea.config.steps import Step
+from fovea.errors import FoveaError
+
+#: Dataset to its fields of view that samples do without; None stands for all of the dataset.
+LeftOut = Mapping[str, Sequence[int] | None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The datasets or samples for which a step writes files of the same names, and their rule.
+
+    Snakemake wants the number of a rule's outputs to be fixed and the same wildcards in all of
+    them, so that each layout needs a rule of its own.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule: that of the step where there is one layout only.
+    members : list of str
+        The datasets or samples.
+    step : Step
+        The step, with wildcards for dataset and field of view, or for the sample.
+    """
+
+    rule: str
+    members: list[str]
+    step: Step
+
+
+class Plan:
+    """What a config asks for.
+
+    Parameters
+    ----------
+    config : mapping
+        The checked config, as `fovea.config.validation.validated` returns it.
+    left_out : mapping
+        What samples do without because it failed.
+    only : sequence of str, optional
+        The samples that are made; by default all of the config for which there are traces.
+
+    Attributes
+    ----------
+    datasets : dict of str to DatasetPlan
+        The datasets that are recordings.
+    traces : dict of str to Step
+        The datasets that are given by their traces, and how these are read.
+    samples : list of str
+        The samples that are made.
+    fits : dict of str to dict
+        The entries of `analysis`, by the name of their files without the sample.
+    """
+
+    def __init__(
+        self, config: Mapping, left_out: LeftOut | None = None, only: Iterable[str] | None = None
+    ):
+        self.config = config
+        self.left_out: LeftOut = left_out or {}
+        self.datasets = {
+            name: DatasetPlan(name, config["datasets"][name], *channel_indices(config, name),
+                              features_for(config, name))
+            for name in recordings(config)
+        }  # fmt: skip
+        self.traces = {name: steps.IMPORT_TRACES.of(dataset=name)
+                       for name in config["datasets"] if name not in self.datasets}  # fmt: skip
+        known = samples.sample_names(config)
+        self.samples = known if only is None else [name for name in known if name in only]
+        self.fits = samples.fits(config)
+
+    def having(self, step: str) -> list[str]:
+        """Return the datasets for which there is a step."""
+        return [name for name, dataset in self.datasets.items()
+                if any(found.name == step for found in dataset.possible_steps())]  # fmt: skip
+
+    def with_reference(self) -> list[str]:
+        """Return the datasets whose tracked cells can be scored against a reference."""
+        return [name for name in self.having("track") if self.datasets[name].entry["reference"]]
+
+    def dataset_files(self, dataset: str, fovs: Sequence[int]) -> list[str]:
+        """Return what is made of these fields of view of a dataset, and of the dataset itself."""
+        plan = self.datasets[dataset]
+        files = [fill(file, dataset=dataset) for file in (paths.METADATA, paths.PROCESSING_CONFIG)]
+        files += [file for fov in fovs for file in plan.field_files(fov)]
+        if fovs and not plan.params["copy_only"]:
+            files += steps.OVERVIEW.of(dataset=dataset, fov=f"{fovs[0]:03d}").files
+        return files
+
+    def layouts(self, step: str) -> list[Layout]:
+        """Return the layouts of a step among the datasets: those whose outputs have other names."""
+        plans = [self.datasets[name] for name in self.having(step)]
+        found = {plan.name: next(s for s in plan.possible_steps() if s.name == step)
+                 for plan in plans}  # fmt: skip
+        return _layouts(found, lambda name: self.datasets[name].layout_name(step))
+
+    def merge_layouts(self) -> list[Layout]:
+        """Return the layouts of merging: the samples that have other columns."""
+        found = {name: self._merge(name) for name in self.samples}
+        return _layouts(found, lambda name: f"merge_{name}")
+
+    def _merge(self, sample: str) -> Step:
+        tables = ["traces", "traces_cells", *samples.sample_columns(self.config, sample)]
+        outputs = {suffix: [fill(paths.MERGED, table=name, suffix=suffix) for name in tables]
+                   for suffix in ("csv", "parquet")}  # fmt: skip
+        return Step("merge", paths.MERGE_LOG, outputs)
+
+    def merge_inputs(
+        self, sample: str, fovs: Callable[[str], Iterable[int]]
+    ) -> dict[str, list[str] | str]:
+        """Return what a sample is merged from.
+
+        Parameters
+        ----------
+        sample : str
+            Its name.
+        fovs : callable
+            Returns the fields of view of a dataset that are processed, or raises FoveaError.
+        """
+        traces: list[str] = []
+        cells: list[str] = []
+        metadata: list[str] = []
+        for dataset in samples.sample_parts(self.config, sample):
+            if dataset in self.traces:
+                traces += self.traces[dataset].files
+                continue
+            try:
+                chosen = self.sample_fovs(sample, dataset, fovs)
+            except FoveaError:  # the job that makes this file says what is wrong, and fails
+                metadata.append(fill(paths.PROCESSING_CONFIG, dataset=dataset))
+                continue
+            done = [steps.EXTRACT.of(dataset=dataset, fov=f"{fov:03d}") for fov in chosen]
+            traces += [step.outputs["traces"] for step in done]
+            cells += [step.outputs["cells"] for step in done]
+            if chosen:
+                metadata.append(fill(paths.METADATA, dataset=dataset))
+        found = {"traces": traces, "cells": cells, "metadata": metadata}
+        curation = self.config["curation"]
+        return found | ({"curation": curation} if curation and os.path.exists(curation) else {})
+
+    def sample_fovs(
+        self, sample: str, dataset: str, fovs: Callable[[str], Iterable[int]]
+    ) -> list[int]:
+        """Return a sample's fields of view in a dataset, without those that are left out."""
+        without = self.left_out.get(dataset, [])
+        if without is None:
+            return []
+        chosen = samples.sample_fovs(self.config, sample, dataset, fovs(dataset))
+        return [fov for fov in chosen if fov not in without]
+
+    def samples_of(self, fit: str) -> list[str]:
+        """Return the samples of a fit, whether or not they are made."""
+        return samples.samples_of(self.config, self.fits[fit])
+
+    def fits_of(self, sample: str) -> dict[str, str]:
+        """Return the fits of a sample by their names, with their files."""
+        return {fit: steps.FIT.of(sample=sample, fit=fit)["fits"]
+                for fit in self.fits if sample in self.samples_of(fit)}  # fmt: skip
+
+    def fitted(self, fit: str) -> dict[str, str]:
+        """Return the samples of a fit that are made, with their files."""
+        return {name: steps.FIT.of(sample=name, fit=fit)["fits"]
+                for name in self.samples_of(fit) if name in self.samples}  # fmt: skip
+
+    def comparisons(self, sample: str) -> dict[str, dict[str, str]]:
+        """Return what is compared for a sample: name of the comparison to label and fit."""
+        return samples.comparisons(self.config, sample)
+
+    def all_comparisons(self) -> list[str]:
+        """Return the comparisons of all samples."""
+        groups = (group for name in self.samples for group in self.comparisons(name))
+        return list(dict.fromkeys(groups))
+
+    def sample_steps(self, sample: str) -> list[Step]:
+        """Return the steps that are done for a sample alone, in their order."""
+        found = [self._merge(sample), steps.PLOT_TRACES]
+        for fit in self.fits_of(sample):
+            here = [steps.FIT]
+            here += [] if samples.is_measure(self.fits[fit]) else [steps.PLOT_FITS]
+            here += [steps.SHARE] if self.fits[fit]["shared"] else []
+            found += [step.of(fit=fit) for step in here]
+        found += [steps.COMPARE.of(group=group) for group in self.comparisons(sample)]
+        found += [steps.EXPORT_ANNDATA] if self.config["anndata"] else []
+        return [step.of(sample=sample) for step in found]
+
+    def common_steps(self) -> list[Step]:
+        """Return the steps that put samples side by side."""
+        found = [steps.PLOT_RETENTION] if self.samples else []
+        for fit in filter(self.fitted, self.fits):
+            found.append(steps.PARAMETERS.of(fit=fit))
+            if not samples.is_measure(self.fits[fit]):
+                found.append(steps.PLOT_QUALITY.of(fit=fit))
+        return found
+
+    def sample_files(self) -> list[str]:
+        """Return everything that is made of samples."""
+        alone = [step for name in self.samples for step in self.sample_steps(name)]
+        return [file for step in alone + self.common_steps() for file in step.files]
+
+    def check(self, source: str) -> None:
+        """Raise FoveaError if two steps of samples write the same file.
+
+        Parameters
+        ----------
+        source : str
+            Name of the config for the message.
+        """
+        written: dict[str, str] = {}
+        for sample in (*self.samples, None):
+            for step in self.common_steps() if sample is None else self.sample_steps(sample):
+                what = f"step {step.name}" + (f" of sample {sample}" if sample else "")
+                for file in step.files:
+                    if file in written:
+                        raise FoveaError(
+                            f"{source}: {written[file]} and {what} would both write {file}; give "
+                            "the sample or the fit (analysis) another name"
+                        )
+                    written[file] = what
+
+    def words_left_out(self, *names: str) -> list[str]:
+        """Say what samples do without because it failed, and which samples are not there at all."""
+        words = []
+        for name in names:
+            parts = samples.sample_parts(self.config, name)
+            here = samples.left_out_words(self.left_out, parts)
+            words += here if name in self.samples else [f"sample {name} (failed)"]
+        return words
+
+
+def _layouts(given: Mapping[str, Step], name: Callable[[str], str]) -> list[Layout]:
+    """Group datasets or samples by the files of a step, and name the rule of each group."""
+    found: dict[tuple, list[str]] = {}
+    for member, step in given.items():
+        found.setdefault((step.kept, *step.files), []).append(member)
+    return [
+        Layout(given[members[0]].name if len(found) == 1 else name(members[0]), members,
+               given[members[0]])
+        for members in found.values()
+    ]  # fmt: skip

@@ -1,0 +1,138 @@
+"""The steps of the workflow: what each writes, and where it logs.
+
+The constants are the steps whose outputs have the same names for every config; their wildcards are
+those of the rule. The others depend on the channels, see `fovea.config.dataset_plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from fovea.config import paths
+from fovea.config.names import group_name
+from fovea.config.paths import fill
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the workflow.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it; for a dataset and its fields of view also the rule.
+    log : str
+        Its log; like the outputs a template, see `fovea.config.paths`.
+    outputs : mapping of str to str or list of str
+        What it writes, by the names that the rule gives to its outputs.
+    kept : bool
+        False where the outputs are deleted as soon as no step needs them any more.
+    """
+
+    name: str
+    log: str
+    outputs: Mapping[str, str | Sequence[str]]
+    kept: bool = True
+
+    def __getitem__(self, name: str) -> str | Sequence[str]:
+        return self.outputs[name]
+
+    @property
+    def benchmark(self) -> str:
+        """Snakemake's file of the time and memory that it took."""
+        return paths.benchmark(self.log)
+
+    @property
+    def files(self) -> list[str]:
+        """All outputs."""
+        return list(chain.from_iterable(
+            [out] if isinstance(out, str) else out for out in self.outputs.values()
+        ))  # fmt: skip
+
+    def of(self, **wildcards: object) -> Step:
+        """Return the step with these wildcards filled in."""
+
+        def filled(out: str | Sequence[str]) -> str | list[str]:
+            if isinstance(out, str):
+                return fill(out, **wildcards)
+            return [fill(file, **wildcards) for file in out]
+
+        return replace(
+            self,
+            name=fill(self.name, **wildcards),
+            log=fill(self.log, **wildcards),
+            outputs={name: filled(out) for name, out in self.outputs.items()},
+        )
+
+
+def dataset_step(name: str, **outputs: str) -> Step:
+    """Return a step that is done once for a dataset."""
+    return Step(name, fill(paths.DATASET_LOG, step=name), outputs)
+
+
+def field_step(name: str, log: str = "", /, **outputs: str | Sequence[str]) -> Step:
+    """Return a step that is done for each field of view; `log` where it is not called alike."""
+    return Step(name, fill(paths.FIELD_LOG, step=log or name), outputs)
+
+
+def _analysis(name: str, log: str, table: str = "", plot: str = "", **outputs: str) -> Step:
+    found = {"table": fill(paths.ANALYSIS, name=f"{table}.csv")} if table else {}
+    found |= {name: fill(paths.ANALYSIS, name=file) for name, file in outputs.items()}
+    for suffix in ("pdf", "png") if plot else ():
+        found[suffix] = fill(paths.PLOT, name=f"{plot}.{suffix}")
+    return Step(name, fill(paths.ANALYSIS_LOG, step=log), found)
+
+
+def table(name: str) -> str:
+    """Return a table of a field of view."""
+    return fill(paths.TABLE, table=name)
+
+
+def merged(table: str, suffix: str = "parquet") -> str:
+    """Return a table of a sample: ``traces``, ``traces_cells`` or a feature's column."""
+    return fill(paths.MERGED, table=table, suffix=suffix)
+
+
+def segment(pc: int | str) -> Step:
+    """Return the segmentation of a phase-contrast channel."""
+    group = group_name("seg_labeled", pc)
+    return field_step("segment", group_name("segment", pc), labels=paths.arrays([group])[0],
+                      group=paths.group_files([group])[0])  # fmt: skip
+
+
+def track(pc: int) -> Step:
+    """Return the tracking in a phase-contrast channel."""
+    group = group_name("seg_tracked", pc)
+    return field_step("track", group_name("track", pc), labels=paths.arrays([group])[0],
+                      group=paths.group_files([group])[0], boxes=fill(paths.BOXES, group=group),
+                      lineage=table("lineage"), drift=table("drift"))  # fmt: skip
+
+
+INSPECT_INPUT = dataset_step("inspect_input", metadata=paths.METADATA)
+PROCESSING_CONFIG = dataset_step("processing_config", config=paths.PROCESSING_CONFIG)
+FLAT_FIELD = dataset_step("flat_field_ch_{fl}", gain=paths.FLAT_FIELD)
+IMPORT_TRACES = dataset_step("import_traces", traces=paths.IMPORTED_TRACES)
+
+SEGMENT = segment("{pc}")
+PHOTOBLEACHING = field_step("photobleaching", trend=table("photobleaching"),
+                            fits=table("photobleaching_fits"))  # fmt: skip
+EXTRACT = field_step("extract", traces=table("traces"), cells=table("cells"))
+OVERVIEW = field_step("overview", figure=f"{paths.REPORT}.png")
+EVALUATE = field_step("evaluate", table=f"{paths.REPORT}_scores.csv",
+                      figure=f"{paths.REPORT}_worst_cells.png")  # fmt: skip
+
+PLOT_TRACES = _analysis("plot_traces", "{sample}_plot_traces", plot="{sample}_traces")
+FIT = _analysis("{fit}", "{sample}_{fit}", fits="{sample}_{fit}.csv")
+PLOT_FITS = _analysis("plot_fits of {fit}", "{sample}_{fit}_plot_fits",
+                      plot="{sample}_{fit}_examples")  # fmt: skip
+SHARE = _analysis("share of {fit}", "{sample}_{fit}_shared", "{sample}_{fit}_shared_parameters",
+                  fits="{sample}_{fit}_shared.csv")  # fmt: skip
+COMPARE = _analysis("compare of {group}", "{sample}_{group}_models", "{sample}_{group}_models")
+EXPORT_ANNDATA = _analysis("export_anndata", "{sample}_anndata", h5ad="{sample}.h5ad")
+
+PARAMETERS = _analysis("parameters of {fit}", "{fit}_parameters", "{fit}_parameters",
+                       "{fit}_parameters")  # fmt: skip
+PLOT_QUALITY = _analysis("plot_quality of {fit}", "{fit}_plot_quality", plot="{fit}_quality")
+PLOT_RETENTION = _analysis("plot_retention", "plot_retention", plot="retention")

@@ -1,0 +1,70 @@
+"""What a job's log tells of the job: whether it runs, failed or was interrupted, and how far it is.
+
+The words of the lines stand here, and `fovea.jobs.log` writes them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+
+FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+STARTED, DONE, FAILED = "started", "done", "failed"
+HOST = "host %s, process %d, threads %d, Python %s"
+PROGRESS = "%s %d of %d"
+
+_LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
+_PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
+_PROCESS = re.compile(r"^host (\S+), process (\d+),")
+_TAIL = 4096  # bytes at either end of a log that hold its first and last lines
+
+
+def read_log(path: Path, active: bool) -> tuple[str, str, str]:
+    """Return state, progress and error of the job that wrote a log.
+
+    Parameters
+    ----------
+    path : Path
+        The log. If there is none, the job is ``waiting``.
+    active : bool
+        Whether Snakemake is at work in this folder (or was killed there).
+
+    Returns
+    -------
+    state : str
+        ``waiting``, ``running``, ``interrupted`` or ``failed``. A job that is done and whose
+        output was deleted since is ``waiting``.
+    progress : str
+        Frames or cells done of all.
+    error : str
+        What went wrong, in one line.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_TAIL).decode("utf-8", "replace").splitlines()
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            tail = file.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return "waiting", "", ""
+    lines = [found.groups() for line in tail if (found := _LINE.match(line))]
+    progress = next((text for _, text in reversed(lines) if _PROGRESS.match(text)), "")
+    if lines and lines[-1][0] == "ERROR":
+        return "failed", progress, lines[-1][1].removeprefix(f"{FAILED}: ")
+    if lines and lines[-1][1].startswith(f"{DONE} in "):
+        return "waiting", "", ""
+    if active and _alive(head):
+        return "running", progress, ""
+    text = "the job ended without a message: it was killed, perhaps for want of memory"
+    return "interrupted", progress, text
+
+
+def _alive(head: list[str]) -> bool:
+    """Return whether the process named in a log runs, or may run on another machine."""
+    for line in head[:3]:
+        if (found := _LINE.match(line)) and (process := _PROCESS.match(found[2])):
+            if process[1] != socket.gethostname():
+                return True
+            return Path(f"/proc/{process[2]}").exists() or not Path("/proc/self").exists()
+    return False
