@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from fovea.jobs.resources import (
@@ -18,6 +21,7 @@ from fovea.jobs.resources import (
 from fovea.recordings.inspect_input import inspect_input
 from support.recordings import write_ome_tiff
 
+RULES = Path(__file__).parents[2] / "rules"
 SMALL = Size(10, 256, 256)
 
 
@@ -47,8 +51,10 @@ def test_demand_grows_with_the_frames_and_the_attempt(step):
     assert [minutes(step, SMALL, 3, n) // minutes(step, SMALL, 3) for n in (1, 2, 3)] == [1, 2, 4]
 
 
-def test_all_steps_are_known():
-    assert list(STEP_MB) == list(STEP_SECONDS)
+@pytest.mark.parametrize(("asked", "known"), [("memory", STEP_MB), ("minutes", STEP_SECONDS)])
+def test_the_rules_ask_for_the_steps_that_are_known(asked, known):
+    rules = "".join(path.read_text("utf-8") for path in RULES.glob("*.smk"))
+    assert set(re.findall(rf'\b{asked}\("(\w+)"\)', rules)) == set(known)
 
 
 @pytest.mark.parametrize("needed", [merge_memory, merge_minutes])
