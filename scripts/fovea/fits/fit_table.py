@@ -64,6 +64,23 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
     return "; ".join(notes)
 
 
+def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
+    """Return the columns of a table of fits that describe the fits, one row per trace."""
+    names = settings.model.names
+    values = dict(zip(names, fits.values.T, strict=True))
+    table = {"model_type": settings.model.name, "success": success(settings, fits)}
+    table |= {"r_squared": fits.r_squared} | {name: values[name] for name in settings.fitted}
+    for k, name in enumerate(settings.fitted):
+        table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
+        table[f"{name}_ci_high"] = fits.high[:, k]
+        table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
+    table |= {name: values[name] for name in settings.fixed}
+    table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
+    table |= {"time_start": fits.first, "time_end": fits.last}
+    table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}
+    return pd.DataFrame(table)
+
+
 def write_fits(
     path: str | Path,
     settings: Settings,
@@ -82,21 +99,9 @@ def write_fits(
     several : bool
         Whether the sample is made of several datasets, so that `dataset` is the first column.
     """
-    names = settings.model.names
-    values = dict(zip(names, fits.values.T, strict=True))
-    table = {"dataset": traces.dataset} if several else {}
-    table |= {"fov": traces.fov, "cell": traces.cell, "model_type": settings.model.name}
-    table |= {"success": success(settings, fits), "r_squared": fits.r_squared}
-    table |= {name: values[name] for name in settings.fitted}
-    for k, name in enumerate(settings.fitted):
-        table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
-        table[f"{name}_ci_high"] = fits.high[:, k]
-        table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
-    table |= {name: values[name] for name in settings.fixed}
-    table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
-    table |= {"time_start": fits.first, "time_end": fits.last}
-    table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}
-    write_csv(pd.DataFrame(table), path)
+    whose = {"dataset": traces.dataset} if several else {}
+    whose = pd.DataFrame(whose | {"fov": traces.fov, "cell": traces.cell})
+    write_csv(pd.concat([whose, table_of(settings, fits)], axis=1), path)
 
 
 def read_fits(path: str | Path) -> pd.DataFrame:

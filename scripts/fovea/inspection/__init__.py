@@ -1,1 +1,4 @@
-"""Inspection: what people look at before and after a run. Imported by no stage."""
+"""What people do by hand: a preview before a long run, and single steps on arrays in scripts.
+
+Imported by no stage.
+"""
