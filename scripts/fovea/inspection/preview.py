@@ -1,4 +1,4 @@
-"""Segmentation of a few frames, drawn over them, before a long run."""
+"""Preview of a segmentation: outlines drawn over a few frames, before a long run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fovea.errors import FoveaError
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
-    """Indices of frames spread over a recording, and the frames, (H, W) uint16.
+    """Read frames spread evenly over a recording: their indices and the frames, (H, W) uint16.
 
     Raises
     ------
@@ -90,12 +90,12 @@ def preview(
     count : int
         Number of frames.
     diameter, mode : float or None, str or None
-        Of method `phase`; without them the config's method is shown, and a diameter suggested.
+        Parameters of method `phase`. Without them the method of the config is shown.
 
     Returns
     -------
     list of str
-        Lines for people.
+        Lines to print: suggested diameters, parameters used and what was found.
     """
     from fovea.config.datasets import params_for
     from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
@@ -107,29 +107,14 @@ def preview(
     if params["preprocess"]:
         prepare = load(PREPROCESSING, params["preprocess"])
         frames = [prepare(frame) for frame in frames]
-    # what a diameter is does not depend on who looks for cells of it
+    # The network is given the same diameter as mode adherent.
     kinds = ["adherent", "dark"] if mode is None else ["dark" if mode == "dark" else "adherent"]
     suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
     lines = [_suggestion(mode or kind, size) for kind, size in suggested.items()]
     if mode is None:
         lines.append("textured cells: look at --mode network, too (diameter as in mode adherent)")
     if diameter is not None or mode is not None:
-        keep = options if options["method"] == "phase" else {"method": "phase"}
-        kind = mode or options.get("mode", "adherent")
-        options = keep | {
-            "mode": kind,
-            "cell_diameter": diameter or suggested.get(kind, suggested.get("adherent")),
-        }
-        if options["cell_diameter"] is None:
-            raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
-        least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
-        if not options["cell_diameter"] >= least:
-            raise FoveaError(
-                f"mode {kind} needs a cell diameter of {least} pixels at least, not "
-                f"{options['cell_diameter']:g}; give another --cell-diameter or --mode"
-            )
-        if kind != keep.get("mode", kind):
-            options = {k: v for k, v in options.items() if k not in ("tuning", "weights")}
+        options = _phase_options(options, mode, diameter, suggested)
     method = load(SEGMENTATION, options["method"])
     used = {key: value for key, value in options.items() if key != "method"}
     labels = [method(frame, **used) for frame in frames]
@@ -145,6 +130,26 @@ def preview(
         if v is not None
     )
     return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
+
+
+def _phase_options(
+    given: dict, mode: str | None, diameter: float | None, suggested: dict[str, float | None]
+) -> dict:
+    """Return parameters of method `phase` in a mode, with a diameter given or suggested."""
+    keep = given if given["method"] == "phase" else {"method": "phase"}
+    kind = mode or given.get("mode", "adherent")
+    diameter = diameter or suggested.get(kind, suggested.get("adherent"))
+    if diameter is None:
+        raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
+    least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
+    if not diameter >= least:
+        raise FoveaError(
+            f"mode {kind} needs a cell diameter of {least} pixels at least, not {diameter:g}; "
+            "give another --cell-diameter or --mode"
+        )
+    if kind != keep.get("mode", kind):
+        keep = {key: value for key, value in keep.items() if key not in ("tuning", "weights")}
+    return keep | {"mode": kind, "cell_diameter": diameter}
 
 
 def _suggestion(mode: str, diameter: float | None) -> str:

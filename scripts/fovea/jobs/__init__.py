@@ -1,4 +1,4 @@
-"""What every job needs: its log, atomic writes, threads, memory and time on a cluster.
+"""Services of jobs: logs, atomic writes, threads, and memory and time on a cluster.
 
-Imported by every stage.
+Imported by every stage; imports kernels and plugins only.
 """

@@ -1,4 +1,4 @@
-"""Logs of jobs: what was done, how far, and on failure one line that a user can act on."""
+"""Logs of jobs: parameters, progress, timings, and on failure one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERVAL = 5.0  # seconds between two lines of progress
 
 @contextmanager
 def job(snakemake) -> Iterator[logging.Logger]:
-    """Log of one job: begins with what it is, ends with `done` or with the error.
+    """Keep the log of one job, from its rule and parameters to `done` or the error.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def job(snakemake) -> Iterator[logging.Logger]:
     Yields
     ------
     logging.Logger
-        Writes to the rule's log file; warnings of libraries go there too.
+        Writes to the rule's log file, as warnings of libraries do.
 
     Notes
     -----
-    Warnings of Fovea's own are shown on the terminal too.
-    After an exception the log holds the traceback and, as its last line, the error; the terminal
-    shows that line and the log's name; the job's exit code is 1.
+    Fovea's own warnings are also shown on the terminal. After an exception the log holds the
+    traceback and, as its last line, the error; the terminal shows that line and the name of the
+    log; the exit code of the job is 1.
     """
     file = Path(snakemake.log[0])
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _load_plugins(snakemake) -> None:
 
 
 def _terminal(what: str, file: Path) -> logging.Handler:
-    """Shows warnings, not errors: those are printed once, with the last line of the log."""
+    """Return a handler that shows warnings only; an error is printed once, when the job ends."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(lambda record: record.levelno == logging.WARNING)
     text = f"{what}, warning: {{message}} (log: {file})"
@@ -121,12 +121,12 @@ def progress(
     interval: float = INTERVAL,
     what: str = "frame",
 ) -> Iterator:
-    """Pass on frames, and log now and then how many are done.
+    """Yield frames, and log every few seconds how many are done.
 
     Parameters
     ----------
     frames : iterable
-        Passed on one by one.
+        Yielded one by one.
     total : int
         How many there will be.
     log : logging.Logger

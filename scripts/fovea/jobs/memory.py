@@ -12,9 +12,9 @@ _LARGEST = 32 << 20  # bytes; glibc accepts no more
 def keep_freed_memory() -> bool:
     """Let malloc reuse the memory of a frame for the next one.
 
-    As it is, glibc gives arrays of megabytes back to the system when they are freed, and gets the
-    next ones page by page, filled with zeros: a fifth to a third of the CPU time of copying. It
-    matters to no result. Elsewhere than on Linux with glibc nothing happens.
+    By default glibc returns freed arrays of megabytes to the system and gets the next ones page by
+    page, filled with zeros, which takes a fifth to a third of the CPU time of copying. No result
+    depends on it. Without glibc nothing happens.
 
     Returns
     -------

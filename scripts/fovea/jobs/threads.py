@@ -8,10 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def ordered_map(function: Callable, items: Iterable, threads: int = 1) -> Iterator:
-    """Like `map`, computed in threads; only as many items as threads are held at a time.
+    """Apply a function to items in threads, yielding the results in the order of the items.
 
-    The kernels, the codec and file reads release Python's lock, so threads run side by side.
-    The results and their order are those of one thread.
+    At most one item more than there are threads is held at a time. Kernels, codecs and file reads
+    release Python's lock, so that threads run side by side.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one item.
+    items : iterable
+    threads : int
+        The results do not depend on it.
+
+    Yields
+    ------
+    object
+        Result of each item.
     """
     if threads <= 1:
         yield from map(function, items)

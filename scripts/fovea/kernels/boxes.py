@@ -1,4 +1,4 @@
-"""Boxes, areas and overlaps of labels, and relabelling by a table or in raster order."""
+"""One pass over a label image: boxes and areas; and the relabelling by a table."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ from fovea.kernels.jit import kernel
 def boxes_and_areas(labels, count):
     """Boxes and areas of the labels 1..count.
 
-    Rows are read as runs of one label, and background is skipped 8 bytes at a time.
-
-    Parameters
-    ----------
-    labels : (H, W) unsigned integer
-    count : int
+    Neighbouring pixels mostly hold the same label, so a row is taken as runs; and most pixels are
+    background, which is skipped 8 bytes at a time.
 
     Returns
     -------
@@ -55,16 +51,9 @@ def boxes_and_areas(labels, count):
 
 @kernel
 def relabel(labels, table, out):
-    """Replace labels by the entries of a table: out = table[labels].
+    """out = table[labels]; table[0] is the background's value.
 
-    Parameters
-    ----------
-    labels : (H, W) integer
-        Not negative.
-    table : (N,) integer
-        Entry 0 is the value of the background, which is skipped 8 bytes at a time.
-    out : (H, W) integer
-        Receives the result.
+    Background is skipped 8 bytes at a time.
     """
     height, width = labels.shape
     words, per_word = _words(labels)
@@ -82,35 +71,9 @@ def relabel(labels, table, out):
                     break
 
 
-def in_raster_order(labels: np.ndarray, first: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Number labels in the order of their first pixels.
-
-    Parameters
-    ----------
-    labels : (H, W) integer
-        Labels 0..L.
-    first : (L + 1,) int64
-        Flat index of the first pixel of each label.
-    kept : (L + 1,) bool
-        Labels that get a number; the others, among them the background, become 0.
-
-    Returns
-    -------
-    (H, W) uint16, or uint32 where there are more than 65,535 numbers
-    """
-    order = np.flatnonzero(kept)
-    order = order[np.argsort(first[order])]
-    dtype = np.uint16 if len(order) <= np.iinfo(np.uint16).max else np.uint32
-    table = np.zeros(len(kept), dtype)
-    table[order] = np.arange(1, len(order) + 1)
-    out = np.empty(labels.shape, dtype)
-    relabel(labels, table, out)
-    return out
-
-
 @kernel
 def _words(labels):
-    """Pixels of an image as words of 8 bytes, without an incomplete last one; pixels per word."""
+    """The pixels of an image as words of 8 bytes, without the last few; and pixels per word."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     per_word = 8 // flat.itemsize
     return flat[: len(flat) // per_word * per_word].view(np.uint64), per_word
@@ -118,7 +81,7 @@ def _words(labels):
 
 @kernel
 def _skip_background(words, per_word, row, x, width):
-    """First column from x on that may hold a label; the row begins at pixel `row`."""
+    """The first column from x on that may hold a label, of the row that begins at pixel `row`."""
     place = row + x
     if place % per_word:
         return x
@@ -131,12 +94,12 @@ def _skip_background(words, per_word, row, x, width):
 
 @kernel
 def overlapping_boxes(a, b, order_a, order_b):
-    """Find the pairs of boxes that share at least one pixel, by a sweep along the rows.
+    """Pairs of boxes that share at least one pixel, by a sweep down the rows.
 
     Parameters
     ----------
     a, b : (N, 4), (M, 4) int32
-        Boxes y0, x0, y1, x1.
+        Boxes.
     order_a, order_b : (N,), (M,) int64
         Their indices sorted by y0.
 
@@ -177,11 +140,7 @@ def overlapping_boxes(a, b, order_a, order_b):
 
 @kernel
 def overlapping_runs(a, b):
-    """Find the horizontal runs of pixels that are labelled in both of two images.
-
-    Parameters
-    ----------
-    a, b : (H, W) unsigned integer
+    """Runs of pixels in which both label images (H, W) are set.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Neighbours, peaks, areas and growth of the regions of a labelled image."""
+"""Borders, peaks and growth of the regions of a labelled image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def borders(labels, values, ridge):
-    """Find all pairs of neighbouring pixels (of 4) with different labels.
-
-    Parameters
-    ----------
-    labels : (H, W) int32
-        0 background.
-    values : (H, W) float32
-    ridge : (H, W) bool
+    """Pairs of neighbouring pixels with different labels.
 
     Returns
     -------
     keys : (P,) int64
-        Smaller label times 2**32 plus the larger one.
+        Smaller label times 2**32 plus the larger.
     saddles : (P,) float32
         The lower of the two values.
     crossed : (P,) bool
@@ -57,20 +50,7 @@ def borders(labels, values, ridge):
 
 @kernel
 def peaks_and_areas(labels, values, count):
-    """Largest value and number of pixels of each of the labels 1..count.
-
-    Parameters
-    ----------
-    labels : (H, W) int32
-    values : (H, W) float32
-    count : int
-
-    Returns
-    -------
-    peaks : (count + 1,) float32
-        -1 for a label that does not occur.
-    areas : (count + 1,) int64
-    """
+    """Largest value (float32, -1 where there is none) and pixels of each of the labels 1..count."""
     peaks = np.full(count + 1, np.float32(-1))
     areas = np.zeros(count + 1, np.int64)
     for y in range(labels.shape[0]):
@@ -84,16 +64,7 @@ def peaks_and_areas(labels, values, count):
 
 @kernel
 def grow(labels, mask, steps):
-    """Grow labels into a mask, one pixel (of 4 neighbours) per step, in place.
-
-    Parameters
-    ----------
-    labels : (H, W) integer
-        A pixel that several labels reach in one step gets the smallest of them.
-    mask : (H, W) bool
-        Where labels may grow.
-    steps : int
-    """
+    """Let labels grow into the mask, a pixel (of 4 neighbours) a step, the smaller label first."""
     height, width = labels.shape
     edge = np.empty(1024, np.int64)
     n = 0
@@ -127,19 +98,7 @@ def grow(labels, mask, steps):
 
 @kernel
 def first_pixels_and_areas(labels, count):
-    """First pixel and number of pixels of each of the labels 1..count.
-
-    Parameters
-    ----------
-    labels : (H, W) integer
-    count : int
-
-    Returns
-    -------
-    first : (count + 1,) int64
-        Flat index of the first pixel in raster order; H W for a label that does not occur.
-    areas : (count + 1,) int64
-    """
+    """First pixel in raster order, as a flat index, and pixels of each of the labels 1..count."""
     height, width = labels.shape
     first = np.full(count + 1, height * width, np.int64)
     areas = np.zeros(count + 1, np.int64)

@@ -1,4 +1,4 @@
-"""Describe recordings for people, and give the lines of a config that read them."""
+"""Description of recordings for people, with the lines of a config that read them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _files(files: Sequence[str]) -> str:
 
 
 def _fields(info: RecordingInfo) -> list[str]:
-    """Say which fields there are; those that are alike in one line."""
+    """List the fields of view, those of equal size and length in one line."""
     groups: dict[tuple[int, ...], list[FieldInfo]] = {}
     for field in info.fields:
         key = (field.frames, field.planned_frames, field.height, field.width, field.planes)
@@ -90,7 +90,7 @@ def _pixel_size(info: RecordingInfo) -> str:
 
 
 def _times(fields: Sequence[FieldInfo]) -> list[str]:
-    """Say what is known of times, for the first field that has several frames."""
+    """Describe the times of the first field of view that has several frames."""
     words = {"stamps": "acquisition times", "nominal": "nominal times (from an interval)"}
     field = next((f for f in fields if f.times and len(f.times[0]) > 1), None)
     if field is None or field.times is None:
@@ -115,7 +115,7 @@ def _duration(seconds: float) -> str:
 
 
 def snippet(source: Any, info: RecordingInfo) -> list[str]:
-    """Return the lines of a config for an input: a guess at the phase-contrast channel."""
+    """Return the lines of a config for an input; the phase-contrast channel is guessed by name."""
     phase = guess_phase(info.channels)
     lines = ["datasets:", f"  {dataset_name(info.files[0])}:", f"    input: {flow(source)}"]
     lines.append("    channels:")
@@ -137,12 +137,12 @@ def snippet(source: Any, info: RecordingInfo) -> list[str]:
 
 
 def _entry(channels: Sequence[str], index: int, feature: str) -> dict[str, Any]:
-    named = channels[index] != f"Channel {index}"  # not a name that Fovea gave
+    named = channels[index] != f"Channel {index}"  # which Fovea calls channels without a name
     return {"channel": index, **({"name": channels[index]} if named else {}), "features": [feature]}
 
 
 def guess_phase(channels: Sequence[str]) -> int | None:
-    """Return the channel that is called like transmitted light, or None."""
+    """Return the first channel whose name suggests transmitted light, or None."""
     for index, name in enumerate(channels):
         word = name.lower().strip()
         if word in PHASE_NAMES or any(part in word for part in PHASE_WORDS):

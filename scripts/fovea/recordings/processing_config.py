@@ -1,4 +1,4 @@
-"""What a dataset was processed with: recording, channels, parameters, versions."""
+"""Provenance of a dataset: its recording, channels, parameters and versions of software."""
 
 from __future__ import annotations
 

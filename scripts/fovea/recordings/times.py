@@ -1,4 +1,4 @@
-"""Times of frames: from the recording, or from the config where that says so."""
+"""Acquisition times of frames: those of the recording, or those that the config sets."""
 
 from __future__ import annotations
 

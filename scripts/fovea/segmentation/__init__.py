@@ -1,4 +1,4 @@
-"""Segmentation: labels of the cells in each phase-contrast frame.
+"""Segmentation: from a phase-contrast frame to labels of its cells.
 
-Imports kernels and the store; evaluation, inspection and the training use it.
+Imports kernels and stores; `evaluation` and `inspection` use it.
 """

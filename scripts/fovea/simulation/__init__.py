@@ -1,1 +1,1 @@
-"""Simulation: recordings with known truth. Uses the models of fits; evaluation uses it."""
+"""Simulated recordings with known truth: cells, optics, fluorescence."""
