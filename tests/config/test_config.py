@@ -92,7 +92,7 @@ def test_parameter_of_another_method(monkeypatch):
     two = registry.Registry("tracking method")
     two.register("iou", print, parameters=("min_iou", "overlap"))
     two.register("sizes", print, parameters=("min_size", "max_size"))
-    monkeypatch.setitem(params.METHODS, "tracking", two)
+    monkeypatch.setitem(registry.METHODS, "tracking", two)
     with pytest.raises(ConfigError) as caught:
         validated(config(params={"tracking": {"method": "sizes", "min_iou": 0.2}}))
     assert str(caught.value) == (

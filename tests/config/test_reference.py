@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 import yaml
 
-from fovea.config.params import METHODS
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
 from fovea.config.reference import known_keys, with_comments, with_tables
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import validated
+from fovea.plugins.registry import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "config/README.md").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fovea.cells.features import intensity_features, mask_features
-from fovea.config.params import METHODS
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.errors import FoveaError
 from fovea.plugins.registry import (
     FLUORESCENCE_FEATURES,
+    METHODS,
     PHASE_FEATURES,
     PREPROCESSING,
     SEGMENTATION,

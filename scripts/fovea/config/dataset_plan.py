@@ -24,8 +24,6 @@ LAST_STEPS = ("photobleaching", "extract", "cache")
 #: What is computed from the phase-contrast channel; all other channel groups are fluorescence.
 PHASE_KINDS = ("pc", "seg_labeled", "seg_tracked")
 
-_METHODS = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
-
 
 @dataclass(frozen=True)
 class DatasetPlan:
@@ -234,7 +232,7 @@ class DatasetPlan:
                 for feature in features
             ]
         else:
-            used = [(_METHODS[step], self.params[step]["method"])]
+            used = [(registry.METHODS[step], self.params[step]["method"])]
         if step == "segmentation":
             used.append((registry.PREPROCESSING, self.params["preprocess"]))
         return loader.digests(used)
@@ -251,5 +249,5 @@ class DatasetPlan:
         str or None
             An absolute path, for Snakemake takes relative ones from the folder of its rules.
         """
-        file = loader.environment(_METHODS[step], self.params[step]["method"])
+        file = loader.environment(registry.METHODS[step], self.params[step]["method"])
         return os.path.abspath(file) if file else None

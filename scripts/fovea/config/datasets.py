@@ -29,18 +29,21 @@ def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
 
 def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
-    channels = config["datasets"][dataset]["channels"]
-    entries = [("pc", channels["pc"])] if channels["pc"] else []
-    entries += [("fl", entry) for entry in channels["fl"]]
-    return {group_name(kind, entry["channel"]): list(entry["features"]) for kind, entry in entries}
+    return {group: list(entry["features"]) for group, entry in _channels(config, dataset).items()}
 
 
 def channel_names(config: dict, dataset: str) -> dict[str, str]:
     """Return the names of the channels that have one, ``{"fl_ch_1": "GFP"}``."""
+    named = _channels(config, dataset).items()
+    return {group: entry["name"] for group, entry in named if entry["name"]}
+
+
+def _channels(config: dict, dataset: str) -> dict[str, dict]:
+    """Return the entries of the channels by their groups, phase contrast first."""
     channels = config["datasets"][dataset]["channels"]
-    entries = [("pc", channels["pc"] or {}), *(("fl", entry) for entry in channels["fl"])]
-    return {group_name(kind, entry["channel"]): entry["name"]
-            for kind, entry in entries if entry.get("name")}  # fmt: skip
+    entries = [("pc", channels["pc"])] if channels["pc"] else []
+    entries += [("fl", entry) for entry in channels["fl"]]
+    return {group_name(kind, entry["channel"]): entry for kind, entry in entries}
 
 
 def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:

@@ -7,9 +7,8 @@ from dataclasses import fields as dataclass_fields
 from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
 from fovea.config.schema import Place, Problems, filled
 from fovea.errors import suggestion
-from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, TRACKING, Registry
+from fovea.plugins.registry import METHODS, PREPROCESSING, Registry
 
-METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
 # Sections that may use the drift that tracking estimates.
 _DRIFTING = ("cropping", "display")
 # (section, the smaller key, the larger key)

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from fovea.config.params import METHODS
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.words import allowed
 from fovea.errors import show
-from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
+from fovea.plugins.registry import FLUORESCENCE_FEATURES, METHODS, PHASE_FEATURES
 
 _HEAD = "| key | allowed | default | unit | meaning | reruns |\n|---|---|---|---|---|---|\n"
 _COLUMN = 31  # where the comments of the demo's config begin, if its keys leave room

@@ -9,31 +9,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from fovea.config.checks import Checker
-from fovea.config.datasets import (
-    channel_indices,
-    dataset_fovs,
-    features_for,
-    params_for,
-    recordings,
-)
-from fovea.config.fovs import parse_fovs
 from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
 from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
 from fovea.config.words import kind, show_path
 from fovea.errors import FoveaError
-
-__all__ = [
-    "ConfigError",
-    "channel_indices",
-    "check_inputs",
-    "dataset_fovs",
-    "features_for",
-    "params_for",
-    "parse_fovs",
-    "recordings",
-    "validated",
-]
 
 SOURCE = "config/config.yaml"
 

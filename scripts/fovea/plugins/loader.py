@@ -253,10 +253,9 @@ def environment(kinds: registry.Registry, name: str) -> str | None:
 def with_parameters(schema: dict) -> dict:
     """Return the config's schema with the parameters of plug-ins' methods, if they have any."""
     types = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    methods = {"segmentation": registry.SEGMENTATION, "tracking": registry.TRACKING}
     new = deepcopy(schema)
     dataset = new["properties"]["datasets"]["additionalProperties"]["properties"]
-    for section, kinds in methods.items():
+    for section, kinds in registry.METHODS.items():
         sections = [
             params["properties"][section]["properties"]
             for params in (new["properties"]["params"], dataset["params"])

@@ -119,6 +119,9 @@ TRACKING.register("btrack", "fovea.tracking.btrack:BtrackTracker", (
     "min_size", "max_size", "max_gap", "divisions", "drift", "max_distance",
 ))  # fmt: skip
 
+#: Steps of which the config names a method, among parameters that belong to it.
+METHODS = {"segmentation": SEGMENTATION, "tracking": TRACKING}
+
 # Called with one phase-contrast frame.
 PREPROCESSING = Registry("preprocessing function")
 
