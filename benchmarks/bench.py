@@ -6,24 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import re
-import resource
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
-from statistics import median
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "benchmarks")]
-
+import common
 import numpy as np
 import steps
 
@@ -54,36 +41,23 @@ def measure_steps(size: int, cells: int, repeats: int) -> dict:
         here = steps.prepare(field.render(t))
         for name, plain, fast, equal in steps.pairs(last, here):
             fast()  # compiled and in the cache
-            start = time.process_time()
-            expected = plain()
-            middle = time.process_time()
-            found = fast()
-            end = time.process_time()
+            plain_ms, expected = common.cpu_ms(plain)
+            fast_ms, found = common.cpu_ms(fast)
             assert equal(expected, found), f"{name}: the results differ"
             frames = 2 if name == "track" else 1
-            pair = (middle - start) / frames, (end - middle) / frames
-            times.setdefault(name, []).append(pair)
+            times.setdefault(name, []).append((plain_ms / frames, fast_ms / frames))
         last = here
-    return {
-        name: {
-            "plain_ms": round(1e3 * median(a for a, _ in pairs), 2),
-            "fovea_ms": round(1e3 * median(b for _, b in pairs), 2),
-            "ratio": round(median(a / b for a, b in pairs), 1),
-        }
-        for name, pairs in times.items()
-    }
+    return {name: common.compared(pairs, "plain", "fovea", 1) for name, pairs in times.items()}
 
 
 def measure_field(folder: Path, frames: int, size: int, cells: int, repeats: int = 3) -> dict:
     """A field of view through Snakemake, several times: the run with the median CPU time."""
     simulate(folder / "bench.ome.tiff", folder / "truth", fovs=1, frames=frames, height=size,
              width=size, cells=cells, channels=2)  # fmt: skip
-    (folder / "config").mkdir()
-    (folder / "config" / "config.yaml").write_text(CONFIG)
+    common.write_config(folder, CONFIG)
     runs = []
     for _ in range(repeats):
-        for name in ("results", "logs", "benchmarks", ".snakemake"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        common.clean(folder)
         runs.append(_process(folder))
     runs.sort(key=lambda run: run["cpu_s"])
     return runs[len(runs) // 2] | {"cpu_s_of_all_runs": [run["cpu_s"] for run in runs]}
@@ -91,23 +65,15 @@ def measure_field(folder: Path, frames: int, size: int, cells: int, repeats: int
 
 def _process(folder: Path) -> dict:
     """One run on one core: CPU and wall time, memory, files."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile"),
-               "--cores", "1"]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, total = common.run_workflow(folder, "--cores", "1")
     cpu, memory = {}, {}
-    for log in sorted((folder / "logs").rglob("*.log")):
-        found = re.search(r"CPU time ([\d.]+) s, peak memory (\d+) MB", log.read_text("utf-8"))
-        if found and "bench" in log.parts:
+    for log, seconds, megabytes in common.jobs_of(folder):
+        if "bench" in log.parts:
             name = log.stem.split("_ch_")[0]
-            cpu[name], memory[name] = float(found[1]), int(found[2])
+            cpu[name], memory[name] = seconds, megabytes
     images = folder / "results/bench/fov_000/images.zarr"
     cropped = folder / "results/bench/fov_000/cells.zarr"
     stored = [p for p in (folder / "results").rglob("*") if p.is_file()]
-    total = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "cpu_s": round(sum(cpu.values()), 2),
         "cpu_s_with_snakemake": round(total, 2),
@@ -141,19 +107,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=96, help="frames of the field of view")
     parser.add_argument("--size", type=int, default=2048, help="height and width in pixels")
-    parser.add_argument("--cells", type=int, default=170)
+    parser.add_argument("--cells", type=int, default=common.CELLS)
     parser.add_argument("--repeats", type=int, default=5, help="frames that each step is timed on")
     parser.add_argument(
         "--folder", help="where the field of view is processed (default: temporary)"
     )
     options = parser.parse_args()
     found = measure_steps(options.size, options.cells, options.repeats)
-    folder = Path(tempfile.mkdtemp(prefix="fovea-bench-", dir=options.folder))
-    try:
+    with common.temporary_folder("bench", options.folder) as folder:
         field = measure_field(folder, options.frames, options.size, options.cells)
-    finally:
-        shutil.rmtree(folder)
-    # what plain versions would compute for the same frames, and nothing else
+    # the time of the plain versions for the same frames, without input and output
     per_frame = sum(
         found[name]["plain_ms"] for name in ("segment", "track", "background", "extract")
     )
@@ -168,7 +131,7 @@ def main() -> None:
         "steps": found,
         "fov": field,
     }
-    (ROOT / "benchmarks" / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    common.write_json("bench.json", result)
     print(table(result))
 
 

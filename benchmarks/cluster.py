@@ -1,4 +1,4 @@
-"""What Slurm jobs cost, on a real Slurm that is started for it (see tests/cluster/slurm.py).
+"""Overhead of Slurm jobs, on a real Slurm that is started for it (see tests/cluster/slurm.py).
 
 .venv/bin/python benchmarks/cluster.py              12 fields of view: local, and in Slurm jobs
 .venv/bin/python benchmarks/cluster.py --many 500   the head's work for very many fields of view
@@ -17,22 +17,18 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
-
-from scaling import CONFIG
+import common
+import scaling
 
 from cluster.slurm import Cluster, wait_until
 from fovea.simulation.simulate import simulate
 
-SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile")]
-SLURM = ["--profile", str(ROOT / "profiles" / "slurm")]
-SUBREAPER = 36  # of prctl: the processes of jobs, which leave their parents, become ours
+SLURM = ["--profile", str(common.ROOT / "profiles" / "slurm")]
+SUBREAPER = 36  # of prctl: orphaned processes of jobs become children of this one
 
 SBATCH = """\
 #!/bin/bash
@@ -66,25 +62,18 @@ class Bench:
         self.folder = folder
         simulate(folder / "bench.ome.tiff", folder / "truth", fovs=fovs, frames=frames,
                  height=size, width=size, cells=1)  # fmt: skip
-        (folder / "config").mkdir()
         self.choose(fovs)
         self.cluster = Cluster(folder / "slurm", nodes=2, cpus=1, lost_after=300)
 
     def choose(self, fovs: int) -> None:
-        (self.folder / "config" / "config.yaml").write_text(
-            CONFIG.format(last=fovs - 1, disk=3, tile=24)
-        )
-
-    def clean(self) -> None:
-        for name in ("results", "logs", "benchmarks", ".snakemake"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        common.write_config(self.folder, scaling.CONFIG.format(last=fovs - 1, disk=3, tile=24))
 
     def run(self, *options: str) -> tuple[float, float, float, resource.struct_rusage]:
         """Wall seconds, CPU seconds with all Slurm jobs, those of the head, and its usage."""
-        before = _seconds(resource.getrusage(resource.RUSAGE_CHILDREN))
+        before = common.children_cpu()
         start = time.perf_counter()
         with (self.folder / "terminal.txt").open("wb") as out:
-            head = subprocess.Popen([*SNAKEMAKE, *options], cwd=self.folder, stdout=out,
+            head = subprocess.Popen([*common.SNAKEMAKE, *options], cwd=self.folder, stdout=out,
                                     stderr=out, env=self.cluster.environment)  # fmt: skip
             _, status, usage = os.wait4(head.pid, 0)
         wall = time.perf_counter() - start
@@ -95,12 +84,7 @@ class Bench:
         time.sleep(1)
         while _reap():
             pass
-        after = _seconds(resource.getrusage(resource.RUSAGE_CHILDREN))
-        return wall, after - before, _seconds(usage), usage
-
-
-def _seconds(usage: resource.struct_rusage) -> float:
-    return usage.ru_utime + usage.ru_stime
+        return wall, common.children_cpu() - before, common.seconds_of(usage), usage
 
 
 def _reap() -> bool:
@@ -121,7 +105,7 @@ def compare(bench: Bench, fovs: int) -> None:
             *SLURM, "--group-components", f"fov={number}"
         ]  # fmt: skip
     for name, options in ways.items():
-        bench.clean()
+        common.clean(bench.folder)
         old = len(bench.cluster.jobs())
         wall, cpu, _, _ = bench.run(*options)
         jobs = len(bench.cluster.jobs()) - old
@@ -134,7 +118,7 @@ def many(bench: Bench, fovs: int, at_once: int) -> None:
     bench.run("--cores", "2")
     (bench.folder / "results" / "bench").rename(bench.folder / "done")
     (bench.folder / "benchmarks" / "bench").rename(bench.folder / "timed")
-    bench.clean()
+    common.clean(bench.folder)
     bench.choose(fovs)
     (bench.folder / "copy").write_text(COPY)
     (bench.folder / "benchmarks" / "bench").mkdir(parents=True)
@@ -163,9 +147,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    folder = Path(tempfile.mkdtemp(prefix="fovea-"))
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    try:
+    with common.temporary_folder("slurm") as folder:
         fovs = options.many or 12
         size = (2, 32) if options.many else (options.frames, options.size)
         bench = Bench(folder, fovs, *size)
@@ -177,8 +160,6 @@ def main() -> None:
                 compare(bench, fovs)
         finally:
             bench.cluster.stop()
-    finally:
-        shutil.rmtree(folder)
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 

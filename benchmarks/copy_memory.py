@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import common
+
 SIZE, CHANNELS = 128, 2
 RECORDINGS = [(4, 10), (64, 10), (256, 10), (4, 640)]  # fields of view, frames
 
@@ -57,7 +56,7 @@ copy_raw(sys.argv[1], "images.zarr", int(sys.argv[2]) - 1, {"pc_ch_0": 0, "fl_ch
 
 def run(code: str, *arguments: object, folder: Path) -> str:
     """Output of a piece of Python in a process of its own."""
-    path = os.pathsep.join(str(ROOT / name) for name in ("scripts", "tests"))
+    path = os.pathsep.join(str(common.ROOT / name) for name in ("scripts", "tests"))
     command = [sys.executable, "-c", code, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
@@ -67,13 +66,11 @@ def run(code: str, *arguments: object, folder: Path) -> str:
 
 def measure(suffix: str, fovs: int, frames: int) -> tuple[float, float]:
     """MB at the peak of inspect, and of copying the last field of view."""
-    folder = Path(tempfile.mkdtemp(prefix="fovea-memory-"))
     name = f"a.{suffix}"
-    run(WRITE, name, fovs, frames, CHANNELS, SIZE, folder=folder)
-    inspect = float(run(INSPECT + PEAK, name, folder=folder))
-    copy = float(run(COPY + PEAK, name, fovs, folder=folder))
-    shutil.rmtree(folder)
-    return inspect, copy
+    with common.temporary_folder("memory") as folder:
+        run(WRITE, name, fovs, frames, CHANNELS, SIZE, folder=folder)
+        inspect = float(run(INSPECT + PEAK, name, folder=folder))
+        return inspect, float(run(COPY + PEAK, name, fovs, folder=folder))
 
 
 def main() -> None:

@@ -8,18 +8,10 @@ Writes benchmarks/copy_speed.json: CPU ms per plane of both, taken in turn, and 
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import sys
-import tempfile
-import time
 from pathlib import Path
-from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
-
+import common
 import nd2
 import numpy as np
 import tifffile
@@ -58,7 +50,13 @@ def bare(planes, folder):
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="fovea-copy-"))
+    with common.temporary_folder("copy") as folder:
+        result = measure(folder)
+    common.write_json("copy_speed.json", {"size": SIZE, "planes": FRAMES * CHANNELS, **result})
+
+
+def measure(folder: Path) -> dict[str, dict[str, float]]:
+    """CPU time per plane of both, for each format."""
     os.chdir(folder)
     rng = np.random.default_rng(0)
     data = rng.normal(2000, 30, (1, FRAMES, 1, CHANNELS, SIZE, SIZE)).astype(np.uint16)
@@ -66,29 +64,20 @@ def main() -> None:
         "nd2": (write_nd2(Path("a.nd2"), data), planes_of_nd2),
         "ome_tiff": (write_ome_tiff(Path("a.ome.tiff"), data), planes_of_tiff),
     }
+    number = FRAMES * CHANNELS
     channels = {f"fl_ch_{c}": c for c in range(CHANNELS)}
     result = {}
     for name, (path, planes) in kinds.items():
         pairs = []
         for _ in range(REPEATS + 1):
-            start = time.process_time()
-            copy_raw(str(path), folder / "out.zarr", 0, channels)
-            middle = time.process_time()
-            bare(planes(path), folder)
-            pairs.append((middle - start, time.process_time() - middle))
-        pairs = pairs[1:]  # the first one loads kernels
-        number = FRAMES * CHANNELS
-        result[name] = {
-            "copy_ms": round(1e3 * median(a for a, _ in pairs) / number, 2),
-            "bare_ms": round(1e3 * median(b for _, b in pairs) / number, 2),
-            "ratio": round(median(a / b for a, b in pairs), 2),
-        }
+            copying, _ = common.cpu_ms(
+                lambda path=path: copy_raw(str(path), folder / "out.zarr", 0, channels)
+            )
+            looping, _ = common.cpu_ms(lambda path=path, planes=planes: bare(planes(path), folder))
+            pairs.append((copying / number, looping / number))
+        result[name] = common.compared(pairs[1:], "copy", "bare")  # the first one loads kernels
         print(name, result[name])
-    shutil.rmtree(folder)
-    target = Path(__file__).with_name("copy_speed.json")
-    target.write_text(
-        json.dumps({"size": SIZE, "planes": FRAMES * CHANNELS, **result}, indent=1) + "\n"
-    )
+    return result
 
 
 if __name__ == "__main__":

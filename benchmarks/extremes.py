@@ -1,21 +1,14 @@
-"""What is out of the ordinary: many labels, none, only one; large frames; jobs with one tiny frame.
+"""Unusual input: many labels, none, only one; large frames; jobs with a single tiny frame.
 
 .venv/bin/python benchmarks/extremes.py
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
-import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests", "benchmarks")]
-
+import common
 import numpy as np
 import scaling
 import steps
@@ -50,11 +43,7 @@ def times(frame: steps.Frame) -> dict[str, float]:
     found = {}
     for name, _, fast, _ in steps.pairs(frame, frame):
         fast()
-        spent = []
-        for _ in range(REPEATS):
-            start = time.process_time()
-            fast()
-            spent.append(1e3 * (time.process_time() - start))
+        spent = [common.cpu_ms(fast)[0] for _ in range(REPEATS)]
         found[name] = median(spent) / (2 if name == "track" else 1)
     return found
 
@@ -73,25 +62,20 @@ def compare() -> None:
 def start_up(folder: Path, size: int) -> None:
     """CPU time and memory of each job of a field of view with a single frame."""
     simulate(folder / "bench.ome.tiff", folder / "truth", fovs=1, frames=1, height=size,
-             width=size, cells=max(1, 170 * size**2 // 2048**2))  # fmt: skip
+             width=size, cells=common.cells_of(size))  # fmt: skip
     for _ in range(2):  # the first run compiles, if that has not been done
-        scaling.clean(folder)
+        common.clean(folder)
         scaling.run(folder, 1, 1)
-    for log in sorted((folder / "logs").rglob("*.log")):
-        text = log.read_text("utf-8")
-        if found := re.search(r"CPU time ([\d.]+) s, peak memory (\d+) MB", text):
-            print(f"  {log.stem:<28}{found[1]:>8} s{found[2]:>8} MB")
+    for log, seconds, megabytes in common.jobs_of(folder):
+        print(f"  {log.stem:<28}{seconds:>8} s{megabytes:>8} MB")
 
 
 def main() -> None:
     compare()
     for size in (64, 5000):
         print(f"\nOne frame of {size} x {size}: CPU time and peak memory of each job, all included")
-        folder = Path(tempfile.mkdtemp(prefix="fovea-extremes-"))
-        try:
+        with common.temporary_folder("extremes") as folder:
             start_up(folder, size)
-        finally:
-            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

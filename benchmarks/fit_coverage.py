@@ -9,14 +9,8 @@ the median error in per cent of the median true value and the share of intervals
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
-
+import common  # noqa: F401 - sets paths
 import numpy as np
 
 from support.simulated_traces import CASES, Case, evaluate, model_of, scores

@@ -9,16 +9,9 @@ it: `least_squares` with bounds, its defaults and numeric derivatives, from the 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
-from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[variable] = "1"
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
-
+import common
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -47,9 +40,8 @@ def main() -> None:
     truth, values = noisy(case, NOISE, given.cells, seed=0)
     settings = case.settings(starts=STARTS)
     fit_traces(settings, grid(case.time, 10), values[:10])  # everything is imported
-    begin = time.process_time()
-    fits = fit_traces(settings, grid(case.time, given.cells), values)
-    ours = time.process_time() - begin
+    ours, fits = common.cpu_ms(lambda: fit_traces(settings, grid(case.time, given.cells), values))
+    ours /= 1e3
 
     start = np.array([settings.value(name) for name in settings.fitted])
     low, high = np.array(settings.low), np.array(settings.high)

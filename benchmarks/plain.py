@@ -16,7 +16,7 @@ from skimage.measure import regionprops
 from skimage.segmentation import watershed
 
 from fovea.config.phase_tuning import Adherent
-from fovea.segmentation.phase.merging import merge
+from fovea.segmentation.phase.parts import merge
 from support.reference import phase
 
 

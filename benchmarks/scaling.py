@@ -7,16 +7,9 @@
 from __future__ import annotations
 
 import argparse
-import resource
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+import common
 
 from fovea.simulation.simulate import simulate
 
@@ -37,37 +30,20 @@ params:
 
 def run(folder: Path, fovs: int, cores: int, *more: str, disk: int = 7, tile: int = 100):
     """Wall and CPU seconds of Snakemake with all its jobs."""
-    config = CONFIG.format(last=fovs - 1, disk=disk, tile=tile)
-    (folder / "config").mkdir(exist_ok=True)
-    (folder / "config" / "config.yaml").write_text(config)
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile"),
-               "--cores", str(cores), "--quiet", "all", *more]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def clean(folder: Path) -> None:
-    """Remove what a run has made."""
-    for name in ("results", "logs", "benchmarks", ".snakemake"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    common.write_config(folder, CONFIG.format(last=fovs - 1, disk=disk, tile=tile))
+    return common.run_workflow(folder, "--cores", str(cores), "--quiet", "all", *more)
 
 
 def scale(folder: Path, frames: int, size: int) -> None:
     """Wall time of 1 to 8 fields of view on 1 and 2 cores."""
     simulate(folder / "bench.ome.tiff", folder / "truth", fovs=8, frames=frames, height=size,
-             width=size, cells=max(1, 170 * size**2 // 2048**2))  # fmt: skip
+             width=size, cells=common.cells_of(size))  # fmt: skip
     print(f"{frames} frames of {size} x {size}, one phase contrast, one fluorescence")
     print(f"{'fields':>7}{'1 core, s':>12}{'2 cores, s':>12}{'faster':>9}")
     for fovs in (1, 2, 4, 8):
         walls = []
         for cores in (1, 2):
-            clean(folder)
+            common.clean(folder)
             walls.append(run(folder, fovs, cores)[0])
         print(f"{fovs:>7}{walls[0]:>12.1f}{walls[1]:>12.1f}{walls[0] / walls[1]:>9.2f}")
 
@@ -93,14 +69,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--size", type=int, default=1024)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="fovea-scaling-"))
-    try:
+    with common.temporary_folder("scaling") as folder:
         if options.many:
             many(folder, options.many)
         else:
             scale(folder, options.frames, options.size)
-    finally:
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

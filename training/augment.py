@@ -1,4 +1,4 @@
-"""Annotated frames varied at random: turned, scaled, bent, with cells added, brighter, noisier."""
+"""Random variations of annotated frames: geometry, added cells, brightness and noise."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fovea.segmentation.phase.network import PIXELS_PER_DIAMETER, as_seen
 from stills import DIAMETER, Example
 from targets import contacts
 
-CROP = 160  # pixels of the side of a crop as the network sees it
+CROP = 160  # side of a crop in pixels of the network's input
 STEP = DIAMETER // PIXELS_PER_DIAMETER
-_PASTED = 0.7  # share of the crops into which cells of another one are pasted
-_TRIES = 4  # for a place of each
-_OVERLAP = 0.12  # of a cell at most that a pasted one may hide, or it of itself
+_PASTED = 0.7  # fraction of the crops into which cells of another one are pasted
+_TRIES = 4  # positions tried for each of them
+_OVERLAP = 0.12  # largest fraction of a cell, present or pasted, that may overlap
 _LEAST_PASTED = 25  # pixels
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A varied part of an example; `flat` in full size, the others as the network sees it."""
+    """A varied part of an example; `flat` in full size, the others at that of the network."""
 
     flat: np.ndarray  # (STEP * CROP, STEP * CROP) float32
     labels: np.ndarray  # (CROP, CROP) float32
@@ -30,7 +30,7 @@ class Crop:
 
 
 def sample(rng: np.random.Generator, examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """What the network sees of a random crop, and what it should give.
+    """Return the input and the target of the network for a random crop.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def sample(rng: np.random.Generator, examples: list[Example]) -> tuple[np.ndarra
 
 
 def warp(rng: np.random.Generator, example: Example) -> Crop:
-    """A part of an example turned, mirrored, scaled by 0.75 to 1.35, stretched and bent."""
+    """Return a part of an example, turned, mirrored, scaled by 0.75 to 1.35, stretched and bent."""
     height, width = example.flat.shape
     size = STEP * CROP
     scale = np.exp(rng.uniform(np.log(0.75), np.log(1.35)))
@@ -71,7 +71,7 @@ def warp(rng: np.random.Generator, example: Example) -> Crop:
     )
     beyond = cv2.BORDER_REFLECT_101
     flat = cv2.remap(example.flat, from_x, from_y, cv2.INTER_CUBIC, borderMode=beyond)
-    # a pixel as the network sees it has its centre between those of full size
+    # the centre of a pixel of the network lies between those of full size
     from_x, from_y = (m[STEP // 2 :: STEP, STEP // 2 :: STEP] - 0.5 for m in (from_x, from_y))
     labels = cv2.remap(example.labels, from_x, from_y, cv2.INTER_NEAREST, borderMode=beyond)
     depth = cv2.remap(example.depth, from_x, from_y, cv2.INTER_LINEAR, borderMode=beyond)
@@ -80,9 +80,9 @@ def warp(rng: np.random.Generator, example: Example) -> Crop:
 
 
 def paste(rng: np.random.Generator, crop: Crop, other: Crop) -> Crop:
-    """Cells of another crop, with their halos, moved next to cells of this one.
+    """Move cells of another crop, with their halos, next to cells of this one.
 
-    Annotated frames hold few cells that touch; this makes more of them.
+    Annotated frames hold few cells that touch; this adds some.
     """
     flat, labels, depth, valid = crop.flat, crop.labels, crop.depth, crop.valid
     size, full = labels.shape[::-1], flat.shape[::-1]
@@ -118,7 +118,7 @@ def paste(rng: np.random.Generator, crop: Crop, other: Crop) -> Crop:
 
 
 def _fits(cell: np.ndarray, around: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether a cell at its new place comes near others without hiding much of any."""
+    """Whether a cell at its new place is next to others without covering much of them."""
     over = cell & (labels > 0)
     if over.sum() > _OVERLAP * cell.sum() or not (around & (labels > 0)).any():
         return False
@@ -127,7 +127,7 @@ def _fits(cell: np.ndarray, around: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def _relit(rng: np.random.Generator, flat: np.ndarray) -> np.ndarray:
-    """With another contrast, brightness, sharpness and noise, float32."""
+    """Vary contrast, brightness, sharpness and noise of a frame; float32."""
     flat = flat * np.exp(rng.normal(0, 0.25))
     if rng.random() < 0.5:
         flat = np.sign(flat) * np.abs(flat) ** np.exp(rng.normal(0, 0.1))

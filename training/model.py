@@ -1,4 +1,4 @@
-"""The network in torch, for training; `segmentation/phase/network.py` applies it without torch."""
+"""The network in torch, for training; `fovea.segmentation.phase.network` applies it without."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-CHANNELS = (16, 24, 40, 64)  # at a half, a quarter, an eighth and a sixteenth of what it sees
+CHANNELS = (16, 24, 40, 64)  # at 1/2, 1/4, 1/8 and 1/16 of the resolution of the input
 INPUTS, OUTPUTS = 2, 3
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
-    """3 x 3 convolution, the edge repeated; normalisation; rectifier."""
+    """3 x 3 convolution with repeated edges, batch normalisation, rectifier."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate", bias=False),
         nn.BatchNorm2d(outputs),
@@ -21,10 +21,10 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Net(nn.Module):
-    """A U-Net that adds, rather than joins, what it saw on the way down.
+    """A U-Net that adds the features of the encoder, rather than concatenating them.
 
-    The first and the last layer work on squares of 2 x 2 pixels as one with four times the
-    channels, all others at half the resolution or less.
+    The first and the last layer rearrange squares of 2 x 2 pixels into four times the channels
+    (pixel unshuffle and shuffle), so that all layers work at half the resolution or less.
     """
 
     def __init__(self):
@@ -50,7 +50,7 @@ class Net(nn.Module):
 
 
 def folded(net: Net) -> dict[str, np.ndarray]:
-    """Weights and biases by name, float32, the normalisation folded into the convolutions."""
+    """Return weights and biases by name, float32, with normalisation folded into convolutions."""
     arrays = {}
     for name, part in net.named_modules():
         if isinstance(part, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""Annotated frames: reading them, and bringing them to the size in which the network is trained."""
+"""Annotated frames, read and resampled to the size at which the network is trained."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fovea.segmentation.phase.network import scaled
 from fovea.segmentation.phase.segment_phase import flatten
 from targets import depth_map, without_specks
 
-#: Pixels per cell diameter in which frames are varied, twice those which the network sees.
+#: Pixels per cell diameter at which frames are varied, twice those of the network's input.
 DIAMETER = 48
 _FRAME, _LABELS = ".ome.tiff", "_ids.ome.tiff"
-_SPECK = 0.026  # squared cell diameters; smaller parts of labels are specks
+_SPECK = 0.026  # squared cell diameters; smaller parts of labels are ignored
 
 
 @dataclass(frozen=True)
 class Still:
-    """A frame and its labels as they were read."""
+    """A frame and its labels as read from files."""
 
     name: str
     frame: np.ndarray  # (H, W) uint8 or uint16
@@ -38,7 +38,7 @@ class Example:
 
 
 def read_stills(folder: str | Path) -> list[Still]:
-    """All pairs NAME.ome.tiff and NAME_ids.ome.tiff of a folder, in the order of their names.
+    """Read all pairs NAME.ome.tiff and NAME_ids.ome.tiff of a folder, in the order of names.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def as_example(still: Still, cell_diameter: float) -> Example:
-    """A still made ready, see `Example`.
+    """Prepare a still for training, see `Example`.
 
     Raises
     ------

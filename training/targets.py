@@ -1,4 +1,4 @@
-"""What the network learns to give for annotated labels: depth inside a cell, and contacts."""
+"""Training targets from annotated labels: the depth inside cells, and contacts of cells."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def depth_map(labels: np.ndarray) -> np.ndarray:
-    """How far inside its cell each pixel lies.
+    """Compute how far inside its cell each pixel lies.
 
-    Within each cell the solution of the discrete Poisson equation, Δu = -1, with u = 0 outside the
-    cell; the edge of the frame is no border of a cell that it cuts, nothing flows through it. The
-    depth is the root of u over its maximum in the cell: for a disk it falls as the height of a
-    hemisphere, and in any cell it has one maximum where the distance to the border may have many.
+    Let u be the solution of the discrete Poisson equation Δu = -1 within each cell, with u = 0
+    outside the cell and no flux through the edge of the frame. The depth is sqrt(u / max u). For a
+    disk that is the height of a hemisphere; in other cells it has a single maximum where the
+    distance to the border may have several.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def depth_map(labels: np.ndarray) -> np.ndarray:
 
 
 def _depth_of(cell: np.ndarray, cut: list[tuple[bool, bool]]) -> np.ndarray:
-    """Depth of the pixels of one cell, in raster order; `cut`: sides at the frame's edge."""
+    """Return the depth of a cell's pixels in raster order; `cut`: sides at the frame's edge."""
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import spsolve
 
@@ -57,13 +57,13 @@ def _depth_of(cell: np.ndarray, cut: list[tuple[bool, bool]]) -> np.ndarray:
         pairs.append(np.stack([np.arange(len(y)), other])[:, other >= 0])
     rows, columns = np.concatenate(pairs, axis=1)
     links = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(y), len(y)))
-    # a cell that fills the frame has no border; the small addition keeps it solvable
+    # the small addition keeps the matrix regular for a cell that fills the frame
     u = spsolve((diags(neighbours + 1e-9) - links).tocsc(), np.ones(len(y)))
     return np.sqrt(np.maximum(u, 0) / u.max())
 
 
 def contacts(labels: np.ndarray) -> np.ndarray:
-    """Pixels where two cells touch: float32, 1 where they and their four neighbours hold two."""
+    """Return 1 for pixels that hold, with their 4 neighbours, two cells, else 0; (H, W) float32."""
     padded = np.pad(labels, 1, mode="edge")
     height, width = labels.shape
     near = np.stack(
@@ -78,9 +78,9 @@ def contacts(labels: np.ndarray) -> np.ndarray:
 
 
 def without_specks(labels: np.ndarray, least: float) -> np.ndarray:
-    """Connected parts of labels as labels 1..N, int32, without those of fewer pixels than `least`.
+    """Return connected parts of labels as labels 1..N, int32, without those below `least` pixels.
 
-    Hand-drawn outlines leave specks beside cells; a network would learn them as cells.
+    Annotation by hand leaves specks beside cells, which the network would learn as cells.
     """
     from skimage.measure import label
 

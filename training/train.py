@@ -45,18 +45,18 @@ def train(
     Parameters
     ----------
     examples : list of Example
-        What it learns.
+        Annotated frames.
     steps : int
-        Of four varied crops each.
+        Number of steps, of four varied crops each.
     seed : int
-        Of its first weights and of the variations.
+        Of the initial weights and of the variations.
     report : callable
-        Is told the mean loss now and then.
+        Called with the mean loss at regular intervals.
 
     Returns
     -------
     dict of str to ndarray
-        Its weights by name, float16; see `model.folded`.
+        Weights by name, float16; see `model.folded`.
     """
     import cv2
     import torch
@@ -101,12 +101,12 @@ def train(
 
 
 def loss(outputs, wanted):
-    """Cross entropy and overlap of cells, cross entropy of contacts, error of the depth.
+    """Return the loss: cross entropy and overlap of cells, cross entropy of contacts, depth error.
 
     Parameters
     ----------
     outputs : (N, 3, h, w) tensor
-        Of the network.
+        Outputs of the network.
     wanted : (N, 4, h, w) tensor
         See `augment.sample`.
 
@@ -131,13 +131,13 @@ def loss(outputs, wanted):
 
 
 def match(still: Still, cell_diameter: float, weights: str) -> Match:
-    """Compare what a network finds in a still with its labels."""
+    """Match the cells that a network finds in a still with its labels."""
     found = segment_phase(still.frame, cell_diameter=cell_diameter, mode="network", weights=weights)
     return match_frame(still.labels, found)
 
 
 def scores_line(name: str, matches: list[Match]) -> str:
-    """Scores of some stills in words."""
+    """Format the scores of some stills as a line of text."""
     s = segmentation_scores(matches)
     return (
         f"{name}: SEG {s['SEG']:.3f}, mean of frames {s['SEG_frames_mean']:.3f}, F1 {s['F1']:.3f}, "
@@ -146,7 +146,7 @@ def scores_line(name: str, matches: list[Match]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; 0 if the weights were written."""
+    """Run the command; return 0 if the weights were written, else 1."""
     parser = argparse.ArgumentParser(description="Train the network that segments phase contrast.")
     parser.add_argument(
         "folder", help="annotated frames: pairs NAME.ome.tiff and NAME_ids.ome.tiff"
@@ -193,7 +193,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Find out before the training what would fail in it or after it."""
+    """Check before the training, which takes long, whatever would fail in it or after it."""
     from importlib.util import find_spec
 
     if not SMALLEST_FOR_NETWORK <= options.cell_diameter < np.inf:

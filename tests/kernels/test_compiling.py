@@ -56,7 +56,7 @@ def test_a_lock_whose_owner_was_killed_is_taken_over(compiler):
 def test_a_job_does_not_wait_for_ever(compiler, monkeypatch):
     lock_of("another-machine 1\n")
     monkeypatch.setattr(cache_folder, "PATIENCE", 1)
-    monkeypatch.setattr(cache_folder, "_left", lambda path: False)
+    monkeypatch.setattr(cache_folder, "_abandoned", lambda path: False)
     cache_folder.ensure_compiled(LOG)
     assert compiler == []
 

@@ -12,8 +12,8 @@ from skimage.filters import threshold_otsu
 
 from fovea.config.phase_tuning import MODES, Adherent, Dark
 from fovea.kernels import bits, distance, fields, flood, labelling, regions
-from fovea.segmentation.phase import merging
-from fovea.segmentation.phase.adherent import thresholds, watershed
+from fovea.segmentation.phase.adherent import thresholds
+from fovea.segmentation.phase.parts import merge, watershed
 from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
 from support.reference import phase
@@ -107,12 +107,11 @@ def test_watershed_and_mergers(seed, height, width, saddle, weight, small):
     depth, mask, ridge = random_parts(seed, height, width)
     markers = flood.maxima(depth, mask, 2.0, np.float32(0))
     components_of = ndimage.label(mask)[0].astype(np.uint16)
-    p = Adherent(ridge_step=0.1)
-    parts = watershed(depth, mask, markers, components_of, ridge, p)
+    parts = watershed(depth, mask, markers, components_of, ridge, 0.1)
     marked = phase.numbered_markers([divmod(int(marker), width) for marker in markers], mask.shape)
     expected = phase.watershed(phase.levels(depth, ridge, 0.1), mask, marked)
     np.testing.assert_array_equal(phase.numbered(parts, 0), phase.numbered(expected, 0))
-    merged = merging.merge(parts, depth, ridge, saddle=saddle, ridge_weight=weight, small=small)
+    merged = merge(parts, depth, ridge, saddle=saddle, ridge_weight=weight, small=small)
     np.testing.assert_array_equal(merged, phase.merge(parts, depth, ridge, saddle, weight, small))
 
 

@@ -1,4 +1,4 @@
-"""The accuracy of methods on shared recordings and on simulated ones: one row for each."""
+"""Accuracy of segmentation and tracking on annotated and on simulated recordings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.linker import Linker
 
-#: Parameters of segmentation that each kind of recording is scored with.
+#: Parameters of segmentation for each kind of recording.
 T98G = {"cell_diameter": 48.0, "mode": "network"}
 ADHERENT = {"cell_diameter": 48.0, "mode": "adherent"}
 ECOLI = {"cell_diameter": 18.0, "mode": "dark"}
 DEMO = {"cell_diameter": 36.0, "mode": "dark", "tuning": {"expand": 0.05}}
-#: And of tracking.
+#: Parameters of tracking for all of them.
 TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
 _COLUMNS = ("SEG", "SEG_frames_mean", "SEG_frames_sd", "F1", "foreground_IoU", "TRA", "CT",
             "complete", "links_of_found", "divisions_found", "divisions")  # fmt: skip
 
 
 def read_frames(path: Path) -> np.ndarray:
-    """Phase contrast of a TIFF, (T, H, W) uint16: its first channel."""
+    """Return the phase contrast of a TIFF, its first channel, (T, H, W) uint16."""
     import tifffile
 
     try:
@@ -39,19 +39,19 @@ def read_frames(path: Path) -> np.ndarray:
 
 
 def segmented(frames: Sequence[np.ndarray], parameters: dict) -> np.ndarray:
-    """Labels of all frames, (T, H, W)."""
+    """Return the labels of all frames, (T, H, W)."""
     return np.stack([segment_phase(frame, **parameters) for frame in frames])
 
 
 def tracked(labels: np.ndarray, tracker: Linker) -> tuple[np.ndarray, dict[int, int]]:
-    """IDs of all frames, and child to parent."""
+    """Return the IDs of all frames, (T, H, W), and a mapping of daughters to mothers."""
     links = tracker.link(labels)
     parents = {cell: parent for cell, _, _, parent in links.lineage() if parent}
     return np.stack(list(links.render(labels))), parents
 
 
 def annotated(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, frame and labels of every annotated still."""
+    """Yield name, frame and labels of each annotated still."""
     for path in sorted(folder.glob("*_ids.ome.tiff")):
         frames = read_frames(path.with_name(path.name.replace("_ids", "")))
         yield path.name.removesuffix("_ids.ome.tiff"), frames[0], read_labels(path)[0]
@@ -63,7 +63,7 @@ def _row(name: str, parameters: dict, scores: dict) -> dict:
 
 
 def stills(folder: Path, parameters: dict = T98G) -> list[dict]:
-    """Scores of annotated stills: each, then all together."""
+    """Return the scores of annotated stills: one row for each, then one for all together."""
     rows, references, results = [], [], []
     for name, frame, labels in annotated(folder):
         found = segment_phase(frame, **parameters)
@@ -77,13 +77,13 @@ def stills(folder: Path, parameters: dict = T98G) -> list[dict]:
 
 
 def movie(frames: Path, reference: Path, parameters: dict, name: str) -> dict:
-    """Scores of a recording against another program's IDs."""
+    """Return the scores of a recording against the IDs of another program."""
     ids, parents = tracked(segmented(read_frames(frames), parameters), IouTracker(**TRACKING))
     return _row(name, parameters, score(read_labels(reference), ids, parents)[0])
 
 
 def simulated(crowded: bool, fovs: int = 2, frames: int = 48, parameters: dict = DEMO) -> list:
-    """Scores of simulated fields of view against the truth."""
+    """Return the scores of simulated fields of view against the truth, one row for each."""
     from fovea.simulation.field import simulate_fov
 
     rows = []
@@ -98,7 +98,7 @@ def simulated(crowded: bool, fovs: int = 2, frames: int = 48, parameters: dict =
 
 
 def cpu_time(frame: np.ndarray, parameters: dict, repeats: int = 5) -> float:
-    """CPU time of one frame of 2048 x 2048 pixels in ms: the median of several."""
+    """Return the median CPU time, in ms, of segmenting 2048 x 2048 pixels of tiled frames."""
     tiles = [-(-2048 // n) for n in frame.shape]
     large = np.ascontiguousarray(np.tile(frame, tiles)[:2048, :2048])
     times = []
@@ -110,7 +110,7 @@ def cpu_time(frame: np.ndarray, parameters: dict, repeats: int = 5) -> float:
 
 
 def targets(folder: str | Path) -> list[dict]:
-    """All scores, with diameters that are wrong by a quarter, and CPU times.
+    """Return all scores, also with cell diameters that are wrong by a quarter, and CPU times.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Score results against annotated labels or tracks: a table, and pictures of the worst cells."""
+"""Scores of results against annotated labels or tracks: tables, and images of the worst cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOG = logging.getLogger("fovea")
 
 
 def read_labels(path: str | Path) -> np.ndarray:
-    """Labels or IDs, (T, H, W), of a TIFF, or of a channel group that Fovea wrote.
+    """Read labels or IDs, (T, H, W), from a TIFF or from a channel group that Fovea wrote.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_labels(path: str | Path) -> np.ndarray:
 
 
 def read_parents(path: str | Path) -> dict[int, int]:
-    """Child to parent, of a lineage table (CSV with columns `cell` and `parent`)."""
+    """Read daughter to mother from a lineage table (CSV with columns `cell` and `parent`)."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {int(row["cell"]): int(row["parent"]) for row in rows if int(row["parent"])}
@@ -62,21 +62,21 @@ def score(
     reference_parents: dict[int, int] | None = None,
     tracks: bool = True,
 ) -> tuple[dict[str, float], list[Match]]:
-    """Scores of a recording, see `segmentation_scores` and `track_scores`.
+    """Compute the scores of a recording, see `segmentation_scores` and `track_scores`.
 
     Parameters
     ----------
     reference, result : (T, H, W) unsigned integer
         Labels; IDs where `tracks` is true.
     parents, reference_parents : dict of int to int
-        Child to parent; without that of the reference it is told from its IDs.
+        Daughter to mother; None for the reference: inferred from its IDs.
     tracks : bool
-        Whether labels are IDs that say who is who from frame to frame.
+        Whether a label stands for the same cell in all frames.
 
     Raises
     ------
     FoveaError
-        If the two are not of one shape.
+        If the shapes differ.
     """
     if reference.shape != result.shape:
         raise FoveaError(
@@ -103,7 +103,7 @@ def evaluate(
     name: str = "",
     log: logging.Logger = _LOG,
 ) -> dict[str, float]:
-    """Score one field of view and write what was found.
+    """Score one field of view, and write its scores and a figure of its worst cells.
 
     Parameters
     ----------
@@ -112,15 +112,15 @@ def evaluate(
     table : path
         CSV to write: one row with `name` and all scores.
     figure : path or None
-        PNG to write: the cells that are matched worst, with both outlines.
+        PNG to write: the cells of least overlap, with both outlines.
     images : path or None
-        TIFF or channel group with the frames to draw on.
+        TIFF or channel group with the frames of the figure.
     lineage, reference_lineage : path or None
         Lineage tables.
     tracks : bool
         Whether labels are IDs.
     name : str
-        What is scored, for the table.
+        Name of the row in the table.
 
     Returns
     -------
@@ -140,14 +140,14 @@ def evaluate(
 
 
 def shown(value: object) -> str:
-    """A value for people: three digits behind the point, nothing where there is none."""
+    """Format a value with three decimals; NaN becomes empty."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.3f}"
     return str(value)
 
 
 def write_table(rows: Sequence[dict], path: str | Path) -> None:
-    """Write scores as CSV, or as JSON where the path ends so."""
+    """Write scores as JSON if the path ends in ``.json``, else as CSV."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if Path(path).suffix == ".json":
         plain = [{k: None if v != v else v for k, v in row.items()} for row in rows]
@@ -159,7 +159,7 @@ def write_table(rows: Sequence[dict], path: str | Path) -> None:
 
 
 def as_text(rows: Sequence[dict]) -> str:
-    """Scores as a table for people."""
+    """Format scores as a table with aligned columns."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [columns, *([shown(row.get(key, math.nan)) for key in columns] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]

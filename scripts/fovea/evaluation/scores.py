@@ -1,7 +1,7 @@
 """Scores of labels against a reference: SEG, F1 and IoU of the foreground.
 
-SEG is that of the Cell Tracking Challenge: for each reference object the object that covers more
-than half of it, its intersection over union with it, else 0; averaged over reference objects.
+SEG is defined by the Cell Tracking Challenge: the mean over all reference objects of their
+intersection over union with the object that covers more than half of them, 0 where none does.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Match:
     Attributes
     ----------
     reference, result : (R,), (S,) int64
-        Labels that occur, ascending.
+        Labels, ascending.
     reference_area, result_area : (R,), (S,) int64
-        Their pixels.
+        Their areas in pixels.
     partner : (R,) int64
         Index into `result` of the object that covers more than half of the reference object,
         -1 where there is none.
@@ -40,7 +40,7 @@ class Match:
 
     @property
     def hits(self) -> int:
-        """Reference objects that an object matches at an intersection over union above 0.5."""
+        """Number of reference objects whose intersection over union exceeds 0.5."""
         return int((self.iou > 0.5).sum())
 
 
@@ -55,7 +55,7 @@ def match_frame(reference: np.ndarray, result: np.ndarray) -> Match:
     Raises
     ------
     ValueError
-        If the two are not of one shape.
+        If the shapes differ.
     """
     if reference.shape != result.shape:
         raise ValueError(f"the reference is {reference.shape}, the result {result.shape}")
@@ -83,14 +83,14 @@ def match_frame(reference: np.ndarray, result: np.ndarray) -> Match:
 
 
 def segmentation_scores(matches: list[Match]) -> dict[str, float]:
-    """Scores of all frames together.
+    """Compute the scores of all frames together.
 
     Returns
     -------
     dict
         ``SEG``, ``F1`` (at an intersection over union of 0.5), ``foreground_IoU`` (mean over
-        frames), ``SEG_frames_mean`` and ``SEG_frames_sd`` (of the frames' own), ``reference_cells``
-        and ``cells``; NaN where the reference has no cell.
+        frames), ``SEG_frames_mean`` and ``SEG_frames_sd`` (of the SEG of single frames),
+        ``reference_cells`` and ``cells``; NaN where the reference has no cell.
     """
     iou = np.concatenate([m.iou for m in matches]) if matches else np.zeros(0)
     cells = sum(len(m.result) for m in matches)

@@ -1,9 +1,9 @@
 """Scores of tracks against a reference: DET and TRA, complete tracks, links, divisions.
 
-DET and TRA are those of the Cell Tracking Challenge (Matula et al. 2015, PLoS ONE 10, e0144959):
-the cost of turning the graph of the result into that of the reference, by weights, relative to
-the cost of making the reference from nothing. CT and TF are those of Ulman et al. 2017 (Nature
-Methods 14, 1141).
+DET and TRA are defined by the Cell Tracking Challenge (Matula et al. 2015, PLoS ONE 10, e0144959):
+1 minus the weighted cost of the operations that transform the graph of the result into that of
+the reference, relative to the cost of building the reference from nothing. CT and TF are defined
+by Ulman et al. 2017 (Nature Methods 14, 1141).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy as np
 from fovea.evaluation.scores import Match
 
 SPLIT, MISSED, EXTRA = 5.0, 10.0, 1.0  # weights of operations on objects
-MISSES = 2  # frames in a row that a complete track may be missed in
-EDGE_EXTRA, EDGE_MISSED, EDGE_KIND = 1.0, 1.5, 1.0  # and on links
+EDGE_EXTRA, EDGE_MISSED, EDGE_KIND = 1.0, 1.5, 1.0  # weights of operations on links
+MISSES = 2  # successive frames in which a cell of a complete track may be missed
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Who is where when: for each ID its frames, ascending; and its parent, if it has one."""
+    """Tracks: the frames of each ID, ascending, and the parents of IDs that have one."""
 
     frames: Mapping[int, np.ndarray]
     parents: Mapping[int, int]
 
     @classmethod
     def of(cls, labels_per_frame: list[np.ndarray], parents: Mapping[int, int] | None = None):
-        """From the IDs that occur in each frame."""
+        """Collect tracks from the IDs that occur in each frame."""
         frames: dict[int, list[int]] = {}
         for t, labels in enumerate(labels_per_frame):
             for label in labels:
@@ -39,7 +39,7 @@ class Tracks:
         return cls({name: np.array(known) for name, known in frames.items()}, kept)
 
     def edges(self) -> dict[tuple[tuple[int, int], tuple[int, int]], str]:
-        """Links ``((frame, ID), (frame, ID))`` to their kind, ``"same"`` or ``"division"``."""
+        """Return the kind of each link ((frame, ID), (frame, ID)): "same" or "division"."""
         found = {}
         for name, frames in self.frames.items():
             for t, after in pairwise(frames):
@@ -56,26 +56,30 @@ def track_scores(
     parents: Mapping[int, int] | None = None,
     reference_parents: Mapping[int, int] | None = None,
 ) -> dict[str, float]:
-    """Scores of a recording whose labels are IDs of cells.
+    """Compute the scores of a recording whose labels are IDs of cells.
 
     Parameters
     ----------
     matches : list of Match
         One per frame.
     parents, reference_parents : mapping of int to int
-        Child to parent, of the result and of the reference.
+        Daughter to mother, of the result and of the reference.
 
     Returns
     -------
     dict
-        ``DET``, ``TRA``; ``CT``, the share of complete tracks (F1 of tracks that agree from
-        first to last frame); ``TF``, the mean share of each found reference track that its best
-        track covers without a break; ``complete``, the share of reference tracks of which all
-        objects that are found have one ID, which no other cell has, and which is never missed for
-        more than two frames in a row; ``links``, the share of the reference's links whose two
-        objects have one ID; ``links_of_found``, the same among links whose two objects are found;
-        ``divisions`` and ``divisions_found`` (numbers, to within one frame). NaN where the
-        reference has nothing of the kind.
+        - ``DET``, ``TRA``;
+        - ``CT``: F1 score of tracks that agree from the first to the last frame;
+        - ``TF``: mean over the reference tracks that are found of the longest fraction of their
+          frames that one track covers without interruption;
+        - ``complete``: fraction of reference tracks whose objects, where found, all have one ID
+          that no other cell has, and are missed in at most two successive frames;
+        - ``links``: fraction of the reference's links whose two objects have one ID;
+        - ``links_of_found``: the same among links whose two objects are found;
+        - ``divisions``: number in the reference; ``divisions_found``: of these, the number that is
+          found to within one frame.
+
+        A score is NaN where the reference has nothing to which it applies.
     """
     known = Tracks.of([m.reference for m in matches], reference_parents)
     found = Tracks.of([m.result for m in matches], parents)
@@ -112,7 +116,7 @@ def track_scores(
 
 
 def _link_cost(known: Tracks, found: Tracks, partner, owners) -> float:
-    """Cost of the links, counted between objects that match one reference object each."""
+    """Return the cost of links between objects that each match one reference object."""
     back = {node: name for name, node in partner.items() if owners[node] == 1}
     wanted = known.edges()
     missing, extra, kind = dict(wanted), 0, 0
@@ -127,7 +131,7 @@ def _link_cost(known: Tracks, found: Tracks, partner, owners) -> float:
 
 
 def _ids_of(name: int, frames: np.ndarray, partner) -> list[int]:
-    """The ID that a reference cell has in each of its frames, 0 where it is not found."""
+    """Return the ID found for a reference cell in each of its frames, 0 where it is missed."""
     return [partner.get((int(t), name), (0, 0))[1] for t in frames]
 
 
@@ -169,7 +173,7 @@ def _track_fractions(known: Tracks, partner) -> float:
 
 
 def _families(tracks: Tracks) -> dict[int, set[int]]:
-    """Parents of two or more."""
+    """Return the daughters of each mother that has two or more."""
     families: dict[int, set[int]] = {}
     for child, parent in tracks.parents.items():
         families.setdefault(parent, set()).add(child)
@@ -177,7 +181,7 @@ def _families(tracks: Tracks) -> dict[int, set[int]]:
 
 
 def _divisions_found(known: Tracks, found: Tracks, partner) -> int:
-    """Divisions of which parent and two daughters are found as such, to within one frame."""
+    """Count divisions whose mother and two daughters are found, to within one frame."""
     families, count = _families(found), 0
     for parent, children in _families(known).items():
         before = {i for i in _ids_of(parent, known.frames[parent][-2:], partner) if i}
@@ -196,7 +200,7 @@ def _divisions_found(known: Tracks, found: Tracks, partner) -> int:
 
 
 def inferred_parents(labels: list[np.ndarray]) -> dict[int, int]:
-    """Parents told from IDs alone: two new IDs on the place of one that has just ended.
+    """Infer parents from IDs alone: two new IDs in the place of one that has just ended.
 
     Parameters
     ----------
@@ -206,7 +210,7 @@ def inferred_parents(labels: list[np.ndarray]) -> dict[int, int]:
     Returns
     -------
     dict
-        Child to parent.
+        Daughter to mother.
     """
     parents = {}
     for before, here in pairwise(labels):

@@ -1,26 +1,29 @@
-"""One picture of a field of view: a frame with outlines and IDs, the traces beside it."""
+"""Overview of a field of view: a frame with outlines and IDs, and the traces beside it."""
 
 from __future__ import annotations
 
-import csv
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from fovea.config.names import feature_unit
+from fovea.recordings.times import SECONDS
 from fovea.store.format import read_attributes
 from fovea.store.reader import ArrayReader
 
 _LOG = logging.getLogger("fovea")
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_LEFT_OUT = "#e0e0e0"
-_PIXELS = 1024  # along the longer side
+_LEFT_OUT = "#e0e0e0"  # colour of cells without a trace
+_PIXELS = 1024  # along the longer side, at most
 
 
 def outlines(labels: np.ndarray) -> np.ndarray:
-    """The labels of pixels that have a neighbour (of 4) with another label, else 0; (H, W)."""
+    """Return labels (H, W) on the outlines of objects only, inside them, and 0 elsewhere.
+
+    A pixel is on an outline if one of its 4 neighbours has another label.
+    """
     padded = np.pad(labels, 1)
     middle = padded[1:-1, 1:-1]
     inner = np.ones(labels.shape, bool)
@@ -29,16 +32,13 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     return np.where(inner, 0, middle)
 
 
-def read_traces(path: str | Path | None, column: str) -> dict[int, tuple[list, list]]:
-    """Frames and values of one column, by cell."""
-    traces = defaultdict(lambda: ([], []))
-    if path is not None:
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                frames, values = traces[int(row["cell"])]
-                frames.append(int(row["frame"]))
-                values.append(float(row[column]) if row[column] else np.nan)
-    return dict(traces)
+def read_traces(path: str | Path, column: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return the frames and the values of one column, by cell."""
+    rows = pd.read_csv(path, usecols=["cell", "frame", column], float_precision="round_trip")
+    return {
+        int(cell): (part["frame"].to_numpy(), part[column].to_numpy(float))
+        for cell, part in rows.groupby("cell", sort=False)
+    }
 
 
 def overview(
@@ -85,9 +85,9 @@ def overview(
     for row, (channel, name, column) in enumerate(columns):
         axes = figure.add_subplot(grid[row, 1])
         for cell, (frames, values) in data[column].items():
-            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9)
-        unit = "counts" if channel.startswith("fl_") else _UNITS.get(name, "")
-        axes.set_ylabel(f"{name.replace('_', ' ')}{f' ({unit})' if unit else ''}\n{channel}")
+            axes.plot(frames * scale, values, color=colours[cell], linewidth=0.9)
+        unit = "counts" if channel.startswith("fl_") else feature_unit(name)
+        axes.set_ylabel(f"{name.replace('_', ' ')}{'' if unit == '1' else f' ({unit})'}\n{channel}")
         axes.spines[["top", "right"]].set_visible(False)
         if row == len(columns) - 1:
             axes.set_xlabel(label)
@@ -97,11 +97,8 @@ def overview(
     log.info("%d traces drawn", len(cells))
 
 
-_UNITS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
-
-
 def _colours(n: int) -> list:
-    """Colours of cells: those of Okabe and Ito, safe for the colour-blind, again and again."""
+    """Return the colours of n cells, those of Okabe and Ito in turn."""
     palette = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
     return [palette[i % len(palette)] for i in range(n)]
 
@@ -110,7 +107,7 @@ def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.
     with ArrayReader(Path(images[0]) / "0") as frames:
         shown = len(frames) // 2
         low, high = frames.attributes["fovea"]["display_limits"]
-        # no more pixels than the figure can show
+        # every n-th pixel only, as the figure shows no more
         every = -(-max(frames.shape[1:]) // _PIXELS)
         picture = frames[shown][::every, ::every]
     grey = np.clip((picture - low) * (255 / max(high - low, 1e-9)), 0, 255).astype(np.uint8)
@@ -133,7 +130,7 @@ def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.
 
 
 def _draw_ids(axes, labels: np.ndarray, colours: dict) -> int:
-    """Write each cell's ID on it; how many there are."""
+    """Write the ID of each cell on it, and return the number of cells."""
     from matplotlib import patheffects
 
     y, x = np.nonzero(labels)
@@ -152,9 +149,9 @@ def _draw_ids(axes, labels: np.ndarray, colours: dict) -> int:
 
 
 def _time_axis(group: str | Path, unit: str) -> tuple[float, str]:
-    """Time between frames in `unit`, and the label; 1 and "frame" where it is not known."""
+    """Return the time between frames in `unit` and a label; 1 and "frame" if it is unknown."""
     multiscale = read_attributes(group)["ome"]["multiscales"][0]
     if "unit" not in multiscale["axes"][0]:
         return 1.0, "frame"
     seconds = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"][0]
-    return seconds / _SECONDS[unit], f"time ({unit})"
+    return seconds / SECONDS[unit], f"time ({unit})"

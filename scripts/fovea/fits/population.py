@@ -1,8 +1,8 @@
 """Parameters that all cells of a sample share, estimated jointly by maximum likelihood.
 
-Every cell keeps parameters of its own and noise of its own; the shared ones maximise the product
-of the cells' likelihoods. With the residual sum of squares C of a cell with n values, least over
-its own parameters, that is the least sum of n log C over the cells.
+The other parameters and the noise are each cell's own. The shared parameters maximise the product
+of the cells' likelihoods, which is to minimise the sum over the cells of n log C: n is the number
+of a cell's values and C its residual sum of squares, minimal with respect to its own parameters.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from fovea.fits.settings import Settings
 from fovea.fits.solver.least_squares import solve
-from fovea.fits.solver.levenberg_marquardt import Batch, gram_of, minimise
-from fovea.fits.solver.statistics import Fits, describe
+from fovea.fits.solver.levenberg_marquardt import Problem, Solution, gram_of, minimise
+from fovea.fits.solver.statistics import Fits, fits_of
 from fovea.fits.solver.uncertainty import at_bounds, t_quantile
 from fovea.jobs.threads import ordered_map
 
@@ -34,17 +34,17 @@ class Shared:
     bound : (S,) int8
         -1 or 1 where an estimate stopped at its lower or upper bound.
     used : (N,) bool
-        The cells that took part: those whose own fit converged.
+        The cells that entered the estimate: those whose own fit converged.
     deviance : float
         Twice the negative logarithm of their likelihood, up to a constant.
     before : float
-        The same with the shared parameters at the values of the config.
+        The deviance with the shared parameters at the values of the config.
     converged : bool
     settings : Settings
         Those of `fits`.
     fits : Fits
-        All cells with the shared parameters fixed at the estimates; the standard errors hold
-        the uncertainty of the shared parameters too.
+        All cells with the shared parameters fixed at the estimates; the standard errors include
+        the uncertainty of the shared parameters.
     """
 
     names: list[str]
@@ -69,7 +69,7 @@ def fit_shared(
     Parameters
     ----------
     settings : Settings
-        Fixed parameters may be shared, and fitted ones; either starts at its value there.
+        Shared parameters may be fixed or fitted here; the estimate starts from their values.
     names : list of str
         The shared parameters.
     time, value : (N, T) float64
@@ -115,7 +115,7 @@ def fit_shared(
     reach = float(t_quantile(cells.degrees)) * error
     values = dict(zip(names, estimate, strict=True))
     final = replace(own, values=tuple(values.get(n, own.value(n)) for n in model.names))
-    fits = cells.describe(final, state, covariance, noise)
+    fits = cells.fits(final, state, covariance, noise)
     return Shared(
         names, estimate, error, estimate - reach, estimate + reach, bound, cells.used_all,
         state.deviance, before, converged, final, fits,
@@ -134,7 +134,7 @@ class _State:
 
 
 class _Cells:
-    """The cells of a sample, minimised over their own parameters again and again."""
+    """The cells of a sample, fitted by their own parameters for any values of the shared ones."""
 
     def __init__(self, own: Settings, names: list[str], jobs, found, threads: int):
         self.own, self.names, self.jobs, self.threads = own, names, jobs, threads
@@ -149,7 +149,7 @@ class _Cells:
             used_all.append(every)
         self.used_all = np.concatenate(used_all)
         self.count = int(self.used_all.sum())
-        points = [np.count_nonzero(job.fittable()[0].weight, axis=1) for job in jobs]
+        points = [job.fittable().batch.points for job in jobs]
         total = sum(int(p[u].sum()) for p, u in zip(points, self.used, strict=True))
         self.degrees = total - self.count * len(own.fitted) - len(names)
 
@@ -162,63 +162,64 @@ class _Cells:
         return _State(solutions, *(sum(column) for column in list(zip(*parts, strict=True))[1:]))
 
     def _chunk(self, shared: np.ndarray, job, start, used: np.ndarray):
-        own = self.own
-        batch, low, high = job.fittable()
+        problem, size = job.fittable(), len(self.own.fitted)
         values = start.values.copy()
         values[:, self.columns] = shared
-        solution = minimise(own.model, own.fitted, batch, values, low, high)
-        points = np.count_nonzero(batch.weight, axis=1)
-        gram = gram_of(own.model, [*own.fitted, *self.names], batch, solution.values)
-        schur, slope = _eliminate(gram, len(own.fitted), solution, low, high, own)
-        n, cost = points[used], np.maximum(solution.cost[used], np.finfo(float).tiny)
-        logs = np.where(batch.weight > 0, np.log(np.where(batch.weight > 0, batch.weight, 1)), 0)
+        solution = minimise(problem, values)
+        schur, slope = _eliminate(self._gram(problem, solution), size, problem, solution)
+        n = problem.batch.points[used]
+        cost = np.maximum(solution.cost[used], np.finfo(float).tiny)
+        weight = problem.batch.weight
+        logs = np.where(weight > 0, np.log(np.where(weight > 0, weight, 1)), 0)
         deviance = float(np.sum(n * np.log(cost / n)) - 2 * logs[used].sum())
         part = n / cost
         gradient = 2 * np.einsum("n,ni->i", part, slope[used])
         curvature = 2 * np.einsum("n,nij->ij", part, schur[used])
-        variance = cost / np.maximum(n - len(own.fitted), 1)
+        variance = cost / np.maximum(n - size, 1)
         information = np.einsum("n,nij->ij", 1 / variance, schur[used])
         return solution, deviance, gradient, curvature, information
 
-    def describe(self, final: Settings, state: _State, covariance, noise) -> Fits:
-        """Describe all cells, the uncertainty of the shared parameters added to their own."""
-        fits = describe(final, self.jobs, state.solutions, noise)
+    def _gram(self, problem: Problem, solution: Solution) -> np.ndarray:
+        """Return the gram matrices of the cells' own and, after them, the shared parameters."""
+        names = [*self.own.fitted, *self.names]
+        return gram_of(self.own.model, names, problem.batch, solution.values)
+
+    def fits(self, final: Settings, state: _State, covariance, noise) -> Fits:
+        """Return the fits of all cells, with errors that include those of shared parameters."""
+        fits = fits_of(final, self.jobs, state.solutions, noise)
         start = 0
         for job, solution in zip(self.jobs, state.solutions, strict=True):
             rows = start + np.flatnonzero(job.enough)
             start += len(job.enough)
-            batch, low, high = job.fittable()
-            moves = self._moves(batch, solution, low, high)
+            moves = self._moves(job.fittable(), solution)
             extra = np.einsum("nks,st,nkt->nk", moves, covariance, moves)
             fits.error[rows] = np.sqrt(fits.error[rows] ** 2 + extra)
-        columns = [final.model.names.index(name) for name in final.fitted]
+        columns = self.jobs[0].problem.columns
         reach = t_quantile(fits.points - len(columns))[:, None] * fits.error
         fits.low, fits.high = fits.values[:, columns] - reach, fits.values[:, columns] + reach
         return fits
 
-    def _moves(self, batch: Batch, solution, low, high) -> np.ndarray:
-        """Return how the cells' own parameters follow the shared ones, (n, K, S)."""
-        own, size = self.own, len(self.own.fitted)
-        gram = gram_of(own.model, [*own.fitted, *self.names], batch, solution.values)
-        inverse = _inverse(gram[:, :size, :size], solution, low, high, own)
+    def _moves(self, problem: Problem, solution: Solution) -> np.ndarray:
+        """Return the derivatives of the cells' own parameters by the shared ones, (n, K, S)."""
+        gram, size = self._gram(problem, solution), len(self.own.fitted)
+        inverse = _inverse(gram[:, :size, :size], problem, solution)
         return -inverse @ gram[:, :size, size:-1]
 
 
-def _inverse(matrix, solution, low, high, own: Settings) -> np.ndarray:
+def _inverse(matrix: np.ndarray, problem: Problem, solution: Solution) -> np.ndarray:
     """Invert over the parameters that are not at a bound; the others' rows are 0."""
-    columns = [own.model.names.index(name) for name in own.fitted]
-    free = (at_bounds(solution.values[:, columns], low, high) == 0).astype(float)
+    values = solution.values[:, problem.columns]
+    free = (at_bounds(values, problem.low, problem.high) == 0).astype(float)
     length = np.sqrt(np.einsum("nii->ni", matrix))
     scale = np.where(length > 0, free / np.where(length > 0, length, 1.0), 0.0)
     scaled = matrix * scale[:, :, None] * scale[:, None, :]
-    return np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) * (
-        scale[:, :, None] * scale[:, None, :]
-    )
+    inverse = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True)
+    return inverse * (scale[:, :, None] * scale[:, None, :])
 
 
-def _eliminate(gram, size: int, solution, low, high, own: Settings):
-    """Return what is left of the shared parameters' products when the cells' own follow them."""
-    inverse = _inverse(gram[:, :size, :size], solution, low, high, own)
+def _eliminate(gram, size: int, problem: Problem, solution: Solution):
+    """Return the shared parameters' Schur complement and gradient, their own ones eliminated."""
+    inverse = _inverse(gram[:, :size, :size], problem, solution)
     mixed = gram[:, :size, size:-1]
     follow = mixed.transpose(0, 2, 1) @ inverse
     schur = gram[:, size:-1, size:-1] - follow @ mixed
@@ -240,7 +241,6 @@ def _covariance(matrix: np.ndarray, free: np.ndarray) -> np.ndarray:
     if len(rows):
         scale = 1 / np.sqrt(np.diag(matrix)[rows])
         scaled = matrix[np.ix_(rows, rows)] * np.outer(scale, scale)
-        part[np.ix_(rows, rows)] = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) * np.outer(
-            scale, scale
-        )
+        inverse = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True)
+        part[np.ix_(rows, rows)] = inverse * np.outer(scale, scale)
     return part

@@ -1,10 +1,11 @@
-"""Compiled kernels (numba): loops over pixels, bits and runs that numpy cannot do in one pass.
+"""Kernels: compiled loops (numba) over pixels, bits and runs that numpy needs several passes for.
 
-All kernels release the GIL, use no fast-math and no parallel loops, and therefore give the same
-bits on every machine and for any number of threads.
+All kernels release the GIL and use neither fast-math nor parallel loops, so that results are the
+same bits on every machine and for any number of threads.
 
-Compiled code is kept in a cache of the user's, one folder per version of the kernels' sources:
-numba itself looks only at the file of the function it loads, not at those it calls.
+Compiled code is cached per user, in one folder for each version of the kernels' sources: numba
+invalidates a function's cache when its own file changes, but not when one that it calls does.
+Kernels import nothing of Fovea; segmentation, tracking, background, cells and store use them.
 """
 
 from __future__ import annotations

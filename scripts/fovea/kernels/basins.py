@@ -1,4 +1,4 @@
-"""Objects of a relief: flooding from its peaks, where lesser peaks belong to greater ones."""
+"""Segmentation of a relief into the regions of its peaks, by flooding from above."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fovea.kernels.labelling import root
 def basins(levels, mask, least_rise, least_peak):
     """Label the pixels of a mask by the peak that they belong to.
 
-    Pixels are taken from the highest level down, in raster order within a level. One without a
-    neighbour (of the 4 nearest) that was taken before is a peak; others join their highest
-    neighbour, of equal ones the upper, then the left, right, lower one. Where two peaks meet,
-    the lower one becomes part of the other if it rises too little above the meeting point. So a
-    single pass gives what h-maxima as markers and a watershed give (Soille 2004, Morphological
-    Image Analysis, chapters 6 and 9).
+    Pixels are taken from the highest level down, in raster order within a level. A pixel without a
+    neighbour (of 4) that was taken before is a new peak; others join their highest neighbour, of
+    equal ones the upper, then the left, right, lower one. Where two peaks meet, the lower one is
+    merged into the other unless it rises at least `least_rise` above the meeting point. One pass so
+    equals a watershed from h-maxima as markers (Soille 2004, Morphological Image Analysis, chapters
+    6 and 9).
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def basins(levels, mask, least_rise, least_peak):
         Heights.
     mask : (H, W) bool
     least_rise : int
-        Levels that a peak must rise above where it meets a higher one.
+        Least height of a peak above the point where it meets a higher one.
     least_peak : int
-        Peaks up to this level are part of another, or of nothing.
+        Peaks up to this level are merged into the peak they meet, or removed where they meet none.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def basins(levels, mask, least_rise, least_peak):
 
 @kernel
 def _from_the_top(levels, mask):
-    """Flat indices of the mask's pixels, highest level first, by counting."""
+    """Flat indices of the pixels of a mask, highest level first, by a counting sort."""
     height, width = levels.shape
     start = np.zeros((1 << 16) + 1, np.int64)
     total = 0

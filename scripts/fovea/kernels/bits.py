@@ -1,7 +1,8 @@
 """Masks as bits: 64 pixels of a row in one unsigned word, the first pixel in the lowest bit.
 
-A packed mask is (H, ceil(W / 64)) uint64; bits beyond the width are always 0. A 2048 x 2048 mask
-is 512 KiB and stays in the processor's second-level cache, which is why morphology on it is fast.
+A packed mask of (H, W) pixels is an array (H, ceil(W / 64)) of uint64; bits beyond the width are
+always 0. A mask of 2048 x 2048 pixels takes 512 KiB and fits into the processor's second-level
+cache, which makes morphology on it fast.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ for _i in range(64):
 
 @kernel
 def pack(mask):
-    """Pack a (H, W) bool mask into (H, ceil(W / 64)) uint64."""
+    """Pack a mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+
+    Returns
+    -------
+    (H, ceil(W / 64)) uint64
+    """
     height, width = mask.shape
     bits = np.zeros((height, (width + 63) >> 6), np.uint64)
     for y in range(height):
@@ -32,7 +42,17 @@ def pack(mask):
 
 @kernel
 def pack_above(values, threshold):
-    """Pack ``values > threshold`` for a (H, W) array of unsigned integers."""
+    """Pack the mask ``values > threshold``.
+
+    Parameters
+    ----------
+    values : (H, W) unsigned integer or float32
+    threshold : scalar of the same type
+
+    Returns
+    -------
+    (H, ceil(W / 64)) uint64
+    """
     height, width = values.shape
     bits = np.zeros((height, (width + 63) >> 6), np.uint64)
     for y in range(height):
@@ -47,7 +67,18 @@ def pack_above(values, threshold):
 
 @kernel
 def unpack(bits, width):
-    """Unpack (H, ceil(width / 64)) uint64 into a (H, width) bool mask."""
+    """Unpack a mask.
+
+    Parameters
+    ----------
+    bits : (H, ceil(width / 64)) uint64
+    width : int
+        Pixels per row.
+
+    Returns
+    -------
+    (H, width) bool
+    """
     height = bits.shape[0]
     mask = np.empty((height, width), np.bool_)
     for y in range(height):
@@ -58,7 +89,7 @@ def unpack(bits, width):
 
 @kernel
 def valid_bits(width):
-    """The last word's bits that belong to a row of `width` pixels."""
+    """Bits of the last word, uint64, that belong to a row of `width` pixels."""
     rest = width & 63
     if rest == 0:
         return ALL
@@ -67,14 +98,14 @@ def valid_bits(width):
 
 @kernel
 def lowest_bit(word):
-    """Index of the lowest bit set in a word that is not 0 (de Bruijn multiplication)."""
+    """Index of the lowest set bit of a uint64 other than 0, by a de Bruijn sequence."""
     isolated = word & (~word + ONE)
     return np.int64(_POSITIONS[(isolated * _DE_BRUIJN) >> np.uint64(58)])
 
 
 @kernel
 def count_bits(word):
-    """Number of bits set in a word."""
+    """Number of set bits of a uint64."""
     word = word - ((word >> ONE) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + (
         (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
@@ -85,7 +116,7 @@ def count_bits(word):
 
 @kernel
 def fill_range(row, start, stop, value):
-    """Set (`value` True) or clear the pixels start..stop-1 of one packed row, in place."""
+    """Set (`value` True) or clear the pixels start..stop - 1 of a packed row, in place."""
     first = start >> 6
     last = (stop - 1) >> 6
     head = ALL << np.uint64(start & 63)

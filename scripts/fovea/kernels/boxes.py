@@ -1,4 +1,4 @@
-"""One pass over a label image: boxes and areas; and the relabelling by a table."""
+"""Boxes, areas and overlaps of labels, and relabelling by a table or in raster order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from fovea.kernels.jit import kernel
 def boxes_and_areas(labels, count):
     """Boxes and areas of the labels 1..count.
 
-    Neighbouring pixels mostly hold the same label, so a row is taken as runs; and most pixels are
-    background, which is skipped 8 bytes at a time.
+    Rows are read as runs of one label, and background is skipped 8 bytes at a time.
+
+    Parameters
+    ----------
+    labels : (H, W) unsigned integer
+    count : int
 
     Returns
     -------
@@ -51,9 +55,16 @@ def boxes_and_areas(labels, count):
 
 @kernel
 def relabel(labels, table, out):
-    """out = table[labels]; table[0] is the background's value.
+    """Replace labels by the entries of a table: out = table[labels].
 
-    Background is skipped 8 bytes at a time.
+    Parameters
+    ----------
+    labels : (H, W) integer
+        Not negative.
+    table : (N,) integer
+        Entry 0 is the value of the background, which is skipped 8 bytes at a time.
+    out : (H, W) integer
+        Receives the result.
     """
     height, width = labels.shape
     words, per_word = _words(labels)
@@ -71,9 +82,35 @@ def relabel(labels, table, out):
                     break
 
 
+def in_raster_order(labels: np.ndarray, first: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Number labels in the order of their first pixels.
+
+    Parameters
+    ----------
+    labels : (H, W) integer
+        Labels 0..L.
+    first : (L + 1,) int64
+        Flat index of the first pixel of each label.
+    kept : (L + 1,) bool
+        Labels that get a number; the others, among them the background, become 0.
+
+    Returns
+    -------
+    (H, W) uint16, or uint32 where there are more than 65,535 numbers
+    """
+    order = np.flatnonzero(kept)
+    order = order[np.argsort(first[order])]
+    dtype = np.uint16 if len(order) <= np.iinfo(np.uint16).max else np.uint32
+    table = np.zeros(len(kept), dtype)
+    table[order] = np.arange(1, len(order) + 1)
+    out = np.empty(labels.shape, dtype)
+    relabel(labels, table, out)
+    return out
+
+
 @kernel
 def _words(labels):
-    """The pixels of an image as words of 8 bytes, without the last few; and pixels per word."""
+    """Pixels of an image as words of 8 bytes, without an incomplete last one; pixels per word."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     per_word = 8 // flat.itemsize
     return flat[: len(flat) // per_word * per_word].view(np.uint64), per_word
@@ -81,7 +118,7 @@ def _words(labels):
 
 @kernel
 def _skip_background(words, per_word, row, x, width):
-    """The first column from x on that may hold a label, of the row that begins at pixel `row`."""
+    """First column from x on that may hold a label; the row begins at pixel `row`."""
     place = row + x
     if place % per_word:
         return x
@@ -94,12 +131,12 @@ def _skip_background(words, per_word, row, x, width):
 
 @kernel
 def overlapping_boxes(a, b, order_a, order_b):
-    """Pairs of boxes that share at least one pixel, by a sweep down the rows.
+    """Find the pairs of boxes that share at least one pixel, by a sweep along the rows.
 
     Parameters
     ----------
     a, b : (N, 4), (M, 4) int32
-        Boxes.
+        Boxes y0, x0, y1, x1.
     order_a, order_b : (N,), (M,) int64
         Their indices sorted by y0.
 
@@ -140,7 +177,11 @@ def overlapping_boxes(a, b, order_a, order_b):
 
 @kernel
 def overlapping_runs(a, b):
-    """Runs of pixels in which both label images (H, W) are set.
+    """Find the horizontal runs of pixels that are labelled in both of two images.
+
+    Parameters
+    ----------
+    a, b : (H, W) unsigned integer
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept."""
+"""The folder of compiled kernels, and their compilation by one job for all others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PATIENCE = 300  # seconds that a job waits for another one to compile
+PATIENCE = 300  # seconds that a job waits while another one compiles
 
 
 def cache_folder() -> Path:
-    """Folder of the compiled kernels for this version of their sources, numba and Python.
+    """Return the folder of kernels compiled from these sources by this numba and Python.
 
-    ``FOVEA_CACHE`` names the parent; without it, it is the user's cache folder, and where that
-    cannot be written, the temporary folder. Several jobs, and machines with different processors,
-    can share it: numba replaces files atomically and keeps one entry per processor type.
+    It lies in the folder named by ``FOVEA_CACHE``, by default in the user's cache folder, and in
+    the temporary folder where neither can be written. Jobs and machines with different processors
+    may share it: numba replaces files atomically and keeps one entry per type of processor.
     """
     digest = hashlib.sha256(f"{sys.version} numba {_numba_version()}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -45,7 +45,7 @@ def _parents() -> list[Path]:
 
 
 def _numba_version() -> str | None:
-    """None where numba is not installed: Snakemake itself needs none with --sdm conda."""
+    """Return numba's version; None without numba, as where Snakemake runs with --sdm conda."""
     try:
         return version("numba")
     except PackageNotFoundError:
@@ -53,7 +53,7 @@ def _numba_version() -> str | None:
 
 
 def machine() -> str:
-    """The kind of processor, as the machine describes it; kernels are compiled for each kind."""
+    """Return a digest of the kind of processor; kernels are compiled for each kind."""
     kept = [platform.machine()]
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -68,25 +68,20 @@ def machine() -> str:
 
 
 def stamp() -> Path:
-    """File that says that all kernels are compiled for this kind of machine."""
+    """Return the path of the file that exists once all kernels are compiled for this machine."""
     return cache_folder() / f"ready-{machine()}"
 
 
 def compiled() -> bool:
-    """Whether there is nothing to compile: it is done, or is not for this environment to do."""
+    """Whether there is nothing to compile: kernels are ready, or numba is not installed."""
     return _numba_version() is None or stamp().exists()
 
 
 def ensure_compiled(log: logging.Logger) -> None:
-    """Compile all kernels, unless it is done; of many jobs that ask at once, one does it.
+    """Compile all kernels unless that has been done; of jobs that start together, one compiles.
 
-    Without it each of them would. The others wait for the first, for at most `PATIENCE` seconds:
-    then, or where compiling fails, they go on, and compile what they need themselves.
-
-    Parameters
-    ----------
-    log : logging.Logger
-        Says what is done, and who does it.
+    The others wait for it, for at most `PATIENCE` seconds. After that, or if compiling fails,
+    each job goes on and compiles the kernels that it needs.
     """
     if compiled():
         return
@@ -94,7 +89,7 @@ def ensure_compiled(log: logging.Logger) -> None:
     end = time.monotonic() + PATIENCE
     while not stamp().exists() and time.monotonic() < end:
         if not _lock(lock):
-            if _left(lock):
+            if _abandoned(lock):
                 lock.unlink(missing_ok=True)
             time.sleep(0.2)
             continue
@@ -115,7 +110,7 @@ def ensure_compiled(log: logging.Logger) -> None:
 
 
 def _lock(path: Path) -> bool:
-    """Create a file that says who compiles; whether it was not there."""
+    """Create the lock file, which names its owner; False if another job holds it."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(f"{platform.node()} {os.getpid()}\n")
@@ -123,11 +118,11 @@ def _lock(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        return True  # nothing can be written there: each compiles for itself
+        return True  # the folder is read-only: each job compiles for itself
 
 
-def _left(path: Path) -> bool:
-    """Whether the owner of a lock has ended without removing it, as far as one can see here."""
+def _abandoned(path: Path) -> bool:
+    """Whether the owner of a lock ended without removing it, as far as this machine can tell."""
     try:
         owner = path.read_text("utf-8").split()
         age = time.time() - path.stat().st_mtime

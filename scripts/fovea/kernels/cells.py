@@ -1,4 +1,4 @@
-"""Crops of all cells of a frame, and what is measured on them."""
+"""Crops of all cells of a frame, and measurements on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from fovea.kernels.spline import evaluate
 
 @kernel
 def cut_counts(frame, window, out):
-    """Copy a window [y0, x0, y1, x1] of a (H, W) frame into out (h, w); 0 beyond the borders."""
+    """Copy a window of a frame; pixels beyond the borders are 0.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16 or float32
+    window : (4,) int32
+        y0, x0, y1, x1.
+    out : (h, w)
+        Receives the window.
+    """
     height, width = frame.shape
     y0, x0 = window[0], window[1]
     for y in range(out.shape[0]):
@@ -25,7 +34,7 @@ def cut_counts(frame, window, out):
 
 @kernel
 def cut_mask(labels, window, label, out):
-    """As `cut_counts`, 1 where the label image holds `label`, else 0."""
+    """As `cut_counts`, of the mask of one label: 1 where the label image holds it, else 0."""
     height, width = labels.shape
     y0, x0 = window[0], window[1]
     for y in range(out.shape[0]):
@@ -39,7 +48,17 @@ def cut_mask(labels, window, label, out):
 
 @kernel
 def mask_moments(masks):
-    """Sums over the set pixels of (n, h, w) masks: (n, 6) int64 of 1, y, x, y², yx, x²."""
+    """Raw moments of masks.
+
+    Parameters
+    ----------
+    masks : (n, h, w) bool or uint8
+
+    Returns
+    -------
+    (n, 6) int64
+        Sums over the set pixels of 1, y, x, y², y x, x².
+    """
     out = np.zeros((len(masks), 6), np.int64)
     for i in range(len(masks)):
         for y in range(masks.shape[1]):
@@ -62,9 +81,19 @@ def mask_moments(masks):
 
 @kernel
 def intensity_statistics(values, masks, want_median):
-    """Sum, mean, standard deviation, minimum, maximum, median inside (n, h, w) masks: (n, 6).
+    """Statistics of the values inside masks.
 
-    The median is NaN unless it is wanted, because it needs sorting.
+    Parameters
+    ----------
+    values : (n, h, w) float64
+    masks : (n, h, w) bool
+    want_median : bool
+        The median is computed only if wanted, because it needs sorting.
+
+    Returns
+    -------
+    (n, 6) float64
+        Sum, mean, standard deviation, minimum, maximum, median; NaN for an empty mask.
     """
     out = np.full((len(values), 6), np.nan)
     inside = np.empty(values.shape[1] * values.shape[2])
@@ -100,10 +129,18 @@ def intensity_statistics(values, masks, want_median):
 
 @kernel
 def above_background(raw, below, step, weight, out):
-    """Raw counts less weight times background, from crops in parts of the full scale.
+    """Raw counts minus `weight` times the background.
 
-    The inverse of the scaling is exact: raw counts are integers, and a background is a multiple
-    of `step` (0: it was not rounded).
+    Parameters
+    ----------
+    raw, below : (n, h, w) float32
+        Crops of the frame and of its background, as parts of the full scale of 16 bits. The inverse
+        of that scaling is exact: raw counts are integers, backgrounds multiples of `step`.
+    step : float
+        Rounding step of the background; 0 if it was not rounded.
+    weight : float
+    out : (n, h, w) float64
+        Receives the result.
     """
     flat_raw, flat_below, flat_out = raw.ravel(), below.ravel(), out.ravel()
     inverse = 65535.0 / step if step > 0.0 else 65535.0
@@ -116,7 +153,7 @@ def above_background(raw, below, step, weight, out):
 
 @kernel
 def _scale(counts, out):
-    """Counts as parts of the full scale of 16 bits."""
+    """Counts as parts of the full scale of 16 bits, into `out`."""
     for y in range(counts.shape[0]):
         for x in range(counts.shape[1]):
             out[y, x] = np.float32(counts[y, x]) / np.float32(65535)
@@ -124,7 +161,7 @@ def _scale(counts, out):
 
 @kernel
 def _views(out, small, starts, small_starts, window, i):
-    """A cell's crop and its display level within the buffers of all cells."""
+    """Views of a cell's crop and of its display level in the buffers of all cells."""
     h, w = window[2] - window[0], window[3] - window[1]
     crop = out[starts[i] : starts[i] + h * w].reshape((h, w))
     h, w = (h + 1) // 2, (w + 1) // 2
@@ -133,19 +170,19 @@ def _views(out, small, starts, small_starts, window, i):
 
 @kernel
 def crop_counts(frame, windows, starts, small_starts, low, high, out, small):
-    """Crops of a raw frame, and their display level.
+    """Crop all cells from a raw frame, with their display levels.
 
     Parameters
     ----------
     frame : (H, W) uint16
     windows : (n, 4) int32
-        [y0, x0, y1, x1] of each cell.
+        y0, x0, y1, x1 of each cell.
     starts, small_starts : (n + 1,) int64
         Where each cell begins in the buffers.
     low, high : float
         Counts shown as 0 and as 255.
     out : float32
-        Receives the crops one after the other, in parts of the full scale.
+        Receives the crops one after the other, as parts of the full scale.
     small : uint8
         Receives their display levels.
     """
@@ -162,7 +199,7 @@ def crop_spline(
     shape, coefficients, first_y, weights_y, first_x, powers_x, offset_x, step,
     windows, starts, small_starts, low, high, out, small,
 ):  # fmt: skip
-    """As `crop_counts`, of a spline that is evaluated in the windows only."""
+    """As `crop_counts`, for a spline, which is evaluated in the windows only; see `evaluate`."""
     height, width = shape
     for i in range(len(windows)):
         crop, level = _views(out, small, starts, small_starts, windows[i], i)
@@ -181,7 +218,7 @@ def crop_spline(
 
 @kernel
 def crop_masks(labels, windows, ids, starts, small_starts, out, small):
-    """As `crop_counts`, of the cells' own masks: 1 inside, 0 outside."""
+    """As `crop_counts`, for the cells' own masks: 1 inside, 0 outside."""
     for i in range(len(windows)):
         crop, level = _views(out, small, starts, small_starts, windows[i], i)
         mask = np.empty(crop.shape, np.uint8)

@@ -1,8 +1,8 @@
 """Layers of a convolutional network, in float32.
 
-Sums are taken in a fixed order and without fused operations, so that results are the same on
-every processor, and as those of whole arrays in numpy. An image has a border of one pixel, in
-which its edge is repeated; so the inner loops run along rows without a branch, and are vectorised.
+Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits
+on every processor, and those of numpy on whole arrays. Images (C, H + 2, W + 2) have a border of
+one pixel that repeats their edge; so the inner loops have no branch and are vectorised.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def convolve(image, weights, bias, out):
 
 @kernel
 def _add_to_four(above, here, below, w, sums0, sums1, sums2, sums3):
-    """Add what three rows of one input channel give to four output channels.
+    """Add the contribution of three rows of one input channel to four output channels.
 
-    Indices without a sign and weights in variables of their own let the compiler vectorise it.
+    Unsigned indices, and weights in variables of their own, let the compiler vectorise the loop.
     """
     p0, p1, p2, p3, p4, p5, p6, p7, p8 = w[0]
     q0, q1, q2, q3, q4, q5, q6, q7, q8 = w[1]
@@ -89,7 +89,7 @@ def _add_to_four(above, here, below, w, sums0, sums1, sums2, sums3):
 
 @kernel
 def halve(image, out):
-    """Largest of 2 x 2 pixels: (C, 2 H + 2, 2 W + 2) to (C, H + 2, W + 2)."""
+    """Maximum of 2 x 2 pixels: (C, 2 H + 2, 2 W + 2) float32 into `out` (C, H + 2, W + 2)."""
     for c in range(len(out)):
         for y in range(out.shape[1] - 2):
             upper, lower = image[c, 2 * y + 1], image[c, 2 * y + 2]
@@ -102,7 +102,7 @@ def halve(image, out):
 
 @kernel
 def add_doubled(image, weights, bias, out):
-    """Mix the channels of an image, double its size, and add it to another, in place.
+    """Convolve an image with 1 x 1 pixels, double its size, and add it to another image, in place.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def add_doubled(image, weights, bias, out):
 
 @kernel
 def _mix(image, y, weights, bias, sums):
-    """One row of the weighted sum of all channels."""
+    """Weighted sum of the channels of one row, plus the bias, into `sums`."""
     sums[:] = bias
     for c in range(len(weights)):
         _add_weighted(image[c, y, 1 : len(sums) + 1], weights[c], sums)
@@ -134,13 +134,14 @@ def _mix(image, y, weights, bias, sums):
 
 @kernel
 def _add_weighted(row, weight, sums):
+    """Add weight times a row to `sums`, in place."""
     for x in range(len(sums)):
         sums[x] += weight * row[x]
 
 
 @kernel
 def mix_and_spread(image, weights, bias, out):
-    """Mix channels; of four results in turn each is one of 2 x 2 pixels.
+    """Convolve an image with 1 x 1 pixels; four channels become 2 x 2 pixels (pixel shuffle).
 
     Parameters
     ----------
@@ -163,7 +164,14 @@ def mix_and_spread(image, weights, bias, out):
 
 @kernel
 def gather(image, out):
-    """The reverse of spreading: (C, 2 H, 2 W) float32 to (4 C, H + 2, W + 2)."""
+    """2 x 2 pixels become four channels (pixel unshuffle).
+
+    Parameters
+    ----------
+    image : (C, 2 H, 2 W) float32
+    out : (4 C, H + 2, W + 2) float32
+        Receives the result and its repeated edges.
+    """
     for o in range(len(out)):
         for y in range(out.shape[1] - 2):
             row = image[o // 4, 2 * y + o % 4 // 2]

@@ -1,4 +1,4 @@
-"""Display levels: counts of values, and mapping and halving in one pass."""
+"""Display levels: histograms of frames, and frames mapped to 8 bits at half their size."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import numpy as np
 from fovea.kernels.jit import kernel
 from fovea.kernels.spline import evaluate
 
-_ROWS = 32  # even, so that no 2 x 2 pixels are divided
-_MOST_SLACK = 1e-3  # of a level: beyond, too many levels would be in doubt
+_ROWS = 32  # evaluated at a time; even, so that squares of 2 x 2 pixels stay together
+_MOST_SLACK = 1e-3  # levels; above it too many levels would have to be computed twice
 
 
 @kernel
 def count_uint16(frame, counts):
-    """Add the values of a (H, W) uint16 frame to counts (4, 65536), int64.
+    """Add a frame to its histogram.
 
-    Neighbouring pixels often hold the same value; counting them in four tables in turn keeps one
-    increment from waiting for the last.
+    Neighbouring pixels often hold the same value. Four counters per value, used in turn, keep an
+    increment from waiting for the previous one of the same counter.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16
+    counts : (4, 65536) int64
+        Increased in place.
     """
     height, width = frame.shape
     for y in range(height):
@@ -34,7 +40,17 @@ def count_uint16(frame, counts):
 
 @kernel
 def count_steps(frame, step, base, counts):
-    """Add round(value / step) - base of a (H, W) float32 frame to counts (4, n), in turn."""
+    """Add a frame to its histogram in multiples of a step.
+
+    Parameters
+    ----------
+    frame : (H, W) float32
+    step : float
+    base : int
+        The value that counter 0 stands for, in steps.
+    counts : (4, n) integer
+        Counters of round(value / step) - base, used in turn as in `count_uint16`.
+    """
     inverse = np.float32(1.0 / step)
     width = frame.shape[1]
     steps = np.empty(width, np.uint32)
@@ -57,7 +73,7 @@ def count_steps(frame, step, base, counts):
 
 @kernel
 def _scaled(value, low, high):
-    """Map low..high to 0..255; everything above low to 255 where both are equal."""
+    """Map low..high to 0..255, in double precision; values above low to 255 if both are equal."""
     if value <= low:
         return 0.0
     if value >= high:
@@ -67,7 +83,7 @@ def _scaled(value, low, high):
 
 @kernel
 def _mean_of_four(frame, y, x, low, high):
-    """Level of 2 x 2 pixels as it is defined, in double precision."""
+    """Level of 2 x 2 pixels by its definition, in double precision."""
     a = _scaled(np.float64(frame[2 * y, 2 * x]), low, high)
     b = _scaled(np.float64(frame[2 * y, 2 * x + 1]), low, high)
     c = _scaled(np.float64(frame[2 * y + 1, 2 * x]), low, high)
@@ -77,7 +93,7 @@ def _mean_of_four(frame, y, x, low, high):
 
 @kernel
 def _sum_of_rows(top, bottom, low, reach, sums):
-    """Sums of two rows, each value counted from low and cut at 0 and at reach."""
+    """Sums of the values of two rows, each less low and clipped to 0..reach."""
     nothing = np.float32(0)
     for x in range(len(sums)):
         a = min(max(np.float32(top[x]) - low, nothing), reach)
@@ -87,9 +103,9 @@ def _sum_of_rows(top, bottom, low, reach, sums):
 
 @kernel
 def _levels(sums, factor, slack, certain, out):
-    """Levels of pairs of sums; what is returned is not 0 if rounding might change one.
+    """Levels (n,) uint8 of pairs of sums; returns 0 if rounding cannot have changed any of them.
 
-    None that comes out as `certain` can be wrong.
+    A level that comes out as `certain` is right in any case.
     """
     doubt = np.int32(0)
     for x in range(len(out)):
@@ -103,17 +119,19 @@ def _levels(sums, factor, slack, certain, out):
 
 @kernel
 def _halve_quickly(frame, low, high, slack, out):
-    """Whole 2 x 2 pixels in single precision, those within `slack` of a step as defined.
+    """Levels of complete squares of 2 x 2 pixels, mostly in single precision.
 
-    Divisions in double precision would take most of the time. Sixty-four levels at once are
-    computed without a branch; where one is in doubt, it is looked for.
+    Divisions in double precision would take most of the time. Sixty-four levels at a time are
+    computed without a branch in single precision; if one of them lies within `slack` of a step, the
+    doubtful ones are computed again by their definition.
     """
     half = frame.shape[1] // 2
     sums = np.empty(2 * half, np.float32)
     origin = np.float32(low)
     reach = np.float32(high - low)
     factor = np.float32(255 / (4 * (high - low)))
-    # counts below a whole high are below it by 1: only what is saturated comes out as 255
+    # Integers below a whole-numbered `high` are below it by at least 1, so that only saturated
+    # pixels give 255.
     certain = np.int32(255 if frame.dtype.kind == "u" and high == np.floor(high) else 256)
     for y in range(frame.shape[0] // 2):
         _sum_of_rows(frame[2 * y, : 2 * half], frame[2 * y + 1, : 2 * half], origin, reach, sums)
@@ -130,7 +148,17 @@ def _halve_quickly(frame, low, high, slack, out):
 
 @kernel
 def halve_intensity(frame, low, high, out):
-    """Map a (H, W) frame from low..high to 0..255 and average 2 x 2 pixels, rounded down."""
+    """Map low..high to 0..255 and average squares of 2 x 2 pixels, rounded down.
+
+    The last row and column of odd sizes are averaged over the pixels that exist.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16 or float32
+    low, high : float
+    out : (ceil(H / 2), ceil(W / 2)) uint8
+        Receives the levels.
+    """
     height, width = frame.shape
     low = np.float64(low)
     high = np.float64(high)
@@ -162,9 +190,14 @@ def halve_intensity(frame, low, high, out):
 def halve_spline(
     shape, coefficients, first_y, weights_y, first_x, powers_x, offset_x, step, low, high, out
 ):
-    """As `halve_intensity`, of a spline (see `evaluate`) over a whole (H, W) frame.
+    """As `halve_intensity`, for a spline over a whole frame; other arguments as of `evaluate`.
 
-    It is evaluated some rows at a time, which stay in the second-level cache.
+    The spline is evaluated `_ROWS` rows at a time, which stay in the second-level cache.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the frame.
     """
     height, width = shape
     rows = np.empty((min(height, _ROWS), width), np.float32)
@@ -176,10 +209,10 @@ def halve_spline(
 
 @kernel
 def _slack(low, high):
-    """How far single precision may take a level of 0..255 from its exact value.
+    """Largest error of a level of 0..255 that is computed in single precision.
 
-    Each of the at most eight roundings on the way is half a unit of 2**-23 of at most 255; that
-    of low itself counts in proportion to low.
+    Each of at most eight roundings contributes half a unit of 2**-23 of at most 255, and the
+    rounding of `low` contributes in proportion to it.
     """
     if not high > low:
         return np.inf
@@ -188,7 +221,16 @@ def _slack(low, high):
 
 @kernel
 def halve_labels(labels, largest, out):
-    """Top left pixel of 2 x 2, scaled to 0..255 by the largest label, never to 0."""
+    """Take the top left one of 2 x 2 pixels, scaled to 0..255; a label never becomes 0.
+
+    Parameters
+    ----------
+    labels : (H, W) integer
+    largest : int
+        The label that becomes 255.
+    out : (ceil(H / 2), ceil(W / 2)) uint8
+        Receives the levels.
+    """
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             value = np.int64(labels[2 * y, 2 * x])

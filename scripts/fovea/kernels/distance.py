@@ -1,4 +1,4 @@
-"""Distance to the background (Euclidean)."""
+"""Euclidean distance to the background."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import numpy as np
 
 from fovea.kernels.jit import kernel
 
-FAR = 1 << 30
+FAR = 1 << 30  # distance along a column in which there is no background
 
 
 @kernel
 def distances(mask, farthest):
-    """Distance to the nearest pixel outside the mask, at most `farthest`, (H, W) float32.
+    """Distance of each pixel of a mask to the nearest pixel outside it.
 
-    The outside of the image does not count. Squared distances are exact integers: columns by two
-    passes, rows by the lower envelope of parabolas (Felzenszwalb and Huttenlocher 2012, Theory of
-    Computing 8, 415). The envelope is made run by run: the pixels at both ends of a run are
-    background, and nothing beyond them can be nearer. So the time goes with the number of pixels
-    inside the mask.
+    Squared distances are exact integers: two passes along the columns, then the lower envelope of
+    parabolas along each row (Felzenszwalb and Huttenlocher 2012, Theory of Computing 8, 415). The
+    envelope is computed for each run of the mask separately, because the pixels at both ends of a
+    run are background and nothing beyond them can be nearer; the time is therefore proportional to
+    the number of pixels in the mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+        Pixels outside the image do not count as background.
+    farthest : float32
+        Largest distance that is returned.
+
+    Returns
+    -------
+    (H, W) float32
+        In pixels, 0 outside the mask.
     """
     height, width = mask.shape
     column = np.empty((height, width), np.int32)
@@ -49,7 +61,7 @@ def distances(mask, farthest):
 
 @kernel
 def _run(column, out, ends, begin, stop, farthest, place, start):
-    """The pixels begin..stop - 1 of a row, from the columns ends[0]..ends[1] - 1."""
+    """Distances of the pixels begin..stop - 1 of a row from the columns ends[0]..ends[1] - 1."""
     n = -1
     for x in range(ends[0], ends[1]):
         if column[x] >= FAR:

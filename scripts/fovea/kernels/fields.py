@@ -1,8 +1,8 @@
-"""Smooth fields: background of a frame and Gaussian filters. All in float32.
+"""Background of a frame and Gaussian filters, in float32.
 
-Sums are taken in a fixed order and without fused operations, so that the plain versions in the
-tests, which do the same with whole arrays, give the same bits. Outside the image every filter
-sees the edge repeated.
+Sums are taken in a fixed order and without fused multiply-add, so that results are those of the
+plain versions in the tests, on whole arrays, bit for bit. Outside the image every filter repeats
+the edge.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def block_means(frame, block):
-    """Means of square blocks, (ceil(H / block), ceil(W / block)) float32; the last are smaller."""
+    """Means of square blocks; the last ones of a row or column may be smaller.
+
+    Parameters
+    ----------
+    frame : (H, W) uint8 or uint16
+    block : int
+        Side in pixels.
+
+    Returns
+    -------
+    (ceil(H / block), ceil(W / block)) float32
+    """
     height, width = frame.shape
     rows, columns = -(-height // block), -(-width // block)
     out = np.empty((rows, columns), np.float32)
@@ -36,7 +47,7 @@ def block_means(frame, block):
 
 @kernel
 def median_filter(values, radius):
-    """Median over (2 radius + 1)² values, the edge repeated."""
+    """Median over (2 radius + 1)² values of a (H, W) float32 image, float32."""
     height, width = values.shape
     out = np.empty((height, width), np.float32)
     size = (2 * radius + 1) ** 2
@@ -55,7 +66,7 @@ def median_filter(values, radius):
 
 @kernel
 def _select(values, k):
-    """The k-th smallest value (Hoare's selection); reorders `values`."""
+    """The k-th smallest value (Hoare's selection), from 0; reorders `values`."""
     low, high = 0, len(values) - 1
     while low < high:
         pivot = values[(low + high) // 2]
@@ -80,7 +91,18 @@ def _select(values, k):
 
 @kernel
 def subtract_coarse(frame, coarse, block):
-    """frame - coarse, the latter interpolated linearly between the centres of its blocks."""
+    """Subtract a coarse image, interpolated linearly between the centres of its blocks.
+
+    Parameters
+    ----------
+    frame : (H, W) uint8 or uint16
+    coarse : (ceil(H / block), ceil(W / block)) float32
+    block : int
+
+    Returns
+    -------
+    (H, W) float32
+    """
     height, width = frame.shape
     rows, columns = coarse.shape
     out = np.empty((height, width), np.float32)
@@ -106,7 +128,18 @@ def subtract_coarse(frame, coarse, block):
 
 
 def gaussian_taps(sigma: float) -> np.ndarray:
-    """Half of a Gaussian filter, the centre first, cut at 4 sigma, float32; they sum to 1."""
+    """Half of a Gaussian filter, the centre first.
+
+    Parameters
+    ----------
+    sigma : float
+        Pixels; the filter is cut off at 4 sigma.
+
+    Returns
+    -------
+    (radius + 1,) float32
+        The whole filter sums to 1.
+    """
     radius = int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     return (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
@@ -114,7 +147,18 @@ def gaussian_taps(sigma: float) -> np.ndarray:
 
 @kernel
 def smooth(values, taps):
-    """Separable symmetric filter of a (H, W) float32 image, first down the columns."""
+    """Filter an image with a separable, symmetric filter, first along the columns.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    taps : (radius + 1,) float32
+        See `gaussian_taps`.
+
+    Returns
+    -------
+    (H, W) float32
+    """
     height, width = values.shape
     radius = len(taps) - 1
     out = np.empty((height, width), np.float32)
@@ -142,9 +186,19 @@ def smooth(values, taps):
 
 @kernel
 def local_variance(values, taps):
-    """Gaussian-weighted variance of a (H, W) float32 image: of its squares minus the mean's square.
+    """Gaussian-weighted variance: the filtered squares minus the square of the filtered image.
 
-    Both filters in one pass; each gives the bits of `smooth`.
+    Both filters run in one pass, each with the operations of `smooth` in the same order.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    taps : (radius + 1,) float32
+        See `gaussian_taps`.
+
+    Returns
+    -------
+    (H, W) float32
     """
     height, width = values.shape
     radius = len(taps) - 1
@@ -185,7 +239,7 @@ def local_variance(values, taps):
 
 @kernel
 def _widened(row, wide, radius):
-    """A row with its ends repeated."""
+    """Copy a row into `wide`, with its ends repeated `radius` times."""
     width = len(row)
     wide[:radius] = row[0]
     wide[radius : radius + width] = row

@@ -9,11 +9,25 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def maxima(values, mask, radius, least):
-    """Pixels of the mask above `least` that are the highest within `radius`, as flat indices.
+    """Find the pixels of a mask that are the highest within a radius.
 
-    Of equal pixels the first in raster order counts as the higher, so that a plateau has one
-    maximum. Most pixels fail at one of their 8 neighbours; only the others are compared with the
-    whole disk. Pixels outside the mask take part in the comparison.
+    Of equal pixels the first one in raster order counts as the higher, so that a plateau has one
+    maximum. Pixels outside the mask take part in the comparison. Most pixels have a higher one
+    among their 8 neighbours; only the others are compared with the whole disk.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    mask : (H, W) bool
+    radius : float
+        Pixels.
+    least : float32
+        Maxima are higher than this.
+
+    Returns
+    -------
+    (n,) int64
+        Flat indices, ascending.
     """
     height, width = values.shape
     reach = np.int64(np.floor(radius))
@@ -28,15 +42,23 @@ def maxima(values, mask, radius, least):
                 continue
             if not _highest(values, y, x, reach, radius * radius):
                 continue
-            if n == len(found):
-                found = np.concatenate((found, np.empty_like(found)))
-            found[n] = y * width + x
+            found = _append(found, n, y * width + x)
             n += 1
     return found[:n]
 
 
 @kernel
+def _append(found, n, place):
+    """Write an entry at n, into an array of twice the size if it is full; returns the array."""
+    if n == len(found):
+        found = np.concatenate((found, np.empty_like(found)))
+    found[n] = place
+    return found
+
+
+@kernel
 def _highest(values, y, x, reach, squared):
+    """Whether no pixel within `reach` rows and columns and a squared distance is higher."""
     height, width = values.shape
     here = values[y, x]
     for yy in range(max(y - reach, 0), min(y + reach + 1, height)):
@@ -52,7 +74,18 @@ def _highest(values, y, x, reach, squared):
 
 @kernel
 def peaks(values, mask):
-    """Pixels of the mask that are no lower than their 8 neighbours in it, as flat indices."""
+    """Find the pixels of a mask that are at least as high as their 8 neighbours in it.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    mask : (H, W) bool
+
+    Returns
+    -------
+    (n,) int64
+        Flat indices, ascending.
+    """
     height, width = values.shape
     found = np.empty(1024, np.int64)
     n = 0
@@ -66,19 +99,32 @@ def peaks(values, mask):
                     if mask[yy, xx] and values[yy, xx] > values[y, x]:
                         highest = False
             if highest:
-                if n == len(found):
-                    found = np.concatenate((found, np.empty_like(found)))
-                found[n] = y * width + x
+                found = _append(found, n, y * width + x)
                 n += 1
     return found[:n]
 
 
 @kernel
 def thin_out(candidates, components, width, radius):
-    """Those candidates that have none before them, kept, of their component within `radius`.
+    """Keep the candidates that have no better one of their component within a radius.
 
-    Candidates are flat indices, the best first; a grid of cells as wide as the radius keeps the
-    search local.
+    A grid of cells as wide as the radius limits the comparison to nearby candidates.
+
+    Parameters
+    ----------
+    candidates : (n,) int64
+        Flat indices of pixels, the best one first.
+    components : (H, W) unsigned integer
+        Labels of the components.
+    width : int
+        W.
+    radius : float
+        Pixels.
+
+    Returns
+    -------
+    (m,) int64
+        Flat indices, the best one first.
     """
     side = max(np.int64(np.ceil(radius)), 1)
     columns = width // side + 3
@@ -113,7 +159,7 @@ def thin_out(candidates, components, width, radius):
 
 @kernel
 def watershed(levels, mask, labels):
-    """Flood the mask from the labels, in place; low levels first, then first come, first served.
+    """Flood a mask from markers: low levels first, within a level in the order of arrival.
 
     Parameters
     ----------
@@ -122,7 +168,7 @@ def watershed(levels, mask, labels):
     mask : (H, W) bool
         Where to flood; neighbours are the 4 nearest pixels.
     labels : (H, W) int32
-        Markers; the pixels that water reaches get their labels.
+        Markers; pixels that are flooded get their labels, in place.
     """
     height, width = levels.shape
     highest = np.int64(levels.max()) if levels.size else 0
@@ -166,7 +212,18 @@ def watershed(levels, mask, labels):
 
 @kernel
 def heights(depth, ridge, mask, step, top, steps):
-    """Levels of a watershed, (H, W) uint16: (top - depth + step on the ridge) * steps."""
+    """Levels of a watershed: steps * (top - depth + step on the ridge); 0 outside the mask.
+
+    Parameters
+    ----------
+    depth : (H, W) float32
+    ridge, mask : (H, W) bool
+    step, top, steps : float32
+
+    Returns
+    -------
+    (H, W) uint16
+    """
     height, width = depth.shape
     out = np.zeros((height, width), np.uint16)
     for y in range(height):
@@ -181,16 +238,21 @@ def heights(depth, ridge, mask, step, top, steps):
 
 @kernel
 def fill_simple(components, labels, count):
-    """Label components that hold one marker or none, in place; a mask of those that hold several.
+    """Label the components that hold at most one marker, in place.
 
     Parameters
     ----------
     components : (H, W) unsigned integer
         Connected components, 0 background.
     labels : (H, W) int32
-        Markers; a component with one gets its label as a whole, one with none a new label.
+        Markers. A component with one marker gets its label as a whole, one without a new label.
     count : int
         Largest label so far.
+
+    Returns
+    -------
+    (H, W) bool
+        Pixels of the components with several markers.
     """
     height, width = labels.shape
     number = 0

@@ -1,4 +1,4 @@
-"""One place for the options of every compiled function."""
+"""The options with which every kernel is compiled."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 
 
 def _numba_without_blas():
-    """Import numba without its search for BLAS, which imports scipy.linalg and takes 0.2 s.
+    """Import numba while scipy.linalg is hidden; see docs/workarounds.md.
 
-    No kernel here uses linear algebra, and numba looks again when some other code does.
+    To find BLAS numba imports scipy.linalg, which no kernel uses and most jobs need not load.
+    numba repeats the search when it compiles a function that uses linear algebra.
     """
     absent = "scipy.linalg" not in sys.modules
     if absent:
@@ -22,6 +23,6 @@ def _numba_without_blas():
     return numba
 
 
-#: nogil lets several frames run in threads; error_model="numpy" removes checks for division by
-#: zero; the disk cache spares every job but the first the compilation.
+#: nogil lets threads compute several frames at a time; error_model="numpy" omits the check for
+#: division by zero; with cache only the first job compiles.
 kernel = _numba_without_blas().njit(cache=True, nogil=True, error_model="numpy", fastmath=False)

@@ -1,9 +1,11 @@
-"""Connected components of packed masks from their runs.
+"""Connected components of packed masks, computed from runs of pixels.
 
 A run is a maximal row of set pixels. A frame with a few hundred cells has some ten thousand runs
-but four million pixels, so union-find over runs costs next to nothing. Neighbours are the 4
-nearest pixels. Runs come in raster order and a union keeps the smaller root, so components are
-numbered by their first pixel in raster order.
+but four million pixels, so union-find over runs takes little time. Neighbours are the 4 nearest
+pixels. Runs are in raster order and a union keeps the smaller root, so components are numbered by
+their first pixel in raster order.
+
+Masks are packed as in `fovea.kernels.bits`: (H, ceil(width / 64)) uint64.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from fovea.kernels.morphology import invert
 
 @kernel
 def find_runs(bits, width):
-    """Runs of a packed mask.
+    """Find the runs of a packed mask.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def find_runs(bits, width):
 
 @kernel
 def root(parent, i):
-    """The end of a chain of parents, which gets shorter on the way."""
+    """Root of a node of a union-find forest `parent`, whose paths are halved on the way."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -72,12 +74,12 @@ def root(parent, i):
 
 @kernel
 def connect(first, start, stop):
-    """Number the components of runs.
+    """Number the components of runs; arguments as `find_runs` returns them.
 
     Returns
     -------
     component : (runs,) int32
-        Component of each run, 0.., by first pixel in raster order.
+        Component of each run, from 0, by first pixel in raster order.
     sizes : (components,) int64
         Pixels of each component.
     """
@@ -114,7 +116,7 @@ def connect(first, start, stop):
 
 @kernel
 def remove_by_size(bits, width, smallest, largest):
-    """Clear the components of fewer than `smallest` or more than `largest` pixels, in place."""
+    """Clear components of fewer than `smallest` or more than `largest` pixels, in place."""
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
     for y in range(bits.shape[0]):
@@ -146,7 +148,7 @@ def fill_holes(bits, width, largest):
 
 @kernel
 def count_range(row, start, stop):
-    """Number of pixels set among start..stop - 1 of one packed row."""
+    """Number of set pixels among start..stop - 1 of a packed row."""
     first = start >> 6
     last = (stop - 1) >> 6
     head = b.ALL << np.uint64(start & 63)
@@ -164,7 +166,15 @@ def count_range(row, start, stop):
 
 @kernel
 def keep_marked(bits, marked, width, least):
-    """Clear the components that hold fewer than `least` pixels of another mask, in place."""
+    """Clear the components that hold fewer than `least` pixels of a second mask, in place.
+
+    Parameters
+    ----------
+    bits, marked : (H, ceil(width / 64)) uint64
+        Packed masks; the first one is changed.
+    width : int
+    least : int
+    """
     height = bits.shape[0]
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
@@ -180,7 +190,14 @@ def keep_marked(bits, marked, width, least):
 
 @kernel
 def clear_reached(bits, passable, width):
-    """Clear the passable pixels that touch the background through passable ones, in place."""
+    """Clear passable pixels that are connected to the background through passable ones, in place.
+
+    Parameters
+    ----------
+    bits, passable : (H, ceil(width / 64)) uint64
+        Packed masks; the first one is changed.
+    width : int
+    """
     height, words = bits.shape
     free = invert(bits, width)
     for y in range(height):
@@ -201,14 +218,20 @@ def clear_reached(bits, passable, width):
 
 @kernel
 def paint(labels, first, start, stop, component):
-    """Write component + 1 into the (H, W) array `labels`, which is 0 elsewhere."""
+    """Write component + 1 into the runs of `labels` (H, W), which is 0 elsewhere, in place."""
     for y in range(labels.shape[0]):
         for i in range(first[y], first[y + 1]):
             labels[y, start[i] : stop[i]] = component[i] + 1
 
 
 def label(bits: np.ndarray, width: int) -> np.ndarray:
-    """Labels 1..N of a packed mask: (H, width) uint16, uint32 where N exceeds 65,535."""
+    """Label the components of a packed mask.
+
+    Returns
+    -------
+    (H, width) uint16, or uint32 where there are more than 65,535 components
+        0 background, 1..N in raster order.
+    """
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
     dtype = np.uint16 if len(sizes) <= np.iinfo(np.uint16).max else np.uint32

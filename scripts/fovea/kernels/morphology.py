@@ -1,11 +1,12 @@
 """Dilation, erosion, opening and closing of packed masks by iterated disks.
 
-Iterating a dilation by a disk is one dilation by the disk's iterated Minkowski sum. That sum is
-convex in every row, so it is given by one half-width per row. A dilation then costs two shifts
-per pixel of half-width and one OR per row of the element, 64 pixels at a time: its time does not
-depend on what the mask holds.
+Iterated dilation by a disk equals one dilation by the disk's iterated Minkowski sum. Every row of
+that sum is contiguous, so the element is given by one half-width per row. A dilation takes two
+shifts per pixel of half-width and one OR per row of the element, on 64 pixels at a time: its time
+does not depend on the mask.
 
 Borders are neutral: outside the image a dilation sees background, an erosion foreground.
+Masks are packed as in `fovea.kernels.bits`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from fovea.kernels import bits as b
 from fovea.kernels.jit import kernel
 
-_ROWS = 16  # widened at a time: they stay in the first-level cache
+_ROWS = 16  # processed at a time, so that they stay in the first-level cache
 
 
 def disk_half_widths(size: int, iterations: int = 1) -> np.ndarray:
@@ -55,24 +56,38 @@ def disk_half_widths(size: int, iterations: int = 1) -> np.ndarray:
 
 @kernel
 def dilate(bits, width, half_widths):
-    """Dilate a packed (H, words) mask by the element with these half-widths per row."""
+    """Dilate a packed mask.
+
+    Parameters
+    ----------
+    bits : (H, ceil(width / 64)) uint64
+        Packed mask.
+    width : int
+        Pixels per row.
+    half_widths : (2 R + 1,) int64
+        The element, see `disk_half_widths`.
+
+    Returns
+    -------
+    (H, ceil(width / 64)) uint64
+    """
     return _spread(bits, width, half_widths, np.uint64(0))
 
 
 @kernel
 def erode(bits, width, half_widths):
-    """Erode a packed mask: a symmetric element makes this the dual of `dilate`."""
+    """Erode a packed mask; arguments as of `dilate`, whose dual it is for symmetric elements."""
     return _spread(bits, width, half_widths, b.ALL)
 
 
 @kernel
 def _spread(bits, width, half_widths, flip):
-    """Dilate a mask, or with all bits of `flip` set its complement, which is then complemented.
+    """Dilate a mask (`flip` 0), or complement, dilate and complement it (`flip` all ones).
 
-    Some rows at a time are widened step by step (shift left, shift right, OR); whenever the
-    half-width of a row of the element is reached, they are ORed into the output rows that it
-    belongs to. Rows stand one after the other, with words between them that catch what leaves
-    them, so that every step is one loop over many words.
+    Blocks of rows are widened step by step (shift left, shift right, OR). Whenever they have the
+    half-width of a row of the element, they are ORed into the output rows at that row's distance.
+    The rows of a block follow each other in memory, with words between them that take up what is
+    shifted out of a row, so that every step is one loop over many words.
     """
     height, words = bits.shape
     radius = (len(half_widths) - 1) // 2
@@ -90,7 +105,8 @@ def _spread(bits, width, half_widths, flip):
         wide = block[pad : pad + size].copy()
         if not wide.any():
             continue
-        # rows of the element become narrower with their distance, so they are met from outside in
+        # rows of the element are the narrower the farther they are from its centre, so the
+        # farthest ones are reached first
         reach = radius
         for half_width in range(widest + 1):
             if half_width > 0:
@@ -118,7 +134,7 @@ def _spread(bits, width, half_widths, flip):
 
 @kernel
 def _copy(row, flip, valid, out):
-    """Copy a packed row, or its complement within the image."""
+    """Copy a packed row (`flip` 0) or its complement within the image (`flip` all ones)."""
     for j in range(len(out)):
         out[j] = row[j] ^ flip
     out[len(out) - 1] &= valid
@@ -126,7 +142,7 @@ def _copy(row, flip, valid, out):
 
 @kernel
 def _widen(wide, before, before_that, after, after_that, shift):
-    """OR in rows shifted to both sides; slices of one length, so that this is vectorised."""
+    """OR in the row shifted to both sides; slices of one length, which are vectorised."""
     if shift == 0:
         for j in range(len(wide)):
             wide[j] |= before[j] | after[j]
@@ -143,13 +159,14 @@ def _widen(wide, before, before_that, after, after_that, shift):
 
 @kernel
 def _join(out, wide):
+    """OR a packed row into another, in place."""
     for j in range(len(out)):
         out[j] |= wide[j]
 
 
 @kernel
 def invert(bits, width):
-    """Complement of a packed mask within its width."""
+    """Complement of a packed mask (H, ceil(width / 64)) uint64 within its width."""
     out = ~bits
     valid = b.valid_bits(width)
     for y in range(out.shape[0]):
@@ -159,11 +176,11 @@ def invert(bits, width):
 
 @kernel
 def close(bits, width, half_widths):
-    """Closing: dilation, then erosion."""
+    """Closing, a dilation followed by an erosion; arguments as of `dilate`."""
     return erode(dilate(bits, width, half_widths), width, half_widths)
 
 
 @kernel
 def open_(bits, width, half_widths):
-    """Opening: erosion, then dilation."""
+    """Opening, an erosion followed by a dilation; arguments as of `dilate`."""
     return dilate(erode(bits, width, half_widths), width, half_widths)

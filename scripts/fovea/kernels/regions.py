@@ -1,4 +1,4 @@
-"""Borders, peaks and growth of the regions of a labelled image."""
+"""Neighbours, peaks, areas and growth of the regions of a labelled image."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def borders(labels, values, ridge):
-    """Pairs of neighbouring pixels with different labels.
+    """Find all pairs of neighbouring pixels (of 4) with different labels.
+
+    Parameters
+    ----------
+    labels : (H, W) int32
+        0 background.
+    values : (H, W) float32
+    ridge : (H, W) bool
 
     Returns
     -------
     keys : (P,) int64
-        Smaller label times 2**32 plus the larger.
+        Smaller label times 2**32 plus the larger one.
     saddles : (P,) float32
         The lower of the two values.
     crossed : (P,) bool
@@ -50,7 +57,20 @@ def borders(labels, values, ridge):
 
 @kernel
 def peaks_and_areas(labels, values, count):
-    """Largest value (float32, -1 where there is none) and pixels of each of the labels 1..count."""
+    """Largest value and number of pixels of each of the labels 1..count.
+
+    Parameters
+    ----------
+    labels : (H, W) int32
+    values : (H, W) float32
+    count : int
+
+    Returns
+    -------
+    peaks : (count + 1,) float32
+        -1 for a label that does not occur.
+    areas : (count + 1,) int64
+    """
     peaks = np.full(count + 1, np.float32(-1))
     areas = np.zeros(count + 1, np.int64)
     for y in range(labels.shape[0]):
@@ -64,7 +84,16 @@ def peaks_and_areas(labels, values, count):
 
 @kernel
 def grow(labels, mask, steps):
-    """Let labels grow into the mask, a pixel (of 4 neighbours) a step, the smaller label first."""
+    """Grow labels into a mask, one pixel (of 4 neighbours) per step, in place.
+
+    Parameters
+    ----------
+    labels : (H, W) integer
+        A pixel that several labels reach in one step gets the smallest of them.
+    mask : (H, W) bool
+        Where labels may grow.
+    steps : int
+    """
     height, width = labels.shape
     edge = np.empty(1024, np.int64)
     n = 0
@@ -98,7 +127,19 @@ def grow(labels, mask, steps):
 
 @kernel
 def first_pixels_and_areas(labels, count):
-    """First pixel in raster order, as a flat index, and pixels of each of the labels 1..count."""
+    """First pixel and number of pixels of each of the labels 1..count.
+
+    Parameters
+    ----------
+    labels : (H, W) integer
+    count : int
+
+    Returns
+    -------
+    first : (count + 1,) int64
+        Flat index of the first pixel in raster order; H W for a label that does not occur.
+    areas : (count + 1,) int64
+    """
     height, width = labels.shape
     first = np.full(count + 1, height * width, np.int64)
     areas = np.zeros(count + 1, np.int64)

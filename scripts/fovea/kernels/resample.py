@@ -1,4 +1,4 @@
-"""Images of another size. All in float32, sums in a fixed order."""
+"""Images resampled to another size, in float32 with sums in a fixed order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fovea.kernels.jit import kernel
 
 
 def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """What each pixel of a resampled axis is made of.
+    """Weights with which the pixels of an axis enter each pixel of the resampled axis.
 
-    Where the axis gets shorter, of the pixels that it covers, by how much of each; otherwise of
-    the two nearest ones, linearly. Beyond the edge the last pixel is repeated.
+    A shorter axis takes the mean over the pixels that each new one covers; a longer axis is
+    interpolated linearly between the two nearest pixels, with the last ones repeated at the edge.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
     first : (new_size,) int64
         The first pixel of each new one.
     taps : (new_size, n) float32
-        Shares of it and the following ones.
+        Weights of it and the following ones.
     """
     scale = size / new_size
     places = np.arange(new_size)
@@ -43,7 +43,18 @@ def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resample(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image (H, W) float32 in another `shape`, float32; see `axis_taps`."""
+    """Resample an image, see `axis_taps`.
+
+    Parameters
+    ----------
+    values : (H, W) float32
+    shape : (int, int)
+        New height and width.
+
+    Returns
+    -------
+    (height, width) float32
+    """
     axes = [axis_taps(n, m) for n, m in zip(values.shape, shape, strict=True)]
     out = np.empty(shape, np.float32)
     _resample(values, *axes[0], *axes[1], out)
@@ -52,7 +63,7 @@ def resample(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 @kernel
 def _resample(values, first_y, taps_y, first_x, taps_x, out):
-    """Down the columns first, then along the row."""
+    """Weighted sums down the columns first, then along the row."""
     width = values.shape[1]
     line = np.empty(width, np.float32)
     for y in range(out.shape[0]):
@@ -74,7 +85,18 @@ def _resample(values, first_y, taps_y, first_x, taps_x, out):
 
 @kernel
 def nearest(labels, shape):
-    """Labels (H, W) in another shape, each pixel that of the nearest centre."""
+    """Resample labels: each pixel takes the label of the nearest pixel centre.
+
+    Parameters
+    ----------
+    labels : (H, W) integer
+    shape : (int, int)
+        New height and width.
+
+    Returns
+    -------
+    (height, width) integer of the same type
+    """
     height, width = labels.shape
     out = np.empty(shape, labels.dtype)
     columns = np.empty(shape[1], np.int64)

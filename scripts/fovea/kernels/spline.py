@@ -1,8 +1,8 @@
-"""Tensor-product interpolating spline through a grid of values, evaluated at every pixel.
+"""Interpolating tensor-product spline through a grid of values, evaluated at every pixel.
 
-The spline is separable: for each row of pixels 4 rows of coefficients are combined into one, and
-each pixel combines 4 of that row. Every pixel is computed by the same operations in the same
-order whatever the window, so a window equals the same part of the full frame bit for bit.
+The spline is separable: for each row of pixels, 4 rows of coefficients are combined into one, of
+which each pixel combines 4. Every pixel is computed by the same operations in the same order in
+any window, so that a window equals the same part of the full frame bit for bit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from fovea.kernels.jit import kernel
 
-#: Pixels are computed in groups of so many, which the compiler turns into vector instructions.
+#: Number of pixels that are computed together, in loops that the compiler vectorises.
 LANES = 32
 
 
@@ -44,10 +44,16 @@ class Axis:
 
 
 def make_axis(nodes: np.ndarray, size: int) -> Axis:
-    """The interpolating spline through `nodes` at the pixels 0..size-1.
+    """The interpolating spline through `nodes` at the pixels 0..size - 1.
 
-    Degree min(3, n - 1), knots as FITPACK's interpolating spline ("not a knot"); pixels beyond the
-    outermost nodes take these nodes' value.
+    Degree and knots are those of FITPACK's interpolating spline: degree min(3, n - 1) and "not a
+    knot". Pixels beyond the outermost nodes take the value at these nodes.
+
+    Parameters
+    ----------
+    nodes : (n,) float64
+        Positions of the nodes in pixels, ascending.
+    size : int
     """
     n = len(nodes)
     degree = min(3, n - 1)
@@ -67,11 +73,11 @@ def make_axis(nodes: np.ndarray, size: int) -> Axis:
 
 
 def _powers(knots, degree, n):
-    """Polynomials of the basis splines in each interval, through as many values as they need."""
+    """Coefficients of the basis splines in each interval, see `Axis.powers`."""
     powers = np.zeros((n, 4, 4))
     for j in range(n - degree):
         begin, end = knots[j + degree], knots[j + degree + 1]
-        # Chebyshev's points, well within the interval, so that none lies in the next one
+        # Chebyshev's points lie within the interval, and none on its ends
         t = (end - begin) / 2 * (1 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
         _, values = _basis(knots, degree, n, begin + t)
         powers[j, : degree + 1, : degree + 1] = np.linalg.solve(
@@ -81,7 +87,7 @@ def _powers(knots, degree, n):
 
 
 def _basis(knots, degree, n, x):
-    """The degree + 1 basis splines that are not 0 at x (Cox and de Boor's recursion)."""
+    """First of the degree + 1 basis splines that are not 0 at x, and their values (de Boor)."""
     interval = np.clip(np.searchsorted(knots, x, side="right") - 1, degree, n - 1)
     weights = np.zeros((degree + 1, len(x)))
     weights[0] = 1
@@ -99,10 +105,19 @@ def _basis(knots, degree, n, x):
 
 @kernel
 def solve(matrix, right_side):
-    """Solve matrix @ X = right_side by elimination without pivoting.
+    """Solve matrix @ X = right_side by Gaussian elimination without pivoting.
 
-    Collocation matrices of interpolating splines are totally positive: no pivoting is needed
-    (de Boor and Pinkus, 1977), and the order of operations never depends on the values.
+    Collocation matrices of interpolating splines are totally positive, so no pivoting is needed
+    (de Boor and Pinkus 1977, Numerische Mathematik 27, 485), and the order of operations is fixed.
+
+    Parameters
+    ----------
+    matrix : (n, n) float64
+    right_side : (n, m) float64
+
+    Returns
+    -------
+    (n, m) float64
     """
     a = matrix.copy()
     x = right_side.copy()
@@ -126,24 +141,27 @@ def solve(matrix, right_side):
 
 @kernel
 def evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, x0, step, out):
-    """Values in the window that begins at (y0, x0), rounded to multiples of `step`.
+    """Evaluate the spline in the window that begins at (y0, x0).
 
-    Between two knots the spline is a cubic in x. Its coefficients are computed once per row, so a
-    pixel costs three multiplications. `step`, a power of two, 0 for no rounding, scales the
-    coefficients, which is exact.
+    Between two knots the spline is a cubic polynomial in x, whose coefficients are computed once
+    per row.
 
     Parameters
     ----------
     coefficients : (ny, nx) float64
         Of the spline.
     first_y, first_x : (H,), (W,) int64
-        First spline that is not 0 at a pixel.
+        First basis spline that is not 0 at a pixel.
     weights_y : (4, H) float64
-        Values of the splines at the rows.
+        Values of the basis splines at the rows.
     powers_x : (nx, 4, 4) float64
-        For each interval and each of its splines, the coefficients of 1, t, t², t³.
+        For each interval and each of its basis splines, the coefficients of 1, t, t², t³.
     offset_x : (W + LANES,) float64
-        t of each column: its distance from the interval's beginning.
+        t of each column: its distance from the beginning of its interval.
+    y0, x0 : int
+    step : float
+        Values are rounded to multiples of it, a power of two; 0 for no rounding. It divides the
+        coefficients, which is exact.
     out : (h, w) float32
         Receives the values.
     """
@@ -180,7 +198,7 @@ def evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, 
                  + (row[j + 2] * p[2, 2] + row[j + 3] * p[3, 2]))  # fmt: skip
             d = ((row[j] * p[0, 3] + row[j + 1] * p[1, 3])
                  + (row[j + 2] * p[2, 3] + row[j + 3] * p[3, 3]))  # fmt: skip
-            # whole groups of pixels: those beyond the interval are overwritten by the next one
+            # whole groups of pixels: the next interval overwrites those beyond this one
             end = start + (stop - start + LANES - 1) // LANES * LANES
             end = min(end, stop_x + LANES - 1)
             _cubic(a, b, c, d, offset_x[start:end], step, line[start - x0 : end - x0])
@@ -189,7 +207,10 @@ def evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, 
 
 @kernel
 def _cubic(a, b, c, d, t, step, out):
-    """a + b t + c t² + d t³ for the pixels between two knots; slices are vectorised."""
+    """a + b t + c t² + d t³ for the pixels between two knots, into `out`.
+
+    Arguments are slices of one length, so that the loop is vectorised.
+    """
     if step > 0.0:
         for k in range(len(out)):
             out[k] = np.float32(np.rint(a + t[k] * (b + t[k] * (c + t[k] * d))) * step)

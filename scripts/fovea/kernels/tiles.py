@@ -1,8 +1,8 @@
-"""Medians of overlapping tiles by counting.
+"""Medians of overlapping tiles from histograms.
 
-Every pixel is counted once, into the histogram of the block it lies in; blocks are what the
-borders of all tiles cut the frame into, so that a tile is a rectangle of blocks. A tile's
-histogram is the sum of its blocks', and its median is read from it, exactly.
+The borders of all tiles divide the frame into blocks, so that every tile is a rectangle of blocks.
+Every pixel is counted once, in the histogram of its block; the histogram of a tile is the sum of
+those of its blocks, and gives its median exactly.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def _count_rows(frame, covered, y0, y1, borders, base, counts):
-    """Count the uncovered pixels of rows y0..y1-1 into `counts` (blocks, bins).
+    """Count the uncovered pixels of rows y0..y1 - 1 into `counts` (blocks, bins), which is cleared.
 
-    Bin 0 holds what lies below base, the last one what lies above all bins.
+    Bin 0 holds values below `base`, the last bin those above all others.
     """
     top = np.uint32(counts.shape[1] - 1)
     below = np.int32(base - 1)
@@ -37,7 +37,8 @@ def _count_rows(frame, covered, y0, y1, borders, base, counts):
 
 @kernel
 def _count(values, below, top, counts):
-    # unsigned indices need no check for negative ones
+    """Count all values of a part of a row."""
+    # unsigned indices save the compiler the check for negative ones
     one = counts.dtype.type(1)
     for k in range(len(values)):
         counts[min(np.uint32(max(np.int32(values[k]) - below, np.int32(0))), top)] += one
@@ -45,6 +46,7 @@ def _count(values, below, top, counts):
 
 @kernel
 def _count_some(values, covered, below, top, counts):
+    """Count the values of a part of a row whose bits in `covered` are 0."""
     one = counts.dtype.type(1)
     for k in range(len(values)):
         if (covered >> np.uint64(k)) & np.uint64(1) == 0:
@@ -53,7 +55,7 @@ def _count_some(values, covered, below, top, counts):
 
 @kernel
 def _order_statistic(counts, rank):
-    """Bin of the element of this rank (from 0), and its rank within the bin."""
+    """Bin of the element of a rank (from 0), and its rank within the bin."""
     passed = np.int64(0)
     k = 0
     while passed + np.int64(counts[k]) <= rank:
@@ -64,7 +66,7 @@ def _order_statistic(counts, rank):
 
 @kernel
 def _select(frame, covered, y0, y1, x0, x1, rank):
-    """The value of this rank among a tile's uncovered pixels, by counting twice."""
+    """The value of a rank among the uncovered pixels of a tile, by two passes of counting."""
     coarse = np.zeros(256, np.int64)
     fine = np.zeros(256, np.int64)
     for y in range(y0, y1):
@@ -91,17 +93,17 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring)
     frame : (H, W) uint16
         Counts.
     covered : (H, ceil(W / 64)) uint64
-        Packed mask of pixels to leave out.
+        Packed mask of the pixels to leave out.
     starts_y, starts_x : (ny,), (nx,) int64
         First row and column of the tiles.
     size_y, size_x : int
         Size of the tiles in pixels.
     base : int
-        Counts from base on have a bin of their own. A median outside of the bins is found by
-        counting the tile anew, so base and bins set the speed and not the result.
+        Counts from `base` on have a bin each. A median outside the bins is found by counting the
+        tile again, so `base` and the number of bins affect the speed only.
     ring : (depth, blocks, bins) uint16 or uint32
-        Room for the histograms of the rows of blocks that one row of tiles covers; see
-        `block_borders`. uint16 holds the counts of tiles of up to 65,535 pixels.
+        Buffer for the histograms of the rows of blocks that one row of tiles covers; see
+        `block_borders`. uint16 suffices for tiles of up to 65,535 pixels.
 
     Returns
     -------
@@ -157,12 +159,13 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring)
 
 @kernel
 def _add(total, more):
+    """Add a histogram to another, in place."""
     for k in range(len(total)):
         total[k] += more[k]
 
 
 def block_borders(starts: np.ndarray, size: int) -> tuple[int, int]:
-    """Number of blocks along an axis, and the most of them that one tile consists of."""
+    """Number of blocks along an axis, and the largest number of them in one tile."""
     borders = np.unique(np.concatenate((starts, starts + size)))
     inside = np.searchsorted(borders, starts + size) - np.searchsorted(borders, starts)
     return len(borders) - 1, int(inside.max())
@@ -170,7 +173,19 @@ def block_borders(starts: np.ndarray, size: int) -> tuple[int, int]:
 
 @kernel
 def sample_uncovered(frame, covered, every):
-    """Values of one in `every` uncovered pixels of a frame."""
+    """Sample a frame regularly: one in `every` pixels, of which the uncovered ones are returned.
+
+    Parameters
+    ----------
+    frame : (H, W) uint16
+    covered : (H, ceil(W / 64)) uint64
+        Packed mask of the pixels to leave out.
+    every : int
+
+    Returns
+    -------
+    (n,) uint16
+    """
     height, width = frame.shape
     out = np.empty(height * width // every + 1, frame.dtype)
     n = 0
@@ -184,7 +199,13 @@ def sample_uncovered(frame, covered, every):
 
 @kernel
 def fill_from_neighbours(values):
-    """Give tiles that are NaN the mean of their neighbours (of 8), ring by ring, in place."""
+    """Fill tiles that are NaN with the mean of their neighbours (of 8), ring by ring, in place.
+
+    Parameters
+    ----------
+    values : (ny, nx) float64
+        At least one of them is not NaN.
+    """
     ny, nx = values.shape
     missing = True
     while missing:

@@ -1,9 +1,9 @@
-"""Local variance in exact integers, and counts of it.
+"""Local variance in exact integers, and histograms of it.
 
 For n = window² pixels, V = n Σx² - (Σx)² is n² times the variance. Unsigned arithmetic wraps
-around without losing anything as long as V itself fits, so 32-bit words (twice as many in a
-vector register as 64-bit ones) serve whenever V < 2**32; 64-bit words always do for windows up to
-99 pixels. Box sums are running sums down the columns, then along the row.
+around, and V is exact as long as it fits its type itself. So 32-bit words, of which a vector
+register holds twice as many, serve whenever V < 2**32; 64-bit words always do for windows up to
+99 pixels. Box sums are running sums, first down the columns, then along the row.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def _reflect(i, size):
-    """Index of a neighbour outside the borders: d c b a | a b c d | d c b a."""
+    """Index of a pixel beyond the borders, reflected: d c b a | a b c d | d c b a."""
     period = 2 * size
     i %= period
     return i if i < size else period - 1 - i
@@ -48,7 +48,7 @@ def local_variance(frame, window, out):
     half = window // 2
     sums = np.zeros(width + 2 * half, out.dtype)
     squares = np.zeros(width + 2 * half, out.dtype)
-    # slices, so that the compiler sees indices that cannot be negative, and vectorises
+    # slices show the compiler that no index is negative, so that it vectorises the loops
     inner_sums = sums[half : half + width]
     inner_squares = squares[half : half + width]
     for dy in range(-half, half + 1):
@@ -80,6 +80,7 @@ def local_variance(frame, window, out):
 
 @kernel
 def _enter(row, sums, squares):
+    """Add a row of pixels to the running sums and sums of squares of its columns, in place."""
     for x in range(len(row)):
         value = sums.dtype.type(row[x])
         sums[x] += value
@@ -88,6 +89,7 @@ def _enter(row, sums, squares):
 
 @kernel
 def _slide(coming, going, sums, squares):
+    """Move the running sums of all columns one row on, in place."""
     for x in range(len(sums)):
         new = sums.dtype.type(coming[x])
         old = sums.dtype.type(going[x])
@@ -99,12 +101,13 @@ def _slide(coming, going, sums, squares):
 
 @kernel
 def _row_of_three(s0, s1, s2, q0, q1, q2, target):
+    """V of a row for a window of 3, from column sums shifted by 0, 1, 2; its extremes."""
     number = target.dtype.type
     n = number(9)
     lowest = ~number(0)
     highest = number(0)
     for x in range(len(target)):
-        # numba's integers grow to 64 bits in between; wrap them around again
+        # numba promotes intermediate integers to 64 bits; convert them back to the type of V
         s = number(number(s0[x] + s1[x]) + s2[x])
         q = number(number(q0[x] + q1[x]) + q2[x])
         v = number(number(n * q) - number(s * s))
@@ -117,6 +120,7 @@ def _row_of_three(s0, s1, s2, q0, q1, q2, target):
 
 @kernel
 def _row(sums, squares, window, target):
+    """V of a row for any window, from column sums that extend beyond both ends; its extremes."""
     number = target.dtype.type
     n = number(window * window)
     s = number(0)
@@ -166,48 +170,48 @@ def count_bins(values, starts, guess):
     return counts
 
 
-CODE_BITS = 10  # of the mantissa: steps of V of 0.1 %
+CODE_BITS = 10  # bits of the mantissa that are kept: steps of V of 0.1 %
 _SHIFT = np.uint32(23 - CODE_BITS)
 _FIRST = np.uint32(127 << CODE_BITS)  # code of 1
 
 
 @kernel
 def bin_code(value):
-    """Leading bits of an integer > 0 as a floating-point number: equal steps of its logarithm.
+    """Code of a positive integer: the leading bits of its floating-point form, uint32.
 
-    In single precision, because that is vectorised; integers are rounded on the way to it, so
-    one just below a step may have the code above.
+    Codes divide the logarithm into nearly equal steps. Single precision is used because it is
+    vectorised; it rounds integers above 2**24, so one just below a step may get the next code.
     """
     return (np.float32(value).view(np.uint32) >> _SHIFT) - _FIRST
 
 
 def bin_codes(values: np.ndarray) -> np.ndarray:
-    """`bin_code` of an array."""
+    """Codes of an array of positive integers, int64; see `bin_code`."""
     return ((values.astype(np.float32).view(np.uint32) >> _SHIFT) - _FIRST).astype(np.int64)
 
 
 def first_values(codes: np.ndarray) -> np.ndarray:
-    """Smallest floating-point number of each code."""
+    """Smallest floating-point number of each code, float64; see `bin_code`."""
     bits = (codes.astype(np.uint32) + _FIRST) << _SHIFT
     return bits.view(np.float32).astype(np.float64)
 
 
 @kernel
 def count_values(values, base, reach, counts):
-    """Count integers: one by one below `reach`, by `bin_code` from there on.
+    """Count integers: each value below `reach` on its own, larger ones by their `bin_code`.
 
-    Row by row, first the entries that are to be increased are computed, then they are increased:
-    the compiler vectorises the first loop, and the second waits for nothing.
+    For each row the indices of all counters are computed first, in a loop that is vectorised; a
+    second loop increments the counters.
 
     Parameters
     ----------
     values : (H, W) uint32 or uint64
     base : int
-        The smallest of them.
+        The smallest value.
     reach : int
-        Values base..reach - 1 have an entry of their own.
+        Values base..reach - 1 have a counter each.
     counts : (reach - base + codes,) uint32
-        Receives the occurrences of base, base + 1, ..., then those of the larger values by code.
+        Counters of base, base + 1, ..., then those of the codes; increased in place.
     """
     number = values.dtype.type
     index = np.empty(values.shape[1], np.uint32)
@@ -219,6 +223,7 @@ def count_values(values, base, reach, counts):
 
 @kernel
 def _entries(row, base, reach, alone, index):
+    """Index of the counter of each value of a row, see `count_values`."""
     for x in range(len(row)):
         value = row[x]
         by_code = np.uint32(alone + bin_code(value))
@@ -227,10 +232,20 @@ def _entries(row, base, reach, alone, index):
 
 @kernel
 def deviation(weights, x, centre):
-    """Standard deviation of values (n,) that occur `weights` times; 0 if none does.
+    """Standard deviation of values that occur several times; 0 if there are none.
 
-    Sums are taken around a `centre` near their mean, and in eight parts, which the compiler
-    makes one vector of.
+    Parameters
+    ----------
+    weights : (n,) integer
+        How often each value occurs.
+    x : (n,) float64
+    centre : float
+        A value near the mean, around which sums are taken for precision.
+
+    Returns
+    -------
+    float
+        Sums are taken in eight interleaved parts, so that they are vectorised in a fixed order.
     """
     parts = np.zeros((3, 8))
     whole = len(x) - len(x) % 8
@@ -256,14 +271,14 @@ def deviation(weights, x, centre):
 
 @kernel
 def keep_up_to(values, last, kept):
-    """Copy the integers (H, W) that are at most `last`; without a branch, as half of them are.
+    """Copy the values that are at most `last`, without a branch, as half of them usually are.
 
     Parameters
     ----------
     values : (H, W) uint32 or uint64
     last : int
     kept : (H W + 1,) float64
-        Receives them.
+        Receives the values.
 
     Returns
     -------

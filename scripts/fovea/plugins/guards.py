@@ -119,18 +119,11 @@ def labels_of(value, frame, *_):
     """Return labels of a frame, 1..N in raster order, (H, W) uint16 or, above 65,535, uint32."""
     import numpy as np
 
-    from fovea.kernels.boxes import relabel
+    from fovea.kernels.boxes import in_raster_order
 
     labels = _whole(value, frame, "labels").astype(np.int32)
     names, first, inverse = np.unique(labels.ravel(), return_index=True, return_inverse=True)
-    objects = np.flatnonzero(names > 0)
-    order = objects[np.argsort(first[objects])]
-    dtype = np.uint16 if len(order) <= np.iinfo(np.uint16).max else np.uint32
-    table = np.zeros(len(names), dtype)
-    table[order] = np.arange(1, len(order) + 1)
-    out = np.empty(labels.shape, dtype)
-    relabel(inverse.reshape(labels.shape), table, out)
-    return out
+    return in_raster_order(inverse.reshape(labels.shape), first, names > 0)
 
 
 def ids_of(value, frame, *_):

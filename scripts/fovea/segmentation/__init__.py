@@ -1,4 +1,4 @@
-"""Segmentation: from a phase-contrast frame to labels of its cells.
+"""Segmentation: labels of the cells in each phase-contrast frame.
 
-Imports kernels and stores; `evaluation` and `inspection` use it.
+Imports kernels and the store; evaluation, inspection and the training use it.
 """

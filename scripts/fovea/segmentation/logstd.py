@@ -1,9 +1,9 @@
-"""Segmentation `logstd`: the logarithm of the local standard deviation, thresholded.
+"""Segmentation `logstd`: a threshold on the logarithm of the local standard deviation.
 
 Cells in phase contrast are textured, their surroundings are not. The method is that of PyAMA.
-The logarithm is never computed per pixel: the local variance is an exact integer V, the logarithm
-is monotonic in V, so bins and threshold become integer limits of V, found by bisection with the
-very expression that the definition uses.
+The logarithm is not computed per pixel: the local variance is n² times smaller than an exact
+integer V, and the logarithm is monotonic in V. So the edges of bins and the threshold are converted
+to integer limits of V, by bisection with the expression that defines the logarithm.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fovea.kernels import bits, labelling, morphology, variance
 
 BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
-_PROMINENCE = 0.01  # of the background's mode, for the second mode of `valley`
-_TABLE = 1 << 22  # entries of the longest table of counts
-_REACHES = (1.5, 4)  # of the table, in usual V: the mode is near 1, and a short table is fast
-_KEPT = 1 << 20  # V whose logarithms are kept
-_ROWS = 32  # of a frame: what is kept of them stays in the second-level cache
+_PROMINENCE = 0.01  # of the second mode of `valley`, relative to the background's mode
+_TABLE = 1 << 22  # largest number of counters for single values of V
+_REACHES = (1.5, 4)  # largest V with a counter, over the median: the mode is near the median
+_KEPT = 1 << 20  # largest V whose logarithm is kept from frame to frame
+_ROWS = 32  # processed at a time, so that they stay in the second-level cache
 _THREAD = threading.local()
 
 
@@ -46,7 +46,7 @@ def segment_logstd(
     window_size : int
         Size in pixels of the neighbourhood whose variance is taken, odd.
     threshold : {"mode", "valley", "otsu"}
-        How the threshold is found, see ``docs/algorithms.md``.
+        Rule for the threshold, see docs/algorithms.md.
     morph_size : int
         Diameter in pixels of the disk for closing and opening, odd.
     morph_iterations : int
@@ -54,7 +54,7 @@ def segment_logstd(
     min_object_size, max_object_size : int
         Objects of fewer, or more, pixels are removed.
     order : {"close_open", "open_close"}
-        Closing before opening, or as in PyAMA's program opening before closing.
+        Closing before opening, or opening before closing as in PyAMA's program.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def segment_logstd(
 
 
 def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
-    """Packed mask of the pixels above the threshold; None for a frame without contrast."""
+    """Return the packed mask of pixels above the threshold; None for a frame without contrast."""
     n = window * window
     contrast = int(frame.max()) - int(frame.min())
     fits = (n * contrast) ** 2 < 4 << 32  # V <= (n x contrast)² / 4
@@ -108,7 +108,7 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
 
 
 def _buffer(shape: tuple[int, int], dtype: type) -> np.ndarray:
-    """An array that the next frame uses again; each thread has its own."""
+    """Return an array that the thread uses again for its next frame."""
     kept = getattr(_THREAD, "values", None)
     if kept is None or kept.shape != shape or kept.dtype != dtype:
         kept = _THREAD.values = np.empty(shape, dtype)
@@ -120,7 +120,7 @@ def _centres(edges: np.ndarray) -> np.ndarray:
 
 
 def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
-    """Mode + 3 sigma, from a table of counts if one reaches far enough."""
+    """Return mode + 3 sigma, from counters of single values of V if they include the mode."""
     usual = int(np.median(values[::37, ::41])) - low
     for reach in [share * usual for share in _REACHES if usual < _TABLE]:
         table, codes = _count(values, low, high, int(reach))
@@ -137,7 +137,7 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
 
 
 def _count(values: np.ndarray, low: int, high: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of V one by one, some `length` of them, and by code beyond."""
+    """Count single values of V from `low` on, about `length` of them, and larger ones by code."""
     representable = int(np.iinfo(values.dtype).max) - low  # so that the table's end fits the type
     length = min(high - low + 1, max(1 << 12, length), _TABLE, representable)
     counts = np.zeros(length + int(variance.bin_code(np.uint64(high))) + 1, np.uint32)
@@ -146,10 +146,11 @@ def _count(values: np.ndarray, low: int, high: int, length: int) -> tuple[np.nda
 
 
 def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray, int]:
-    """Counts of the bins, and up to which bin they are certain.
+    """Return the counts of the bins, and the number of leading bins whose counts are exact.
 
-    Bins within the table's reach are exact; for those beyond, codes that lie in two bins are
-    counted in both. A fullest bin within the reach is therefore the fullest of all.
+    Bins of values below `reach` are exact. For the others, a code that lies in two bins is counted
+    in both, so that no bin is counted too low: if the fullest bin is an exact one, it is the
+    fullest of all.
     """
     inside = np.minimum(starts, np.uint64(reach)).astype(np.int64) - low
     begins = np.minimum(inside[:-1], len(table) - 1)
@@ -176,12 +177,12 @@ def _other_limit(values, low: int, high: int, edges, starts, n: int, rule: str) 
 
 
 def _logstd(v, n: int):
-    """0.5 log(V / n²), the logarithm of the local standard deviation."""
+    """Return 0.5 log(V / n²), the logarithm of the local standard deviation."""
     return 0.5 * np.log(np.asarray(v, np.uint64) / n**2)
 
 
 def _logarithms(start: int, stop: int, n: int) -> np.ndarray:
-    """Logarithms of all V of start..stop - 1, from a table if they are in it."""
+    """Return the logarithms of V = start..stop - 1, kept ones where possible."""
     if stop > _KEPT:
         return _logstd(np.arange(start, stop, dtype=np.uint64), n)
     return _kept_logarithms(1 << stop.bit_length(), n)[start - 1 : stop - 1]
@@ -189,14 +190,14 @@ def _logarithms(start: int, stop: int, n: int) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _kept_logarithms(size: int, n: int) -> np.ndarray:
-    """Logarithms of the V of 1..size, kept because every frame needs them."""
+    """Return the logarithms of V = 1..size, which are kept because every frame needs them."""
     return _logstd(np.arange(1, size + 1, dtype=np.uint64), n)
 
 
 def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, guess: np.ndarray):
-    """The largest integers in low..high for which `is_low` holds (low - 1 if for none).
+    """Return the largest integers in low..high for which `is_low` holds; low - 1 if for none.
 
-    It takes a few steps where a `guess` is off by at most 2, and is as right where it is not.
+    Guesses that are wrong by at most 2 save steps; others do not change the result.
     """
     near = guess.clip(low, high).astype(np.uint64)
     left = np.maximum(near, np.uint64(low + 2)) - np.uint64(2)  # left - 1 is low, right is not
@@ -212,7 +213,7 @@ def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, gue
 
 
 def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
-    """The largest V in low..high whose logarithm is at most `limit` (low - 1 if none's is)."""
+    """Return the largest V in low..high with a logarithm of at most `limit`; low - 1 if none."""
     left, right = low, high + 1
     while left < right:
         middle = (left + right) // 2
@@ -224,7 +225,7 @@ def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
 
 
 def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
-    """First V of the bins of ``numpy.histogram``: closed below, the last one closed above."""
+    """Return the first V of each bin as `numpy.histogram` defines bins, and high + 1."""
     inner = edges[1:-1]
     starts = np.empty(BINS + 1, np.uint64)
     starts[0], starts[-1] = low, high + 1
@@ -234,16 +235,16 @@ def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
 
 
 def _histogram(values: np.ndarray, high: int, starts: np.ndarray) -> np.ndarray:
-    """Counts in the bins."""
+    """Return the counts of the bins, (BINS,) int64."""
     first = variance.first_values(np.arange(int(variance.bin_code(np.uint64(high))) + 1))
     guess = np.searchsorted(starts[1:-1].astype(np.float64), first, side="right")
-    # a value that was rounded up on its way to its code may lie one bin before: step back
+    # the code of a value above 2**24 may be rounded up: its bin may be the one before
     guess = np.maximum(guess - 1, 0) if high >= 1 << 24 else guess
     return variance.count_bins(values, starts, guess.astype(np.int64))
 
 
 def _deviation_up_to(values: np.ndarray, last: int, centre: float, n: int) -> float:
-    """Standard deviation of the logarithms of all V up to `last`, some rows at a time."""
+    """Return the standard deviation of the logarithms of all V up to `last`."""
     count, total, squares = 0, 0.0, 0.0
     kept = np.empty(_ROWS * values.shape[1] + 1)
     for y in range(0, len(values), _ROWS):
@@ -256,7 +257,7 @@ def _deviation_up_to(values: np.ndarray, last: int, centre: float, n: int) -> fl
 
 
 def _valley(counts: np.ndarray) -> int | None:
-    """The lowest bin between the background's mode and the next one, or None."""
+    """Return the lowest bin between the background's mode and the next mode, or None."""
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
 

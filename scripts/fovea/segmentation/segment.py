@@ -1,4 +1,4 @@
-"""Find the cells in every phase-contrast frame."""
+"""Segment every phase-contrast frame of a field of view."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def segment(
     source : path
         Channel group with the raw phase contrast, ``0`` (T, H, W) uint16.
     target : path
-        Channel group to write: ``0`` (T, H, W) uint16 or uint32, 1..N in each frame.
+        Channel group to write: ``0`` (T, H, W) uint16 or uint32, labels 1..N in each frame.
     parameters : dict
-        ``method`` and that method's parameters.
+        ``method`` and the parameters of that method.
     preprocess : str or None
-        Name of a function that each frame passes through first.
+        Name of a function that is applied to each frame before segmentation.
     threads : int
-        Frames computed side by side; does not change the result.
+        Frames that are computed at a time; the result does not depend on it.
     """
     source, target = Path(source), Path(target)
     options = dict(parameters)

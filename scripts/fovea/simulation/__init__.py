@@ -1,1 +1,1 @@
-"""Simulated recordings with known truth: cells, optics, fluorescence."""
+"""Simulation: recordings with known truth. Uses the models of fits; evaluation uses it."""

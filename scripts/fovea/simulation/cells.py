@@ -25,12 +25,12 @@ MARGIN = 80.0  # px from the edge that most cells keep to
 class Behaviour:
     """What happens to the cells of a field of view, as fractions of their number."""
 
-    touching: float = 0.08  # cells that touch another one for a time; two at least, of eight
-    touch_time: float = 0.35  # the part of the recording for which they do
+    touching: float = 0.08  # cells that touch another one for a time; at least 2 of 8 or more
+    touch_time: float = 0.35  # duration of contacts, as a fraction of the recording
     crossing: float = 0.16  # cells that enter or leave
     edge: float = 0.12  # cells that live at the edge
     dividing: float = 0.0
-    invisible: float = 0.0  # chance, per cell and frame, of not being seen in phase contrast
+    invisible: float = 0.0  # probability per cell and frame of being invisible in phase contrast
     stage_jump: bool = False  # the stage slips once
 
 
@@ -51,11 +51,11 @@ class Motion:
     alive : (N, T) bool
         False before the division that a cell comes from, and after its own.
     visible : (N, T) bool
-        False where the cell is not seen in phase contrast.
+        False where the cell is invisible in phase contrast.
     rounded : (N, T) float32
         1 for a cell about to divide, which is round and bright, else 0.
     parent : (N,) int64
-        Index of the cell that a cell comes from, -1 for none.
+        Index of the mother cell, -1 for none.
     jump : (T, 2) float64
         Shift y, x of the image by the stage, whole pixels; `centre` contains it.
     """
@@ -99,7 +99,7 @@ def _outlines(radius, harmonics):
 
 
 class _Roles:
-    """What each cell is told to do: where it may go, when it drifts, whom it touches, divides."""
+    """Planned behaviour of each cell: bounds of its walk, drifts, contacts and divisions."""
 
     def __init__(self, rng, frames, height, width, cells, interval, behaviour):
         size = np.array([height, width], float)
@@ -140,7 +140,7 @@ class _Roles:
         self.low[cell, axis], self.high[cell, axis] = ends
 
     def _cross(self, rng, cell, axis, sign, hours, size):
-        """Let a cell enter (even numbers) or leave (odd) at its time through one side."""
+        """Let a cell enter (even numbers) or leave (odd) through one side of the frame."""
         enters = cell % 2 == 0
         inside = min(INSIDE, 0.4 * size[axis])
         when = rng.uniform(0.25, 0.75) * hours[-1]
@@ -152,8 +152,10 @@ class _Roles:
         self.calm[cell, axis] = 0.0
 
     def _place(self, rng, cell, partner, apart):
-        """Draw a starting point that keeps clear of the cells placed before, if need be as far
-        `apart` from its `partner`."""
+        """Draw a starting point away from the cells placed before.
+
+        A cell with a `partner` starts at the distance `apart` from it.
+        """
         clear = 2 * 18 + GAP + 6
         others = np.array([i for i in range(cell) if i != partner], int)
         best, best_distance = None, -1.0
@@ -172,16 +174,16 @@ class _Roles:
         return best
 
     def free(self):
-        """Return lower and upper bounds (N, 2) of the walk; crossing cells have none across."""
+        """Return the bounds (N, 2) of the walk; none across the side a cell crosses."""
         crosses = self.calm == 0
         return np.where(crosses, -np.inf, self.low), np.where(crosses, np.inf, self.high)
 
 
 def _separate(centre, reach, outline, wanted, contact):
-    """Push cells apart, and cells in contact together, by at most 3 px each.
+    """Push cells apart, and pairs in contact together, by at most 3 px each; returns centres.
 
-    centre (N, 2), reach (N,) largest radius, outline (N, ANGLES), wanted (N, N) gap in pixels,
-    contact, a list of pairs; their distance is measured along the line of centres.
+    centre (N, 2), reach (N,) largest radii, outline (N, ANGLES), wanted (N, N) gaps in pixels. The
+    outlines of the pairs in contact are to meet on the line between their centres.
     """
     before = centre.copy()
     target = np.triu(reach[:, None] + reach[None] + wanted, 1)
@@ -192,7 +194,7 @@ def _separate(centre, reach, outline, wanted, contact):
         distance = np.maximum(np.hypot(delta[..., 0], delta[..., 1]), 1e-6)
         push = 0.5 * (np.maximum(target - distance, 0) / distance)[..., None] * delta
         centre = centre + push.sum(axis=0) - push.sum(axis=1)
-        # Contact has the last word, so that neighbours cannot keep a pair apart.
+        # Contacts come last, so that neighbours cannot keep a pair apart.
         for i, j in contact:
             dy, dx = delta = centre[j] - centre[i]
             k = round(np.arctan2(dy, dx) * ANGLES / (2 * np.pi))
@@ -208,16 +210,16 @@ def _separate(centre, reach, outline, wanted, contact):
 def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CALM) -> Motion:
     """Plan where cells are and what shape they have, for all frames of a field of view.
 
-    Cells do a persistent random walk, grow, turn and change shape slowly. Most stay inside the
-    frame and keep clear of each other; a few enter, leave, live at the edge, touch or divide,
-    as `behaviour` says.
+    Cells perform a persistent random walk, grow, turn and change shape slowly. Most stay inside
+    the frame and apart from each other; some enter, leave, stay at the edge, touch or divide, in
+    the proportions that `behaviour` gives.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     frames, height, width : int
     cells : int
-        Number of cells at the beginning, those that enter later included.
+        Number of cells at the beginning, including those that enter later.
     interval : float
         Seconds between frames.
     behaviour : Behaviour
@@ -277,7 +279,7 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
             if since < 3:
                 contact.append(sisters)
         contact = [tuple(np.searchsorted(now, pair)) for pair in contact]
-        # In the first frame there is no motion to be smooth: cells go where there is room.
+        # In the first frame motion need not be smooth: cells are moved until there is room.
         for _ in range(1 if frame else 40):
             position[now] = _separate(
                 position[now], reach[now, frame], outline[now, frame], wanted[grid], contact

@@ -11,8 +11,7 @@ from fovea.fits.models.formulas import maturation
 from fovea.simulation import optics
 from fovea.simulation.cells import CALM, CROWDED, plan_motion
 from fovea.simulation.kinetics import PARAMETERS, SAMPLES, Sample
-
-TOUCH = 2  # px, in rows and columns, within which cells are said to touch
+from fovea.simulation.truth import cell_columns, geometry
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Frame:
     phase : (H, W) uint16 or None
     fluo : (C, H, W) uint16
     profiles : list of (rows (H,), columns (W,)) float32
-        The true background per channel in counts, camera offset included, is their outer sum.
+        True background per channel in counts, camera offset included: the sum rows + columns.
     labels : (H, W) uint16
         0 background, else the cell's ID.
     rows : list of dict
@@ -47,9 +46,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Simulated:
-    """A simulated field of view: phase (T, H, W) uint16 or None, fluo (C, T, H, W) uint16,
-    background (C, T, H, W) float32, labels (T, H, W) uint16, rows and parameters as lists of
-    dicts."""
+    """All frames of a simulated field of view.
+
+    phase (T, H, W) uint16 or None, fluo (C, T, H, W) uint16, background (C, T, H, W) float32,
+    labels (T, H, W) uint16; rows and parameters as of `Frame` and `Field`.
+    """
 
     phase: np.ndarray | None
     fluo: np.ndarray
@@ -57,22 +58,6 @@ class Simulated:
     labels: np.ndarray
     rows: list[dict]
     parameters: list[dict]
-
-
-def cell_columns(fluo_channels: list[int]) -> list[str]:
-    """Return the columns of the table of cells; see `Field.render` for what they hold."""
-    base = (
-        "fov cell frame time area centroid_x centroid_y bbox_x0 bbox_y0 bbox_x1 bbox_y1 "
-        "touches at_border visible"
-    )
-    light = ("time", "total", "light", "model")
-    return base.split() + [f"{name}_ch_{c}" for c in fluo_channels for name in light]
-
-
-def parameter_columns(fluo_channels: list[int]) -> list[str]:
-    """Return the columns of the table of parameters; see `Field`."""
-    base = ["fov", "cell", "parent", "sample", "first_frame", "last_frame"]
-    return base + [f"{name}_ch_{c}" for c in fluo_channels for name in PARAMETERS]
 
 
 def outer_sum(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -83,7 +68,8 @@ def outer_sum(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 def frame_times(seed: int, fov: int, frames: int, channels: int, interval: float) -> np.ndarray:
     """Return acquisition times in seconds, (T, C) float64, since the start of the recording.
 
-    Fields of view follow each other, the channels of one too, and no stamp is quite regular.
+    Fields of view are recorded one after the other, as are the channels of one, with irregular
+    delays.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fov, 2)))
     start = interval * np.arange(frames) + min(8.0, interval / 100) * fov
@@ -97,12 +83,12 @@ class Field:
     Parameters
     ----------
     seed : int
-        Fields of one seed and number are the same, however many there are.
+        A field of view depends on the seed and its number, not on how many there are.
     frames, height, width : int
     cells : int
-        Cells at the beginning, those that enter later included; 0 gives a blank field.
+        Cells at the beginning, including those that enter later; 0 gives a blank field.
     fov : int
-        Its number.
+        Number of the field of view.
     channels : int
         Number of fluorescence channels.
     phase : bool
@@ -112,7 +98,7 @@ class Field:
     sample : Sample
         Distribution of the cells' kinetic parameters.
     crowded : bool
-        Cells touch often, divide, are not seen now and then, and the stage slips once.
+        Cells touch often, divide, and are invisible in some frames; the stage slips once.
 
     Attributes
     ----------
@@ -121,8 +107,8 @@ class Field:
     jump : (T, 2) float64
         Shift y, x of the stage in pixels.
     parameters : list of dict
-        One per cell: cell, parent (0 for none), sample, first_frame, last_frame (of its life,
-        seen or not), and the parameters per fluorescence channel.
+        One per cell: fov, cell, parent (0 for none), sample, first_frame and last_frame of its
+        life (visible or not), and its kinetic parameters for each fluorescence channel.
     """
 
     def __init__(
@@ -157,10 +143,10 @@ class Field:
             drawn = sample.draw(rng, cells)
             drawn["ktl"] /= 1 + 0.5 * index
             self.kinetics.append(self._inherit(drawn, rng))
-        self.parameters = [self._describe(cell, sample) for cell in range(total)]
+        self.parameters = [self._parameter_row(cell, sample) for cell in range(total)]
 
     def _inherit(self, drawn, rng):
-        """Give daughters their share of what the mother has: mRNA, protein and all."""
+        """Divide the mother's contents, and with them ktl and the offset, between daughters."""
         parent = self.motion.parent[len(drawn["ktl"]) :]
         share = rng.uniform(0.45, 0.55, len(parent) // 2)
         share = np.stack([share, 1 - share], axis=1).ravel()
@@ -169,7 +155,7 @@ class Field:
         inherited["offset"] = inherited["offset"] * share
         return {name: np.concatenate([drawn[name], inherited[name]]) for name in PARAMETERS}
 
-    def _describe(self, cell, sample):
+    def _parameter_row(self, cell, sample):
         life = np.flatnonzero(self.motion.alive[cell])
         row = {
             "fov": self.fov,
@@ -189,7 +175,7 @@ class Field:
             yield self.render(frame)
 
     def render(self, frame: int) -> Frame:
-        """Render one frame; frames do not depend on each other.
+        """Render one frame, independently of the others.
 
         Its rows hold, per cell: fov, cell, frame, time (seconds, of the frame's first channel),
         area, centroid_x, centroid_y, the box (ends exclusive), touches (another cell is within
@@ -227,7 +213,10 @@ class Field:
                 phase[inside] += image[window]
             mask = view.rho <= 1
             mask[window] = labels[inside] == cell + 1
-            row = self._row(cell, frame, labels, inside, mask[window])
+            row = {"fov": self.fov, "cell": cell + 1, "frame": frame}
+            row["time"] = float(self.times[frame, 0])
+            row |= geometry(labels, cell + 1, inside, mask[window])
+            row["visible"] = bool(self.motion.visible[cell, frame])
             if self.kinetics and mask.any():
                 light = optics.render_light(view, mask, pattern)
                 in_mask = float(light[window][mask[window]].sum(dtype=np.float64))
@@ -253,7 +242,7 @@ class Field:
         )
 
     def _label(self, views):
-        """Return labels (H, W); where outlines overlap, the nearer cell has the pixel."""
+        """Return labels (H, W); where outlines overlap, the nearer cell gets the pixel."""
         _, height, width = self.shape
         labels = np.zeros((height, width), np.uint16)
         nearest = np.ones((height, width), np.float32)
@@ -263,38 +252,6 @@ class Field:
             labels[inside][closer] = cell + 1
             nearest[inside][closer] = view.rho[window][closer]
         return labels
-
-    def _row(self, cell, frame, labels, inside, mask):
-        """Return the truth of a cell in a frame, geometry part; `mask` is in the frame's part."""
-        height, width = labels.shape
-        row = {"fov": self.fov, "cell": cell + 1, "frame": frame}
-        row["time"] = float(self.times[frame, 0])
-        row["area"] = area = int(mask.sum())
-        if not area:
-            return row
-        ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        y0, y1 = int(ys[0]) + inside[0].start, int(ys[-1]) + 1 + inside[0].start
-        x0, x1 = int(xs[0]) + inside[1].start, int(xs[-1]) + 1 + inside[1].start
-        row["centroid_x"] = float(mask.sum(axis=0) @ np.arange(mask.shape[1])) / area
-        row["centroid_y"] = float(mask.sum(axis=1) @ np.arange(mask.shape[0])) / area
-        row["centroid_x"] += inside[1].start
-        row["centroid_y"] += inside[0].start
-        row |= {"bbox_x0": x0, "bbox_y0": y0, "bbox_x1": x1, "bbox_y1": y1}
-        row["touches"] = _touches(labels, cell + 1, y0, x0, y1, x1)
-        row["at_border"] = y0 == 0 or x0 == 0 or y1 == height or x1 == width
-        row["visible"] = bool(self.motion.visible[cell, frame])
-        return row
-
-
-def _touches(labels, label, y0, x0, y1, x1):
-    """Tell whether another cell lies within TOUCH pixels of this one."""
-    near = labels[max(y0 - TOUCH, 0) : y1 + TOUCH, max(x0 - TOUCH, 0) : x1 + TOUCH]
-    others = (near != 0) & (near != label)
-    if not others.any():
-        return False
-    from scipy import ndimage
-
-    return bool((ndimage.maximum_filter(near == label, 2 * TOUCH + 1) & others).any())
 
 
 def simulate_fov(seed: int, *args, **options) -> Simulated:

@@ -21,7 +21,7 @@ INSET = 1.5  # px inside the outline where the body's edge lies: cells are thin 
 TEXTURE = 0.10
 WINDOW = 24  # px around a cell in which it is rendered
 # Fluorescence.
-LIGHT_BLUR = 0.8  # px, point spread
+LIGHT_BLUR = 0.8  # px, sigma of the point spread function
 LIGHT_TEXTURE = 0.15
 # Camera of the fluorescence channels.
 CAMERA_OFFSET = 100.0  # counts
@@ -98,7 +98,7 @@ def make_texture(rng: np.random.Generator, size: int = 512) -> np.ndarray:
 
 
 class Appearance:
-    """What distinguishes the looks of cells: their piece of texture, nucleus and nucleoli."""
+    """Appearance of single cells: their piece of texture, contrast, nucleus and nucleoli."""
 
     def __init__(self, rng: np.random.Generator, cells: int):
         self.texture = make_texture(rng)
@@ -108,13 +108,13 @@ class Appearance:
         self.nucleus = rng.uniform(0.36, 0.44, cells)
 
     def pattern(self, view: View, cell: int, hours: float) -> np.ndarray:
-        """Return the cell's texture, (h, w) float32; it moves along and changes within hours."""
+        """Return the cell's texture, (h, w) float32; it moves with the cell and changes slowly."""
         phase = self.turn[cell, 0] + 0.5 * hours
         first, second = (self._patch(view, origin) for origin in self.origin[cell])
         return np.float32(np.cos(phase)) * first + np.float32(np.sin(phase)) * second
 
     def _patch(self, view, origin):
-        """Sample the texture at a fractional position, bilinearly: it is fixed to the cell."""
+        """Sample the texture bilinearly at a position that is fixed to the cell."""
         h, w = view.rho.shape
         y, x = origin[0] + view.dy[0, 0] + 64, origin[1] + view.dx[0, 0] + 64
         iy, ix = int(y), int(x)
@@ -141,7 +141,7 @@ def render_phase(view: View, pattern, appearance: Appearance, cell, hours, round
     out = np.maximum(away + np.float32(INSET), 0)
     fading = np.exp(-out / np.float32(HALO_REACH)) * np.maximum(1 - out / np.float32(WINDOW), 0)
     halo = np.float32(HALO) * (1 - body) * fading
-    # The nucleus wanders a little about the middle.
+    # The nucleus moves a little around the middle of the cell.
     radius = float(np.sqrt((view.rho <= 1).sum() / np.pi))
     turn = appearance.turn[cell]
     ny, nx = (0.16 * radius * f(turn[1] + 0.12 * hours) for f in (np.sin, np.cos))
@@ -163,8 +163,8 @@ def render_phase(view: View, pattern, appearance: Appearance, cell, hours, round
 def render_light(view: View, mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
     """Return the distribution of a cell's light, (h, w) float32, its sum over `mask` being 1.
 
-    It follows the cell's thickness, with some texture, blurred by the point spread: about 0.1 %
-    falls outside the mask.
+    It is proportional to the cell's thickness, with some texture, and blurred by the point spread
+    function: about 0.1 % of it lies outside the mask.
     """
     from scipy import ndimage
 
@@ -175,10 +175,10 @@ def render_light(view: View, mask: np.ndarray, pattern: np.ndarray) -> np.ndarra
 
 
 class Slide:
-    """What of a phase-contrast frame is not cells.
+    """Surroundings of the cells in phase contrast.
 
-    Grain, which lies on the slide and changes within hours, out-of-focus specks of dust on it,
-    and a gentle gradient of illumination.
+    Grain on the slide, which changes within hours; specks of dust out of focus; and a weak
+    gradient of illumination.
     """
 
     def __init__(self, rng: np.random.Generator, height: int, width: int):
@@ -227,7 +227,7 @@ def _make_dust(rng, height, width):
 class Background:
     """The background of a fluorescence channel: b(y, x) = rows(y) + columns(x) in each frame.
 
-    An uneven illumination whose middle wanders, and whose strength drifts, slowly.
+    Uneven illumination whose centre and strength drift slowly.
     """
 
     def __init__(self, rng: np.random.Generator, height: int, width: int):

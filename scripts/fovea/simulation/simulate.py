@@ -1,20 +1,18 @@
-"""Simulate a recording: an OME-TIFF as a microscope would write it, and the truth beside it."""
+"""Simulate a recording: an OME-TIFF as a microscope writes it, and the truth in a folder."""
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
-import uuid
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fovea.errors import FoveaError
-from fovea.simulation.field import Field, cell_columns, parameter_columns
+from fovea.simulation.field import Field
 from fovea.simulation.kinetics import SAMPLES
+from fovea.simulation.truth import Truth, cell_columns, ome_identity, parameter_columns, table
 
 CHANNEL_NAMES = ("GFP", "mCherry", "BFP", "iRFP")
 STAGE_STEP = 1000.0  # µm between neighbouring positions
@@ -40,7 +38,7 @@ def simulate(
 ) -> None:
     """Write a simulated recording and its truth; the same arguments give the same bytes.
 
-    Cells of FOVs 0 and 1 are of the sample `control`, of 2 and 3 `treated`, and so on in turn.
+    Cells of FOVs 0 and 1 belong to the sample `control`, of 2 and 3 to `treated`, and so on.
     A FOV depends on the seed and its number, not on how many there are.
 
     Parameters
@@ -67,12 +65,12 @@ def simulate(
     interval : float
         Seconds between frames.
     pixel_size : float
-        Micrometer; written, without effect on the pixels.
+        Micrometer; metadata only, without effect on the images.
     shapes : sequence of (height, width), optional
         The size of each FOV, where they differ.
     crowded : bool
-        One fifth of the cells touch, some divide, one in a hundred is not seen in a frame, and
-        the stage slips once.
+        One fifth of the cells touch, some divide, one per cent are invisible in a frame, and the
+        stage slips once.
     seed : int
     log : logging.Logger
 
@@ -98,8 +96,8 @@ def simulate(
         open(truth / "cells.csv", "w", newline="", encoding="utf-8") as cell_file,
         open(truth / "parameters.csv", "w", newline="", encoding="utf-8") as parameter_file,
     ):
-        cell_table = _table(cell_file, cell_columns(fluo))
-        parameter_table = _table(parameter_file, parameter_columns(fluo))
+        cell_table = table(cell_file, cell_columns(fluo))
+        parameter_table = table(parameter_file, parameter_columns(fluo))
         for fov, ((h, w), count) in enumerate(zip(sizes, counts, strict=True)):
             sample = SAMPLES[fov // 2 % len(SAMPLES)]
             log.info(
@@ -115,7 +113,7 @@ def simulate(
                 sample=sample,
                 crowded=crowded,
             )
-            known = _Truth(cell_table)
+            known = Truth(cell_table)
             recording.write(
                 known.planes(field),
                 shape=(frames, len(names), h, w),
@@ -143,55 +141,6 @@ def simulate(
     (truth / "simulation.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
-class _Truth:
-    """Passes on the planes of a field and keeps what the truth needs, compressed."""
-
-    def __init__(self, table):
-        self.table, self.count = table, 0
-        self.labels: list[bytes] = []
-        self.profiles: list[list[tuple[np.ndarray, np.ndarray]]] = []
-
-    def planes(self, field):
-        """Yield planes (H, W) uint16, channels of a frame in turn."""
-        for frame in field.frames():
-            self.labels.append(zlib.compress(frame.labels.astype("<u2").tobytes()))
-            self.profiles.append(frame.profiles)
-            self.table.writerows(frame.rows)
-            self.count += len(frame.rows)
-            if frame.phase is not None:
-                yield frame.phase
-            yield from frame.fluo
-
-    def save(self, folder, field, seed):
-        """Write the label stack and the backgrounds of the field."""
-        import tifffile
-
-        name = f"fov_{field.fov:03d}"
-        path = folder / f"{name}_labels.ome.tiff"
-        with tifffile.TiffWriter(path, ome=True, byteorder="<") as writer:
-            writer.write(
-                iter(self.labels),
-                shape=field.shape,
-                dtype=np.uint16,
-                photometric="minisblack",
-                compression="zlib",
-                rowsperstrip=field.shape[1],
-                software="Fovea",
-                maxworkers=1,
-                metadata={"axes": "TYX", "Name": f"FOV {field.fov}"}
-                | _identity(f"labels {seed} {field.fov}"),
-            )
-        for index, channel in enumerate(field.fluo_channels):
-            rows, columns = zip(*(p[index] for p in self.profiles), strict=True)
-            path = folder / f"{name}_background_ch_{channel}.npz"
-            np.savez(path, rows=np.stack(rows), columns=np.stack(columns))
-
-
-def _identity(name):
-    """Return OME attributes that are the same in every run; tifffile's own hold time and host."""
-    return {"UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"fovea {name}")), "Creator": "Fovea"}
-
-
 def _metadata(field, names, interval, pixel_size, seed):
     """Return the OME metadata of one FOV."""
     planes = field.times.size
@@ -214,13 +163,7 @@ def _metadata(field, names, interval, pixel_size, seed):
             "PositionY": [STAGE_STEP * row] * planes,
             "PositionYUnit": ["µm"] * planes,
         },
-    } | _identity(f"recording {seed}")
-
-
-def _table(file, columns):
-    table = csv.DictWriter(file, columns, lineterminator="\n")
-    table.writeheader()
-    return table
+    } | ome_identity(f"recording {seed}")
 
 
 def _channel_name(index):
@@ -228,7 +171,7 @@ def _channel_name(index):
 
 
 def _check(fovs, frames, sizes, counts, channels, phase, interval):
-    """Raise FoveaError for settings that make no recording."""
+    """Raise FoveaError for settings that contradict each other."""
     problems = {
         "fovs must be at least 1": fovs < 1,
         "frames must be at least 1": frames < 1,

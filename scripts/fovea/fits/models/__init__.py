@@ -1,1 +1,1 @@
-"""Models of traces: their parameters, formulas and derivatives; measures that are not fitted."""
+"""Models of traces: parameters, formulas and derivatives; measures, which are computed directly."""

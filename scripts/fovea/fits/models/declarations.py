@@ -1,7 +1,7 @@
-"""Models of traces: what their parameters are called, their units, defaults and bounds.
+"""Declarations of the models: names, units, defaults and bounds of their parameters.
 
-Nothing here imports numpy, for the config is checked against these declarations in every job.
-Formulas, defaults and bounds are those of PyAMA; docs/analysis.md tells them and their sources.
+This module does not import numpy, because every job checks the config against the declarations.
+Formulas, defaults and bounds are those of PyAMA; docs/analysis.md states them and their sources.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Parameter:
     default : float
         Where the fit starts, or the value of a fixed parameter.
     low, high : float or None
-        Bounds of the fit; None stands for the data's: the last time for `high`, and for `low` as
-        long before the first time.
+        Bounds of the fit. None: the last time of the trace for `high`; for `low`, the time that
+        lies before the first time by the duration of the trace.
     fixed : bool
         Whether it is kept at its value unless the config says otherwise.
     kind : {"onset", "rate", "linear", "other"}
-        How starting points are chosen; the model is a linear function of all its linear
-        parameters together.
+        Determines the starting points. The model is jointly linear in all parameters of the
+        kind "linear".
     """
 
     name: str
@@ -63,14 +63,14 @@ class Model:
         ``(wanted, time, *parameters) -> values, [derivative for each wanted name]``, see
         `fovea.fits.models.formulas`. Without it derivatives are taken numerically.
     window : float, optional
-        How long after the first time the fit looks at a trace, unless the config says otherwise.
+        Duration after the first time of a trace that is fitted, unless the config says otherwise.
     smooth : bool
-        Whether the curve begins without a kink, so that the curvature of the cost tells how
-        uncertain the onset is; otherwise the profile of the cost does, which takes longer.
+        Whether the curve has no kink at its onset, so that the uncertainty of the onset follows
+        from the curvature of the cost; otherwise it is computed from the profile of the cost.
     exchangeable : pair of str, optional
-        Two parameters whose exchange changes nothing; the larger value is given to the first.
+        Two parameters whose exchange leaves the curve unchanged; the first gets the larger value.
     measure : str or callable, optional
-        In place of a fit: ``(time, value) -> parameters, errors``; see `.measures`.
+        Replaces the fit: ``(time, value) -> parameters, errors``, see `fovea.fits.models.measures`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Convolutions of decays, the building blocks of kinetic models.
+"""Convolutions of exponential decays, from which kinetic models are composed.
 
 The convolution of exp(-a t), exp(-b t), ... is, but for its sign, the divided difference of
 exp(-r t) at the rates a, b, ...; written with the functions below it is exact where rates are

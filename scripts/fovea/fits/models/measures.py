@@ -1,4 +1,4 @@
-"""Measures: numbers that are computed from a trace and not fitted."""
+"""Measures: numbers that are computed from a trace without a fit."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def auc(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def local_noise(time: np.ndarray, value: np.ndarray) -> float:
     """Return the standard deviation of a trace's noise, in the unit of the trace.
 
-    It is taken from how far each value is from the straight line between its neighbours, so that
-    a slow change does not count as noise. NaN with fewer than three values.
+    It is estimated from the distance of each value to the straight line between its neighbours, so
+    that slow changes do not count as noise. NaN with fewer than three values.
     """
     if len(time) < 3:
         return np.nan

@@ -1,1 +1,1 @@
-"""Bounded least squares for many traces at once: starts, steps, uncertainties."""
+"""Bounded least squares for many traces at once: starting points, minimisation, uncertainties."""

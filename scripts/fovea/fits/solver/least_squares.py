@@ -1,4 +1,4 @@
-"""Fit a model to traces, chunk by chunk: least squares, weighted by the noise if wanted."""
+"""Fits of a model to many traces by least squares, weighted by the noise if the config says so."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 
 from fovea.fits.settings import Settings
-from fovea.fits.solver.levenberg_marquardt import Batch, Job, Solution
+from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution, time_span
 from fovea.fits.solver.noise import estimate_noise, noise_level
 from fovea.fits.solver.search import refine, search
-from fovea.fits.solver.statistics import Fits, describe, empty_fits, predict
+from fovea.fits.solver.statistics import Fits, empty_fits, fits_of, predict
 from fovea.fits.solver.uncertainty import t_quantile
 from fovea.jobs.threads import ordered_map
 
-CHUNK = 128  # traces that are fitted together, whatever the number of threads
+CHUNK = 128  # traces that are fitted together; fixed, so that results do not depend on threads
 REWEIGHTINGS = 2
 
 
@@ -38,7 +38,7 @@ def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads:
     """
     if settings.model.measure is not None:
         return _measured(settings, time, value)
-    return describe(settings, *solve(settings, time, value, threads))
+    return fits_of(settings, *solve(settings, time, value, threads))
 
 
 def solve(
@@ -60,10 +60,10 @@ def solve(
 
 def _prepare(settings: Settings, time: np.ndarray, value: np.ndarray) -> Job:
     there = np.isfinite(value) & np.isfinite(time)
-    begin = np.where(there, time, np.inf).min(axis=1, initial=np.inf)
+    begin, end = time_span(time, there)
     if settings.window is not None:
         there &= time <= (begin + settings.window * (1 + 1e-12))[:, None]
-    end = np.where(there, time, -np.inf).max(axis=1, initial=-np.inf)
+        end = time_span(time, there)[1]
     begin, end = (np.where(np.isfinite(x), x, 0.0) for x in (begin, end))
     batch = Batch(
         np.where(np.isfinite(time), time, end[:, None]),
@@ -78,43 +78,37 @@ def _prepare(settings: Settings, time: np.ndarray, value: np.ndarray) -> Job:
         high[:, i] = end if upper is None else upper
     high = np.maximum(high, low)
     enough = there.sum(axis=1) > len(settings.fitted)
-    return Job(batch, low, high, enough)
+    return Job(Problem(settings.model, settings.fitted, batch, low, high), enough)
 
 
 def _first_fit(settings: Settings, job: Job) -> Solution:
-    batch, low, high = job.fittable()
-    default = np.array(settings.values)
-    return search(
-        *(settings.model, settings.fitted, batch, default, low, high),
-        settings.starts,
-        settings.given,
-    )
+    return search(job.fittable(), np.array(settings.values), settings.starts, settings.given)
 
 
 def _weighted_fit(settings: Settings, noise, job: Job, solution: Solution) -> Solution:
-    """Fit again, with weights from the values that were fitted before; the job gets the weights."""
-    batch, low, high = job.fittable()
-    level = noise_level(predict(settings, batch, solution.values), noise)
-    batch.weight = np.where(batch.weight > 0, 1 / level, 0.0)
-    job.batch.weight[job.enough] = batch.weight
-    return refine(settings.model, settings.fitted, batch, solution.values, low, high)
+    """Fit again with weights from the values of the previous fit, which the job then holds."""
+    problem = job.fittable()
+    level = noise_level(predict(settings, problem.batch, solution.values), noise)
+    weight = np.where(problem.batch.weight > 0, 1 / level, 0.0)
+    job.problem.batch.weight[job.enough] = problem.batch.weight = weight
+    return refine(problem, solution.values)
 
 
 def _fitted_and_residual(settings: Settings, job: Job, solution: Solution):
-    """Return fitted values and residuals of all points, enlarged for the freedom of the fit."""
-    part = job.fittable()[0]
+    """Return fitted values, and residuals scaled by sqrt(n / (n - K)), of all points."""
+    part = job.fittable().batch
     there = part.weight > 0
     predicted = predict(settings, part, solution.values)
-    points = there.sum(axis=1)
+    points = part.points
     grown = np.sqrt(points / np.maximum(points - len(settings.fitted), 1))[:, None]
     return predicted[there], ((part.value - predicted) * grown)[there]
 
 
 def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:
-    """Return what a measure measures, in the form of fits."""
-    batch = _prepare(settings, time, value).batch
+    """Return the results of a measure in the form of fits."""
+    job = _prepare(settings, time, value)
+    batch, columns = job.problem.batch, job.problem.columns
     fits = empty_fits(settings, batch)
-    columns = [settings.model.names.index(name) for name in settings.fitted]
     for row in range(len(batch.time)):
         there = batch.weight[row] > 0
         number, error = settings.model.compute(batch.time[row, there], batch.value[row, there])

@@ -1,7 +1,7 @@
 """Bounded least squares for many traces at once: Levenberg-Marquardt steps on whole batches.
 
-Every quantity has the problems along its first axis; one step is a few numpy calls for all of
-them, and problems that have converged drop out. Problems do not influence each other.
+All arrays have the traces along their first axis. One step is a few numpy calls for all traces;
+those that have converged drop out, and no trace influences another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fovea.fits.models.declarations import Model
 
 FIRST_DAMPING = 1e-3
 LARGEST_DAMPING = 1e12
-#: Steps after which problems that are left are taken to lie in a narrow, curved valley.
+#: Traces that take more steps than this are taken to lie in a narrow, curved valley.
 SLOW = 20
 
 
@@ -41,20 +41,64 @@ class Batch:
         """Return some traces, in this order; a trace may occur several times."""
         return Batch(self.time[rows], self.value[rows], self.weight[rows])
 
+    @property
+    def points(self) -> np.ndarray:
+        """Number of values of each trace, (N,) int64."""
+        return np.count_nonzero(self.weight, axis=1)
+
+
+def time_span(time: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and the last time with a value, (N,) each; inf and -inf where none is."""
+    first = np.where(there, time, np.inf).min(axis=1, initial=np.inf)
+    return first, np.where(there, time, -np.inf).max(axis=1, initial=-np.inf)
+
 
 @dataclass
-class Job:
-    """A chunk of traces, the bounds (N, K) of their parameters, and which can be fitted."""
+class Problem:
+    """What is minimised: N traces, a model, and K of its P parameters within bounds.
 
+    Attributes
+    ----------
+    model : Model
+    fitted : sequence of str
+        Names of the fitted parameters.
+    batch : Batch
+    low, high : (N, K) float64
+        Bounds of the fitted parameters.
+    """
+
+    model: Model
+    fitted: Sequence[str]
     batch: Batch
     low: np.ndarray
     high: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Problem:
+        """Return the problem for some traces, see `Batch.take`."""
+        return Problem(
+            self.model, self.fitted, self.batch.take(rows), self.low[rows], self.high[rows]
+        )
+
+    @property
+    def columns(self) -> list[int]:
+        """Places of the fitted parameters among all parameters."""
+        return [self.model.names.index(name) for name in self.fitted]
+
+    def of_kind(self, *kinds: str) -> list[int]:
+        """Return the places of parameters of some kinds among the fitted ones."""
+        return [i for i, n in enumerate(self.fitted) if self.model.parameter(n).kind in kinds]
+
+
+@dataclass
+class Job:
+    """A chunk of traces that are fitted together, and (N,) bool: which have enough values."""
+
+    problem: Problem
     enough: np.ndarray
 
-    def fittable(self) -> tuple[Batch, np.ndarray, np.ndarray]:
-        """Return traces and bounds of those that have enough values."""
-        rows = np.flatnonzero(self.enough)
-        return self.batch.take(rows), self.low[rows], self.high[rows]
+    def fittable(self) -> Problem:
+        """Return the problem for the traces that have enough values."""
+        return self.problem.take(np.flatnonzero(self.enough))
 
 
 @dataclass
@@ -71,7 +115,7 @@ class Solution:
         Products of the derivatives with respect to the K fitted parameters and, last, of the
         residuals: J Jᵀ, J r and r r, weighted.
     converged : (N,) bool
-        Whether steps became too small to matter before their number ran out.
+        Whether steps became negligible before the largest number of steps was reached.
     """
 
     values: np.ndarray
@@ -93,74 +137,59 @@ def gram_of(model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarra
 
 
 def minimise(
-    model: Model,
-    fitted: Sequence[str],
-    batch: Batch,
-    start: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    tolerance: float = 1e-13,
-    steps: int = 200,
+    problem: Problem, start: np.ndarray, tolerance: float = 1e-13, steps: int = 200
 ) -> Solution:
     """Minimise the weighted sum of squares of each trace within bounds.
 
     Parameters
     ----------
-    model : Model
-    fitted : sequence of str
-        Names of the parameters that are fitted.
-    batch : Batch
-        N traces.
+    problem : Problem
     start : (N, P) float64
-        Starting values of all parameters; the fitted ones are moved into their bounds.
-    low, high : (N, K) float64
-        Bounds of the fitted parameters.
+        Starting values of all parameters; the fitted ones are clipped to their bounds.
     tolerance : float
-        A problem is solved when a step lowers the cost by less than this part of it.
+        A trace has converged when a step lowers its cost by less than this fraction.
     steps : int
-        Most steps.
+        Largest number of steps.
 
     Notes
     -----
     The step solves (J Jᵀ + d diag(J Jᵀ)) step = -J r for the parameters that do not press against
     a bound, and is cut off at the bounds; d is adapted as H. B. Nielsen (1999) proposes.
-    Problems that are slow go on by variable projection (Golub and Pereyra 1973): only the other
-    parameters are damped, and after each step linear ones take their best values.
+    After `SLOW` steps the method is variable projection (Golub and Pereyra 1973): only the
+    nonlinear parameters are damped, and after each step the linear ones take their best values.
     """
-    columns = [model.names.index(name) for name in fitted]
+    model, fitted, columns = problem.model, problem.fitted, problem.columns
     values = start.copy()
-    values[:, columns] = np.clip(values[:, columns], low, high)
-    gram = gram_of(model, fitted, batch, values)
+    values[:, columns] = np.clip(values[:, columns], problem.low, problem.high)
+    gram = gram_of(model, fitted, problem.batch, values)
     solution = Solution(values, gram[:, -1, -1].copy(), gram, np.zeros(len(values), bool))
     if not columns:
         solution.converged[:] = True
         return solution
-    linear = np.array([model.parameter(name).kind == "linear" for name in fitted])
+    linear = np.isin(np.arange(len(fitted)), problem.of_kind("linear"))
     damping = np.full(len(values), FIRST_DAMPING)
     factor = np.full(len(values), 2.0)
-    # A perfect fit has no cost to lower by a part of it.
-    floor = 1e-28 * np.sum((batch.weight * batch.value) ** 2, axis=1)
+    # The cost of a perfect fit is rounding alone and cannot be lowered by a fraction of itself.
+    floor = 1e-28 * np.sum((problem.batch.weight * problem.batch.value) ** 2, axis=1)
     left = np.flatnonzero(np.isfinite(solution.cost))
     for number in range(steps):
         if not len(left):
             break
         project = number >= SLOW and linear.any() and not linear.all()
+        part = problem.take(left)
         x, cost, gram = values[left][:, columns], solution.cost[left], solution.gram[left]
         damped = damping[left, None] * (~linear if project else np.ones(len(linear)))
-        step = _step(x, gram, damped, low[left], high[left])
+        step = _step(x, gram, damped, part.low, part.high)
         hoped = _gain(step, gram)
-        step = _within(step, x, gram, damped, low[left], high[left])
+        step = _within(step, x, gram, damped, part.low, part.high)
         new, expected = x + step, _gain(step, gram)
         trial = values[left]
         trial[:, columns] = new
-        part = batch.take(left)
-        new_gram = gram_of(model, fitted, part, trial)
+        new_gram = gram_of(model, fitted, part.batch, trial)
         if project:
-            trial, new_gram = _with_best_linear(
-                *(model, fitted, columns, linear, part, trial, new_gram, low[left], high[left])
-            )
+            trial, new_gram = _with_best_linear(part, linear, trial, new_gram)
         new_cost = new_gram[:, -1, -1]
-        better = new_cost < cost  # False where it is not a number
+        better = new_cost < cost  # False for NaN
         ratio = np.where(expected > 0, (cost - new_cost) / np.where(expected > 0, expected, 1), 0)
         accepted = left[better]
         values[accepted] = trial[better]
@@ -182,23 +211,14 @@ def _gain(step: np.ndarray, gram: np.ndarray) -> np.ndarray:
     return -2 * slope - np.einsum("ni,nij,nj->n", step, gram[:, :-1, :-1], step)
 
 
-def _step(
-    x: np.ndarray, gram: np.ndarray, damping: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
+def _step(x, gram, damping, low, high) -> np.ndarray:
     """Return Gauss-Newton steps with a damping (N, K); parameters pressed against a bound stay."""
     gradient = gram[:, :-1, -1]
     stuck = ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))
     return _solve(gram, gradient, damping, ~stuck)
 
 
-def _within(
-    step: np.ndarray,
-    x: np.ndarray,
-    gram: np.ndarray,
-    damping: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> np.ndarray:
+def _within(step, x, gram, damping, low, high) -> np.ndarray:
     """Return steps that end at the bounds which they would cross, the others adapted to that."""
     for _ in range(step.shape[1]):
         cut = np.clip(x + step, low, high) - x
@@ -206,7 +226,7 @@ def _within(
         rows = np.flatnonzero(crossing.any(axis=1))
         if not len(rows):
             break
-        # those that were stopped before, or were pressed against a bound, stay where they are
+        # parameters that were cut off before, or pressed against a bound, stay where they are
         held = crossing[rows] | (step[rows] == 0) | (x[rows] + step[rows] <= low[rows])
         held |= x[rows] + step[rows] >= high[rows]
         fixed = np.where(held, cut[rows], 0.0)
@@ -217,38 +237,28 @@ def _within(
     return np.clip(x + step, low, high) - x
 
 
-def _solve(
-    gram: np.ndarray, gradient: np.ndarray, damping: np.ndarray, free: np.ndarray
-) -> np.ndarray:
+def _solve(gram, gradient, damping, free) -> np.ndarray:
     """Solve the damped normal equations for the free parameters; the others' steps are 0."""
     size = np.sqrt(np.einsum("nii->ni", gram[:, :-1, :-1]))
     free = free & (size > 0)
     scale = np.where(free, 1 / np.where(size > 0, size, 1.0), 0.0)
     matrix = gram[:, :-1, :-1] * scale[:, :, None] * scale[:, None, :]
     diagonal = np.einsum("nii->ni", matrix)  # a view
-    # the smallest damping keeps the matrix regular where parameters cannot be told apart
+    # the least damping keeps the matrix regular where parameters are perfectly correlated
     diagonal[...] = np.where(free, 1 + np.maximum(damping, 1e-14), 1.0)
     return np.linalg.solve(matrix, -(gradient * scale)[..., None])[..., 0] * scale
 
 
 def _with_best_linear(
-    model: Model,
-    fitted: Sequence[str],
-    columns: list[int],
-    linear: np.ndarray,
-    batch: Batch,
-    values: np.ndarray,
-    gram: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    problem: Problem, linear: np.ndarray, values: np.ndarray, gram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return values with the linear parameters that fit best, and their products."""
-    x = values[:, columns]
+    """Return values with the linear parameters that fit best, and their gram matrices."""
+    x = values[:, problem.columns]
     others = ~np.append(linear, True)
     alone = gram.copy()
     alone[:, others] = 0.0
     alone[:, :, others] = 0.0
-    step = _step(x, alone, np.zeros_like(x), low, high)
+    step = _step(x, alone, np.zeros_like(x), problem.low, problem.high)
     better = values.copy()
-    better[:, columns] = np.clip(x + step, low, high)
-    return better, gram_of(model, fitted, batch, better)
+    better[:, problem.columns] = np.clip(x + step, problem.low, problem.high)
+    return better, gram_of(problem.model, problem.fitted, problem.batch, better)

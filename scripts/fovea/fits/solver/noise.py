@@ -1,4 +1,4 @@
-"""How much single values of a trace scatter, depending on their size."""
+"""Noise of single values of a trace as a function of their size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BINS = 40
 ROUNDS = 4
 _MEDIAN = 0.4549364231195724  # of the square of a standard normal variable
 _TINY = 1e-300
-_LEAST = 1e-6  # of the largest standard deviation, so that no value has an infinite weight
+_LEAST = 1e-6  # of the largest standard deviation, so that all weights are finite
 
 
 def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndarray:
@@ -19,7 +19,7 @@ def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndar
     Parameters
     ----------
     value : ndarray
-        Values without noise, in the trace's unit.
+        Values without noise, in the unit of the trace.
     noise : (float, float, float)
         `constant`, `poisson` and `relative` of sqrt(constant² + poisson F + (relative F)²).
     """
@@ -35,10 +35,10 @@ def estimate_noise(
 ) -> tuple[float, float, float]:
     """Estimate the noise model from fitted values and residuals of many traces.
 
-    The residuals' variance is taken in `BINS` bins of equally many values each, from the median of
-    their squares, so that traces which the model does not describe have little influence. It is
-    explained as a non-negative combination of 1, F and F² by least squares, every bin weighted
-    with what the round before expects of it.
+    The variance of the residuals is estimated in `BINS` bins of equal numbers of values, from the
+    median of their squares, so that traces that the model does not describe have little influence.
+    A non-negative combination of 1, F and F² is fitted to it by least squares, in which each bin is
+    weighted by the inverse of the variance that the previous round predicts.
 
     Parameters
     ----------

@@ -1,96 +1,74 @@
-"""Intervals of onsets from the profile of the cost, where its curvature does not tell them.
+"""Intervals of onsets from the profile of the cost, for models with a kink at the onset.
 
-In a model that begins with a kink, every frame that the onset passes changes the cost's slope.
-The onset's 95 % interval is then where fixing it there, with all else fitted anew, does not raise
-the cost by more than t² residual variances.
+In such a model the slope of the cost jumps at every frame that the onset passes, so its curvature
+at the minimum says little. The 95 % interval then holds the onsets at which the cost, with all
+other parameters fitted anew, is at most t² residual variances above the minimum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from fovea.fits.models.declarations import Model
-from fovea.fits.solver.levenberg_marquardt import Batch, Solution, minimise
+from fovea.fits.solver.levenberg_marquardt import Problem, Solution, minimise, time_span
 
-#: Where the profile is looked at, in units of the half width that the curvature tells.
+#: Distances from the minimum at which the profile is computed, in half widths of the interval
+#: that follows from the curvature.
 STEPS = np.array([0.5, 0.7, 0.85, 1.0, 1.15, 1.35, 1.7, 2.3])
 ROUGH = 1e-7
-#: Intervals narrower than this part of the time between frames are left to the curvature.
+#: Intervals narrower than this fraction of the time between frames are those of the curvature.
 NARROW = 0.1
 
 
 def onset_intervals(
-    model: Model,
-    fitted: Sequence[str],
-    onset: int,
-    batch: Batch,
-    low: np.ndarray,
-    high: np.ndarray,
-    solution: Solution,
-    reach: np.ndarray,
-    limit: np.ndarray,
+    problem: Problem, onset: int, solution: Solution, reach: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which traces have an interval of their onset from its profile, and the ends.
+    """Return the traces whose interval follows from the profile, and both ends of theirs.
 
     Parameters
     ----------
-    model : Model
-    fitted : sequence of str
+    problem : Problem
+        N traces.
     onset : int
         Place of the onset among the fitted parameters.
-    batch : Batch
-        N traces.
-    low, high : (N, K) float64
-        Bounds of the fitted parameters.
     solution : Solution
         Their minima.
     reach : (N,) float64
-        Half width that the curvature tells; NaN where there is none.
+        Half width of the interval that follows from the curvature; NaN where there is none.
     limit : (N,) float64
-        How much more the cost may be.
+        Largest difference of the cost from the minimum.
 
     Returns
     -------
-    (M,) int
-    (M,) float64
-    (M,) float64
+    rows : (M,) int
+    low, high : (M,) float64
     """
-    there = batch.weight > 0
-    count = there.sum(axis=1)
-    last = np.where(there, batch.time, -np.inf).max(axis=1, initial=-np.inf)
-    first = np.where(there, batch.time, np.inf).min(axis=1, initial=np.inf)
+    first, last = time_span(problem.batch.time, problem.batch.weight > 0)
     with np.errstate(invalid="ignore"):
-        wide = reach > NARROW * (last - first) / np.maximum(count - 1, 1)
+        wide = reach > NARROW * (last - first) / np.maximum(problem.batch.points - 1, 1)
     rows = np.flatnonzero(np.isfinite(reach) & wide & (limit > 0))
-    ends = []
-    for side in (-1, 1):
-        ends.append(
-            _end(model, fitted, onset, batch, low, high, solution, reach, limit, rows, side)
-        )
-    return rows, ends[0], ends[1]
+    low, high = (_end(problem, onset, solution, reach, limit, rows, side) for side in (-1, 1))
+    return rows, low, high
 
 
-def _end(model, fitted, onset, batch, low, high, solution, reach, limit, rows, side) -> np.ndarray:
+def _end(problem, onset, solution, reach, limit, rows, side) -> np.ndarray:
     """Return the lower (side -1) or upper (1) end for some rows."""
-    columns = [model.names.index(name) for name in fitted]
+    columns, low, high = problem.columns, problem.low, problem.high
     here = solution.values[rows, columns[onset]]
     far = here[:, None] + side * reach[rows, None] * STEPS
     far = np.clip(far, low[rows, onset, None], high[rows, onset, None])
-    others = [i for i in range(len(fitted)) if i != onset]
+    others = [i for i in range(len(columns)) if i != onset]
     slope = _slope(solution.gram[rows], onset, others)
     many = np.repeat(rows, len(STEPS))
     trial = solution.values[many]
     trial[:, columns[onset]] = far.ravel()
     moved = (far - here[:, None]).ravel()[:, None] * np.repeat(slope, len(STEPS), axis=0)
     trial[:, [columns[i] for i in others]] += moved
-    found = minimise(
-        model, [fitted[i] for i in others], batch.take(many), trial,
-        low[many][:, others], high[many][:, others], ROUGH,
-    )  # fmt: skip
+    names = [problem.fitted[i] for i in others]
+    bounds = low[many][:, others], high[many][:, others]
+    fixed = Problem(problem.model, names, problem.batch.take(many), *bounds)
+    found = minimise(fixed, trial, ROUGH)
     more = np.maximum(found.cost.reshape(far.shape) - solution.cost[rows, None], 0.0)
-    # in units of the limit, the root of the excess grows about evenly
+    # the square root of the excess, relative to that of the limit, is nearly linear in the onset
     height = np.sqrt(more / limit[rows, None])
     height = np.concatenate([np.zeros((len(rows), 1)), height], axis=1)
     place = np.concatenate([here[:, None], far], axis=1)

@@ -6,40 +6,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fovea.fits.models.declarations import Model
-from fovea.fits.solver.levenberg_marquardt import Batch, Solution, minimise
+from fovea.fits.solver.levenberg_marquardt import Problem, Solution, minimise
 from fovea.fits.solver.starts import starting_points
 from fovea.fits.solver.uncertainty import at_bounds, uncertainty
 
 ROUGH, FINE = 1e-6, 1e-13  # tolerances, relative to the cost
-STAGES = ((8, 2), (40, 1))  # steps from the starting points that are left, and how many go on
+STAGES = ((8, 2), (40, 1))  # number of steps, and how many of a trace's starts are kept after them
 REACH = 3.0  # standard errors around the onset that are searched
 NEIGHBOURS = 5  # intervals between frames on either side, at most
 ROUNDS = 3
 
 
 def search(
-    model: Model,
-    fitted: Sequence[str],
-    batch: Batch,
-    default: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    starts: int,
-    given: Sequence[str] = (),
+    problem: Problem, default: np.ndarray, starts: int, given: Sequence[str] = ()
 ) -> Solution:
     """Find the parameters of least cost; arguments as of `starting_points`."""
-    points = starting_points(model, fitted, batch, default, low, high, starts, given)
-    count = len(batch.time)
-    rows = np.tile(np.arange(count), len(points))
+    points = starting_points(problem, default, starts, given)
+    rows = np.tile(np.arange(len(problem.batch.time)), len(points))
     values = points.reshape(len(rows), len(default))
     for steps, keep in STAGES:
-        found = minimise(
-            model, fitted, batch.take(rows), values, low[rows], high[rows], ROUGH, steps
-        )
+        found = minimise(problem.take(rows), values, ROUGH, steps)
         best = _best(rows, found.cost, keep)
         rows, values = rows[best], found.values[best]
-    return refine(model, fitted, batch, values, low, high)
+    return refine(problem, values)
 
 
 def _best(rows: np.ndarray, cost: np.ndarray, keep: int) -> np.ndarray:
@@ -49,32 +38,25 @@ def _best(rows: np.ndarray, cost: np.ndarray, keep: int) -> np.ndarray:
     return order[np.arange(len(order)) - first < keep]
 
 
-def refine(
-    model: Model,
-    fitted: Sequence[str],
-    batch: Batch,
-    start: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> Solution:
+def refine(problem: Problem, start: np.ndarray) -> Solution:
     """Find the minimum near a starting point, also beyond the frames next to its onset.
 
-    As the onset passes a frame, that frame's residual begins or ceases to depend on it. So noise
-    gives the cost a minimum of its own between any two frames, and the least of those near the
-    onset is wanted.
+    The residual of a frame depends on the onset only while the onset lies before the frame. With
+    noise the cost therefore has a minimum of its own between any two frames; the least of those
+    near the onset is wanted.
     """
-    solution = minimise(model, fitted, batch, start, low, high, FINE)
-    onsets = [i for i, name in enumerate(fitted) if model.parameter(name).kind == "onset"]
-    left = np.arange(len(batch.time))
+    solution = minimise(problem, start, FINE)
+    onsets = problem.of_kind("onset")
+    left = np.arange(len(problem.batch.time))
     for _ in range(ROUNDS if onsets else 0):
-        rows, first, last = _neighbours(solution, batch, left, onsets[0], fitted, model, low, high)
+        rows, first, last = _neighbours(problem, solution, left, onsets[0])
         if not len(rows):
             break
-        near_low, near_high = low[rows].copy(), high[rows].copy()
-        near_low[:, onsets[0]], near_high[:, onsets[0]] = first, last
+        near = problem.take(rows)
+        near.low[:, onsets[0]], near.high[:, onsets[0]] = first, last
         trial = solution.values[rows]
-        trial[:, model.names.index(fitted[onsets[0]])] = (first + last) / 2
-        other = minimise(model, fitted, batch.take(rows), trial, near_low, near_high, FINE)
+        trial[:, problem.columns[onsets[0]]] = (first + last) / 2
+        other = minimise(near, trial, FINE)
         order = np.lexsort((other.cost, rows))
         best = order[np.unique(rows[order], return_index=True)[1]]
         best = best[other.cost[best] < solution.cost[rows[best]] * (1 - 1e-10)]
@@ -85,23 +67,16 @@ def refine(
 
 
 def _neighbours(
-    solution: Solution,
-    batch: Batch,
-    left: np.ndarray,
-    onset: int,
-    fitted: Sequence[str],
-    model: Model,
-    low: np.ndarray,
-    high: np.ndarray,
+    problem: Problem, solution: Solution, left: np.ndarray, onset: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return traces, and from when to when their onset may also lie; a trace occurs several times.
+    """Return traces (a trace may occur several times) and an interval of onsets to try for each.
 
     These are the intervals between frames within reach of the onset, its own included; there are
     none where the onset is well inside its interval.
     """
-    values = solution.values[:, [model.names.index(name) for name in fitted]]
-    points = np.count_nonzero(batch.weight, axis=1)
-    error = uncertainty(solution.gram, points, at_bounds(values, low, high)).error[:, onset]
+    batch, low, high = problem.batch, problem.low, problem.high
+    values = solution.values[:, problem.columns]
+    error = uncertainty(solution.gram, batch.points, at_bounds(values, low, high)).error[:, onset]
     found = []
     for row in left:
         here, ends = values[row, onset], (low[row, onset], high[row, onset])

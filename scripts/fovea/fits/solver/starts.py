@@ -7,40 +7,28 @@ from itertools import combinations_with_replacement, product
 
 import numpy as np
 
-from fovea.fits.models.declarations import Model
-from fovea.fits.solver.levenberg_marquardt import Batch
+from fovea.fits.solver.levenberg_marquardt import Problem
 
 #: Grid points along the first and the other axes, by the number of axes.
 _POINTS = {1: (24, 0), 2: (12, 10), 3: (8, 4), 4: (6, 3)}
 
 
 def starting_points(
-    model: Model,
-    fitted: Sequence[str],
-    batch: Batch,
-    default: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    starts: int,
-    given: Sequence[str] = (),
+    problem: Problem, default: np.ndarray, starts: int, given: Sequence[str] = ()
 ) -> np.ndarray:
     """Return starting values for every trace.
 
-    The first start has the configured values. The others are grid points of onsets and rates,
-    one from each of `starts` - 1 parts of the first axis: the one that fits the trace best with
-    its best linear parameters, which are found for the whole grid at once. In the first start
-    too linear parameters are the best ones, unless the user gave them.
+    The first start has the configured values. The others are points of a grid of onsets and
+    rates, whose first axis is divided into `starts` - 1 parts: of each part the point that fits
+    the trace best, together with its best linear parameters, which are found for the whole grid
+    at once. In the first start, too, linear parameters are the best ones unless the user set them.
 
     Parameters
     ----------
-    model : Model
-    fitted : sequence of str
-    batch : Batch
+    problem : Problem
         N traces.
     default : (P,) float64
         Configured values of all parameters.
-    low, high : (N, K) float64
-        Bounds of the fitted parameters.
     starts : int
         Number of starting points.
     given : sequence of str
@@ -49,29 +37,25 @@ def starting_points(
     Returns
     -------
     (S, N, P) float64
-        S is 1 where all fitted parameters are linear, for then there is one minimum only.
+        S is 1 where all fitted parameters are linear: such a cost has a single minimum.
     """
-    count = len(batch.time)
-    linear = [i for i, name in enumerate(fitted) if model.parameter(name).kind == "linear"]
-    axes = [i for i, name in enumerate(fitted) if model.parameter(name).kind in ("onset", "rate")]
+    count, columns = len(problem.batch.time), problem.columns
+    linear, axes = problem.of_kind("linear"), problem.of_kind("onset", "rate")
+    kinds = [problem.model.parameter(problem.fitted[i]).kind for i in axes]
+    names = [problem.fitted[i] for i in linear]
+    places = [columns[i] for i in linear]
+    keep = [k for k, name in enumerate(names) if name not in given]
     starts = starts if len(axes) > 0 else 1
     points = np.broadcast_to(default, (starts, count, len(default))).copy()
-    columns = [model.names.index(name) for name in fitted]
-    for rows in same_times(batch.time):
-        part = batch.take(rows)
-        kinds = [model.parameter(fitted[i]).kind for i in axes]
-        bounds = [(low[rows, i].min(), high[rows, i].max()) for i in axes]
-        used = part.weight.any(axis=0)
-        time = part.time[0, used] if used.any() else part.time[0]
+    for rows in same_times(problem.batch.time):
+        part = problem.take(rows)
+        bounds = [(part.low[:, i].min(), part.high[:, i].max()) for i in axes]
+        used = part.batch.weight.any(axis=0)
+        time = part.batch.time[0, used] if used.any() else part.batch.time[0]
         grid, stratum = _grid(kinds, bounds, time, starts - 1)
         candidates = np.broadcast_to(default, (1 + len(grid), len(default))).copy()
         candidates[1:, [columns[i] for i in axes]] = grid
-        names = [fitted[i] for i in linear]
-        best, cost = _best_linear(
-            model, names, part, candidates, low[rows][:, linear], high[rows][:, linear]
-        )
-        places = [columns[i] for i in linear]
-        keep = [k for k, name in enumerate(names) if name not in given]
+        best, cost = _best_linear(part, linear, candidates)
         points[0, rows[:, None], [places[k] for k in keep]] = best[:, 0][:, keep]
         for number in range(1, starts):
             members = 1 + np.flatnonzero(stratum == number - 1)
@@ -92,7 +76,7 @@ def same_times(time: np.ndarray) -> Iterator[np.ndarray]:
 def _grid(
     kinds: list[str], bounds: list[tuple[float, float]], time: np.ndarray, parts: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return grid points (C, A), and of which part of the first axis each is."""
+    """Return grid points (C, A), and the number of the part of the first axis each lies in."""
     if not kinds:
         return np.empty((0, 0)), np.empty(0, int)
     first, other = _POINTS[min(len(kinds), max(_POINTS))]
@@ -116,34 +100,29 @@ def _grid(
 
 
 def _best_linear(
-    model: Model,
-    names: list[str],
-    batch: Batch,
-    candidates: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    problem: Problem, linear: list[int], candidates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best linear parameters for every trace and candidate, and their cost.
 
     Parameters
     ----------
-    names : list of str
-        L linear parameters.
-    batch : Batch
+    problem : Problem
         N traces on the same times.
+    linear : list of int
+        Places of the L linear parameters among the fitted ones.
     candidates : (C, P) float64
-    low, high : (N, L) float64
 
     Returns
     -------
     (N, C, L) float64
     (N, C) float64
     """
+    batch, names = problem.batch, [problem.fitted[i] for i in linear]
     bare = candidates.copy()
-    bare[:, [model.names.index(name) for name in names]] = 0.0
+    bare[:, [problem.columns[i] for i in linear]] = 0.0
     arguments = [bare[:, i, None] for i in range(bare.shape[1])]
     time = np.broadcast_to(batch.time[:1], (len(bare), batch.time.shape[1]))
-    rest, shapes = model.differentiate(names, time, *arguments)
+    rest, shapes = problem.model.differentiate(names, time, *arguments)
     parts = [*shapes, -rest]  # value = parts @ (linear parameters, -1)
     weight = batch.weight**2
     weighted = weight * batch.value
@@ -159,9 +138,8 @@ def _best_linear(
     if names:
         ridge = 1e-12 * np.maximum(np.einsum("ncii->nc", square), 1e-300)
         damped = square + ridge[..., None, None] * np.eye(size - 1)
-        best = np.clip(
-            np.linalg.solve(damped, target[..., None])[..., 0], low[:, None], high[:, None]
-        )
+        low, high = (bound[:, None, linear] for bound in (problem.low, problem.high))
+        best = np.clip(np.linalg.solve(damped, target[..., None])[..., 0], low, high)
     cost = np.einsum("nci,ncij,ncj->nc", best, square, best) - 2 * np.einsum(
         "nci,nci->nc", best, target
     )

@@ -1,4 +1,4 @@
-"""What is to be said about fits: uncertainties, goodness, and the information criterion."""
+"""Results of fits: estimates with uncertainties, goodness of fit, information criterion."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fovea.fits.settings import Settings
-from fovea.fits.solver.levenberg_marquardt import Batch, Job, Solution
+from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution, time_span
 from fovea.fits.solver.profile import onset_intervals
 from fovea.fits.solver.uncertainty import at_bounds, t_quantile, uncertainty
 
-CORRELATED = 0.99  # correlation from which two parameters are said to be hard to tell apart
+CORRELATED = 0.99  # correlation from which two parameters are reported as hardly separable
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Fits:
     correlation : (N, K, K) float64
         Of the estimates.
     determined : (N, K) bool
-        False where other values of the parameter fit as well.
+        False where other values of the parameter fit equally well.
     converged : (N,) bool
     points : (N,) int
         Number of values.
@@ -72,9 +72,9 @@ class Fits:
     noise: tuple[float, float, float] | None = None
 
 
-def describe(settings: Settings, jobs: list[Job], found: list[Solution], noise) -> Fits:
-    """Return what is to be said about solved chunks of traces, see `solve`."""
-    parts = [_describe(settings, job, s) for job, s in zip(jobs, found, strict=True)]
+def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise) -> Fits:
+    """Return the fits of all traces from the solutions of their chunks; arguments as of `solve`."""
+    parts = [_fits_of_chunk(settings, job, s) for job, s in zip(jobs, found, strict=True)]
     names = [field.name for field in fields(Fits) if field.name != "noise"]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Fits(**joined, noise=noise)
@@ -95,7 +95,7 @@ def _exchange(settings: Settings, solution: Solution, low: np.ndarray, high: np.
     i, j = (settings.fitted.index(name) for name in pair)
     first, second = solution.values[:, a], solution.values[:, b]
     turn = (first < second) & (second <= high[:, i]) & (first >= low[:, j])
-    # A parameter that presses against a bound is one that the other may not be able to reach.
+    # A bound that stopped one parameter may lie beyond the bounds of the other one.
     turn &= (first > low[:, i]) & (second < high[:, j])
     rows = np.flatnonzero(turn)
     solution.values[rows[:, None], [a, b]] = solution.values[rows[:, None], [b, a]]
@@ -104,19 +104,20 @@ def _exchange(settings: Settings, solution: Solution, low: np.ndarray, high: np.
     solution.gram[rows] = solution.gram[rows][:, order][:, :, order]
 
 
-def _describe(settings: Settings, job: Job, solution: Solution) -> Fits:
+def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     rows = np.flatnonzero(job.enough)
-    part, low, high = job.fittable()
-    _exchange(settings, solution, low, high)
-    fits = empty_fits(settings, job.batch)
-    columns = [settings.model.names.index(name) for name in settings.fitted]
+    problem = job.fittable()
+    part = problem.batch
+    _exchange(settings, solution, problem.low, problem.high)
+    fits = empty_fits(settings, job.problem.batch)
     points = fits.points[rows]
-    best = solution.values[:, columns]
-    bound = at_bounds(best, low, high)
+    best = solution.values[:, problem.columns]
+    bound = at_bounds(best, problem.low, problem.high)
     known = uncertainty(solution.gram, points, bound)
-    reach = t_quantile(points - len(columns))[:, None] * known.error
+    reach = t_quantile(points - best.shape[1])[:, None] * known.error
     lower, upper = best - reach, best + reach
-    _profile(settings, part, low, high, solution, points, known.error, lower, upper)
+    if not settings.model.smooth:
+        _profile(problem, solution, known.error, lower, upper)
     fits.values[rows] = solution.values
     fits.error[rows], fits.bound[rows] = known.error, bound
     fits.low[rows], fits.high[rows] = lower, upper
@@ -127,7 +128,7 @@ def _describe(settings: Settings, job: Job, solution: Solution) -> Fits:
     squares = np.sum(residual**2, axis=1)
     mean = part.value.sum(axis=1) / points
     total = np.sum(np.where(there, part.value - mean[:, None], 0.0) ** 2, axis=1)
-    # the deviations of a constant trace from its mean are nothing but rounding
+    # the deviations of a constant trace from its mean are rounding errors
     varies = total > 1e-24 * np.sum(part.value**2, axis=1)
     fits.r_squared[rows] = np.where(varies, 1 - squares / np.where(varies, total, 1.0), np.nan)
     fits.rmse[rows] = np.sqrt(squares / points)
@@ -138,26 +139,23 @@ def _describe(settings: Settings, job: Job, solution: Solution) -> Fits:
     return fits
 
 
-def _profile(settings, batch, low, high, solution, points, error, lower, upper) -> None:
-    """Put intervals of onsets from the profile of the cost in place of those from its curvature."""
-    onsets = [i for i, name in enumerate(settings.fitted)
-              if settings.model.parameter(name).kind == "onset"]  # fmt: skip
-    if settings.model.smooth or not onsets:
+def _profile(problem: Problem, solution: Solution, error, lower, upper) -> None:
+    """Replace intervals of onsets by those from the profile of the cost, in place."""
+    onsets = problem.of_kind("onset")
+    if not onsets:
         return
-    onset, degrees = onsets[0], points - len(settings.fitted)
+    onset, degrees = onsets[0], problem.batch.points - len(problem.fitted)
     quantile = t_quantile(degrees)
     limit = quantile**2 * solution.cost / np.maximum(degrees, 1)
-    rows, first, last = onset_intervals(
-        *(settings.model, settings.fitted, onset, batch, low, high, solution),
-        (upper - lower)[:, onset] / 2,
-        np.where(degrees > 0, limit, 0.0),
-    )
+    half_width = (upper - lower)[:, onset] / 2
+    limit = np.where(degrees > 0, limit, 0.0)
+    rows, first, last = onset_intervals(problem, onset, solution, half_width, limit)
     lower[rows, onset], upper[rows, onset] = first, last
     error[rows, onset] = (last - first) / (2 * quantile[rows])
 
 
 def _autocorrelation(residual: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return the correlation of residuals that follow each other, (N,)."""
+    """Return the correlation of neighbouring residuals, (N,)."""
     both = there[:, 1:] & there[:, :-1]
     products = np.where(both, residual[:, 1:] * residual[:, :-1], 0.0).sum(axis=1)
     squares = np.sum(residual**2, axis=1)
@@ -167,13 +165,12 @@ def _autocorrelation(residual: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def empty_fits(settings: Settings, batch: Batch) -> Fits:
-    """Return fits without results: fixed parameters, numbers of points and times alone."""
+    """Return fits that hold fixed parameters, numbers of points and times only; the rest is NaN."""
     there = batch.weight > 0
     count, size = len(there), len(settings.fitted)
     values = np.tile(np.array(settings.values), (count, 1))
     values[:, [settings.model.names.index(name) for name in settings.fitted]] = np.nan
-    first = np.where(there, batch.time, np.inf).min(axis=1, initial=np.inf)
-    last = np.where(there, batch.time, -np.inf).max(axis=1, initial=-np.inf)
+    first, last = time_span(batch.time, there)
 
     def nothing(*shape):
         return np.full((count, *shape), np.nan)

@@ -13,16 +13,16 @@ _SINGULAR = 1e-12
 
 @dataclass
 class Uncertainty:
-    """What the curvature at the minimum says.
+    """Uncertainties from the curvature of the cost at its minimum.
 
     Attributes
     ----------
     error : (N, K) float64
-        Standard errors; NaN for parameters at a bound and where they are not defined.
+        Standard errors; NaN for parameters at a bound and where none is defined.
     correlation : (N, K, K) float64
         Of the estimates; NaN where one of the two has no standard error.
     determined : (N, K) bool
-        False where another value of the parameter, with other values of the others, fits as well.
+        False where another value, with suitable values of the other parameters, fits equally well.
     """
 
     error: np.ndarray
@@ -31,7 +31,7 @@ class Uncertainty:
 
 
 def at_bounds(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Say which parameters stopped at a bound: -1 the lower, 1 the upper, 0 none; (N, K) int8."""
+    """Return -1 for parameters at their lower bound, 1 at the upper, else 0; (N, K) int8."""
 
     def near(bound):
         size = np.minimum(np.abs(bound), high - low)
@@ -66,7 +66,7 @@ def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Unce
     values, vectors = np.linalg.eigh(scaled)
     small = values <= _SINGULAR * values[:, -1:]
     inverse = (vectors / np.where(small, np.inf, values)[:, None, :]) @ vectors.transpose(0, 2, 1)
-    # a parameter that takes part in a direction in which nothing changes is not determined
+    # a parameter with a component along a direction of no curvature is not determined
     loose = np.sum(np.where(small[:, None, :], vectors**2, 0.0), axis=2) > 1e-6
     determined = acts & ~loose
     degrees = points - size
@@ -80,7 +80,7 @@ def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Unce
 
 
 def t_quantile(degrees: np.ndarray, level: float = LEVEL) -> np.ndarray:
-    """Return how many standard errors an interval reaches to either side; NaN for no degrees."""
+    """Return the half width of an interval in standard errors; NaN without degrees of freedom."""
     from scipy.special import stdtrit
 
     degrees = np.asarray(degrees, float)

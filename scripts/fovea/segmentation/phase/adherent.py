@@ -1,39 +1,32 @@
-"""Mode `adherent` of segmentation `phase`: texture, halos trimmed, cut at bright ridges."""
+"""Mode `adherent` of segmentation `phase`: textured cells with halos.
+
+Pixels whose surroundings vary are foreground. The bright halo at its edge is trimmed, and the rest
+is cut at bright ridges and at necks.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fovea.config.phase_tuning import Adherent
-from fovea.kernels import bits, distance, fields, flood, labelling, morphology
-from fovea.segmentation.phase.merging import merge
+from fovea.kernels import bits, fields, flood, labelling, morphology
+from fovea.segmentation.phase.parts import (
+    at_least,
+    blurred,
+    depths,
+    merge,
+    sample,
+    watershed,
+)
 
 _BINS = 256  # of Otsu's histogram
-_LOWEST = 0.1  # percentile; lower values of the logarithm count as this one
-_SAMPLE = 1 << 18  # pixels that are enough for percentiles and histograms
-_HIGHEST = 88.0  # logarithm of a variance that single precision holds
+_LOWEST = 0.1  # percentile to which lower logarithms are clipped
+_HIGHEST = 88.0  # logarithm of the largest variance that single precision represents
 _SHARPEST = 0.6  # pixels; a narrower window would hold a single pixel
-#: Heights of the watershed per cell diameter, and where they begin.
-STEPS, TOP = np.float32(1024), np.float32(2)
 
 
 def label_adherent(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray:
-    """Label textured cells.
-
-    Parameters
-    ----------
-    flat : (H, W) float32
-        Frame without background.
-    cell_diameter : float
-        Pixels.
-    p : Adherent
-        Lengths and areas relative to it.
-
-    Returns
-    -------
-    (H, W) int32
-        0 background; labels in no particular order.
-    """
+    """Label textured cells; parameters and result as in `fovea.segmentation.phase`."""
     packed = textured(flat, cell_diameter, p)
     contrast = None if packed is None else contrast_inside(flat, bits.unpack(packed, flat.shape[1]))
     if contrast is None:
@@ -44,7 +37,7 @@ def label_adherent(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.nd
 
 
 def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray | None:
-    """Packed mask of the pixels whose surroundings vary; None for a frame without contrast."""
+    """Return the packed mask of textured pixels; None for a frame without contrast."""
     width, area = flat.shape[1], cell_diameter**2
     taps = fields.gaussian_taps(max(p.texture_sigma * cell_diameter, _SHARPEST))
     variance = fields.local_variance(flat, taps)
@@ -63,16 +56,20 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
 
 
 def thresholds(variance: np.ndarray) -> tuple[float, float, float] | None:
-    """What divides log(standard deviation); None where all values are alike.
+    """Return thresholds of log(standard deviation); None where all values are equal.
+
+    Parameters
+    ----------
+    variance : (h, w) float32
 
     Returns
     -------
     otsu : float
-        Otsu's threshold (1979, IEEE Transactions on Systems, Man, and Cybernetics 9, 62); of
-        classes with the same variance between them, the first.
+        Otsu's threshold (1979, IEEE Transactions on Systems, Man, and Cybernetics 9, 62), the
+        first one if several maximise the variance between the classes.
     mode, sigma : float
-        Centre of the fullest bin, that of the background, and the standard deviation of the
-        values up to it.
+        Centre of the fullest bin, which is that of the background, and the standard deviation of
+        the values up to it.
     """
     tiny = np.finfo(np.float32).tiny
     x = 0.5 * np.log(np.maximum(variance, tiny).astype(np.float64)).ravel()
@@ -92,14 +89,8 @@ def thresholds(variance: np.ndarray) -> tuple[float, float, float] | None:
     return float(otsu), float(mode), float(sigma)
 
 
-def sample(image: np.ndarray) -> np.ndarray:
-    """Every n-th pixel of every n-th row, some 2**18 pixels of a large image."""
-    step = max(1, int(np.sqrt(image.size / _SAMPLE)))
-    return image[::step, ::step]
-
-
 def contrast_inside(flat: np.ndarray, mask: np.ndarray) -> float | None:
-    """95th minus 5th percentile of a sample inside the mask; None if that is 0."""
+    """Return the 95th minus the 5th percentile inside the mask, from a sample; None if it is 0."""
     values = sample(flat)[sample(mask)]
     if len(values) == 0:
         values = flat[mask]
@@ -110,7 +101,7 @@ def contrast_inside(flat: np.ndarray, mask: np.ndarray) -> float | None:
 
 
 def trim(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> None:
-    """Clear the bright rim that phase contrast puts around cells, in place."""
+    """Clear the bright halo that phase contrast produces around cells, in place."""
     width, area = flat.shape[1], cell_diameter**2
     smooth = blurred(flat, p.halo_sigma * cell_diameter)
     halo = bits.pack_above(smooth, np.float32(p.halo_level * contrast))
@@ -121,7 +112,7 @@ def trim(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> No
 
 
 def smoothed_mask(packed, width: int, cell_diameter: float, p: Adherent) -> np.ndarray:
-    """Open, erode, and drop what is small."""
+    """Return the packed mask opened, eroded, and without small objects."""
     packed = morphology.open_(packed, width, half_widths(p.opening * cell_diameter))
     packed = morphology.erode(packed, width, half_widths(p.erosion * cell_diameter))
     least = at_least(p.min_area * cell_diameter**2)
@@ -130,11 +121,11 @@ def smoothed_mask(packed, width: int, cell_diameter: float, p: Adherent) -> np.n
 
 
 def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> np.ndarray:
-    """Cut the mask at bright ridges and at necks, and merge what belongs together."""
+    """Label the parts into which bright ridges and necks divide the mask, (H, W) int32."""
     width, area = flat.shape[1], cell_diameter**2
     bright = blurred(flat, p.ridge_sigma * cell_diameter)
     ridges = packed & bits.pack_above(bright, np.float32(p.ridge_level * contrast))
-    del bright  # 16 MB of a frame of 2048 x 2048
+    del bright  # 16 MB for a frame of 2048 x 2048
     labelling.remove_by_size(ridges, width, at_least(p.ridge_area * area), flat.size)
     cut = packed & ~ridges
     labelling.fill_holes(cut, width, int(p.ridge_hole * area))
@@ -143,45 +134,16 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
     markers = flood.maxima(
         depth, mask, p.marker_radius * cell_diameter, np.float32(p.marker_height)
     )
-    parts = watershed(depth, mask, markers, labelling.label(packed, width), ridge, p)
+    components = labelling.label(packed, width)
+    parts = watershed(depth, mask, markers, components, ridge, p.ridge_step)
     return merge(
         parts, depth, ridge, saddle=p.saddle, ridge_weight=p.ridge_weight,
         small=p.small_part * area,
     )  # fmt: skip
 
 
-def depths(mask: np.ndarray, cell_diameter: float, sigma: float) -> np.ndarray:
-    """Distance to the background in cell diameters, (H, W) float32, smoothed; at most 2."""
-    depth = blurred(distance.distances(mask, np.float32(2 * cell_diameter)), sigma * cell_diameter)
-    depth /= np.float32(cell_diameter)
-    return depth
-
-
-def watershed(depth, mask, markers, parts_of, ridge, p: Adherent) -> np.ndarray:
-    """Flood the mask from markers (flat indices), deep pixels first; ridges are higher.
-
-    Components with one marker or none are one part each.
-    """
-    labels = np.zeros(mask.shape, np.int32)
-    labels.ravel()[markers] = np.arange(1, len(markers) + 1)
-    rest = flood.fill_simple(parts_of, labels, len(markers))
-    levels = flood.heights(depth, ridge, rest, np.float32(p.ridge_step), TOP, STEPS)
-    flood.watershed(levels, rest, labels)
-    return labels
-
-
-def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian filter; sigmas under 0.3 pixels leave the image as it is."""
-    return fields.smooth(image, fields.gaussian_taps(sigma)) if sigma >= 0.3 else image
-
-
 def half_widths(radius: float) -> np.ndarray:
-    """Half-widths per row of a disk: all offsets with dx² + dy² <= radius²."""
+    """Return the half-widths per row of a disk, the offsets with dx² + dy² <= radius²."""
     reach = int(np.floor(radius))
     rows = np.arange(-reach, reach + 1)
     return np.floor(np.sqrt(radius**2 - rows**2)).astype(np.int64)
-
-
-def at_least(pixels: float) -> int:
-    """The smallest whole number of pixels that is not less."""
-    return int(np.ceil(pixels))

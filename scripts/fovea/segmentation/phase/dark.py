@@ -6,35 +6,18 @@ import numpy as np
 
 from fovea.config.phase_tuning import Dark
 from fovea.kernels import bits, flood, labelling, regions
-from fovea.segmentation.phase.adherent import STEPS, TOP, at_least, blurred, depths, sample
-from fovea.segmentation.phase.merging import merge
+from fovea.segmentation.phase.parts import at_least, blurred, depths, merge, sample, watershed
 
-_ROUNDS = 6
+_ROUNDS = 6  # of the search for the brightness of dark pixels
 
 
 def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
-    """Label dark objects.
-
-    Parameters
-    ----------
-    flat : (H, W) float32
-        Frame without background.
-    cell_diameter : float
-        Pixels.
-    p : Dark
-        Lengths and areas relative to it.
-
-    Returns
-    -------
-    (H, W) int32
-        0 background; labels in no particular order.
-    """
+    """Label dark objects; parameters and result as in `fovea.segmentation.phase`."""
     width, area = flat.shape[1], cell_diameter**2
-    labels = np.zeros(flat.shape, np.int32)
     image = blurred(flat, p.smoothing * cell_diameter)
     found = dark_threshold(image, p)
     if found is None:
-        return labels
+        return np.zeros(flat.shape, np.int32)
     middle, contrast = found
     packed = bits.pack_above(-image, np.float32(p.dark_level * contrast - middle))
     labelling.fill_holes(packed, width, int(p.max_hole * area))
@@ -43,14 +26,12 @@ def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
     depth = inside(image, mask, contrast, cell_diameter, p)
     candidates = flood.peaks(depth, mask)
     best_first = candidates[np.lexsort((candidates, -depth.ravel()[candidates]))]
-    parts_of = labelling.label(packed, width)
-    markers = flood.thin_out(best_first, parts_of, width, p.marker_radius * cell_diameter)
-    labels.ravel()[np.sort(markers)] = np.arange(1, len(markers) + 1)
-    rest = flood.fill_simple(parts_of, labels, len(markers))
+    components = labelling.label(packed, width)
+    markers = flood.thin_out(best_first, components, width, p.marker_radius * cell_diameter)
     no_ridge = np.zeros(mask.shape, bool)
-    flood.watershed(flood.heights(depth, no_ridge, rest, np.float32(0), TOP, STEPS), rest, labels)
+    parts = watershed(depth, mask, np.sort(markers), components, no_ridge, 0.0)
     labels = merge(
-        labels, depth, no_ridge, saddle=p.saddle, ridge_weight=0.0, small=p.small_part * area
+        parts, depth, no_ridge, saddle=p.saddle, ridge_weight=0.0, small=p.small_part * area
     )
     beyond = image < np.float32(middle - p.edge_level * contrast)
     regions.grow(labels, beyond, max(1, round(p.reach * cell_diameter)))
@@ -60,10 +41,10 @@ def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
 
 
 def dark_threshold(image: np.ndarray, p: Dark) -> tuple[float, float] | None:
-    """Brightness of the background and contrast of dark pixels; None where there are none.
+    """Return the background's brightness and the contrast of dark pixels; None without any.
 
-    From a sample of pixels: begins with the 0.5th percentile as the brightness of dark pixels,
-    then takes, again and again, the median of the pixels beyond the threshold.
+    The brightness of dark pixels is found in a sample by iteration: from the 0.5th percentile on,
+    it is replaced by the median of the pixels below the threshold that follows from it.
     """
     values = sample(image)
     middle = float(np.median(values))
@@ -79,7 +60,7 @@ def dark_threshold(image: np.ndarray, p: Dark) -> tuple[float, float] | None:
 
 
 def inside(image, mask, contrast: float, cell_diameter: float, p: Dark) -> np.ndarray:
-    """How far inside an object a pixel lies, (H, W) float32: distance and darkness together."""
+    """Return how far inside an object a pixel lies, from distance and darkness, (H, W) float32."""
     near = depths(mask, cell_diameter, p.distance_sigma)
     inner = blurred(image, p.inner_sigma * cell_diameter)
     outer = blurred(image, p.outer_sigma * cell_diameter)

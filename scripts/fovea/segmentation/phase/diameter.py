@@ -1,4 +1,4 @@
-"""Suggest a cell diameter for segmentation `phase`."""
+"""Estimate the cell diameter for segmentation `phase` from frames."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Ratio of one diameter that is tried to the one before.
-_STEP = 1.25
+_STEP = 1.25  # ratio of successive trial diameters
 _SMALLEST = 8.0  # pixels
-_FEW = 3  # objects that an estimate needs
+_FEW = 3  # objects that an estimate needs at least
 
 
 def median_diameter(labels: np.ndarray) -> tuple[float, int]:
-    """Median diameter of the objects that do not touch the border, and their number.
+    """Return the median diameter of the objects that do not touch the border, and their number.
 
     The diameter is that of a disk of the object's area; NaN where there is no object.
     """
@@ -28,15 +27,15 @@ def median_diameter(labels: np.ndarray) -> tuple[float, int]:
 
 
 def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> float | None:
-    """A diameter that the cells it finds have, too.
+    """Find the diameter D whose segmentation yields cells of median diameter D.
 
-    Diameters from 8 pixels to a quarter of the frame, each a quarter more than the last, are
-    tried. What is assumed too small cuts cells into parts of its own size, or finds their
-    texture; what is assumed too large leaves cells as they are, or loses them. So of the
-    diameters that are no larger than the median of the objects found with them, the largest one
-    counts, and the suggestion lies between it and the next, where the two would be equal.
-    Diameters with which few objects are found, or which cover less than half as much of the
-    frame as another one, are left out.
+    Trial diameters go from 8 pixels to a quarter of the frame in steps of a quarter. One that is
+    too small divides cells into parts of its own size, or finds their texture; one that is too
+    large leaves the cells' size unchanged, or misses them. So the largest trial diameter is taken
+    that does not exceed the median diameter of the objects it yields, and the result is
+    interpolated between it and the next one, to where the two diameters would be equal.
+    Trials that yield few objects, or objects that cover less than half the area of those of
+    another trial, are ignored.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> fl
     Returns
     -------
     float or None
-        Pixels; None where there are too few objects to tell.
+        Pixels; None where there are too few objects.
     """
     tried = []
     diameter = _SMALLEST
@@ -69,7 +68,7 @@ def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> fl
 
 
 def _found(frames: Sequence[np.ndarray], diameter: float, mode: str) -> tuple[float, float, float]:
-    """Median diameter and number of the objects in a frame, and the share that they cover."""
+    """Return the objects' median diameter, their number, and the fraction of area they cover."""
     from fovea.segmentation.phase.segment_phase import segment_phase
 
     labels = [segment_phase(frame, cell_diameter=diameter, mode=mode) for frame in frames]

@@ -1,9 +1,9 @@
-"""Mode `network` of segmentation `phase`: a small trained network says where cells are.
+"""Mode `network` of segmentation `phase`: a small convolutional network predicts where cells are.
 
-The network sees the frame at 24 pixels per cell diameter, whatever its magnification. It gives
-for each pixel how likely it is inside a cell, how likely it is where two cells touch, and how far
-inside its cell it lies. The cells are then found by flooding from the innermost pixels.
-``docs/network.md`` says how it was trained, and how to train it on frames of one's own.
+The input is the frame resampled to 24 pixels per cell diameter, whatever its magnification. The
+outputs are, for each pixel, the probabilities of being inside a cell and of lying where two cells
+touch, and the depth inside its cell. Cells are then segmented by flooding from the deepest pixels.
+docs/network.md describes the training, also on frames of one's own.
 """
 
 from __future__ import annotations
@@ -20,34 +20,21 @@ from fovea.kernels import basins, convolution, fields, regions, resample
 
 WEIGHTS = Path(__file__).parent / "weights" / "phase.npz"
 PIXELS_PER_DIAMETER = 24
-_TEXTURE = 0.019  # sigma of the local variance in cell diameters, and at least so many pixels:
-_SHARPEST = 0.6
-_MULTIPLE = 16  # the network halves frames four times
+_TEXTURE = 0.019  # sigma of the local variance, in cell diameters
+_SHARPEST = 0.6  # pixels, the smallest sigma
+_MULTIPLE = 16  # the network halves its input four times
 _STRIP, _MARGIN = 1536, 96  # rows; a pixel of the result depends on 74 rows to each side
-_LEVELS = 1024  # heights of the flood per unit of depth
-_LOWEST, _HIGHEST = -1.0, 60.0  # depths beyond count as these
+_LEVELS = 1024  # levels of the flood per unit of depth
+_LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
 
 def label_network(
     flat: np.ndarray, cell_diameter: float, p: Network, weights: str | Path = WEIGHTS
 ) -> np.ndarray:
-    """Label cells as the network sees them.
+    """Label the cells that the network predicts.
 
-    Parameters
-    ----------
-    flat : (H, W) float32
-        Frame without background.
-    cell_diameter : float
-        Pixels.
-    p : Network
-        Lengths and areas relative to it.
-    weights : path
-        File of the network.
-
-    Returns
-    -------
-    (H, W) int32
-        0 background; labels in no particular order.
+    `weights` is the file of the network; the other parameters and the result are as in
+    `fovea.segmentation.phase`.
     """
     arrays = read_weights(weights)
     seen = features(flat, cell_diameter)
@@ -71,50 +58,49 @@ def label_network(
 
 
 def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
-    """What the network sees: (2, h, w) float32, brightness and texture; None without contrast.
+    """Return the input of the network for a frame without background, (H, W) float32.
 
-    Parameters
-    ----------
-    flat : (H, W) float32
-        Frame without background.
-    cell_diameter : float
-        Pixels.
+    Returns
+    -------
+    (2, h, w) float32 or None
+        Brightness and texture; None for a frame without contrast.
     """
     flat = scaled(flat)
     return None if flat is None else as_seen(flat, cell_diameter)
 
 
 def scaled(flat: np.ndarray) -> np.ndarray | None:
-    """A frame without background divided by its spread, float32; None without contrast."""
+    """Divide a frame without background by its standard deviation; None without contrast."""
     spread = flat[::2, ::2].astype(np.float64).std()
     return flat * np.float32(1 / spread) if spread > 0 else None
 
 
 def as_seen(flat: np.ndarray, cell_diameter: float) -> np.ndarray:
-    """The `features` of a frame, or of a part of one, that is `scaled`."""
+    """Return the `features` of a frame, or of a part of one, that is `scaled`."""
     shape = tuple(max(1, round(n * PIXELS_PER_DIAMETER / cell_diameter)) for n in flat.shape)
     taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
     variance = np.maximum(fields.local_variance(flat, taps), 0)
     bright, texture = (resample.resample(image, shape) for image in (flat, variance))
-    # in double precision, whose last bit is lost with all differences between processors
+    # Logarithms of different processors differ in the last bit of double precision, which the
+    # rounding to single precision removes.
     bright = np.arcsinh(bright.astype(np.float64))
     texture = 0.5 * np.log(texture.astype(np.float64) + 1e-3) + 1
     return np.stack([bright, texture]).astype(np.float32)
 
 
 def probability(values: np.ndarray) -> np.ndarray:
-    """Logistic function, float32."""
+    """Return the logistic function of `values`, float32."""
     return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
-    """Arrays of the network by name, float32; those of convolutions as (out, in, pixels).
+    """Read the arrays of a network by name, float32; those of convolutions as (out, in, pixels).
 
     Raises
     ------
     FoveaError
-        If the file cannot be read, or holds other arrays than the network that Fovea brings.
+        If the file cannot be read, or if its arrays differ in shape from Fovea's own network.
     """
     arrays = _arrays(path)
     if path != WEIGHTS and _shapes(arrays) != _shapes(_arrays(WEIGHTS)):
@@ -141,14 +127,14 @@ def _arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Apply the network, to a strip of the frame at a time, so that memory is bounded.
+    """Apply the network to one strip of the frame after the other, which bounds the memory.
 
     Parameters
     ----------
     seen : (2, h, w) float32
-        Features.
+        See `features`.
     arrays : dict of str to ndarray
-        What `read_weights` gives.
+        See `read_weights`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ import numpy as np
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK, Tuning
 from fovea.kernels import boxes, fields, regions
 
-#: Pixels per cell diameter of the coarse image in which the background is estimated.
+#: Pixels per cell diameter in the coarse image from which the background is estimated.
 _COARSE = 3
 
 
@@ -34,12 +34,12 @@ def segment_phase(
     cell_diameter : float
         Typical diameter of a cell in pixels: of a disk of its area.
     mode : {"adherent", "network", "dark"}
-        ``adherent``: textured cells, with halos; ``network``: the same by a trained network;
+        ``adherent``: textured cells with halos; ``network``: the same cells by a trained network;
         ``dark``: objects darker than their surroundings, such as bacteria.
     weights : path or None
-        File of a network that was trained on other frames, for mode ``network``.
+        File of a network trained on other frames, for mode ``network``; None for Fovea's own.
     tuning : mapping of str to float, optional
-        Other values for fields of the mode's class in `fovea.config.phase_tuning`.
+        Values that replace those of the mode's class in `fovea.config.phase_tuning`.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def segment_phase(
         If frame is not a (H, W) array of uint16 or uint8, mode or a key of tuning is unknown, or
         cell_diameter is under 4, or under 12 in mode network.
     FoveaError
-        If the weights cannot be read or are not those of such a network.
+        If the file of weights cannot be read or belongs to a network of another shape.
     """
     if frame.ndim != 2 or frame.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
@@ -72,11 +72,14 @@ def segment_phase(
         method = partial(label_network, weights=weights or WEIGHTS)
     else:
         from fovea.segmentation.phase.dark import label_dark as method
-    return numbered(method(flat, cell_diameter, values), values.min_area * cell_diameter**2)
+    labels = method(flat, cell_diameter, values)
+    first, areas = regions.first_pixels_and_areas(labels, int(labels.max(initial=0)))
+    kept = (areas >= values.min_area * cell_diameter**2) & (areas > 0)
+    return boxes.in_raster_order(labels, first, kept)
 
 
 def tuned(mode: str, changes: Mapping[str, float]) -> Tuning:
-    """The parameters of a mode with some of them changed."""
+    """Return the parameters of a mode with some of them changed."""
     kind = MODES[mode]
     known = [field.name for field in dataclass_fields(kind)]
     for name in changes:
@@ -86,36 +89,11 @@ def tuned(mode: str, changes: Mapping[str, float]) -> Tuning:
 
 
 def flatten(frame: np.ndarray, cell_diameter: float) -> np.ndarray:
-    """A frame without its background, (H, W) float32.
+    """Subtract the background of a frame (H, W) uint8 or uint16; the result is float32.
 
-    The background is the median over a square of some two diameters, computed on blocks of a
-    third of a diameter and interpolated linearly between their centres.
+    The background is the median over a square of about two diameters, computed from the means of
+    blocks of a third of a diameter and interpolated linearly between their centres.
     """
     block = max(1, round(cell_diameter / _COARSE))
     coarse = fields.median_filter(fields.block_means(frame, block), _COARSE)
     return fields.subtract_coarse(frame, coarse, block)
-
-
-def numbered(labels: np.ndarray, min_area: float) -> np.ndarray:
-    """Labels 1..N by first pixel in raster order, without those of fewer pixels.
-
-    Parameters
-    ----------
-    labels : (H, W) int32
-        0 background; parts of a label that are not connected are one object.
-    min_area : float
-        Pixels.
-
-    Returns
-    -------
-    (H, W) uint16 or uint32
-    """
-    first, areas = regions.first_pixels_and_areas(labels, int(labels.max(initial=0)))
-    kept = np.flatnonzero((areas >= min_area) & (areas > 0))
-    order = kept[np.argsort(first[kept])]
-    dtype = np.uint16 if len(order) <= np.iinfo(np.uint16).max else np.uint32
-    table = np.zeros(len(areas), dtype)
-    table[order] = np.arange(1, len(order) + 1)
-    out = np.empty(labels.shape, dtype)
-    boxes.relabel(labels, table, out)
-    return out

@@ -1,0 +1,165 @@
+"""Parts of objects: the watershed that cuts a mask into parts, and mergers of parts."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+
+from fovea.kernels import boxes, distance, fields, flood, regions
+
+_SAMPLE = 1 << 18  # pixels that suffice for percentiles and histograms
+#: Heights of the watershed per cell diameter, and the depth, in diameters, of height 0.
+_STEPS, _TOP = np.float32(1024), np.float32(2)
+
+
+def sample(image: np.ndarray) -> np.ndarray:
+    """Return every n-th pixel of every n-th row, some 2**18 pixels of a large image."""
+    step = max(1, int(np.sqrt(image.size / _SAMPLE)))
+    return image[::step, ::step]
+
+
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the image after a Gaussian filter; sigmas below 0.3 pixels leave it unchanged."""
+    return fields.smooth(image, fields.gaussian_taps(sigma)) if sigma >= 0.3 else image
+
+
+def at_least(pixels: float) -> int:
+    """Round an area up to a whole number of pixels."""
+    return int(np.ceil(pixels))
+
+
+def depths(mask: np.ndarray, cell_diameter: float, sigma: float) -> np.ndarray:
+    """Return the smoothed distance to the background in cell diameters, (H, W) float32, <= 2."""
+    depth = blurred(distance.distances(mask, np.float32(2 * cell_diameter)), sigma * cell_diameter)
+    depth /= np.float32(cell_diameter)
+    return depth
+
+
+def watershed(
+    depth: np.ndarray,
+    mask: np.ndarray,
+    markers: np.ndarray,
+    components: np.ndarray,
+    ridge: np.ndarray,
+    ridge_step: float,
+) -> np.ndarray:
+    """Flood a mask from markers, deep pixels first.
+
+    Parameters
+    ----------
+    depth : (H, W) float32
+        How far inside an object a pixel lies, in cell diameters.
+    mask : (H, W) bool
+    markers : (n,) int64
+        Flat indices.
+    components : (H, W) unsigned integer
+        Connected components of the mask. Those with at most one marker are one part each.
+    ridge : (H, W) bool
+        Pixels that are `ridge_step` diameters less deep in the watershed.
+
+    Returns
+    -------
+    (H, W) int32
+        Labels of the parts.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    labels.ravel()[markers] = np.arange(1, len(markers) + 1)
+    rest = flood.fill_simple(components, labels, len(markers))
+    levels = flood.heights(depth, ridge, rest, np.float32(ridge_step), _TOP, _STEPS)
+    flood.watershed(levels, rest, labels)
+    return labels
+
+
+def merge(
+    labels: np.ndarray,
+    depth: np.ndarray,
+    ridge: np.ndarray,
+    *,
+    saddle: float,
+    ridge_weight: float,
+    small: float,
+) -> np.ndarray:
+    """Merge neighbouring parts, those with the highest score of their border first.
+
+    The score of a border is its greatest depth divided by the lower of the two parts' peaks, minus
+    `ridge_weight` times the fraction of the border that lies on the ridge. Two parts are merged if
+    the score exceeds `saddle` or one of them has fewer than `small` pixels. After each merger the
+    borders of the new part are scored again. Of equal scores those of smaller labels come first,
+    and the smaller label remains.
+
+    Parameters
+    ----------
+    labels : (H, W) int32
+        Parts, 0 background.
+    depth : (H, W) float32
+        How far inside an object a pixel lies.
+    ridge : (H, W) bool
+        Pixels that separate objects.
+    saddle, ridge_weight, small : float
+        See above.
+
+    Returns
+    -------
+    (H, W) int32
+        Labels, with gaps.
+    """
+    count = int(labels.max(initial=0))
+    edges = _edges(labels, depth, ridge, count)
+    highest, areas = regions.peaks_and_areas(labels, depth, count)
+    peak, area = highest.astype(float).tolist(), areas.tolist()
+    parent = list(range(count + 1))
+
+    def score(a: int, b: int) -> float:
+        top, crossed, length = edges[a][b]
+        return top / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
+
+    current = {(a, b): score(a, b) for a in edges for b in edges[a] if a < b}
+    heap = [(-value, a, b) for (a, b), value in current.items()]
+    heapq.heapify(heap)
+    while heap:
+        value, a, b = heapq.heappop(heap)
+        if current.get((a, b)) != -value:
+            continue  # outdated: merged or scored again in the meantime
+        if -value <= saddle and min(area[a], area[b]) >= small:
+            continue
+        parent[b] = a
+        area[a] += area[b]
+        peak[a] = max(peak[a], peak[b])
+        for other, (top, crossed, length) in edges.pop(b).items():
+            current.pop((min(b, other), max(b, other)))
+            del edges[other][b]
+            if other != a:
+                known = edges[a].get(other, (-1.0, 0, 0))
+                both = max(top, known[0]), crossed + known[1], length + known[2]
+                edges[a][other] = edges[other][a] = both
+        for other in edges[a]:
+            pair = min(a, other), max(a, other)
+            current[pair] = score(*pair)
+            heapq.heappush(heap, (-current[pair], *pair))
+    merged = np.empty_like(labels)
+    boxes.relabel(labels, _roots(parent), merged)
+    return merged
+
+
+def _edges(labels, depth, ridge, count: int) -> dict[int, dict[int, tuple]]:
+    """Return, for each part and neighbour, the border's depth, pixels on the ridge, and pixels."""
+    keys, heights, crossed = regions.borders(labels, depth, ridge)
+    pairs, inverse = np.unique(keys, return_inverse=True)
+    top = np.full(len(pairs), -1, np.float32)
+    np.maximum.at(top, inverse, heights)
+    lengths = np.bincount(inverse, minlength=len(pairs))
+    on_ridge = np.bincount(inverse[crossed], minlength=len(pairs))
+    edges: dict[int, dict[int, tuple]] = {}
+    columns = (pairs >> 32, pairs & 0xFFFFFFFF, top.astype(float), on_ridge, lengths)
+    for a, b, *border in zip(*(column.tolist() for column in columns), strict=True):
+        edges.setdefault(a, {})[b] = edges.setdefault(b, {})[a] = tuple(border)
+    return edges
+
+
+def _roots(parent: list[int]) -> np.ndarray:
+    """Return the root of each part, (N,) int32; a parent is always smaller than its child."""
+    table = np.array(parent, np.int32)
+    for i in range(len(table)):
+        table[i] = table[table[i]]
+    return table
