@@ -25,6 +25,7 @@ DELETED = {
     "images.zarr/seg_labeled_ch_0/0": ALL - {"copy_raw"},
     "images.zarr/seg_tracked_ch_0/0": {"track", "crop", "extract", "cache"},
     "images.zarr/seg_tracked_ch_0": {"track", "crop", "extract", "cache"},
+    "images.zarr/seg_tracked_ch_0/boxes": {"track", "crop", "extract", "cache"},
     "images.zarr/fl_background_ch_1/0": {"background", "crop", "extract", "cache"},
     "images.zarr/fl_background_ch_2/tile_medians": {"background", "crop", "extract", "cache"},
     "images.zarr/pc_ch_0/1": {"cache"},

@@ -1,9 +1,9 @@
-"""Flat field: how evenly a fluorescence channel is lit and seen, from the recording or an image.
+"""Flat field: uneven illumination of a fluorescence channel, from the recording or an image.
 
-A gain g(y, x) of mean 1, by which counts above the camera's dark counts are larger or smaller than
-they would be in an even field. Estimating it from the recording itself is the idea of BaSiC (Peng
-et al. 2017, Nature Communications 8, 14836); here it is a smooth surface through tile medians
-instead of a low-rank and sparse decomposition.
+It is a gain g(y, x) of mean 1: counts above the camera's dark counts are g times those of an even
+field. To estimate it from the recording itself is the idea of BaSiC (Peng et al. 2017, Nature
+Communications 8, 14836); here it is a smooth surface through tile medians instead of a low-rank
+and sparse decomposition.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from fovea.background.gains import write_gain
 from fovea.background.tiles import TileGrid, cover
 from fovea.errors import FoveaError
 
-DEGREE = 4  # of the polynomial in y and x that the gain or its logarithm is
-FRAMES = 96  # frames that are looked at, spread over all fields of view
-LOWEST = 0.05  # of the mean; less would blow up noise without bounds
+FRAMES = 96  # number of frames that are read, spread over all fields of view
+_DEGREE = 4  # of the polynomial in y and x
+_LOWEST = 0.05  # smallest gain relative to its mean; dividing by less would amplify noise
 _TILES = 16  # along the longer side
 _SMALLEST_TILE = 16  # pixels
-_FINEST = 0.01  # scatter below which a tile is no outlier: the polynomial is not exact either
+_FINEST = 0.01  # residuals below this are no outliers: the polynomial is not exact either
 
 _LOG = logging.getLogger("fovea")
 
@@ -65,10 +65,10 @@ def middle_mean(values: np.ndarray) -> np.ndarray:
 def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The gain at every pixel, a smooth surface through `log_ratios`.
 
-    The gain, or its logarithm, is a polynomial of total degree 4 in y and x, whichever comes
-    nearer: the former suits a field that falls off as a square, the latter a Gaussian beam. It is
-    fitted by iteratively reweighted least squares (Huber's weights, then Tukey's), so that tiles
-    which hold cells in most frames do not count.
+    The gain or its logarithm is a polynomial of total degree 4 in y and x, whichever fits better:
+    the former suits a quadratic decrease towards the corners, the latter a Gaussian beam. The fit
+    is by iteratively reweighted least squares (Huber's weights, then Tukey's), so that tiles
+    which hold cells in most frames have no influence.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     grid = tiles(shape)
     centres = [s + (n - 1) / 2 for s, n in zip(grid.starts, grid.sizes, strict=True)]
     y, x = (_scaled(c, n) for c, n in zip(centres, shape, strict=True))
-    powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)
+    powers = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)
               if i < len(y) and j < len(x)]  # fmt: skip
     design = np.stack([np.multiply.outer(y**i, x**j).ravel() for i, j in powers], axis=1)
     target = ratios.ravel()
     of_log, of_gain = _robust_fit(design, target), _robust_fit(design, np.exp(target))
     linear = _misfit(np.log(np.maximum(design @ of_gain, 1e-9)) - target)
     found = of_gain if linear < _misfit(design @ of_log - target) else of_log
-    table = np.zeros((DEGREE + 1, DEGREE + 1))
+    table = np.zeros((_DEGREE + 1, _DEGREE + 1))
     for (i, j), value in zip(powers, found, strict=True):
         table[i, j] = value
     rows, columns = (_scaled(np.arange(n), n) for n in shape)
@@ -102,7 +102,7 @@ def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _robust_fit(design: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Coefficients of a linear fit that outliers do not sway."""
+    """Coefficients of a linear fit that is robust against outliers."""
     weights = np.ones(len(target))
     for turn in range(30):
         root = np.sqrt(weights)
@@ -117,12 +117,12 @@ def _robust_fit(design: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _misfit(rest: np.ndarray) -> float:
-    """How far a surface is from the tiles, those with cells in them counting little."""
+    """Mean squared residual of a surface, limited for each tile because some hold cells."""
     return float((np.minimum(np.abs(rest), 5 * _FINEST) ** 2).mean())
 
 
 def _scaled(places: np.ndarray, length: int) -> np.ndarray:
-    """Places along an axis, from -1 to 1."""
+    """Positions along an axis in pixels, mapped to -1 .. 1."""
     return (np.asarray(places, float) - (length - 1) / 2) / (length / 2)
 
 
@@ -132,7 +132,7 @@ def estimate_gain(frames: Iterable[np.ndarray], dark: float = 0.0) -> tuple[np.n
     Parameters
     ----------
     frames : iterable of (H, W) uint16
-        Frames of any fields of view, taken one after the other.
+        Frames of any fields of view.
     dark : float
         Counts without light.
 
@@ -172,12 +172,12 @@ def checked(gain: np.ndarray, what: str) -> np.ndarray:
         If it is not finite, or anywhere below a twentieth of its mean.
     """
     mean = float(gain.mean()) if np.isfinite(gain).all() else 0.0
-    if mean <= 0 or float(gain.min()) < LOWEST * mean:
+    if mean <= 0 or float(gain.min()) < _LOWEST * mean:
         y, x = np.unravel_index(int(np.argmin(gain)), gain.shape)
         share = f"{gain.min() / mean:.3g} of the mean" if mean > 0 else "no number above 0"
         raise FoveaError(
             f"the flat field of {what} cannot be divided by: it is {share} at row {y}, column {x}; "
-            f"at least {LOWEST:g} is needed; check the image and params.flat_field.dark"
+            f"at least {_LOWEST:g} is needed; check the image and params.flat_field.dark"
         )
     return (gain / mean).astype(np.float32)
 
@@ -241,10 +241,11 @@ def flat_field(
 
 
 def sampled(source, channel: int, z, metadata, log: logging.Logger) -> Iterator[np.ndarray]:
-    """Frames of a channel, spread evenly over all fields of view of the most common size.
+    """Read frames of a channel, spread evenly over all fields of view of the most common size.
 
-    All of the recording's, and not only those that are processed, so that choosing others does not
-    change the gain. One that cannot be read is left out.
+    They come from the whole recording, not only from the fields of view that are processed, so
+    that another choice of these does not change the gain. A field of view that cannot be read is
+    left out, with a warning.
     """
     from fovea.recordings.readers import open_recording
 

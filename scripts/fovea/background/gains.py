@@ -1,4 +1,4 @@
-"""Gains of fluorescence channels: their files, and counts divided by them."""
+"""Gains of fluorescence channels: read and write their files, and divide counts by them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def flattened(frame: np.ndarray, gain: np.ndarray) -> np.ndarray:
 
 
 def whole_counts(values: np.ndarray) -> np.ndarray:
-    """Counts rounded to whole ones, (H, W) uint16, for tile medians."""
+    """Counts rounded to integers, (H, W) uint16; tile medians are counted in these."""
     return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 

@@ -1,4 +1,4 @@
-"""Background of a fluorescence frame: medians of tiles without cells, joined by a spline."""
+"""Background of a fluorescence frame: a spline through the medians of tiles, without the cells."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from fovea.kernels import bits, display, morphology, spline, tiles
 
-TILE_TO_FREE = 10  # a tile has a median if at least one in so many of its pixels is background
-_BINS = 4096
-_SAMPLE = 211  # one in so many pixels is looked at to place the bins; a prime avoids patterns
+_TILE_TO_FREE = 10  # a tile has a median if at least 1 / 10 of its pixels are background
+_BINS = 4096  # of the histograms that medians are counted with
+_SAMPLE = 211  # 1 in 211 pixels is read to place the bins; a prime number avoids patterns
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,24 @@ class TileGrid:
         return out
 
     def medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Tile values (ny, nx) of a frame under a packed mask; whether the mask could be used."""
+        """Medians of the tiles, those without enough pixels filled from their neighbours.
+
+        Parameters
+        ----------
+        frame : (H, W) uint16
+            Counts.
+        covered : (H, ceil(W / 64)) uint64
+            Packed mask of the pixels to leave out, see `cover`.
+
+        Returns
+        -------
+        values : (ny, nx) float64
+        usable : bool
+            False where the mask covers the whole frame; then the medians are of all pixels.
+        """
         size_y, size_x = self.sizes
         values, numbers = self._medians(frame, covered)
-        enough = numbers * TILE_TO_FREE >= size_y * size_x
+        enough = numbers * _TILE_TO_FREE >= size_y * size_x
         usable = bool(numbers.any())
         if enough.any():
             values[~enough] = np.nan
@@ -118,7 +132,7 @@ class TileGrid:
         return values, usable
 
     def _medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Medians of the tiles' uncovered pixels, and the numbers of these."""
+        """Medians of the tiles' uncovered pixels, and how many there are: (ny, nx) each."""
         base, bins = _usual_range(frame, covered)
         (starts_y, starts_x), (size_y, size_x) = self.starts, self.sizes
         _, depth = tiles.block_borders(starts_y, size_y)
@@ -129,7 +143,7 @@ class TileGrid:
 
 
 def _usual_range(frame: np.ndarray, covered: np.ndarray) -> tuple[int, int]:
-    """Where bins begin and how many there are, to hold the medians of nearly all tiles."""
+    """First bin and number of bins that hold the medians of nearly all tiles."""
     sample = np.sort(tiles.sample_uncovered(frame, covered, _SAMPLE))
     if sample.size == 0:
         return int(frame.min()), 64
@@ -150,6 +164,11 @@ def cover(foreground: np.ndarray | None, shape: tuple[int, int], radius: int) ->
         H, W.
     radius : int
         Radius of the disk in pixels.
+
+    Returns
+    -------
+    (H, ceil(W / 64)) uint64
+        One bit per pixel, see `fovea.kernels.bits`.
     """
     if foreground is None:
         return np.zeros((shape[0], (shape[1] + 63) >> 6), np.uint64)

@@ -1,4 +1,4 @@
-"""Features of a cell: of its masks and of its fluorescence, in all its frames at once."""
+"""Features of a cell: of its masks and of its fluorescence, for several frames at once."""
 
 from __future__ import annotations
 

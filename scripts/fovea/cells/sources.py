@@ -1,4 +1,4 @@
-"""What crops are cut from: raw counts, backgrounds, masks."""
+"""Sources of crops: raw counts, backgrounds, and the masks of the cells."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class Batch:
     windows : (n, 4) int32
         [y0, x0, y1, x1].
     starts, small_starts : (n + 1,) int64
-        Where each cell begins in `crops` and in `levels`.
-    crops : float32
-    levels : uint8
+        Index of each cell's first pixel in `crops` and in `levels`; the last is their length.
+    crops : (starts[-1],) float32
+        Level 0: counts / 65535, or 0 and 1 of a mask.
+    levels : (small_starts[-1],) uint8
+        Level 1, for display.
     """
 
     ids: np.ndarray
@@ -48,7 +50,7 @@ def _ends(sizes: np.ndarray) -> np.ndarray:
 
 
 class _Source:
-    """One channel group. `cut` fills a batch with the crops of one frame."""
+    """One channel group; a subclass has `cut`, which fills a batch with crops of one frame."""
 
     codec = COUNTS
 
@@ -85,7 +87,7 @@ class CountSource(_Source):
 
 
 class BackgroundSource(_Source):
-    """A background, evaluated in the windows only, from its tile medians."""
+    """A background, evaluated from its tile medians in the windows only."""
 
     codec = SMOOTH
 
