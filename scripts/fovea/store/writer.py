@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,32 +83,25 @@ class ShardWriter:
 
     def write(self, chunks: dict[int, bytes]) -> None:
         """Append encoded chunks, given by their position in the index."""
-        data = b"".join(self._enter(chunks))
-        self._append(data)
-        self.size += len(data)
+        self._append(chunks)
 
     def close(self, chunks: dict[int, bytes] | None = None) -> None:
         """Append the last chunks and the index."""
-        data = b"".join(self._enter(chunks or {}))
-        self._append(data + encode_index(self.index))
-        self.size += len(data)
+        self._append(chunks or {}, last=True)
 
-    def _enter(self, chunks: dict[int, bytes]) -> Iterator[bytes]:
-        offset = self.size
-        for position, data in chunks.items():
-            self.index[position] = (offset, len(data))
-            offset += len(data)
-            yield data
-
-    def _append(self, data: bytes) -> None:
+    def _append(self, chunks: dict[int, bytes], last: bool = False) -> None:
         # Never created anew in the middle: a file that is gone was taken over by another job.
         flags = os.O_APPEND if self.size else os.O_CREAT | os.O_TRUNC
+        for position, data in chunks.items():
+            self.index[position] = (self.size, len(data))
+            self.size += len(data)
+        end = [encode_index(self.index)] if last else []
         try:
             number = os.open(self.path, os.O_WRONLY | flags, 0o666)
         except FileNotFoundError as error:
             raise taken_over(self.path) from error
         with open(number, "wb", buffering=0) as file:
-            file.write(data)
+            file.write(b"".join([*chunks.values(), *end]))
 
 
 class ArrayWriter:

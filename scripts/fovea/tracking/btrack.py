@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -138,26 +139,25 @@ class BtrackTracker:
         chains: list[list[Node]] = []
         first: dict[int, int] = {}  # name of a track: its first chain, and its last one
         last: dict[int, int] = {}
-        joined, seen = 0, set()
         for name, _, members in tracks:
-            for node in sorted(nodes[i] for i in members):
-                seen.add(node)
-                missed = node[0] - chains[-1][-1][0] - 1 if name in first else self.max_gap + 1
-                if missed > self.max_gap:
-                    chains.append([])
-                    first.setdefault(name, len(chains) - 1)
-                    last[name] = len(chains) - 1
-                else:
-                    joined += missed > 0
-                chains[-1].append(node)
-        chains += [[node] for node in nodes if node not in seen]
+            if members:
+                first[name] = len(chains)
+                chains += self._cut(sorted(nodes[i] for i in members))
+                last[name] = len(chains) - 1
         parents = {}
         for name, parent, _ in tracks:
             if parent != name and name in first and parent in last:
                 missed = chains[first[name]][0][0] - chains[last[parent]][-1][0] - 1
                 if 0 <= missed <= self.max_gap:
                     parents[first[name]] = last[parent]
-        return Links(objects, chains, parents, joined)
+        joined = sum(b[0] - a[0] > 1 for track in chains for a, b in pairwise(track))
+        seen = set(chain.from_iterable(chains))
+        return Links(objects, [*chains, *([n] for n in nodes if n not in seen)], parents, joined)
+
+    def _cut(self, track: list[Node]) -> list[list[Node]]:
+        """Cut a track where it misses more than `max_gap` frames."""
+        cuts = [i for i, (a, b) in enumerate(pairwise(track), 1) if b[0] - a[0] - 1 > self.max_gap]
+        return [track[start:stop] for start, stop in pairwise([0, *cuts, len(track)])]
 
 
 def _package():

@@ -78,10 +78,10 @@ class Chains:
         return sorted((c for c, nodes in self.chains.items() if nodes[-1][0] < last),
                       key=lambda c: self.chains[c][-1])  # fmt: skip
 
-    def inside(self, node: Node, step: int) -> Node | None:
+    def inside(self, node: Node, step: int, share: float = _CONTAINED) -> Node | None:
         """The object of the next (step 1) or previous (-1) frame that covers most of an object.
 
-        None where no object covers at least half of it.
+        None where no object covers at least this share of it.
         """
         t, label = node
         shared = self.objects[t + max(step, 0)].shared
@@ -91,8 +91,7 @@ class Chains:
         if len(rows) == 0:
             return None
         best = rows[np.argmax(rows[:, 2])]
-        enough = best[2] >= _CONTAINED * self.area(node)
-        return (t + step, int(best[other])) if enough else None
+        return (t + step, int(best[other])) if best[2] >= share * self.area(node) else None
 
     def cut(self, chain: int, t: int) -> int:
         """Cut a chain before frame t, and return the name of its second part."""
@@ -139,8 +138,7 @@ class Chains:
             source = self.inside(first, -1)
             if source is None or self.owner[source] != host or self._at(host, first[0]) is None:
                 continue
-            merged = [n for n in self.chains[host] if last[0] < n[0] < first[0]]
-            large = all(self.area(n) >= _SMALLEST for n in merged)
+            large = all(self.area(n) >= _SMALLEST for n in self._between(host, last, first))
             if large and 0.4 < self.area(first) / self.area(last) < 2.5:
                 return start
         return None
@@ -148,7 +146,7 @@ class Chains:
     def _part(self, end: int, host: int, out: int) -> None:
         """Give both cells the merged objects, and each its objects after the split."""
         last, first = self.chains[end][-1], self.chains[out][0]
-        merged = [n for n in self.chains[host] if last[0] < n[0] < first[0]]
+        merged = self._between(host, last, first)
         before, after = self._at(host, last[0]), self._at(host, first[0])
         here, there = self.centre(before), self.centre(last)
         stay = np.hypot(*(here - self.centre(after))) + np.hypot(*(there - self.centre(first)))
@@ -160,6 +158,10 @@ class Chains:
         else:
             self.append(end, out, merged)
         self.parted += len(merged)
+
+    def _between(self, chain: int, first: Node, last: Node) -> list[Node]:
+        """The objects of a chain in the frames between those of two others."""
+        return [n for n in self.chains[chain] if first[0] < n[0] < last[0]]
 
     def _at(self, chain: int, t: int) -> Node | None:
         """The object of a chain in frame t."""
@@ -201,7 +203,7 @@ class Chains:
         families: dict[Node, list[int]] = {}
         for start in self.starts():
             first = self.chains[start][0]
-            mother = self._touched(first)
+            mother = self.inside(first, -1, _TOUCHED)
             if mother is not None and self._lasts(start, first[0]):
                 families.setdefault(mother, []).append(start)
         for mother, daughters in families.items():
@@ -220,16 +222,6 @@ class Chains:
                 self.parents |= dict.fromkeys(
                     daughters if self._is_division(mother, first) else (), chain
                 )
-
-    def _touched(self, node: Node) -> Node | None:
-        """The object of the previous frame that covers the largest part of an object."""
-        shared = self.objects[node[0]].shared
-        rows = shared[shared[:, 1] == node[1]]
-        rows = rows[[(node[0] - 1, int(n)) in self.owner for n in rows[:, 0]]]
-        rows = rows[rows[:, 2] >= _TOUCHED * self.area(node)]
-        if len(rows) == 0:
-            return None
-        return node[0] - 1, int(rows[np.argmax(rows[:, 2]), 0])
 
     def _lasts(self, chain: int, t: int) -> bool:
         last = self.chains[chain][-1][0]
