@@ -6,17 +6,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.base import Recording
-from fovea.recordings.readers.checks import brief, channel_names, check_pixels, rgb_error
-from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.stamps import regular_times, set_times
+from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
+from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.tiff.pages import join
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class BioioRecording(Recording):
+class BioioRecording(StackRecording):
     """One file; its scenes are fields of view.
 
     Parameters
@@ -51,36 +49,37 @@ class BioioRecording(Recording):
                 f"{file}: cannot be read ({brief(error)}); export it as OME-TIFF"
             ) from error
         self._scene = -1
-        self.info = self._describe()
+        self._stacks = self._read_stacks()
+        self.info = self.describe_stacks("bioio", [file], [])
 
     def close(self) -> None:
         """Nothing to do: bioio opens the file for each read."""
 
-    def _describe(self) -> RecordingInfo:
-        fields: list[FieldInfo] = []
-        nominal: list[np.ndarray | None] = []
-        dtype, channels, pixel = "", [], None
+    def _read_stacks(self) -> list[Stack]:
+        stacks: list[Stack] = []
         for index, scene in enumerate(self._scenes):
             self._select(index)
             image = self._image
             dims = image.dims
             if "S" in dims.order:
                 raise rgb_error(self.source)
-            own = check_pixels(self.source, image.dtype, dims.Y, dims.X)
-            names = channel_names(list(image.channel_names or []), dims.C)
-            if not fields:
-                dtype, channels, pixel = own, names, _pixel_size(image)
-            elif (own, len(names)) != (dtype, len(channels)):
+            dtype = check_pixels(self.source, image.dtype, dims.Y, dims.X)
+            stack = Stack(
+                self.source, str(scene), dims.Y, dims.X, dtype, (dims.T, dims.C, dims.Z),
+                list(image.channel_names or []), _pixel_size(image), None, _interval(image),
+            )  # fmt: skip
+            stacks.append(stack)
+            if (dtype, dims.C) != (stacks[0].dtype, stacks[0].sizes[1]):
                 raise FoveaError(
                     f"{self.source}: scene {scene} differs from the first in channels or pixel "
                     "type; export its positions as separate files"
                 )
-            info = FieldInfo(index, str(scene), dims.Y, dims.X, planes=dims.Z)
-            info.set_existing([True] * dims.T)
-            fields.append(info)
-            nominal.append(regular_times(dims.T, _interval(image)))
-        set_times(fields, [None] * len(fields), nominal)
-        return RecordingInfo("bioio", [self.source], dtype, channels, pixel, fields)
+        return stacks
+
+    def existing_planes(self, stack: Stack) -> np.ndarray:
+        import numpy as np
+
+        return np.ones(stack.sizes, bool)
 
     def _select(self, scene: int) -> None:
         if scene != self._scene:

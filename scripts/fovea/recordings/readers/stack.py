@@ -16,6 +16,8 @@ from fovea.recordings.readers.stamps import regular_times, times_when_asked
 if TYPE_CHECKING:
     import numpy as np
 
+    from fovea.recordings.readers.stamps import Times
+
 
 @dataclass
 class Stack:
@@ -85,15 +87,14 @@ class StackRecording(Recording):
             kind, files, first.dtype, channel_names(first.channels, first.sizes[1]),
             first.pixel_size_um, fields, remarks,
         )  # fmt: skip
-        times_when_asked(result, lambda: self._find_times(result))
+        times_when_asked(result, lambda: self.find_times(result))
         return result
 
     def _find_frames(self, info: FieldInfo, stack: Any) -> None:
         info.set_existing(self.existing_planes(stack).all(axis=(1, 2)).tolist())
 
-    def _find_times(
-        self, info: RecordingInfo
-    ) -> tuple[list[np.ndarray | None], list[np.ndarray | None], float]:
+    def find_times(self, info: RecordingInfo) -> Times:
+        """Return stamps and nominal times of all fields, and the clock's zero."""
         pairs = list(zip(self._stacks, info.fields, strict=True))
         nominal = [regular_times(own.planned_frames, stack.interval_s) for stack, own in pairs]
         return [self.stamps(stack, own) for stack, own in pairs], nominal, 0.0

@@ -1,4 +1,4 @@
-"""Decide what the times in a file are worth."""
+"""Choose between time stamps, nominal times and none."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 if TYPE_CHECKING:
     import numpy as np
 
+    # Stamps and nominal times of each field, as `set_times` takes them, and what the file's clock
+    # says where the stamps are 0, in seconds; None where nothing is known of it.
+    Times = tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
 
 SAME = "time stamps not used: they are the same for every frame"
 
 
-def times_when_asked(
-    info: RecordingInfo,
-    read: Callable[
-        [], tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
-    ],
-) -> None:
-    """Let the times of all fields be set when those of any are asked for.
+def times_when_asked(info: RecordingInfo, read: Callable[[], Times]) -> None:
+    """Read the times of all fields when those of any field are asked for.
 
     Parameters
     ----------
     info : RecordingInfo
         Its `remarks` and `start_s` are set then, too.
     read : callable
-        Returns the stamps and the nominal times, as `set_times` takes them, and what the file's
-        clock says where the stamps are 0 (None where nothing is known of it).
+        Returns the times.
     """
 
     def load() -> None:

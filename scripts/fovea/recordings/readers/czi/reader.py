@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.checks import (
-    brief,
-    channel_names,
-    check_pixels,
-    nothing_complete,
-    rgb_error,
-)
+from fovea.recordings.readers.checks import brief, check_pixels, nothing_complete, rgb_error
 from fovea.recordings.readers.czi.about import CziAbout
 from fovea.recordings.readers.czi.segments import Tile, read_content
 from fovea.recordings.readers.czi.tiles import TICKS, decode, tile_parts, tile_tags
-from fovea.recordings.readers.info import FieldInfo, RecordingInfo
+from fovea.recordings.readers.info import RecordingInfo
 from fovea.recordings.readers.raw import RawFile, RawRecording
-from fovea.recordings.readers.stamps import regular_times, times_when_asked
+from fovea.recordings.readers.stack import Stack, StackRecording
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from fovea.recordings.readers.stamps import Times
 
 PIXEL_TYPES = {0: "<u1", 1: "<u2", 2: "<f4", 12: "<i4", 13: "<f8"}
 COLOUR = (3, 4, 8, 9)
 PlaneKey = tuple[int, int, int]  # t, c, z
 
 
-class CziRecording(RawRecording):
+@dataclass
+class Scene(Stack):
+    """A scene of a CZI file: a field of view.
+
+    Attributes
+    ----------
+    index : int
+        Its number among the fields of view.
+    tiles : ndarray
+        (N, 13) int64, a `Tile` per row, in the order in which they are laid.
+    corner : tuple of int
+        x and y of the scene's upper left pixel.
+    """
+
+    index: int = 0
+    tiles: np.ndarray = field(default=None)  # type: ignore[assignment]
+    corner: tuple[int, int] = (0, 0)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one property of all tiles, (N,) int64."""
+        return self.tiles[:, Tile._fields.index(name)]
+
+
+class CziRecording(RawRecording, StackRecording):
     """A CZI file.
 
-    A mosaic's tiles are laid where they belong, later ones (by their M index) on top, as ZEN and
-    libCZI do; pixels that no tile covers are 0.
+    The tiles of a mosaic are laid where they belong, those of a higher M index on top of others,
+    as ZEN and libCZI do; pixels that no tile covers are 0.
     """
 
     def _open(self) -> None:
@@ -55,38 +75,28 @@ class CziRecording(RawRecording):
                 "Fovea does not read; export one of them from ZEN"
             )
         dtype = self._dtype(set(column["pixel_type"].tolist()))
-        planned = {}
-        for axis in "TCZ":  # a part of a recording may begin at any number
+        for axis in "TCZ":  # the first index is not 0 in a part of a recording
             column[axis] -= column[axis].min()
-            planned[axis] = max(int(column[axis].max()) + 1, about.sizes.get(axis, 0))
-        whole = self._whole(tiles)
-        self._tiles: list[np.ndarray] = []
+        sizes = tuple(max(int(column[axis].max()) + 1, about.sizes.get(axis, 0)) for axis in "TCZ")
+        self._whole = self._whole_before(column["position"])
         self._planes: dict[int, dict[PlaneKey, list[Tile]]] = {}
-        self._corner: list[tuple[int, int]] = []
-        fields = []
-        for scene in np.unique(column["S"]).tolist():
-            own = tiles[column["S"] == scene]
+        self._stacks = []
+        for number in np.unique(column["S"]).tolist():
+            own = tiles[column["S"] == number]
             own = own[np.argsort(own[:, Tile._fields.index("M")], kind="stable")]
             x, y, w, h = (own[:, Tile._fields.index(n)] for n in ("x", "y", "width", "height"))
             height, width = int((y + h).max() - y.min()), int((x + w).max() - x.min())
             check_pixels(self.source, dtype, height, width)
-            name, place = about.scenes.get(scene, ("", None))
-            info = FieldInfo(len(fields), name or f"Position {len(fields)}", height, width)
-            info.source = self.source
-            info.planes = planned["Z"]
-            info.set_existing(_existing(own, planned, whole))
-            self._tiles.append(own)
-            self._corner.append((int(x.min()), int(y.min())))
-            info.stage_position_um = place or self._stage(Tile(*own[0].tolist()))
-            fields.append(info)
-        if not any(info.frames for info in fields):
-            raise nothing_complete(self.source)
-        self.info = RecordingInfo(
-            "CZI", [self.source], dtype, channel_names(about.channels, planned["C"]),
-            about.pixel_size_um, fields, notes,
-        )  # fmt: skip
-        nominal = [regular_times(info.planned_frames, about.interval_s) for info in fields]
-        times_when_asked(self.info, lambda: self._stamps(self.info, nominal))
+            name, place = about.scenes.get(number, ("", None))
+            place = place or tile_tags(self._file, int(own[0, -1]))[1]
+            self._stacks.append(
+                Scene(
+                    self.source, name, height, width, dtype, sizes, about.channels,
+                    about.pixel_size_um, place, about.interval_s, index=len(self._stacks),
+                    tiles=own, corner=(int(x.min()), int(y.min())),
+                )
+            )  # fmt: skip
+        self.info = self.describe_stacks("CZI", [self.source], notes)
 
     def _dtype(self, types: set[int]) -> str:
         import numpy as np
@@ -103,70 +113,74 @@ class CziRecording(RawRecording):
         self._stored = np.dtype(code)
         return check_pixels(self.source, self._stored, 1, 1)
 
-    def _whole(self, tiles: np.ndarray) -> int:
-        """Return the position before which every tile's segment is whole."""
-        positions = tiles[:, Tile._fields.index("position")].copy()
-        positions.sort()
-        for position in reversed(positions[positions < self._file.size].tolist()):
-            row = tiles[tiles[:, Tile._fields.index("position")] == position][0]
-            if tile_parts(self._file, Tile(*row.tolist())) is not None:
+    def _whole_before(self, positions: np.ndarray) -> int:
+        """Return the position in the file before which the segments of all tiles are whole."""
+        import numpy as np
+
+        for position in np.sort(positions[positions < self._file.size])[::-1].tolist():
+            if tile_parts(self._file, position) is not None:
                 return position + 1
         return 0
 
-    def _stage(self, tile: Tile) -> dict[str, float] | None:
-        place = tile_tags(self._file, tile)[1]
-        return None if place is None else {"x": place[0], "y": place[1]}
+    def existing_planes(self, stack: Scene) -> np.ndarray:
+        """Return which planes have all their tiles: as many as the plane that has most."""
+        import numpy as np
 
-    def _field_planes(self, fov: int) -> dict[PlaneKey, list[Tile]]:
-        """Return the tiles of each plane of a field, in the order in which they are laid."""
-        if fov not in self._planes:
+        place = tuple(stack.column(axis) for axis in "TCZ")
+        expected, found = np.zeros(stack.sizes, np.int64), np.zeros(stack.sizes, np.int64)
+        np.add.at(expected, place, 1)
+        np.add.at(found, place, stack.column("position") < self._whole)
+        return found == expected.max()
+
+    def _scene_planes(self, scene: Scene) -> dict[PlaneKey, list[Tile]]:
+        """Return the tiles of each plane of a scene, in the order in which they are laid."""
+        if scene.index not in self._planes:
             planes: dict[PlaneKey, list[Tile]] = defaultdict(list)
-            for row in self._tiles[fov].tolist():
+            for row in scene.tiles.tolist():
                 tile = Tile(*row)
                 planes[tile.T, tile.C, tile.Z].append(tile)
-            self._planes = {fov: planes}  # of one field at a time
-        return self._planes[fov]
+            self._planes = {scene.index: planes}  # of one scene at a time
+        return self._planes[scene.index]
 
-    def _stamps(
-        self, info: RecordingInfo, nominal: list[np.ndarray | None]
-    ) -> tuple[list[np.ndarray | None], list[np.ndarray | None], float]:
-        """Return (C, T) stamps per field, from the first tile of each plane, and their zero.
+    def find_times(self, info: RecordingInfo) -> Times:
+        """Return the times as `StackRecording` does; the first tile of a plane has its time.
 
-        This may be after the recording was closed, so the file is opened anew.
+        The recording may have been closed meanwhile, so the file is opened anew.
         """
         import numpy as np
 
         file = RawFile(self._file.path, self.source)
         found = []
-        for field in info.fields:
-            planes = self._field_planes(field.index)
-            ticks = np.zeros((len(info.channels), field.frames), np.int64)
-            for i, t in enumerate(field.frame_numbers):
+        for scene, own in zip(self._stacks, info.fields, strict=True):
+            planes = self._scene_planes(scene)
+            ticks = np.zeros((len(info.channels), own.frames), np.int64)
+            for i, t in enumerate(own.frame_numbers):
                 for c in range(len(info.channels)):
-                    ticks[c, i] = tile_tags(file, planes[t, c, 0][0])[0] or 0
+                    ticks[c, i] = tile_tags(file, planes[t, c, 0][0].position)[0] or 0
             found.append(ticks)
         file.close()
         zero = min((int(ticks[ticks > 0].min()) for ticks in found if ticks.any()), default=0)
-        stamps = [
-            np.where(ticks > 0, (ticks - zero) / TICKS, np.nan) if ticks.any() else None
-            for ticks in found
-        ]
-        return stamps, nominal, zero / TICKS
+        for scene, ticks in zip(self._stacks, found, strict=True):
+            if ticks.any():
+                scene.stamps = np.where(ticks > 0, (ticks - zero) / TICKS, np.nan)
+        nominal = super().find_times(info)[1]
+        return [scene.stamps for scene in self._stacks], nominal, zero / TICKS
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
-        return [self._read(fov, (frame, channel, z)) for channel in channels]
+        scene = self._stacks[fov]
+        planes = self._scene_planes(scene)
+        return [self._read(scene, planes[frame, channel, z]) for channel in channels]
 
-    def _read(self, fov: int, plane: PlaneKey) -> np.ndarray:
+    def _read(self, scene: Scene, tiles: list[Tile]) -> np.ndarray:
         import numpy as np
 
-        info, tiles = self.info.fields[fov], self._field_planes(fov)[plane]
-        x0, y0 = self._corner[fov]
-        whole = len(tiles) == 1 and (tiles[0].height, tiles[0].width) == (info.height, info.width)
-        image = np.empty((info.height, info.width), self._stored)
+        shape = scene.height, scene.width
+        whole = len(tiles) == 1 and (tiles[0].height, tiles[0].width) == shape
+        image = np.empty(shape, self._stored)
         if not whole:
             image.fill(0)
         for tile in tiles:
-            parts = tile_parts(self._file, tile)
+            parts = tile_parts(self._file, tile.position)
             if parts is None:
                 raise FoveaError(
                     f"{self.source}: the tile at byte {tile.position} is not in it any more; the "
@@ -176,7 +190,7 @@ class CziRecording(RawRecording):
             if whole and tile.compression == 0 and length >= image.nbytes:
                 self._file.fill(image, offset)
                 continue
-            y, x = tile.y - y0, tile.x - x0
+            x, y = tile.x - scene.corner[0], tile.y - scene.corner[1]
             try:
                 pixels = decode(
                     self._file.read(offset, length), tile.compression, self._stored,
@@ -190,17 +204,4 @@ class CziRecording(RawRecording):
                     f"({brief(error)}); copy the file again, or export it from ZEN uncompressed"
                 ) from error
             image[y : y + tile.height, x : x + tile.width] = pixels
-        native = self._stored.newbyteorder("=")
-        return image.view(native) if self._stored.isnative else image.astype(native)
-
-
-def _existing(tiles: np.ndarray, planned: dict[str, int], whole: int) -> list[bool]:
-    """Return which frames of a scene have all their planes, and these all their tiles."""
-    import numpy as np
-
-    shape = tuple(planned[axis] for axis in "TCZ")
-    place = tuple(tiles[:, Tile._fields.index(axis)] for axis in "TCZ")
-    expected, found = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    np.add.at(expected, place, 1)
-    np.add.at(found, place, tiles[:, Tile._fields.index("position")] < whole)
-    return (found == expected.max()).all(axis=(1, 2)).tolist()
+        return image.astype(self._stored.newbyteorder("="), copy=False)

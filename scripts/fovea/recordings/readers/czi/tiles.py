@@ -10,7 +10,6 @@ from fovea.recordings.readers.czi.segments import (
     ENTRY_BYTES,
     SEGMENT,
     SUBBLOCK,
-    Tile,
     entry_size,
 )
 from fovea.recordings.readers.raw import RawFile
@@ -23,25 +22,28 @@ TIME = re.compile(rb"<AcquisitionTime>\s*([^<\s]+)\s*</AcquisitionTime>")
 STAGE = {axis: re.compile(rb"<Stage%cPosition>\s*([^<\s]+)\s*<" % axis) for axis in b"XY"}
 
 
-def tile_parts(file: RawFile, tile: Tile) -> tuple[int, int, int, int] | None:
-    """Return offset and length of a tile's metadata, then of its data; None if it is not whole."""
+def tile_parts(file: RawFile, position: int) -> tuple[int, int, int, int] | None:
+    """Return offset and length of a tile's metadata, then of its data; None if it is not whole.
+
+    `position` is where the tile's segment begins.
+    """
     length = SEGMENT.size + SUBBLOCK.size + ENTRY_BYTES
-    if tile.position + length > file.size:
+    if position + length > file.size:
         return None
-    head = file.read(tile.position, length)
+    head = file.read(position, length)
     if not head.startswith(b"ZISRAWSUBBLOCK"):
         return None
     metadata, _, data = SUBBLOCK.unpack_from(head, SEGMENT.size)
     fixed = max(256, SUBBLOCK.size + entry_size(head, SEGMENT.size + SUBBLOCK.size))
-    start = tile.position + SEGMENT.size + fixed
+    start = position + SEGMENT.size + fixed
     if min(metadata, data) < 0 or start + metadata + data > file.size:
         return None
     return start, metadata, start + metadata, data
 
 
-def tile_tags(file: RawFile, tile: Tile) -> tuple[int | None, tuple[float, float] | None]:
+def tile_tags(file: RawFile, position: int) -> tuple[int | None, dict[str, float] | None]:
     """Return a tile's time, in units of 100 ns since 1970, and stage position in micrometers."""
-    parts = tile_parts(file, tile)
+    parts = tile_parts(file, position)
     if parts is None or not parts[1]:
         return None, None
     text = bytes(file.read(parts[0], parts[1]))
@@ -49,7 +51,7 @@ def tile_tags(file: RawFile, tile: Tile) -> tuple[int | None, tuple[float, float
     time = parse_time(found[1].decode("ascii", "replace")) if found else None
     x, y = (pattern.search(text) for pattern in STAGE.values())
     try:
-        return time, (float(x[1]), float(y[1])) if x and y else None
+        return time, {"x": float(x[1]), "y": float(y[1])} if x and y else None
     except ValueError:
         return time, None
 
