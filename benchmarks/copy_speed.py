@@ -4,18 +4,28 @@
 
 Writes benchmarks/copy_speed.json: CPU ms per plane of both, taken in turn, and their ratio
 (median), for an uncompressed ND2 and an uncompressed OME-TIFF in the page cache.
+
+    .venv/bin/python benchmarks/copy_speed.py memory
+
+Prints CPU ms and page faults per plane of the copy step with malloc as it is and with
+`keep_freed_memory`, each in processes of their own, taken in turn.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
+from statistics import median
 
 import common
 import nd2
 import numpy as np
 import tifffile
 
+from fovea.jobs.memory import keep_freed_memory
 from fovea.recordings.copy_raw import copy_raw
 from fovea.store.format import encode
 from support.nd2_writer import write_nd2
@@ -49,21 +59,62 @@ def bare(planes, folder):
         file.close()
 
 
+def copies(path, kept):
+    """CPU ms and page faults per plane of each of several copies, in a process of their own."""
+    if kept == "kept":
+        keep_freed_memory()
+    for number in range(4):
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        copy_raw(path, Path("out.zarr"), 0, {f"fl_ch_{c}": c for c in range(CHANNELS)})
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = common.seconds_of(after) - common.seconds_of(before)
+        faults = after.ru_minflt - before.ru_minflt
+        if number:  # the first one loads kernels
+            print(1e3 * seconds / FRAMES / CHANNELS, faults / FRAMES / CHANNELS)
+
+
+def memory(paths) -> None:
+    """Compare both ways of malloc."""
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for _ in range(REPEATS):
+        for path in paths:
+            for kept in ("usual", "kept"):
+                command = [sys.executable, __file__, "copies", str(path), kept]
+                run = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
+                rows = [[float(word) for word in line.split()] for line in run.stdout.splitlines()]
+                found.setdefault((path.name, kept), []).extend(rows)
+    for (name, kept), rows in found.items():
+        times, faults = zip(*rows, strict=True)
+        print(f"{name} {kept}: {median(times):.1f} ms (least {min(times):.1f}), "
+              f"{median(faults):.0f} page faults a plane")  # fmt: skip
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["copies"]:
+        copies(*sys.argv[2:])
+        return
     with common.temporary_folder("copy") as folder:
-        result = measure(folder)
+        kinds = write(folder)
+        if sys.argv[1:] == ["memory"]:
+            memory([path for path, _ in kinds.values()])
+            return
+        result = measure(folder, kinds)
     common.write_json("copy_speed.json", {"size": SIZE, "planes": FRAMES * CHANNELS, **result})
 
 
-def measure(folder: Path) -> dict[str, dict[str, float]]:
-    """CPU time per plane of both, for each format."""
+def write(folder: Path) -> dict:
+    """Write a recording in each format; with it the loop that reads it."""
     os.chdir(folder)
     rng = np.random.default_rng(0)
     data = rng.normal(2000, 30, (1, FRAMES, 1, CHANNELS, SIZE, SIZE)).astype(np.uint16)
-    kinds = {
-        "nd2": (write_nd2(Path("a.nd2"), data), planes_of_nd2),
-        "ome_tiff": (write_ome_tiff(Path("a.ome.tiff"), data), planes_of_tiff),
+    return {
+        "nd2": (write_nd2(folder / "a.nd2", data), planes_of_nd2),
+        "ome_tiff": (write_ome_tiff(folder / "a.ome.tiff", data), planes_of_tiff),
     }
+
+
+def measure(folder: Path, kinds: dict) -> dict[str, dict[str, float]]:
+    """CPU time per plane of both, for each format."""
     number = FRAMES * CHANNELS
     channels = {f"fl_ch_{c}": c for c in range(CHANNELS)}
     result = {}

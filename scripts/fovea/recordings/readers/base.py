@@ -1,4 +1,4 @@
-"""What every reader offers: a description of the recording, and its frames one after another."""
+"""The interface of all readers: a description of the recording, and its frames one by one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Recording(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the files. A closed recording gives no more frames."""
+        """Close the files; frames cannot be read afterwards."""
 
     def frames(
         self,

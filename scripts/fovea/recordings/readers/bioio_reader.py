@@ -76,10 +76,10 @@ class BioioRecording(StackRecording):
                 )
         return stacks
 
-    def existing_planes(self, stack: Stack) -> np.ndarray:
+    def existing_planes(self, fov: int) -> np.ndarray:
         import numpy as np
 
-        return np.ones(stack.sizes, bool)
+        return np.ones(self._stacks[fov].sizes, bool)
 
     def _select(self, scene: int) -> None:
         if scene != self._scene:

@@ -1,4 +1,4 @@
-"""What must be so for Fovea to read a recording, and what to say where it is not."""
+"""Checks of recordings and the error lines that readers share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @contextlib.contextmanager
 def reading(source: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes a library do into one line that names the file."""
+    """Turn any exception that a damaged file causes into one line that names the file."""
     try:
         yield
     except FoveaError:
@@ -27,13 +27,12 @@ def reading(source: str) -> Iterator[None]:
 
 
 def for_each(files: Sequence[str], look: Callable[[str], Result]) -> list[Result]:
-    """Return what `look` gives for every file.
+    """Return the result of `look` for every file.
 
     Raises
     ------
     FoveaError
-        If it fails for any: the first file's error, which then names the others, too, so that all
-        can be mended at once.
+        If it fails for any file: the error of the first one, followed by the names of the others.
     """
     found, failed = [], []
     for file in files:

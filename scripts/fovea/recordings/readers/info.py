@@ -1,4 +1,4 @@
-"""What a recording says about itself."""
+"""Descriptions of recordings and of their fields of view."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fovea.recordings.readers.checks import reading
 
 
 class _Lazy:
-    """An attribute that the reader finds out when it is asked for first.
+    """A field of a dataclass that is read from the file on its first use.
 
-    `loader` names an attribute of the owner: a function that sets this one, or None.
+    `loader` is the name of an attribute of the owner: a function that sets this field, or None.
     """
 
     def __init__(self, loader: str, default: object) -> None:
@@ -62,7 +62,7 @@ class FieldInfo:
     times_source : str
         ``"stamps"`` (acquisition times), ``"nominal"`` (from an interval), ``"none"``.
     load_frames, load_times : callable or None
-        Set the attributes above where a reader leaves them until they are asked for.
+        Functions of the reader that set the attributes above when one of them is first used.
     """
 
     index: int
@@ -98,7 +98,7 @@ class FieldInfo:
 
 @dataclass
 class RecordingInfo:
-    """What an input says about itself.
+    """Description of an input.
 
     Attributes
     ----------
@@ -115,9 +115,9 @@ class RecordingInfo:
     fields : list of FieldInfo
         The fields of view.
     remarks : list of str
-        What readers have to say to people; see `notes`.
+        Remarks of the reader for people; see `notes`.
     start_s : float or None
-        What the file's clock says where `times` are 0, in seconds; None where it has no clock.
+        Reading of the file's clock at time 0 of `times`, in seconds; None without a clock.
     fields_per_file : list of int or None
         How many fields each file holds, where files are independent of one another.
     """
@@ -134,9 +134,9 @@ class RecordingInfo:
 
     @property
     def notes(self) -> list[str]:
-        """Remarks for people: what is missing, what was assumed, what was not believed."""
+        """Remarks for people: missing frames, assumptions, time stamps that were not used."""
         for info in self.fields:
-            _ = info.times  # readers find frames and times, and remark on them
+            _ = info.times  # reading frames and times may add remarks
         return [*self.remarks, *incomplete_notes(self.fields)]
 
 
@@ -157,7 +157,7 @@ def incomplete_notes(fields: Sequence[FieldInfo]) -> list[str]:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Write ascending integers briefly: ``0-3, 7``."""
+    """Write ascending integers as ranges: ``0-3, 7``."""
     parts: list[list[int]] = []
     for n in numbers:
         if parts and n == parts[-1][1] + 1:

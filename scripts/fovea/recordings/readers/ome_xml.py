@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
+from fovea.recordings.readers.stack import Stack
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -38,14 +40,14 @@ class TiffData(NamedTuple):
 
 
 class TiffDataList:
-    """Many `TiffData` in little space: documents exist that have one for each plane."""
+    """A compact list of `TiffData`: some documents have one for each plane."""
 
     def __init__(self) -> None:
         self._numbers = array("q")
         self._files: dict[tuple[str | None, str | None], int] = {}
 
     def add(self, element: ElementTree.Element) -> None:
-        """Add what an element says."""
+        """Add an element."""
         uuid = _child(element, "UUID")
         count = element.get("PlaneCount", element.get("NumPlanes"))
         default = 1 if "IFD" in element.attrib else -1
@@ -69,7 +71,7 @@ class TiffDataList:
 
 
 class PlaneList:
-    """What the Plane elements say of times, and the first stage position among them."""
+    """Times of Plane elements, and the first stage position among them."""
 
     def __init__(self) -> None:
         self.places = array("q")  # t, c, z of each
@@ -77,7 +79,7 @@ class PlaneList:
         self.position_um: dict[str, float] | None = None
 
     def add(self, element: ElementTree.Element) -> None:
-        """Add what an element says."""
+        """Add an element."""
         place = [int(element.get(f"The{axis}", 0)) for axis in "TCZ"]
         if self.position_um is None:
             self.position_um = _position(element, "Position{}")
@@ -93,7 +95,7 @@ class PlaneList:
         places = np.array(self.places, np.int64).reshape(-1, 3)
         t, c, z = places.T
         inside = (t >= 0) & (t < frames) & (c >= 0) & (c < channels)
-        # the time of a frame is that of its first plane: what is assigned last stays
+        # The time of a frame is that of its first plane, so the lowest z is assigned last.
         order = np.flatnonzero(inside)[::-1]
         order = order[np.argsort(-z[order], kind="stable")]
         stamps = np.full((channels, frames), np.nan)
@@ -102,21 +104,21 @@ class PlaneList:
 
 
 @dataclass
-class OmeImage:
-    """One image of an OME document. Axes of arrays: c, t, z."""
+class OmeImage(Stack):
+    """One image of an OME document.
 
-    name: str
-    height: int
-    width: int
-    sizes: tuple[int, int, int]  # t, c, z
-    order: str  # e.g. XYZCT, fastest first
-    pixel_type: str
-    samples: int
-    channels: list[str | None]
-    pixel_size_um: dict[str, float] | None
-    interval_s: float | None
-    position_um: dict[str, float] | None
-    stamps: np.ndarray | None  # (C, T) seconds, nan where there is none
+    Attributes
+    ----------
+    order : str
+        Axes from the fastest on, such as ``"XYZCT"``.
+    samples : int
+        Samples per pixel; more than one in colour images.
+    data : TiffDataList
+        Where the planes are.
+    """
+
+    order: str = "XYZCT"
+    samples: int = 1
     data: TiffDataList = field(default_factory=TiffDataList)
 
     def planes(self, start: tuple[int, int, int], count: int) -> Iterator[tuple[int, int, int]]:
@@ -174,7 +176,7 @@ Parts = dict[ElementTree.Element, tuple[TiffDataList, PlaneList]]
 def _parse(xml: str | bytes) -> tuple[ElementTree.Element, Parts]:
     """Return the root without TiffData and Plane elements, and these for each Pixels element.
 
-    A tree of all of them would take 1 kB for each plane.
+    In a tree they would take 1 kB for each plane.
     """
     parser = ElementTree.XMLPullParser(("start", "end"))
     parts: Parts = {}
@@ -217,18 +219,19 @@ def _image(
     if position is None and label is not None:
         position = _position(label, "{}")
     return OmeImage(
+        source="",
         name=" ".join((element.get("Name") or "").split()),
         height=int(pixels.attrib["SizeY"]),
         width=int(pixels.attrib["SizeX"]),
+        dtype="",  # the pages say it, too
         sizes=(t, c, z),
-        order=pixels.get("DimensionOrder", "XYZCT"),
-        pixel_type=pixels.get("Type") or pixels.get("PixelType") or "",
-        samples=samples,
         channels=[ch.get("Name") for ch in channels],
         pixel_size_um=_pixel_size(pixels),
-        interval_s=_quantity(pixels, "TimeIncrement", SECONDS, "s"),
         position_um=position,
+        interval_s=_quantity(pixels, "TimeIncrement", SECONDS, "s"),
         stamps=planes.stamps(t, c),
+        order=pixels.get("DimensionOrder", "XYZCT"),
+        samples=samples,
         data=data,
     )
 
@@ -242,7 +245,7 @@ def _pixel_size(pixels: ElementTree.Element) -> dict[str, float] | None:
 
 
 def _position(element: ElementTree.Element, template: str) -> dict[str, float] | None:
-    # Without a unit these are numbers in an unknown frame of reference.
+    # Without a unit the numbers refer to a frame of reference that is not known.
     found = {
         axis.lower(): value
         for axis in "XYZ"
@@ -259,7 +262,7 @@ def _quantity(
     if text is None or factor is None:
         return None
     try:
-        # rounding undoes the noise of the factor: 871 nm are 0.871 micrometers
+        # Rounded, because the product with the factor is not exact: 871 nm are 0.871 micrometers.
         return float(f"{float(text) * factor:.15g}")
     except ValueError:
         return None

@@ -41,13 +41,13 @@ def open_recording(
     base : path
         Directory that relative paths start from.
     metadata : dict, optional
-        What inspect wrote (`inspect_input.load_metadata`). It spares opening hundreds of
-        files for the frames of one; a file that has changed since is an error.
+        What inspect wrote (`inspect_input.load_metadata`). With it, only the files whose
+        frames are read are opened; a file that has changed since then is an error.
 
     Returns
     -------
     Recording
-        Use it as a context manager.
+        To be used as a context manager.
 
     Raises
     ------

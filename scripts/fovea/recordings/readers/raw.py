@@ -1,4 +1,4 @@
-"""Reading uncompressed pixels: as few copies as possible, and an error for missing bytes."""
+"""Read uncompressed pixels with few copies, and raise an error where bytes are missing."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fovea.recordings.readers.base import Recording
 if TYPE_CHECKING:
     import numpy as np
 
-BLOCK_BYTES = 1024 * 1024  # a block stays in the processor's cache between reading and sorting
+BLOCK_BYTES = 1024 * 1024  # small enough to stay in the processor's cache until it is sorted
 
 
 class RawFile:
     """An open file that fills buffers from given offsets.
 
-    Reading, not mapping: a mapped file that shrinks, or a disk that fails, would end the process
-    with a signal instead of an error.
+    The file is read and not mapped into memory: if a mapped file becomes shorter or its disk
+    fails, the process is ended by a signal (SIGBUS) and cannot report an error.
 
     Parameters
     ----------
     path : path
         The file.
     name : str
-        How messages call it.
+        Its name in messages.
     """
 
     def __init__(self, path: str | os.PathLike[str], name: str) -> None:
@@ -119,9 +119,9 @@ def read_interleaved(
     Parameters
     ----------
     file : RawFile
-        Where it lies.
+        The file.
     offset : int
-        First byte of the image.
+        Position of the first byte of the image.
     shape : tuple of int
         (H, W, C).
     dtype : dtype
@@ -129,7 +129,7 @@ def read_interleaved(
     row_bytes : int
         Bytes from one row to the next.
     channels : list of int
-        Which channels.
+        Indices of the channels.
 
     Returns
     -------

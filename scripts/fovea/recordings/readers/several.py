@@ -32,8 +32,8 @@ class SeveralRecordings(Recording):
     base : path
         Directory that relative paths start from.
     metadata : dict, optional
-        What inspect wrote. With it, a file is opened only when frames of it are asked for, and
-        compared with what it was then; without it, all are opened at once.
+        What inspect wrote. With it, a file is opened only when its frames are read, and compared
+        with its description then; without it, all files are opened at once.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SeveralRecordings(Recording):
             for own in info.fields:
                 alone = len(info.fields) == 1
                 name = os.path.basename(file).split(".")[0] if alone else own.name
-                # asking for frames and times reads them, while the file is open
+                # frames and times are read here, while the file is open
                 fields.append(
                     replace(
                         own, index=len(fields), name=name, frames=own.frames, times=own.times,
@@ -115,7 +115,7 @@ class SeveralRecordings(Recording):
 
 
 def fields_per_file(metadata: Mapping[str, Any], files: int) -> list[int] | None:
-    """Return how many fields each of the files holds, if inspect wrote that."""
+    """Return the number of fields in each file, if the metadata have it."""
     counts = metadata.get("fields_per_file")
     if isinstance(counts, int):
         counts = [counts] * files
@@ -123,7 +123,7 @@ def fields_per_file(metadata: Mapping[str, Any], files: int) -> list[int] | None
 
 
 def recorded_info(metadata: Mapping[str, Any], files: list[str]) -> RecordingInfo:
-    """Return the description that inspect wrote down; times are read when asked for."""
+    """Return the description in the metadata."""
     from fovea.recordings.times import stored_times
 
     fields = []
@@ -156,7 +156,7 @@ def _check_unchanged(file: str, expected: FieldInfo, info: RecordingInfo, own: i
 
 
 def _one_clock(fields: list[FieldInfo], starts: list[float | None], remarks: list[str]) -> None:
-    """Let the times of all files count from the earliest frame of any."""
+    """Shift all times so that 0 is the earliest frame of any file."""
     stamped = [start for start in starts if start is not None]
     if len(stamped) < len(fields):
         if any(info.times_source == "stamps" for info in fields):

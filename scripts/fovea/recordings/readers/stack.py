@@ -64,7 +64,7 @@ class StackRecording(Recording):
     _stacks: Sequence[Any]
 
     def describe_stacks(self, kind: str, files: list[str], remarks: list[str]) -> RecordingInfo:
-        """Return the description of the recording; frames and times are looked up when asked for.
+        """Return the description of the recording; frames and times are read on their first use.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class StackRecording(Recording):
                 index, name, stack.height, stack.width, stack.sizes[2], stack.position_um
             )
             info.source = self.source
-            info.load_frames = partial(self._find_frames, info, stack)  # type: ignore[misc]
+            info.load_frames = partial(self._find_frames, info)  # type: ignore[misc]
             fields.append(info)
         if not any(info.frames for info in fields):
             raise nothing_complete(self.source)
@@ -90,19 +90,20 @@ class StackRecording(Recording):
         times_when_asked(result, lambda: self.find_times(result))
         return result
 
-    def _find_frames(self, info: FieldInfo, stack: Any) -> None:
-        info.set_existing(self.existing_planes(stack).all(axis=(1, 2)).tolist())
+    def _find_frames(self, info: FieldInfo) -> None:
+        info.set_existing(self.existing_planes(info.index).all(axis=(1, 2)).tolist())
 
     def find_times(self, info: RecordingInfo) -> Times:
         """Return stamps and nominal times of all fields, and the clock's zero."""
         pairs = list(zip(self._stacks, info.fields, strict=True))
         nominal = [regular_times(own.planned_frames, stack.interval_s) for stack, own in pairs]
-        return [self.stamps(stack, own) for stack, own in pairs], nominal, 0.0
+        return [self.stamps(own) for own in info.fields], nominal, 0.0
 
     @abstractmethod
-    def existing_planes(self, stack: Any) -> np.ndarray:
-        """Return which planes of a stack are whole, (T, C, Z) bool."""
+    def existing_planes(self, fov: int) -> np.ndarray:
+        """Return which planes of a field of view are whole, (T, C, Z) bool."""
 
-    def stamps(self, stack: Any, info: FieldInfo) -> np.ndarray | None:
-        """Return the (C, T) acquisition times of the existing frames in seconds, or None."""
-        return None if stack.stamps is None else stack.stamps[:, info.frame_numbers]
+    def stamps(self, info: FieldInfo) -> np.ndarray | None:
+        """Return the (C, T) acquisition times of a field's frames in seconds, or None."""
+        stamps = self._stacks[info.index].stamps
+        return None if stamps is None else stamps[:, info.frame_numbers]

@@ -10,8 +10,8 @@ from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 if TYPE_CHECKING:
     import numpy as np
 
-    # Stamps and nominal times of each field, as `set_times` takes them, and what the file's clock
-    # says where the stamps are 0, in seconds; None where nothing is known of it.
+    # Stamps and nominal times of each field, as `set_times` takes them, and the reading of the
+    # file's clock where stamps are 0, in seconds; None without a clock.
     Times = tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
 
 SAME = "time stamps not used: they are the same for every frame"
@@ -47,14 +47,14 @@ def set_times(
 ) -> tuple[list[str], float | None]:
     """Set `times` and `times_source` of every field.
 
-    Stamps count as acquisition times if all of them are there, none precedes the one before it,
-    and they change at all: files exist in which every frame bears the same time.
-    Otherwise nominal times are taken, and otherwise there are none.
+    Stamps are used if none is missing, they never decrease, and they are not all equal: there are
+    files in which every frame has the same time. Otherwise nominal times are used where the file
+    states an interval.
 
     Parameters
     ----------
     fields : sequence of FieldInfo
-        With their frames known.
+        Fields whose frames are known.
     stamps : sequence of ndarray or None
         Per field, (T,) or (C, T) float64 in seconds for the existing frames.
     nominal : sequence of ndarray or None
@@ -63,9 +63,9 @@ def set_times(
     Returns
     -------
     remarks : list of str
-        On stamps that were not used.
+        Why stamps were not used.
     start : float or None
-        The earliest stamp, which became 0; None without stamps.
+        The earliest stamp, which is time 0; None without stamps.
     """
     import numpy as np
 
@@ -81,7 +81,8 @@ def set_times(
         else:
             good[info.index] = values
 
-    # A single frame has one stamp, which proves nothing; it follows the longer fields.
+    # One stamp alone cannot be checked. Fields of one frame use theirs if longer fields do, or
+    # if no field is longer and the stamps of the fields differ.
     long = [info for info in fields if info.frames > 1]
     if long and not any(info.index in good for info in long):
         good = {}
@@ -106,7 +107,7 @@ def set_times(
 
 
 def _fault(values: np.ndarray) -> str | None:
-    """Say what is wrong with (C, T) stamps, or None."""
+    """Return why (C, T) stamps cannot be used, or None."""
     import numpy as np
 
     if not np.isfinite(values).all():

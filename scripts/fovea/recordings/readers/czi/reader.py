@@ -31,15 +31,12 @@ class Scene(Stack):
 
     Attributes
     ----------
-    index : int
-        Its number among the fields of view.
     tiles : ndarray
         (N, 13) int64, a `Tile` per row, in the order in which they are laid.
     corner : tuple of int
         x and y of the scene's upper left pixel.
     """
 
-    index: int = 0
     tiles: np.ndarray = field(default=None)  # type: ignore[assignment]
     corner: tuple[int, int] = (0, 0)
 
@@ -92,8 +89,8 @@ class CziRecording(RawRecording, StackRecording):
             self._stacks.append(
                 Scene(
                     self.source, name, height, width, dtype, sizes, about.channels,
-                    about.pixel_size_um, place, about.interval_s, index=len(self._stacks),
-                    tiles=own, corner=(int(x.min()), int(y.min())),
+                    about.pixel_size_um, place, about.interval_s, tiles=own,
+                     corner=(int(x.min()), int(y.min())),
                 )
             )  # fmt: skip
         self.info = self.describe_stacks("CZI", [self.source], notes)
@@ -122,25 +119,26 @@ class CziRecording(RawRecording, StackRecording):
                 return position + 1
         return 0
 
-    def existing_planes(self, stack: Scene) -> np.ndarray:
+    def existing_planes(self, fov: int) -> np.ndarray:
         """Return which planes have all their tiles: as many as the plane that has most."""
         import numpy as np
 
-        place = tuple(stack.column(axis) for axis in "TCZ")
-        expected, found = np.zeros(stack.sizes, np.int64), np.zeros(stack.sizes, np.int64)
+        scene = self._stacks[fov]
+        place = tuple(scene.column(axis) for axis in "TCZ")
+        expected, found = np.zeros(scene.sizes, np.int64), np.zeros(scene.sizes, np.int64)
         np.add.at(expected, place, 1)
-        np.add.at(found, place, stack.column("position") < self._whole)
+        np.add.at(found, place, scene.column("position") < self._whole)
         return found == expected.max()
 
-    def _scene_planes(self, scene: Scene) -> dict[PlaneKey, list[Tile]]:
+    def _scene_planes(self, fov: int) -> dict[PlaneKey, list[Tile]]:
         """Return the tiles of each plane of a scene, in the order in which they are laid."""
-        if scene.index not in self._planes:
+        if fov not in self._planes:
             planes: dict[PlaneKey, list[Tile]] = defaultdict(list)
-            for row in scene.tiles.tolist():
+            for row in self._stacks[fov].tiles.tolist():
                 tile = Tile(*row)
                 planes[tile.T, tile.C, tile.Z].append(tile)
-            self._planes = {scene.index: planes}  # of one scene at a time
-        return self._planes[scene.index]
+            self._planes = {fov: planes}  # of one scene at a time
+        return self._planes[fov]
 
     def find_times(self, info: RecordingInfo) -> Times:
         """Return the times as `StackRecording` does; the first tile of a plane has its time.
@@ -151,8 +149,8 @@ class CziRecording(RawRecording, StackRecording):
 
         file = RawFile(self._file.path, self.source)
         found = []
-        for scene, own in zip(self._stacks, info.fields, strict=True):
-            planes = self._scene_planes(scene)
+        for own in info.fields:
+            planes = self._scene_planes(own.index)
             ticks = np.zeros((len(info.channels), own.frames), np.int64)
             for i, t in enumerate(own.frame_numbers):
                 for c in range(len(info.channels)):
@@ -168,7 +166,7 @@ class CziRecording(RawRecording, StackRecording):
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         scene = self._stacks[fov]
-        planes = self._scene_planes(scene)
+        planes = self._scene_planes(fov)
         return [self._read(scene, planes[frame, channel, z]) for channel in channels]
 
     def _read(self, scene: Scene, tiles: list[Tile]) -> np.ndarray:

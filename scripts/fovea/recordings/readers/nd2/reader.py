@@ -8,13 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.checks import (
-    channel_names,
-    check_pixels,
-    nothing_complete,
-    reading,
-    rgb_error,
-)
+from fovea.recordings.readers.checks import check_pixels, nothing_complete, reading, rgb_error
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 from fovea.recordings.readers.nd2.chunks import (
     ATTRIBUTES,
@@ -25,16 +19,19 @@ from fovea.recordings.readers.nd2.chunks import (
     find_chunks,
 )
 from fovea.recordings.readers.raw import RawRecording, read_interleaved
-from fovea.recordings.readers.stamps import regular_times, times_when_asked
+from fovea.recordings.readers.stack import Stack, StackRecording
+from fovea.recordings.readers.stamps import regular_times
 
 if TYPE_CHECKING:
     import nd2
     import numpy as np
 
+    from fovea.recordings.readers.stamps import Times
+
 TIMES = b"CustomData|AcqTimesCache!"
 
 
-class Nd2Recording(RawRecording):
+class Nd2Recording(RawRecording, StackRecording):
     """A modern ND2 file (format versions 2 and 3)."""
 
     def _open(self) -> None:
@@ -66,7 +63,7 @@ class Nd2Recording(RawRecording):
     def _metadata_file(self, missing: dict[bytes, bytes]) -> nd2.ND2File:
         import nd2
 
-        # a map without the images: of a large file's the library would make 50 MB of objects
+        # The map is given without images: those of a large file become 50 MB of objects in nd2.
         return nd2.ND2File(Mended(self._file, self._chunks, missing))
 
     def _read_metadata(self, meta: nd2.ND2File, frames: Frames, notes: list[str]) -> None:
@@ -91,48 +88,43 @@ class Nd2Recording(RawRecording):
         self._packed = attributes.compressionType == "lossless"
 
         if self._chunks.has_map:
-            # what lies behind the count of the file itself was never recorded
+            # images beyond the file's own count were never recorded
             frames = frames.below(attributes.sequenceCount)
         if not len(frames):
             raise nothing_complete(self.source)
         self._images = frames
         self._sequence = _sequence_numbers(meta.experiment, frames, notes)
-
-        fields = [
-            FieldInfo(p, f"Position {p}", height, width, planes=self._sequence.shape[2])
-            for p in range(self._sequence.shape[0])
-        ]
-        there = np.isin(self._sequence, frames.numbers)
-        for info, exists in zip(fields, there.all(axis=2), strict=True):
-            info.set_existing(exists.tolist())
-        _place_fields(fields, meta)
-        if not any(info.frames for info in fields):
-            raise nothing_complete(self.source)
+        positions, count, planes = self._sequence.shape
         channels = (meta.metadata.channels or []) if meta.metadata else []
-        self.info = RecordingInfo(
-            format="ND2",
-            files=[self.source],
-            dtype=dtype,
-            channels=channel_names([c.channel.name for c in channels], components),
-            pixel_size_um=_pixel_size(channels),
-            fields=fields,
-            remarks=notes,
-        )
-        self._set_times(fields, meta)
-
-    def _set_times(self, fields: list[FieldInfo], meta: nd2.ND2File) -> None:
-        seconds = self._stamps()
-        stamps = [
-            # the time of a frame is that of its first plane
-            seconds[self._images.place(self._sequence[f.index, f.frame_numbers, 0])]
-            for f in fields
-        ]
-        nominal = [_nominal(meta.experiment, info.planned_frames) for info in fields]
+        self._stacks = [
+            Stack(
+                self.source, "", height, width, dtype, (count, components, planes),
+                [channel.channel.name for channel in channels], _pixel_size(channels),
+            )
+            for _ in range(positions)
+        ]  # fmt: skip
+        _place_fields(self._stacks, meta)
+        self._nominal = _nominal(meta.experiment, count)
         day = _start_day(meta)
-        zero = None if day is None else day * 86400
-        times_when_asked(self.info, lambda: (stamps, nominal, zero))
+        self._zero = None if day is None else day * 86400
+        self.info = self.describe_stacks("ND2", [self.source], notes)
+        self._seconds = self._read_stamps()
 
-    def _stamps(self) -> np.ndarray:
+    def existing_planes(self, fov: int) -> np.ndarray:
+        import numpy as np
+
+        there = np.isin(self._sequence[fov], self._images.numbers)
+        return np.broadcast_to(there[:, None], self._stacks[fov].sizes)
+
+    def stamps(self, info: FieldInfo) -> np.ndarray:
+        # the time of a frame is that of its first plane
+        return self._seconds[self._images.place(self._sequence[info.index, info.frame_numbers, 0])]
+
+    def find_times(self, info: RecordingInfo) -> Times:
+        stamps = [self.stamps(field) for field in info.fields]
+        return stamps, [self._nominal] * len(stamps), self._zero
+
+    def _read_stamps(self) -> np.ndarray:
         """Return the acquisition time of each existing image, (N,) float64 in seconds."""
         import numpy as np
 
@@ -213,16 +205,16 @@ def _sequence_numbers(loops: list[Any], frames: Frames, notes: list[str]) -> np.
     return np.ascontiguousarray(numbers.transpose(order).reshape(sizes))
 
 
-def _place_fields(fields: list[FieldInfo], meta: nd2.ND2File) -> None:
+def _place_fields(fields: list[Stack], meta: nd2.ND2File) -> None:
     """Set names and stage positions."""
     loop = next((loop for loop in meta.experiment if loop.type == "XYPosLoop"), None)
     if loop is not None and len(loop.parameters.points) == len(fields):
-        for info, point in zip(fields, loop.parameters.points, strict=True):
-            info.name = " ".join((point.name or "").split()) or info.name
+        for field, point in zip(fields, loop.parameters.points, strict=True):
+            field.name = " ".join((point.name or "").split())
             x, y, z = point.stagePositionUm
-            info.stage_position_um = {"x": float(x), "y": float(y)}
+            field.position_um = {"x": float(x), "y": float(y)}
             if loop.parameters.isSettingZ:
-                info.stage_position_um["z"] = float(z)
+                field.position_um["z"] = float(z)
     elif len(fields) == 1:
         try:
             position = meta.frame_metadata(0).channels[0].position.stagePositionUm
@@ -230,7 +222,7 @@ def _place_fields(fields: list[FieldInfo], meta: nd2.ND2File) -> None:
             return
         x, y, z = (float(v) for v in position)
         if (x, y, z) != (0.0, 0.0, 0.0):
-            fields[0].stage_position_um = {"x": x, "y": y, "z": z}
+            fields[0].position_um = {"x": x, "y": y, "z": z}
 
 
 def _pixel_size(channels: list[Any]) -> dict[str, float] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeDocument, OmeImage, parse_ome
+from fovea.recordings.readers.stack import Stack
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
 from fovea.recordings.readers.tiff.stack import PageStack, PageTable, TiffStack
 
@@ -32,8 +34,8 @@ def ome_stacks(
 ) -> list[TiffStack]:
     """Return the fields of view in OME-TIFF files.
 
-    Files that belong together (each naming the others) are read as the one recording that they
-    are; otherwise each file contributes its images in turn.
+    Files that name one another are parts of one recording; otherwise the images of each file follow
+    those of the file before it.
 
     Parameters
     ----------
@@ -55,14 +57,14 @@ def ome_stacks(
             continue
         document, place = _document(sources, file, path)
         absent: set[str] = set()
-        for number, image in enumerate(document.images):
+        for image in document.images:
             table = _table(sources, image, document, file, path, place, absent)
             where = {path for path, _ in table.files}
             if len(files) > 1 and where and not where & given:
                 continue  # an image of the set whose files the config does not name
             covered |= where
             if table.files:
-                stacks.append(_stack(sources, image, table, file, number))
+                stacks.append(_stack(sources, image, table, file))
         if absent:
             names = ", ".join(sorted(absent)[:3]) + (" ..." if len(absent) > 3 else "")
             notes.append(f"{file} names {len(absent)} file(s) that are not there: {names}")
@@ -108,14 +110,9 @@ def _read(path: str, name: str) -> bytes:
 
 
 def _table(
-    sources: TiffSources,
-    image: OmeImage,
-    document: OmeDocument,
-    file: str,
-    path: str,
-    place: str,
+    sources: TiffSources, image: OmeImage, document: OmeDocument, file: str, path: str, place: str,
     absent: set[str],
-) -> PageTable:
+) -> PageTable:  # fmt: skip
     """Return the file and page of each plane."""
     table = PageTable(image.sizes)
     total = image.sizes[0] * image.sizes[1] * image.sizes[2]
@@ -141,13 +138,7 @@ def _table(
     return table
 
 
-def _stack(
-    sources: TiffSources,
-    image: OmeImage,
-    table: PageTable,
-    file: str,
-    number: int,
-) -> PageStack:
+def _stack(sources: TiffSources, image: OmeImage, table: PageTable, file: str) -> PageStack:
     if image.samples > 1:
         raise rgb_error(file)
     where, name, index = table.first()
@@ -159,17 +150,5 @@ def _stack(
             f"{file}: its description says {image.height} x {image.width} pixels, its pages have "
             f"{page.imagelength} x {page.imagewidth}; export it again"
         )
-    return PageStack(
-        source=file,
-        name=image.name,
-        height=image.height,
-        width=image.width,
-        dtype=dtype,
-        sizes=image.sizes,
-        channels=image.channels,
-        pixel_size_um=image.pixel_size_um,
-        position_um=image.position_um,
-        interval_s=image.interval_s,
-        stamps=image.stamps,
-        table=table,
-    )
+    described = {item.name: getattr(image, item.name) for item in fields(Stack)}
+    return PageStack(**{**described, "source": file, "dtype": dtype}, table=table)

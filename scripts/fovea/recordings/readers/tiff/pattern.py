@@ -166,11 +166,11 @@ class PatternRecording(TiffStacksRecording):
             stack.sizes = (count, c, z) if inner == "T" else (t, c, count)
         return stack
 
-    def stamps(self, stack: FileStack, info: FieldInfo) -> np.ndarray | None:
+    def stamps(self, info: FieldInfo) -> np.ndarray | None:
         """Return (C, T) times in seconds that Micro-Manager put into each file, if it did."""
         import numpy as np
 
-        values = None
+        stack, values = self._stacks[info.index], None
         if not stack.inner and self._elapsed(stack, min(stack.files)) is not None:
             channels = range(stack.sizes[1])
             rows = [[self._elapsed(stack, (t, c, 0)) for t in info.frame_numbers] for c in channels]

@@ -164,8 +164,8 @@ class TiffStacksRecording(StackRecording):
     def close(self) -> None:
         self._sources.close()
 
-    def existing_planes(self, stack: TiffStack) -> np.ndarray:
-        there = stack.existing(self._sources)
+    def existing_planes(self, fov: int) -> np.ndarray:
+        there = self._stacks[fov].existing(self._sources)
         self._sources.release()
         return there
 

@@ -11,7 +11,7 @@ from fovea.recordings.readers.checks import brief, check_pixels
 from fovea.recordings.readers.stack import StackRecording
 from fovea.recordings.readers.tiff.pages import join
 from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
-from fovea.recordings.readers.zarr.ngff import Image, find_images
+from fovea.recordings.readers.zarr.ngff import find_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +69,8 @@ class ZarrRecording(StackRecording):
                     "channels or pixel type; name the images that are alike as a list"
                 )
 
-    def existing_planes(self, stack: Image) -> np.ndarray:
-        return stored_planes(stack)
+    def existing_planes(self, fov: int) -> np.ndarray:
+        return stored_planes(self._stacks[fov])
 
     def _array(self, fov: int) -> Any:
         if fov not in self._arrays:
