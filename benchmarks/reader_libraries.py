@@ -15,7 +15,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -213,10 +212,10 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(globals()[sys.argv[1]](*sys.argv[2:]))
         return
-    with tempfile.TemporaryDirectory(prefix="fovea-readers-") as name:
-        damaged_files(Path(name))
-        speed(Path(name))
-        opening(Path(name))
+    with common.temporary_folder("readers") as folder:
+        damaged_files(folder)
+        speed(folder)
+        opening(folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Names of files as a pattern: ``img_{fov}_{channel}_{frame}.tif``. Standard library only."""
+"""Find files by a pattern such as ``img_{fov}_{channel}_{frame}.tif``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBERS = ("frame", "z")
 
 @dataclass(frozen=True)
 class Match:
-    """A file and what the placeholders stand for in its name; None where there is none."""
+    """A file, and the values of the placeholders in its path; None without that placeholder."""
 
     path: str
     fov: str | None = None
@@ -28,9 +28,9 @@ class Match:
 def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Match]:
     """Find the files that a pattern describes.
 
-    ``{frame}`` and ``{z}`` stand for digits; ``{fov}`` and ``{channel}`` for digits if that finds
-    any files, else for any text; ``*`` for any text. None stands for a ``/``. A placeholder
-    that occurs twice stands for the same text.
+    ``{frame}`` and ``{z}`` match digits. ``{fov}`` and ``{channel}`` match digits, or any text if
+    more files are found so. ``*`` matches any text. None of them matches a ``/``. A placeholder
+    that occurs twice matches the same text.
 
     Parameters
     ----------
@@ -81,21 +81,15 @@ def _find(pattern: str, base: str | os.PathLike[str], forms: dict[str, str]) -> 
 def _descend(
     base: str, path: str, segments: list[str], forms: dict[str, str], values: dict[str, str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Follow a pattern from directory to directory."""
+    """Follow a pattern from directory to directory: path and values of each match."""
     segment, rest = segments[0], segments[1:]
-    if "{" not in segment and "*" not in segment:
-        here = os.path.join(path, segment)
-        full = os.path.join(base, here)
-        if rest and os.path.isdir(full):
-            yield from _descend(base, here, rest, forms, values)
-        elif not rest and os.path.isfile(full):
-            yield here, values
-        return
+    names = [segment]
+    if "{" in segment or "*" in segment:
+        try:
+            names = sorted(os.listdir(os.path.join(base, path) or "."))
+        except OSError:
+            return
     regex = re.compile(_regex(segment, forms, values))
-    try:
-        names = sorted(os.listdir(os.path.join(base, path) or "."))
-    except OSError:
-        return
     for name in names:
         match = regex.fullmatch(name)
         if match is None:

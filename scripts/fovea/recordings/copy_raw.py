@@ -45,19 +45,19 @@ def copy_raw(
     z : int or {"max", "mean"}
         Plane, or projection over all planes.
     metadata : dict or None
-        What inspect found: the times, and how to be sure that the recording is still the same.
+        Content of `metadata.yaml`: the times, and the number of frames, which must be the same.
 
     Raises
     ------
     FoveaError
-        If the recording cannot be read, or is no longer what it was when it was inspected.
+        If the recording cannot be read, or has changed since it was inspected.
     """
     target = Path(target)
     with open_recording(source, metadata=metadata) as recording:
         info = recording.info
         field = recording.check_field(fov)
         inspected = metadata["fields"][fov : fov + 1] if metadata else [{"frames": field.frames}]
-        expected = inspected[0]["frames"] if inspected else 0
+        expected = inspected[0]["frames"] if inspected else 0  # 0 where the file has grown
         if expected != field.frames:
             raise FoveaError(
                 f"{', '.join(info.files[:1])}: field of view {fov} has {field.frames} frames, but "
@@ -86,22 +86,16 @@ def copy_raw(
             for output in outputs:
                 output.finish()
     for output in outputs:
-        attributes = ngff(
-            output.group.name,
-            pixel,
-            mean_interval(metadata, fov),
-            output.window,
-            place,
-            output.name,
-        )
-        write_group(output.group, attributes)
+        interval = mean_interval(metadata, fov)
+        about = ngff(output.group.name, pixel, interval, output.window, place, output.name)
+        write_group(output.group, about)
         log.info("%s (%s): display limits %g to %g counts",
                  output.group.name, output.name, *output.window[2:])  # fmt: skip
     write_group(target)
 
 
 def mean_interval(metadata: dict | None, fov: int) -> float | None:
-    """Mean seconds between the frames of a field of view; None where times are not known."""
+    """Return the mean seconds between frames of a field of view; None without times."""
     rows, _ = stored_times(metadata, fov) if metadata else (None, "none")
     if rows is None or len(rows[0]) < 2:
         return None
@@ -110,9 +104,17 @@ def mean_interval(metadata: dict | None, fov: int) -> float | None:
 
 
 class _Output:
-    """One channel's array."""
+    """The array of one channel, and the limits of its display."""
 
-    def __init__(self, stack: ExitStack, group: Path, shape, index: int, name: str, z):
+    def __init__(
+        self,
+        stack: ExitStack,
+        group: Path,
+        shape: tuple[int, int, int],
+        index: int,
+        name: str,
+        z: int | str,
+    ) -> None:
         self.group, self.name = group, name
         self.limits = CountLimits()
         self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=name)

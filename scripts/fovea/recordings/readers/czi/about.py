@@ -1,4 +1,4 @@
-"""What the XML of a CZI file says: names, sizes, positions."""
+"""Names, sizes and positions in the XML of a CZI file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 
 class CziAbout:
-    """What the XML says; everything may be missing.
+    """Content of the XML; everything may be missing.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""CZI: scenes as fields of view, mosaics put together from their tiles."""
+"""CZI: each scene is a field of view; the tiles of a mosaic are put together."""
 
 from __future__ import annotations
 

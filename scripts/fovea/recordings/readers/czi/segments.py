@@ -1,8 +1,8 @@
-"""The segments of a CZI file: which tiles it holds, where, and when they were taken.
+"""The segments of a CZI file, and the tiles that its directory lists.
 
-A CZI file is a row of segments. The directory lists the tiles ("subblocks"): their place in every
-dimension, their pixel type and compression, and where they lie in the file. It is written when
-the acquisition ends; in a file that has lost it, every tile still says the same of itself.
+A CZI file is a sequence of segments. The directory lists the tiles ("subblocks"): their index in
+every dimension, their pixel type and compression, and their position in the file. It is written
+when the acquisition ends. Each tile repeats its entry, so a file without directory can be read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Tile(NamedTuple):
     Attributes
     ----------
     S, T, C, Z, M : int
-        Scene, frame, channel, z plane, number within the mosaic.
+        Indices of scene, frame, channel, z plane, and of the tile within the mosaic.
     odd : int
         The largest index in any other dimension.
     x, y, width, height : int
-        Its place in the plane, in pixels.
+        Its position and size in the plane, in pixels.
     pixel_type, compression : int
         Codes of the format.
     position : int
@@ -59,7 +59,7 @@ class Tile(NamedTuple):
 
 @dataclass
 class CziContent:
-    """What the segments say.
+    """Content of the segments.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class CziContent:
     xml : bytes
         The metadata, empty if they are missing.
     recovered : bool
-        Whether the directory was lost and the tiles had to be searched for.
+        Whether the directory was missing, and the tiles were found one by one.
     """
 
     tiles: np.ndarray
@@ -112,7 +112,7 @@ def read_content(file: RawFile) -> CziContent:
 
 
 def _segments(file: RawFile) -> Iterator[tuple[bytes, int]]:
-    """Go from segment to segment, as far as they are whole: name and position of each."""
+    """Go from segment to segment until one is not whole: name and position of each."""
     position = 0
     while position + SEGMENT.size <= file.size:
         name, allocated, used = SEGMENT.unpack(file.read(position, SEGMENT.size))

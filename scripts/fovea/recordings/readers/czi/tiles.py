@@ -1,4 +1,4 @@
-"""Tiles of a CZI file: their pixels, and the time and place at which they were taken."""
+"""Tiles of a CZI file: pixels, acquisition time and stage position."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def decode(
             data = data[data[0] :]
         raw = imagecodecs.zstd_decode(data, out=size)
         if swapped:
-            # the low bytes of all pixels come first, then the high bytes
+            # The low bytes of all pixels come first, then the high bytes.
             raw = np.frombuffer(raw, np.uint8).reshape(2, -1).T.tobytes()
         return np.frombuffer(raw, dtype, shape[0] * shape[1]).reshape(shape)
     if compression in (1, 4):

@@ -1,1 +1,1 @@
-"""Nikon's ND2: metadata by the library nd2, pixels straight from the file."""
+"""Reader of ND2 (Nikon): the library nd2 reads the metadata, this package the pixels."""

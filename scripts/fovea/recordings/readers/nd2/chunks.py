@@ -1,9 +1,9 @@
-"""The chunks of a modern ND2 file: where each frame lies, also when the file was cut off.
+"""The chunks of a modern ND2 file: where each image lies, also in a file that was cut off.
 
-An ND2 file is a row of named chunks and, at its end, a map of them. The `nd2` library reads the
-map and the metadata; it does not say which frames exist, and it refuses files without a map.
+An ND2 file is a sequence of named chunks with a map of them at its end. The library `nd2` reads
+the map and the metadata; it does not tell which images exist, and it refuses files without a map.
 This module finds the chunks (from the map, or by going from chunk to chunk), and makes a map for
-a file that has lost its own.
+a file that lost its own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ MAP_NAME = b"ND2 FILEMAP SIGNATURE NAME 0001!"
 
 @dataclass
 class Frames:
-    """The images of a file: a hundred thousand of them take a few megabytes.
+    """The images of a file, in arrays: 100,000 of them take a few megabytes.
 
     Attributes
     ----------
     numbers : ndarray
         (N,) int64, ascending.
     offsets : ndarray
-        (N,) int64, where the chunk of each lies.
+        (N,) int64, positions of their chunks in the file.
     """
 
     numbers: np.ndarray
@@ -48,7 +48,7 @@ class Frames:
         return len(self.numbers)
 
     def place(self, numbers: np.ndarray | int) -> np.ndarray:
-        """Return where `numbers`, which must exist, stand in the arrays."""
+        """Return the indices of images in the arrays; they must exist."""
         return self.numbers.searchsorted(numbers)
 
     def offset(self, number: int) -> int:
@@ -63,16 +63,16 @@ class Frames:
 
 @dataclass
 class Chunks:
-    """Where the chunks of a file are.
+    """Positions of the chunks of a file.
 
     Attributes
     ----------
     entries : dict
-        Name (with its ``!``) to (offset of the chunk, length of its data), but for images.
+        Name (with its ``!``) to (offset of the chunk, length of its data), without images.
     images : array
-        Number, offset and length of each image's chunk, one after the other.
+        Number, offset and length of the chunk of each image, in turn.
     has_map : bool
-        Whether the file had its map; False means it was cut off.
+        Whether the file has its map; it has none if it was cut off.
     """
 
     entries: dict[bytes, tuple[int, int]] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Chunks:
             self.images.extend((int(number), offset, length))
 
     def frames(self, size: int) -> Frames:
-        """Return the images that lie inside a file of `size` bytes; of equal ones the last."""
+        """Return the images inside a file of `size` bytes; the last one of each number."""
         import numpy as np
 
         table = np.array(self.images, np.int64).reshape(-1, 3)
@@ -131,7 +131,7 @@ def _read_map(file: RawFile) -> Chunks | None:
 
 
 def _walk(file: RawFile) -> Chunks:
-    """Go from chunk to chunk as far as they are whole."""
+    """Go from chunk to chunk until one is not whole."""
     chunks = Chunks(has_map=False)
     position = 0
     while position + HEADER.size <= file.size:
@@ -163,7 +163,7 @@ def chunk_data(file: RawFile, offset: int, name: bytes) -> tuple[int, int]:
     Raises
     ------
     FoveaError
-        If something else stands there.
+        If there is another chunk, or none.
     """
     head = file.read(offset, HEADER.size + len(name))
     magic, name_length, length = HEADER.unpack_from(head)
@@ -178,7 +178,7 @@ def chunk_data(file: RawFile, offset: int, name: bytes) -> tuple[int, int]:
 def attributes_chunk(
     width: int, height: int, components: int, bits: int, row_bytes: int, frames: int, packed: bool
 ) -> bytes:
-    """Write the chunk of image attributes that a cut-off file has lost."""
+    """Make the chunk of image attributes that a cut-off file lost."""
     values = {
         "uiWidth": width,
         "uiWidthBytes": row_bytes,
@@ -207,9 +207,9 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 class Mended(io.RawIOBase):
-    """A file followed by chunks that are missing from it and by a map of all but the images.
+    """A file, followed by chunks that it lacks and by a map of its chunks without the images.
 
-    The `nd2` library reads this instead of the file itself, for the metadata only.
+    The library `nd2` reads the metadata from this in place of the file.
     """
 
     def __init__(self, file: RawFile, chunks: Chunks, missing: dict[bytes, bytes]) -> None:

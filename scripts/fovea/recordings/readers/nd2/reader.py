@@ -1,4 +1,4 @@
-"""ND2: metadata by the `nd2` library, pixels straight from the file."""
+"""ND2: metadata as the library `nd2` reads them, pixels straight from the file."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Nd2Recording(RawRecording, StackRecording):
         return np.broadcast_to(there[:, None], self._stacks[fov].sizes)
 
     def stamps(self, info: FieldInfo) -> np.ndarray:
-        # the time of a frame is that of its first plane
+        # The time of a frame is that of its first plane.
         return self._seconds[self._images.place(self._sequence[info.index, info.frame_numbers, 0])]
 
     def find_times(self, info: RecordingInfo) -> Times:
@@ -136,7 +136,7 @@ class Nd2Recording(RawRecording, StackRecording):
         last = int(numbers[-1])
         if len(cache) > last and (last == 0 or np.ptp(cache[: last + 1]) > 0):
             return cache[numbers] / 1000
-        # each frame's chunk begins with its time
+        # The chunk of each image begins with its time.
         starts = (self._frame_data(number)[0] for number in numbers.tolist())
         times = (struct.unpack("<d", self._file.read(start, 8))[0] for start in starts)
         return np.fromiter(times, np.float64, len(numbers)) / 1000
@@ -200,7 +200,8 @@ def _sequence_numbers(loops: list[Any], frames: Frames, notes: list[str]) -> np.
     numbers = np.arange(total).reshape(counts or [1])
     if not counts:
         return numbers.reshape(1, 1, 1)
-    order = sorted(range(len(counts)), key=lambda i: roles[i])  # stable: nested loops stay nested
+    # The sort is stable, so nested loops of one role keep their order.
+    order = sorted(range(len(counts)), key=lambda i: roles[i])
     sizes = [int(np.prod([counts[i] for i in order if roles[i] == r])) for r in range(3)]
     return np.ascontiguousarray(numbers.transpose(order).reshape(sizes))
 
@@ -242,7 +243,7 @@ def _nominal(loops: list[Any], planned: int) -> np.ndarray | None:
     for loop in loops:
         if loop.type == "TimeLoop":
             pars = loop.parameters
-            # as fast as possible: the period is 0, only its mean was measured
+            # The period is 0 in an acquisition without delay; its mean was measured.
             return regular_times(planned, (pars.periodMs or pars.periodDiff.avg or 0) / 1000)
         if loop.type == "NETimeLoop":
             steps: list[float] = []
@@ -250,7 +251,7 @@ def _nominal(loops: list[Any], planned: int) -> np.ndarray | None:
                 steps += [(period.periodMs or 0) / 1000] * period.count
             if len(steps) != planned or min(steps, default=0) <= 0:
                 return None
-            # the first frame of a period follows the last one by that one's period
+            # The period of the earlier phase separates its last frame from the next phase.
             return np.concatenate([[0.0], np.cumsum(steps[:-1])])
     return None
 

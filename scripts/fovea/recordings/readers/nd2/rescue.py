@@ -1,7 +1,8 @@
 """Image size of an ND2 file that was cut off before its image attributes were written.
 
-NIS-Elements writes them after the images. What is left are the metadata of the first image, which
-hold the camera's formats and regions, and the length of each image's data.
+NIS-Elements writes the attributes after the images. Without them, the size follows from the
+metadata of the first image, which hold the camera's formats and regions, and from the length of
+an image's data.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ BINNINGS = (1, 2, 3, 4, 8)
 
 
 def guess_attributes(file: RawFile, chunks: Chunks, frames: Frames) -> tuple[bytes, str]:
-    """Return a chunk of image attributes for a cut-off file, and a remark on where they are from.
+    """Return a chunk of image attributes for a cut-off file, and a remark on their source.
 
     Parameters
     ----------
     file : RawFile
         The ND2 file.
     chunks : Chunks
-        What was found in it.
+        The chunks that were found in it.
     frames : Frames
         The complete images; at least one.
 
@@ -97,7 +98,7 @@ def _picture(file: RawFile, chunks: Chunks) -> dict[str, Any]:
 
 
 def _sizes(picture: dict[str, Any]) -> list[tuple[int, int]]:
-    """List the (height, width) that the camera's settings speak of, also binned."""
+    """List each (height, width) in the camera's settings, and these sizes binned."""
     found: dict[tuple[int, int], None] = {}
     for height, width in _walk(picture):
         for binning in BINNINGS:

@@ -1,4 +1,4 @@
-"""Pages of TIFF files: which are there, and their pixels."""
+"""Pages of TIFF files: which of them are whole, and their pixels."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class TiffSource:
     Attributes
     ----------
     name : str
-        How messages call it.
+        Its name in messages.
     tif : tifffile.TiffFile
         Its pages and tags.
     complaints : list of str
-        What tifffile logged while reading the file's structure: signs of damage.
+        Messages that tifffile logged while it read the file's structure: signs of damage.
     """
 
     def __init__(self, path: str, name: str) -> None:
@@ -89,7 +89,7 @@ class TiffSource:
         with collect_log([]):
             light = pages.useframes
             try:
-                # a light page holds only where its pixels are; the rest is as in the key page
+                # tifffile's frames hold the position of their pixels; the rest is the key page's
                 pages.set_keyframe(indices[0])
                 pages.useframes = True
             except Exception:
@@ -115,7 +115,7 @@ class TiffSource:
         return bool(spans) and all(a + n <= self.raw.size for a, n in spans)
 
     def next_page_offset(self, page: Any) -> int:
-        """Return where the file says that the page after `page` begins; 0 for none."""
+        """Return the position of the page after `page`, as the file states it; 0 for none."""
         form = self.tif.tiff
         head = self.raw.read(page.offset, form.tagnosize)
         count = struct.unpack(form.tagnoformat, head)[0]
@@ -166,7 +166,7 @@ class TiffSource:
 
 
 class TiffSources:
-    """TIFF files by path; the least used are closed when many are open."""
+    """TIFF files by path; the least recently used ones are closed when many are open."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, TiffSource] = OrderedDict()
@@ -189,7 +189,7 @@ class TiffSources:
         self.release()
 
     def release(self) -> None:
-        """Close what was opened after `close`, to look something up belatedly."""
+        """Close files that were opened after `close` to read frames or times."""
         while self._closed and self._open:
             self._open.popitem()[1].close()
 

@@ -1,4 +1,4 @@
-"""Folders of TIFF files, one for each plane, or for each time series or z stack of one channel."""
+"""Folders of TIFF files: one for each plane, or one for each time series or z stack."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
 class FileStack(TiffStack):
     """A field of view of which each file holds one plane, one channel's frames or its z planes.
 
-    `files` maps (t, c, z) to the file, 0 standing for what the file itself holds. `inner` is the
-    axis in the files: ``"T"``, ``"Z"`` or an empty string.
+    `files` maps (t, c, z) to the file. `inner` is the axis within the files, ``"T"``, ``"Z"`` or an
+    empty string; the index along it is 0 in `files`.
     """
 
     base: str = "."
@@ -53,7 +53,7 @@ class FileStack(TiffStack):
         return there
 
     def _whole(self, sources: TiffSources, file: str) -> bool:
-        """Return whether a file is complete. Equal uncompressed files are opened but once."""
+        """Return whether a file is whole; one uncompressed file of each size is checked."""
         path = join(self.base, file)
         try:
             size = os.stat(path).st_size

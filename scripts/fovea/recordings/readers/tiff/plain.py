@@ -1,4 +1,4 @@
-"""TIFF without OME-XML: ImageJ, what tifffile knows to put together, and plain stacks of pages."""
+"""TIFF without OME-XML: ImageJ, other series that tifffile knows, and plain stacks of pages."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _pages(sizes: tuple[int, ...], first: int, strides: tuple[int, ...], count: 
 def _stacks_by_axes(
     source: TiffSource, page: Any, path: str, axes: str, sizes: dict[str, int]
 ) -> list[TiffStack]:
-    """Give the pages of a file the meaning that the config says they have."""
+    """Return the fields of view of a file whose axes the config names."""
     axes = axes.upper()
     outer = axes[:-2]
     if axes[-2:] != "YX" or len(set(outer)) != len(outer) or set(outer) - set("PTCZ"):
@@ -172,7 +172,7 @@ def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, 
 
 
 def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
-    """Return an ImageJ hyperstack; its pages, or the planes that follow its only one."""
+    """Return an ImageJ hyperstack: pages, or planes that follow its only page."""
     meta = source.tif.imagej_metadata
     frames, channels, slices = (
         max(1, int(meta.get(k, 1))) for k in ("frames", "channels", "slices")
@@ -252,7 +252,7 @@ def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
 def resolution(page: Any, unit: str = "") -> dict[str, float] | None:
     """Return the pixel size in micrometers, if the resolution tags name a length.
 
-    Many programs write 72 or 96 dots per inch into everything; an inch is therefore not believed.
+    Resolutions per inch are not used: many programs write 72 or 96 dots per inch by default.
     """
     x, y = page.tags.get("XResolution"), page.tags.get("YResolution")
     unit = unit.replace("\\u00B5", "µ").strip()

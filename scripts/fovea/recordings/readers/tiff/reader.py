@@ -14,7 +14,7 @@ from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 
 
 def belong_together(files: list[str], base: str | os.PathLike[str]) -> bool:
-    """Return whether files are parts of one OME-TIFF set, by what the first of them says."""
+    """Return whether files are parts of one OME-TIFF set, as the first of them states."""
     sources = TiffSources()
     try:
         return is_part_of_set(sources, files[0], base)

@@ -1,7 +1,7 @@
-"""Which planes of a Zarr array are stored at all.
+"""Find the planes of a Zarr array that were written.
 
-Zarr gives the fill value for chunks that are not there, so a recording that was stopped early
-would look as if it ended in blank frames.
+Zarr returns the fill value for chunks that do not exist, so that a recording that was stopped
+early would end in blank frames.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ChunkGrid:
             grid = meta["chunks"]
             self.prefix, self.separator = "", meta.get("dimension_separator", ".")
             self.codec = None
-        self.files = tuple(int(n) for n in grid)  # shape of what one file holds
+        self.files = tuple(int(n) for n in grid)  # shape of the pixels in one file
         self.inner = self.files
         if self.codec is not None:
             self.inner = tuple(self.codec["configuration"]["chunk_shape"])
@@ -72,7 +72,7 @@ class ChunkGrid:
         return size > 0 if self.codec is None else self._shard_index(file, size, per_file)
 
     def _shard_index(self, file: str, size: int, per_file: list[int]) -> np.ndarray | bool:
-        """Read which inner chunks a shard holds: those with an offset, and inside the file."""
+        """Return which inner chunks a shard holds: those whose offset lies inside the file."""
         import numpy as np
 
         options = self.codec["configuration"]

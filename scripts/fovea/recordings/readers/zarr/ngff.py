@@ -45,7 +45,7 @@ def find_images(root: str, name: str) -> list[Image]:
     root : str
         The store's directory.
     name : str
-        How messages call it.
+        Its name in messages.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _xml(path: str, name: str) -> list[OmeImage]:
 
 
 def _add_xml(image: Image, ome: OmeImage) -> None:
-    """Take from OME-XML what the JSON does not say."""
+    """Add metadata from OME-XML that the JSON lacks."""
     image.name = image.name or ome.name
     if not any(image.channels):
         image.channels = list(ome.channels)

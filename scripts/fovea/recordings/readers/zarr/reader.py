@@ -23,8 +23,8 @@ BLOCKS = 8  # decoded blocks that are kept: one for each channel of a frame
 class ZarrRecording(StackRecording):
     """An OME-Zarr directory; each image is a field of view.
 
-    A plane of which no chunk is stored was not recorded. (Chunks that are missing from a plane
-    that has others are 0, as Zarr has it.)
+    A plane without any stored chunk was not recorded. Where only some chunks of a plane are
+    missing, their pixels are 0, as Zarr defines it.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class ZarrRecording(StackRecording):
             index = {"t": frame, "c": channel, "z": z}
             block, inside = self._block(fov, index)
             plane = block[inside]
-            # chunks that are gone are zeros to zarr
+            # zarr reads chunks that were deleted as zeros
             if not plane[0, 0] and not plane.any():
                 self._check_stored(fov, index)
             planes.append(np.array(plane, dtype=plane.dtype.newbyteorder("="), order="C"))
