@@ -106,27 +106,10 @@ def blobs(height, width, rng, number=6):
 
 
 MASKS = (
-    "none",
-    "all",
-    "one pixel",
-    "one missing",
-    "random",
-    "random",
-    "dense",
-    "checkerboard",
-    "grid",
-    "stripes",
-    "comb",
-    "snake",
-    "spiral",
-    "rings",
-    "rings at the edge",
-    "frame",
-    "blobs",
-    "blobs",
-    "holed blobs",
-    "rectangles",
-)
+    "none", "all", "one pixel", "one missing", "random", "random", "dense", "checkerboard",
+    "grid", "stripes", "comb", "snake", "spiral", "rings", "rings at the edge", "frame",
+    "blobs", "blobs", "holed blobs", "rectangles",
+)  # fmt: skip
 
 
 def make_mask(kind, height, width, rng):
@@ -192,19 +175,9 @@ def masks(draw, shape=None, largest=48):
 
 
 FRAMES = (
-    "constant",
-    "noise",
-    "narrow noise",
-    "two values",
-    "salt and pepper",
-    "gradient",
-    "powers of two",
-    "extremes",
-    "textured",
-    "textured",
-    "textured",
-    "modes",
-)
+    "constant", "noise", "narrow noise", "two values", "salt and pepper", "gradient",
+    "powers of two", "extremes", "textured", "textured", "textured", "modes",
+)  # fmt: skip
 
 
 def make_frame(kind, mask, rng):

@@ -1,1 +1,4 @@
-"""Simulation: recordings with known truth. Uses the models of fits; evaluation uses it."""
+"""Simulation: recordings with known truth, from the motion of cells to the camera's noise.
+
+The fluorescence of the cells follows a model of `fovea.fits`. Evaluation uses simulated recordings.
+"""
