@@ -60,6 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def _file(text: str) -> Any:
+    """Return an option that names a file, with its help."""
+    return typer.Option(metavar="FILE", help=text)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(__version__)
@@ -145,9 +150,7 @@ def _config(file: Path) -> dict[str, Any]:
 
 @app.command(epilog="Example: fovea preview --dataset mydata --cell-diameter 40")
 def preview(
-    configfile: Annotated[
-        Path, typer.Option(metavar="FILE", help="Config with the dataset.")
-    ] = Path("config/config.yaml"),
+    configfile: Annotated[Path, _file("Config with the dataset.")] = Path("config/config.yaml"),
     dataset: Annotated[
         str | None, typer.Option(help="Its name in the config; the first one without it.")
     ] = None,
@@ -158,12 +161,9 @@ def preview(
         typer.Option(metavar="PIXELS", help="Show segmentation `phase` with this diameter."),
     ] = None,
     mode: Annotated[
-        Mode | None,
-        typer.Option(help="Show segmentation `phase` in this mode."),
+        Mode | None, typer.Option(help="Show segmentation `phase` in this mode.")
     ] = None,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Picture to draw.")] = Path(
-        "preview.png"
-    ),
+    output: Annotated[Path, _file("Picture to draw.")] = Path("preview.png"),
 ) -> None:
     """Segment a few frames of a recording and draw the outlines into a picture.
 
@@ -186,8 +186,7 @@ def status(
         Path, typer.Option(metavar="DIR", help="Working directory of the run.")
     ] = Path(),
     configfile: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Config of the run; default: DIR/config/config.yaml."),
+        Path | None, _file("Config of the run; default: DIR/config/config.yaml.")
     ] = None,
 ) -> None:
     """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
@@ -215,29 +214,19 @@ def evaluate(
             "this folder and on simulated ones; docs/accuracy.md explains the table.",
         ),
     ] = None,
-    table: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CSV or JSON file for the scores.")
-    ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PNG file for the cells found worst.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The recording's frames, for the figure.")
-    ] = None,
-    lineage: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Lineage table of the result.")
-    ] = None,
-    reference_lineage: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Lineage table of the reference.")
-    ] = None,
+    table: Annotated[Path | None, _file("CSV or JSON file for the scores.")] = None,
+    figure: Annotated[Path | None, _file("PNG file for the cells found worst.")] = None,
+    images: Annotated[Path | None, _file("The recording's frames, for the figure.")] = None,
+    lineage: Annotated[Path | None, _file("Lineage table of the result.")] = None,
+    reference_lineage: Annotated[Path | None, _file("Lineage table of the reference.")] = None,
     stills: Annotated[
         bool, typer.Option("--stills", help="The labels are no IDs: score no tracks.")
     ] = False,
 ) -> None:
     """Score labels or tracks against a reference.
 
-    Labels are TIFF files (T, Y, X or Y, X) or channel groups of a results folder such as
-    results/demo/fov_000/images.zarr/seg_tracked_ch_0.
+    Labels are TIFF files (T, Y, X or Y, X) or channel groups of a results folder,
+    such as results/demo/fov_000/images.zarr/seg_tracked_ch_0.
     """
     if result is None and targets is None:
         raise typer.BadParameter("name a reference and a result, or a folder as --targets")
@@ -267,27 +256,21 @@ def evaluate(
              "--input movie.nd2 --output config/config.yaml")  # fmt: skip
 def import_pyama(
     files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE",
-            help="PyAMA's processing_config.yaml, processing_results.yaml, samples.yaml, and "
-            "..._inspected.csv.",
-        ),
+        list[str], typer.Argument(metavar="FILE", help="PyAMA's YAML files and ..._inspected.csv.")
     ],
     recording: Annotated[
         str | None, typer.Option("--input", metavar="FILE", help="Recording, to process it anew.")
     ] = None,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in the config.")] = "recording",
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Config to write; else it is printed.")
-    ] = None,
-    curation: Annotated[
-        Path, typer.Option(metavar="FILE", help="Curation table that edited cells are added to.")
-    ] = Path("config/curation.csv"),
+    output: Annotated[Path | None, _file("Config to write; else it is printed.")] = None,
+    curation: Annotated[Path, _file("Table that edited cells are added to.")] = Path(
+        "config/curation.csv"
+    ),
 ) -> None:
     """Take over settings, samples and edited traces of PyAMA.
 
-    YAML files become a config of Fovea, inspected CSV files become rows of the curation table.
+    processing_config.yaml, processing_results.yaml and samples.yaml become a
+    config of Fovea, ..._inspected.csv become rows of the curation table.
     """
     import yaml
 
