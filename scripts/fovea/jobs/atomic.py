@@ -1,10 +1,10 @@
-"""Files in the making: each job writes its own, so that two jobs never write the same one.
+"""Atomic writes: each job writes a file of its own, which gets its name when it is complete.
 
-A job writes beside its target, under a name that holds its host and process, and renames when all
-is there. Two jobs that make the same array (the head of a run was killed and started again, or a
-node was given up that still works) thus never meet in one file. The one that begins later deletes
-what the other has so far; that one cannot go on then, and fails. This needs no lock, no clock and
-no notice of who is alive: creating, deleting and renaming are all that a file system has to offer.
+Two jobs may make the same array: a run was killed and started again while one of its jobs goes on,
+or a node of a cluster was given up that still works. Each job writes beside its target, under a
+name that holds its host and process. The job that begins later deletes what the other has written
+so far; the other one then fails. This needs no lock, no clock and no list of running jobs, only
+that the file system creates, deletes and renames files.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from fovea.errors import FoveaError
 
 
 def partial(path: Path) -> Path:
-    """Where this process writes what will be a file or folder when it is whole."""
+    """Return where this process writes a file or folder until it is complete."""
     return path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
 
 
 def begin(path: Path) -> Path:
-    """Take over a target: what others have written of it so far is deleted.
+    """Take over a target: delete what other jobs have written of it so far.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def begin(path: Path) -> Path:
     Returns
     -------
     Path
-        What to write, and to rename to the target at the end.
+        Path to write to; `publish` renames it to the target.
     """
     for other in path.parent.glob(f".{path.name}.*"):
         remove(other)
@@ -45,7 +45,7 @@ def begin(path: Path) -> Path:
 
 
 def publish(path: Path) -> None:
-    """Give what this process has written its name, at once and as a whole.
+    """Rename what this process has written to its target.
 
     Raises
     ------
@@ -60,9 +60,9 @@ def publish(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a name to write to; the file is there as a whole or not at all.
+    """Yield a path to write to; the file exists completely or not at all.
 
-    What a job that was killed has left of it is deleted.
+    What a killed job has left of it is deleted.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
-    """Yield a `csv.writer` whose file is there as a whole or not at all, its header written."""
+    """Yield a `csv.writer` with its header written; the file exists completely or not at all."""
     with (
         whole_file(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
@@ -107,7 +107,7 @@ def remove(path: Path) -> None:
 
 
 def taken_over(path: Path) -> FoveaError:
-    """The error of a job whose target another one makes now."""
+    """Return the error of a job whose target another job has taken over."""
     return FoveaError(
         f"{path}: another job makes it now, so this one stops; two runs are at work in this "
         "folder, or a job of a run that was killed"
