@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from fovea.config.names import feature_unit
 from fovea.recordings.times import SECONDS
@@ -32,13 +33,16 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     return np.where(inner, 0, middle)
 
 
-def read_traces(path: str | Path, column: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def read_traces(path: str | Path, column: str) -> dict[int, tuple[list, list]]:
     """Return the frames and the values of one column, by cell."""
-    rows = pd.read_csv(path, usecols=["cell", "frame", column], float_precision="round_trip")
-    return {
-        int(cell): (part["frame"].to_numpy(), part[column].to_numpy(float))
-        for cell, part in rows.groupby("cell", sort=False)
-    }
+    # Not with pandas, whose import would add 0.4 s to this job of every field of view.
+    traces = defaultdict(lambda: ([], []))
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            frames, values = traces[int(row["cell"])]
+            frames.append(int(row["frame"]))
+            values.append(float(row[column]) if row[column] else np.nan)
+    return dict(traces)
 
 
 def overview(
@@ -85,7 +89,7 @@ def overview(
     for row, (channel, name, column) in enumerate(columns):
         axes = figure.add_subplot(grid[row, 1])
         for cell, (frames, values) in data[column].items():
-            axes.plot(frames * scale, values, color=colours[cell], linewidth=0.9)
+            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9)
         unit = "counts" if channel.startswith("fl_") else feature_unit(name)
         axes.set_ylabel(f"{name.replace('_', ' ')}{'' if unit == '1' else f' ({unit})'}\n{channel}")
         axes.spines[["top", "right"]].set_visible(False)
