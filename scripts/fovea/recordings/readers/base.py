@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+def join(base: str | os.PathLike[str], name: str) -> str:
+    """Return the absolute path of `name`, relative to `base`."""
+    return os.path.abspath(os.path.join(base, name))
+
+
 class Recording(ABC):
-    """An open input. Use it as a context manager.
+    """An open input, to be used as a context manager.
+
+    A reader of one file is called with its name, relative to `base`, and with `base`, the directory
+    that relative paths start from.
 
     Attributes
     ----------

@@ -6,24 +6,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.stack import Stack, StackRecording
-from fovea.recordings.readers.tiff.pages import join
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class BioioRecording(StackRecording):
-    """One file; its scenes are fields of view.
-
-    Parameters
-    ----------
-    file : str
-        The file, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    """
+    """One file; its scenes are fields of view."""
 
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = file

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.base import Recording
+from fovea.recordings.readers.base import Recording, join
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,17 +24,17 @@ class RawFile:
 
     Parameters
     ----------
-    path : path
-        The file.
+    path : str
+        The file, absolute.
     name : str
         Its name in messages.
     """
 
-    def __init__(self, path: str | os.PathLike[str], name: str) -> None:
+    def __init__(self, path: str, name: str) -> None:
         self.name = name
-        self.path = os.path.abspath(path)
+        self.path = path
         try:
-            self._file = io.FileIO(os.fspath(path), "r")
+            self._file = io.FileIO(path, "r")
         except PermissionError as error:
             raise FoveaError(
                 f"{name}: no permission to read it; ask its owner, or `chmod +r` it"
@@ -82,19 +82,11 @@ class RawFile:
 
 
 class RawRecording(Recording):
-    """Base of recordings in one file that is read at given offsets.
-
-    Parameters
-    ----------
-    file : str
-        The file, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    """
+    """Base of recordings in one file that is read at given offsets."""
 
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = file
-        self._file = RawFile(os.path.join(base, file), file)
+        self._file = RawFile(join(base, file), file)
         with self.closed_on_error():
             self._open()
 

@@ -6,10 +6,11 @@ import os
 from dataclasses import fields
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeDocument, OmeImage, parse_ome
 from fovea.recordings.readers.stack import Stack
-from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
+from fovea.recordings.readers.tiff.pages import TiffSources, check_page
 from fovea.recordings.readers.tiff.stack import PageStack, PageTable, TiffStack
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -228,8 +227,3 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.messages.append(record.getMessage())
-
-
-def join(base: str | os.PathLike[str], name: str) -> str:
-    """Return the absolute path of `name`, relative to `base`."""
-    return os.path.abspath(os.path.join(base, name))

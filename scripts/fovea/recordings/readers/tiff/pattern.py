@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from fovea.config.inputs import natural_sorted
 from fovea.config.patterns import Match, match_pattern
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.tiff.pages import TiffSources, check_page, join
+from fovea.recordings.readers.tiff.pages import TiffSources, check_page
 from fovea.recordings.readers.tiff.plain import plain_stacks, resolution
 from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 

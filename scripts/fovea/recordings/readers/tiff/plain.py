@@ -7,20 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.ome_xml import UM
-from fovea.recordings.readers.tiff.pages import (
-    TiffSource,
-    TiffSources,
-    check_page,
-    collect_log,
-    join,
-)
-from fovea.recordings.readers.tiff.stack import (
-    ContiguousStack,
-    PageStack,
-    PageTable,
-    TiffStack,
-)
+from fovea.recordings.readers.tiff.pages import TiffSource, TiffSources, check_page, collect_log
+from fovea.recordings.readers.tiff.stack import ContiguousStack, PageStack, PageTable, TiffStack
 
 if TYPE_CHECKING:
     import numpy as np

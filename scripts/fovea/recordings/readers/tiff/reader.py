@@ -6,9 +6,10 @@ import os
 from typing import Any
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import nothing_complete
 from fovea.recordings.readers.tiff.ome import is_ome, is_part_of_set, ome_stacks
-from fovea.recordings.readers.tiff.pages import TiffSources, collect_log, join
+from fovea.recordings.readers.tiff.pages import TiffSources, collect_log
 from fovea.recordings.readers.tiff.plain import plain_stacks
 from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels
 from fovea.recordings.readers.stack import StackRecording
-from fovea.recordings.readers.tiff.pages import join
 from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
 from fovea.recordings.readers.zarr.ngff import find_images
 
@@ -25,13 +25,6 @@ class ZarrRecording(StackRecording):
 
     A plane without any stored chunk was not recorded. Where only some chunks of a plane are
     missing, their pixels are 0, as Zarr defines it.
-
-    Parameters
-    ----------
-    file : str
-        The directory, relative to `base`.
-    base : path
-        Directory that relative paths start from.
     """
 
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
