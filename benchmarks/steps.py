@@ -18,10 +18,10 @@ from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.store.contrast import CountLimits
 from fovea.store.format import COUNTS, LABELS, SMOOTH, blosc, encode
 from fovea.tracking.iou import IouTracker
-from fovea.tracking.linker import track_stack
 from support.reference import background as plain_background
 from support.reference import cache as plain_cache
 from support.reference import segment as plain_segment
+from support.tracking import track_stack
 
 CALLS = 10  # how often the fast version of a step may be called
 

@@ -10,7 +10,7 @@ import pytest
 from fovea.errors import FoveaError
 from fovea.plugins.registry import TRACKING, load
 from fovea.tracking.btrack import BtrackTracker
-from fovea.tracking.linker import track_stack
+from support.tracking import track_stack
 
 Y, X = np.mgrid[:80, :120]
 

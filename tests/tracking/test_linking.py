@@ -16,11 +16,11 @@ from fovea.store.reader import ArrayReader
 from fovea.tracking.drift import coarse_mask, estimate_shift
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
-from fovea.tracking.linker import track_stack
 from fovea.tracking.statistics import track_statistics
 from fovea.tracking.track import track
 from support.channels import write_channel
 from support.strategies import label_stacks
+from support.tracking import track_stack
 
 #: All that trackers can do beyond linking consecutive frames, which is off by default.
 FULL = {"max_gap": 2, "max_merge": 5, "divisions": True, "drift": True}

@@ -6,10 +6,10 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from fovea.tracking.iou import IouTracker
-from fovea.tracking.linker import track_stack
 from support.reference import track
 from support.reference.morphology import label
 from support.strategies import examples, label_stacks, make_mask, renumber, seeds
+from support.tracking import track_stack
 
 parameters = st.fixed_dictionaries(
     {

@@ -111,12 +111,3 @@ class Linker(ABC):
         weight : (P,) float64
             Above 0; the larger, the better.
         """
-
-
-def track_stack(labels: np.ndarray, tracker: Linker) -> np.ndarray:
-    """Track a whole stack of labels, (T, H, W); the IDs are uint16, or uint32 beyond 65,535."""
-    links = tracker.link(labels)
-    out = np.empty(labels.shape, links.dtype)
-    for _ in links.render(labels, out):
-        pass
-    return out
