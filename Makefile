@@ -47,7 +47,7 @@ lint: .venv/ready-for-tests
 
 # The tables of config/README.md and the comments of config/config.yaml, from the schema.
 reference: setup
-	PYTHONPATH=scripts $(BIN)/python -m fovea.config.reference
+	PYTHONPATH=scripts $(BIN)/python config/make_reference.py
 
 status: setup
 	@$(BIN)/fovea status

@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from make_reference import known_keys, with_comments, with_tables
 
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
-from fovea.config.reference import known_keys, with_comments, with_tables
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import validated
 from fovea.plugins.registry import METHODS
@@ -117,8 +117,13 @@ def defaults_in_the_library(package):
                     yield f"{file.stem}.{node.name}", name, default.value
 
 
-# Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
-OTHER_DEFAULTS = {("arrays.measure", "min_frames", 1), ("arrays.measure", "border_margin", 0)}
+OTHER_DEFAULTS = {
+    # Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
+    ("arrays.measure", "min_frames", 1),
+    ("arrays.measure", "border_margin", 0),
+    # The order of dimensions in OME-XML is no parameter of `logstd`.
+    ("ome_xml.OmeImage", "order", "XYZCT"),
+}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The structure of the library: packages in layers, imports that point down, modules of one idea."""
+"""The structure of the library: packages in layers, imports that point down, small modules."""
 
 from __future__ import annotations
 

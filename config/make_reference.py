@@ -1,7 +1,7 @@
 """The reference of all keys, made from the schema, the one place that describes a key.
 
-``python -m fovea.config.reference`` (``make reference``) writes the tables of `config/README.md`
-and the comments of the demo's `config/config.yaml` again; a test compares both with the schema.
+`make reference` writes the tables of `config/README.md` and the comments of the demo's
+`config/config.yaml` again; a test compares both with the schema.
 """
 
 from __future__ import annotations
