@@ -6,7 +6,6 @@ then, so that `fovea --help` and shell completion stay fast.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,16 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the command itself is wrong.
     """
     try:
-        try:
-            app(None if arguments is None else list(arguments), prog_name="fovea")
-        except SystemExit as end:
-            sys.stdout.flush()
-            return end.code if isinstance(end.code, int) else int(end.code is not None)
-        return 0
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Python flushes once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        app(None if arguments is None else list(arguments), prog_name="fovea")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except FoveaError as error:
         print(error, file=sys.stderr)
     except OSError as error:
