@@ -131,7 +131,7 @@ class _Channel:
             self.corrected = _Output(stack, Path(corrected), shape, step, COUNTS, about())
 
     def estimate(self, t: int, covered: np.ndarray):
-        """What `append` takes, for one frame and the packed mask of the cells."""
+        """Estimate one frame under the packed mask of the cells: the arguments of `append`."""
         frame = counts = self.frames[t]
         if self.gain is not None:
             frame = flattened(frame, self.gain)

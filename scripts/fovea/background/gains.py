@@ -17,7 +17,7 @@ def channels_of(files: Iterable[str]) -> dict[str, Path]:
 
 
 def write_gain(path: str | Path, gain: np.ndarray) -> None:
-    """Write a gain; the file is there as a whole or not at all."""
+    """Write a gain, (H, W) float32; the file appears only when it is complete."""
     import tifffile
 
     with whole_file(path) as temporary:

@@ -160,5 +160,5 @@ def _report(channel: str, quantity: str, amplitude, rate, error, log: logging.Lo
 
 
 def _without_nan(values) -> list[float | None]:
-    """Values for a row of a CSV, in which what is not defined stays empty."""
+    """Values for a row of a CSV; NaN becomes an empty field."""
     return [None if np.isnan(value) else float(value) for value in values]

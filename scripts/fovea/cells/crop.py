@@ -15,7 +15,7 @@ from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
 from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
-from fovea.store.groups import like, provenance
+from fovea.store.groups import derived_metadata, provenance
 from fovea.store.writer import ShardWriter, write_array, write_group
 from fovea.tracking.boxes import read_boxes
 from fovea.tracking.drift import read_drift
@@ -87,7 +87,7 @@ def crop(
     backgrounds : sequence of path
         Channel groups with backgrounds; they are evaluated from their tile medians.
     target : path
-        The store; an existing one is replaced. It appears as a whole.
+        The store; an existing one is replaced. It is renamed to this path when complete.
     padding : int
         Pixels around each cell's largest box.
     drift : path or None
@@ -196,7 +196,7 @@ class _CropStore:
         frames = self.windows.shape[1]
         sizes = (self.windows[..., 2:] - self.windows[..., :2]).max(axis=1, initial=0)
         for s, source in enumerate(self.sources):
-            group = group_metadata(like(source.group, source.name, placed=False))
+            group = group_metadata(derived_metadata(source.group, source.name, placed=False))
             about = [provenance("crop", parameters, **more) for more in source.about]
             for cell, size in enumerate(sizes):
                 for level, dtype in enumerate(("float32", "uint8")):

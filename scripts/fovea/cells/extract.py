@@ -48,7 +48,7 @@ def select_cells(
     min_frames : int
         Cells with fewer frames are removed.
     border_margin : int
-        Cells whose box ever comes within so many pixels of the edge are removed.
+        Cells whose box ever comes within this number of pixels of the edge are removed.
 
     Returns
     -------

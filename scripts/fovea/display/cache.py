@@ -38,7 +38,7 @@ def cache(
     threads : int
         Frames computed side by side; does not change the result.
     drift : path or None
-        Table of the drift, which is taken out of what is shown; None shows frames as they are.
+        Table of the drift, for which the display level is corrected; None for no correction.
     """
     for group in map(Path, groups):
         with ArrayReader(group / "0") as frames:

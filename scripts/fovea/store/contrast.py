@@ -63,7 +63,7 @@ class SmoothLimits:
     Parameters
     ----------
     step : float
-        Values are counted in multiples of it, in counts; 0 stands for 1/64 count.
+        Step in counts; values are counted in multiples of it. 0 means 1/64 count.
     """
 
     def __init__(self, step: float):

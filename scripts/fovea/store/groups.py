@@ -76,13 +76,23 @@ def _omero(label: str, window) -> dict:
     return {"channels": [{"label": label, "color": "FFFFFF", "active": True, "window": limits}]}
 
 
-def like(
+def derived_metadata(
     group: str | Path, name: str, window=None, labels: bool = False, placed: bool = True
 ) -> dict:
-    """OME-NGFF attributes of a group derived from another: the same axes and scale.
+    """OME-NGFF attributes of a group derived from another, with the same axes and scale.
 
-    `labels` says that the values are labels, so that viewers colour them; without `placed` the
-    image has no place on the stage.
+    Parameters
+    ----------
+    group : path
+        The other group.
+    name : str
+        Name of the image.
+    window : (float, float, float, float) or None
+        As for `ngff`.
+    labels : bool
+        Whether the values are labels, which viewers colour.
+    placed : bool
+        Whether the image keeps its position on the stage.
     """
     multiscale = {**read_attributes(group)["ome"]["multiscales"][0], "name": name}
     if not placed:
@@ -100,6 +110,6 @@ def like(
 def write_derived_group(
     group: str | Path, source: str | Path, window=None, labels: bool = False
 ) -> None:
-    """Write ``zarr.json`` of a channel group derived from another one."""
+    """Write the ``zarr.json`` of a channel group derived from another, see `derived_metadata`."""
     group = Path(group)
-    write_group(group, like(source, group.name, window, labels))
+    write_group(group, derived_metadata(source, group.name, window, labels))

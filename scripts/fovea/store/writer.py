@@ -1,8 +1,8 @@
 """Write arrays as a stream: one frame after the other, all frames in one file.
 
-An array's ``zarr.json`` is written last and by renaming, so an array that has one is whole. Until
-then its data have a name of their own (`fovea.jobs.atomic.partial`), so two jobs never write the
-same file.
+An array's ``zarr.json`` is written last and by renaming, so an array that has one is complete.
+Until then its data have a temporary name (`fovea.jobs.atomic.partial`) that differs from job to
+job, so two jobs never write the same file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from fovea.store.reader import Shard
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file so that it is there as a whole or not at all."""
+    """Write a JSON file, which appears only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = partial(path)
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -143,7 +143,7 @@ class ArrayWriter:
         self.shard = ShardWriter(begin(self.target), self.shape[0])
 
     def append(self, frame: np.ndarray) -> None:
-        """Write the next frame, (H, W); one of a wider integer type widens the whole array."""
+        """Write the next frame, (H, W); a wider integer type widens the array."""
         if frame.shape != self.shape[1:]:
             raise ValueError(
                 f"{self.path}: expected a frame of {self.shape[1:]}, got {frame.shape}"

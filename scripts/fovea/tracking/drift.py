@@ -86,7 +86,7 @@ def estimate_shift(
     Returns
     -------
     (2,) int64
-        y and x in pixels; 0, 0 where there is nothing to tell it from.
+        y and x in pixels; 0, 0 where there are too few objects or no clear shift.
     """
     nothing = np.zeros(2, np.int64)
     if len(centres) < 2 or len(others) < 2:
