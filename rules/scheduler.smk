@@ -9,13 +9,14 @@ def look_for_jobs_once_a_second():
     As it is (9.27), every look starts a timer that leads to another look, and the end of every job
     adds a look of its own: after n jobs it looks n times a second. With 500 fields of view that
     takes a whole core and holds up the jobs. A Snakemake without this method stays as it is.
+    docs/workarounds.md has the measurement and the report.
     """
 
     def look_again(scheduler, delay):
         if scheduler.__dict__.setdefault("look_is_due", False):
             return
         scheduler.look_is_due = True
-        # as a daemon, for the end of a run need not wait for it
+        # A daemon, so that the end of a run does not wait for it.
         timer = threading.Timer(delay, look, [scheduler])
         timer.daemon = True
         timer.start()

@@ -2,7 +2,7 @@
 
 Standard input: a JSON list of ``{"folder": ..., "arguments": [...]}``. Standard output: for each,
 in the same order, ``{"code": ..., "text": ..., "jobs": [...]}``, where a job holds what Snakemake
-says of it: its rule, wildcards, message, input, output, log, benchmark and reason.
+says of it: its rule, wildcards, message, input, output, log, benchmark, reason, resources.
 Each dry run is a fork of its own, so none sees what another one left behind.
 """
 
@@ -18,7 +18,8 @@ from snakemake.cli import main
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-KEYS = ("rule_name", "wildcards", "rule_msg", "input", "output", "log", "benchmark", "reason")
+KEYS = ("rule_name", "wildcards", "rule_msg", "input", "output", "log", "benchmark", "reason",
+        "resources")  # fmt: skip
 
 
 def dry_run(folder: str, arguments: list[str]) -> dict:

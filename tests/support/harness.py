@@ -127,14 +127,14 @@ def dry_run(folder: Path, *more: str, expected: int = 0) -> DryRun:
     return dry_runs([(folder, list(more))], expected)[0]
 
 
-def dry_run_with(folder: Path, configs: dict[str, dict]) -> dict[str, DryRun]:
+def dry_run_with(folder: Path, configs: dict[str, dict], expected: int = 0) -> dict[str, DryRun]:
     """Dry runs in a folder with other configs in place of its own, by name."""
     requests = []
     for number, config in enumerate(configs.values()):
         path = folder / "config" / f"other_{number}.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         requests.append((folder, ["--configfile", path.relative_to(folder).as_posix()]))
-    return dict(zip(configs, dry_runs(requests), strict=True))
+    return dict(zip(configs, dry_runs(requests, expected), strict=True))
 
 
 def dataset(source: str, fovs="0-1", pc: int | None = 0, fl=(1, 2), **more) -> dict:

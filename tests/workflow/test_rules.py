@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
+import snakemake.io as snakemake_io
 import yaml
 
 from fovea.config.datasets import dataset_fovs
@@ -100,14 +101,19 @@ CONFIGS = {
 }  # fmt: skip
 
 
+def place(folder: Path, *names: str) -> None:
+    """Files that dry runs only need to be there."""
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"never read")
+
+
 @pytest.fixture(scope="module")
 def forced(tmp_path_factory):
     """Dry runs of all configs with everything to be done, by name."""
     folder = tmp_path_factory.mktemp("rules")
     write_config(folder, {"a": dataset(SOURCE)})
-    for path in (SOURCE, "data/b.ome.tiff", TRACES):
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_bytes(b"never read")
+    place(folder, SOURCE, "data/b.ome.tiff", TRACES)
     return dry_run_with(folder, CONFIGS)
 
 
@@ -283,8 +289,7 @@ def test_jobs_of_samples(forced):
 
 def test_all_fields_of_view_wait_for_inspection(tmp_path):
     """`fovs: all` is known only after the checkpoint: before it, no FOV's job is planned."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / SOURCE).write_bytes(b"never read")
+    place(tmp_path, SOURCE)
     write_config(tmp_path, {"a": dataset(SOURCE, "all")})
     run = dry_run(tmp_path)
     assert run.steps == {("inspect_input", "a", "")}
@@ -301,8 +306,7 @@ def test_a_missing_recording_stops_before_any_job(tmp_path):
 
 def test_packages_of_the_jobs_are_not_needed(tmp_path):
     """With --sdm conda, Snakemake's own environment has none of them."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / SOURCE).write_bytes(b"never read")
+    place(tmp_path, SOURCE)
     write_config(tmp_path, {"a": dataset(SOURCE)})
     missing = "numba numcodecs google_crc32c zarr scipy skimage tifffile nd2 imagecodecs bioio"
     program = f"""
@@ -332,3 +336,76 @@ def test_snakemake_finds_nothing_to_improve(tmp_path):
     config.joinpath("config.yaml").write_text(yaml.safe_dump(DEMO), "utf-8")
     run = snakemake(tmp_path, "--lint")
     assert "Congratulations" in run.text
+
+
+def test_a_fit_may_not_take_the_file_of_another_step(tmp_path):
+    """The second fit would be written where the cells of the first's shared parameters are."""
+    place(tmp_path, SOURCE)
+    write_config(tmp_path, {"a": dataset(SOURCE)})
+    config = CONFIGS["usual"] | {
+        "samples": [{"name": "s", "fovs": "0-1"}],
+        "analysis": [fit("maturation", shared=["km"]), fit("maturation", name="shared")],
+    }
+    run = dry_run_with(tmp_path, {"clash": config}, expected=1)["clash"]
+    column = "intensity_total_ch_1_fitted_maturation"
+    lines = [line for line in run.text.splitlines() if "would both write" in line]
+    assert lines == [
+        f"{tmp_path}/config/other_0.yaml: step share of {column} of sample s and step "
+        f"{column}_shared of sample s would both write "
+        f"results/analysis/s_{column}_shared.csv; give the sample or the fit (analysis) another "
+        "name"
+    ]
+    assert run.jobs == []
+
+
+def test_each_try_asks_for_twice_as_much(tmp_path):
+    """As profiles/slurm promises for its retries, for every step that it submits."""
+    place(tmp_path, SOURCE)
+    config = CONFIGS["corrections"] | {
+        "samples": [{"name": "s", "dataset": "a", "fovs": "0-1"}],
+        "analysis": [fit("maturation", shared=["km"]), fit("line")], "anndata": True,
+    }  # fmt: skip
+    write_config(tmp_path, **config)
+    asked = []
+    for attempt in ("1", "2", "3"):
+        jobs = dry_run(tmp_path, "--attempt", attempt).jobs
+        asked.append({(job["rule_name"], *job["output"]): job["resources"] for job in jobs})
+    local = {"all", "compare", "inspect_input", "overview", "parameters", "plot_quality",
+             "plot_retention", "processing_config"}  # fmt: skip
+    # What merging needs is known when its tables are there; tests/jobs looks at that.
+    submitted = {key for key in asked[0] if key[0] not in (*local, "merge")}
+    assert {"flat_field", "fit", "share", "track", "copy_raw"} <= {key[0] for key in submitted}
+    for key in submitted:
+        for what in ("mem_mb", "runtime"):
+            given = [int(tries[key][what]) for tries in asked]
+            assert given == [given[0], 2 * given[0], 4 * given[0]], (key, what)
+
+
+def test_a_file_in_the_place_of_metadata_is_refused(tmp_path):
+    """No size is assumed for it, which could be far too small."""
+    place(tmp_path, SOURCE)
+    write_config(tmp_path, {"a": dataset(SOURCE)})
+    made = tmp_path / "results/a/metadata.yaml"
+    made.parent.mkdir(parents=True)
+    made.write_text("fov_count: 2\nfields:\n- {name: 0, height: 20}\n- {name: 1, height: 20}\n")
+    run = dry_run(tmp_path, "--forceall", expected=1)
+    text = "results/a/metadata.yaml: is no metadata.yaml of Fovea; delete it, it will be made again"
+    assert text in " ".join(run.text.split())
+
+
+def test_the_profile_for_slurm_is_found_by_its_name(tmp_path):
+    """In a clone that is the working folder as well, `--profile slurm` works as written."""
+    for name in ("Snakefile", "rules", "scripts", "profiles", "config", "envs"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    link = REPOSITORY / "slurm"
+    assert link.is_symlink()
+    assert link.readlink() == Path("profiles/slurm")
+    (tmp_path / "slurm").symlink_to("profiles/slurm")
+    run = snakemake(tmp_path, "--dry-run", "--profile", "slurm")
+    assert "Using profiles slurm" in run.text
+    assert "Simulate the demo recording" in run.text
+
+
+def test_snakemake_has_no_inputs_that_may_be_missing():
+    """If it has, samples with failed fields of view need no second part of the run any more."""
+    assert not hasattr(snakemake_io, "optional")
