@@ -201,7 +201,7 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
 
 
 def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
-    """Return a series that tifffile understood, if its axes are among those Fovea knows."""
+    """Return a series that tifffile understood, if Fovea knows its axes."""
     import numpy as np
 
     axes, shape = series.get_axes(False), series.get_shape(False)

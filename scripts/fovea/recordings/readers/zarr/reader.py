@@ -34,7 +34,7 @@ class ZarrRecording(StackRecording):
         self._blocks: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
         self._check_alike()
         names = {image.name or f"Position {n}" for n, image in enumerate(self._stacks)}
-        if len(names) < len(self._stacks):  # names that tell nothing apart
+        if len(names) < len(self._stacks):  # the same name for several images
             for image in self._stacks:
                 image.name = ""
         self.info = self.describe_stacks("OME-Zarr", [file], [])
