@@ -122,7 +122,7 @@ def minutes(step: str, of: Size, channels: int, attempt: int = 1) -> int:
 
 
 def merge_memory(csv_mb: float, attempt: int = 1) -> int:
-    """Memory for merging tables in MB; the step itself took 120 and 2.8 per MB of CSV."""
+    """Memory for merging tables in MB; the step itself took 160 and 4 per MB of CSV."""
     return int(BASE_MB + 4 * csv_mb) << (attempt - 1)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,12 @@ import pandas as pd
 
 from fovea import __version__
 from fovea.config.fovs import format_fovs
+from fovea.config.names import feature_of, feature_unit
 from fovea.samples.curation import Verdict, apply_curation, read_curation
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, place_of, read_part
 from fovea.samples.tables import write_parquet, write_traces
 
 _LOG = logging.getLogger("fovea")
-
-
-@dataclass
-class Merged:
-    """A sample's tables, and what stands above them."""
-
-    traces: pd.DataFrame
-    cells: pd.DataFrame
-    unit: str
-    comments: list[str]
-    columns: dict[str, int] = field(default_factory=dict)
 
 
 def merge(
@@ -68,37 +57,6 @@ def merge(
     left_out : sequence of str
         Fields of view that belong to the sample and are not in it, in words.
     """
-    merged = merged_tables(
-        sample, traces, cells, metadata, datasets, curation, names, left_out, log
-    )
-    folder = Path(folder)
-    about = {"sample": sample, "time_unit": merged.unit, "comments": merged.comments,
-             "left_out": list(left_out)}  # fmt: skip
-    for name, table in (("traces", merged.traces), ("traces_cells", merged.cells)):
-        write_traces(table, folder / f"{sample}_{name}.csv", merged.comments)
-        write_parquet(table, folder / f"{sample}_{name}.parquet", about)
-    several = len(datasets) > 1
-    for column, channel in merged.columns.items():
-        table = feature_table(merged.traces, column, channel)
-        write_parquet(table, folder / f"{sample}_{column}.parquet", about | {"column": column})
-        table = pyama_table(table, with_dataset=several)
-        write_traces(table, folder / f"{sample}_{column}.csv", [f"Time units: {merged.unit}"])
-    for line in merged.comments:
-        log.info("%s", line)
-
-
-def merged_tables(
-    sample: str,
-    traces: Sequence[str | Path],
-    cells: Sequence[str | Path],
-    metadata: Sequence[str | Path],
-    datasets: Mapping[str, Mapping[str, Any]],
-    curation: str | Path | None = None,
-    names: Sequence[str] | None = None,
-    left_out: Sequence[str] = (),
-    log: logging.Logger = _LOG,
-) -> Merged:
-    """Return the tables of a sample; arguments as of `merge`."""
     known = {name: Dataset(**entry) for name, entry in datasets.items()}
     unit = next(iter(known.values())).time["unit"]
     recordings = load_recordings(metadata)
@@ -111,22 +69,36 @@ def merged_tables(
         recording = None if fov is None else recordings[dataset]
         parts.append(read_part(path, known[dataset], recording, list(columns), unit))
     table = pd.concat(parts, ignore_index=True)
-    used, changed = [], 0
+    words = "none"
     if curation is not None:
         used = _verdicts_of(curation, list(names or datasets), traces, known, log)
         changed = apply_curation(curation, used, table)
-    summary = cell_table(cells, table, recordings, known, unit)
+        words = f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
+    units = [f"{column} {feature_unit(feature_of(column))}" for column in columns]
     comments = [
         f"Time units: {unit}",
         f"Sample: {sample} (Fovea {__version__})",
         *_fields_comment(table),
         f"Times: {', '.join(table['time_source'].unique()) or 'none'}",
         f"Left out: {'; '.join(left_out) or 'nothing'}",
-        "Curation: " + (f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
-                        if curation is not None else "none"),
-        f"Units: {_units_comment(columns)}",
-    ]  # fmt: skip
-    return Merged(table, summary, unit, comments, columns)
+        f"Curation: {words}",
+        f"Units: {', '.join(units) or 'no features'}",
+    ]
+    about = {"sample": sample, "time_unit": unit, "comments": comments, "left_out": list(left_out)}
+    start = Path(folder) / sample
+    summary = cell_table(cells, table, recordings, known, unit)
+    for name, whole in (("traces", table), ("traces_cells", summary)):
+        write_traces(whole, f"{start}_{name}.csv", comments)
+        write_parquet(whole, f"{start}_{name}.parquet", about)
+    for column, channel in columns.items():
+        part = _feature_table(table, column, channel)
+        write_parquet(part, f"{start}_{column}.parquet", about | {"column": column})
+        # PyAMA's form, in which the dataset comes first where it is needed
+        place = ["dataset"] * (len(known) > 1) + ["time", "fov", "cell"]
+        part = part.sort_values(["time", *CELL], kind="stable")[[*place, "value"]]
+        write_traces(part, f"{start}_{column}.csv", [f"Time units: {unit}"])
+    for line in comments:
+        log.info("%s", line)
 
 
 def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
@@ -135,17 +107,11 @@ def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
     return order.index(dataset), -1 if fov is None else fov
 
 
-def feature_table(traces: pd.DataFrame, column: str, channel: int) -> pd.DataFrame:
+def _feature_table(traces: pd.DataFrame, column: str, channel: int) -> pd.DataFrame:
     """Return the good rows of one feature, with the time of its channel."""
     time = f"time_ch_{channel}" if f"time_ch_{channel}" in traces else "time"
     found = traces.loc[traces["good"], [*KEY, time, "time_source", column]]
     return found.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
-
-
-def pyama_table(table: pd.DataFrame, with_dataset: bool) -> pd.DataFrame:
-    """Return a feature's table in PyAMA's merged form; `dataset` comes first where it is needed."""
-    names = ["dataset"] * with_dataset + ["time", "fov", "cell"]
-    return table.sort_values(["time", *CELL], kind="stable")[[*names, "value"]]
 
 
 def _verdicts_of(
@@ -174,10 +140,3 @@ def _fields_comment(table: pd.DataFrame) -> list[str]:
         f"Dataset {name}: fields of view {format_fovs(part['fov'])}, {len(part)} cells"
         for name, part in cells.groupby("dataset", sort=False)
     ] or ["No cells"]
-
-
-def _units_comment(columns: Mapping[str, int]) -> str:
-    from fovea.config.names import feature_unit
-
-    units = {column: feature_unit(column.rpartition("_ch_")[0]) for column in columns}
-    return ", ".join(f"{column} {unit}" for column, unit in units.items()) or "no features"
