@@ -72,13 +72,23 @@ LAYOUTS = {
     "a summary": {"GFP": [[*row, more] for row, more in
                           zip(with_times(["time (h)", "a", "b"]), ["Mean", 1, 2, 3, 4],
                               strict=True)]},
+    "an index, frames and times": {"GFP": [
+        [None, "Frame", "time (h)", "a", "b"],
+        *([i, i, *row] for i, row in enumerate(with_times([])[1:]))]},
+    "the unit in the name of the sheet": {"GFP (h)": with_times(["time", "a", "b"])},
+    "an index beside times of their own": {
+        "t_h": [[t] for t in HOURS],
+        "GFP (488 nm)": [[None, "x", "y"], *([i + 1, *row] for i, row in enumerate(VALUES))]},
+    "cells with names like times": {"time": [["Time [h]"], *([t] for t in HOURS)],
+                                    "GFP": [["t1", "m2"], *VALUES]},
     "rows out of order": {"GFP": [["time (h)", "a", "b"], *with_times([])[:0:-1]]},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(tmp_path, layout):
-    check(imported(workbook(tmp_path / "a.xlsx", **LAYOUTS[layout]), names={"fl_ch_1": "GFP"}))
+    name = next((name for name in LAYOUTS[layout] if name.startswith("GFP (")), "GFP")
+    check(imported(workbook(tmp_path / "a.xlsx", **LAYOUTS[layout]), names={"fl_ch_1": name}))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +130,14 @@ def test_times_of_the_config(tmp_path):
     table = imported(path, time={"interval": 15})
     np.testing.assert_allclose(table["time"], 15.0 * table["frame"])
     assert set(table["time_source"]) == {"interval"}
+
+
+def test_frames_of_a_sheet(tmp_path):
+    """They count, where every second frame is recorded, and not the rows."""
+    rows = [["frame", "a", "b"], *([2 * i, *row] for i, row in enumerate(VALUES))]
+    table = imported(workbook(tmp_path / "a.xlsx", GFP=rows), time={"interval": 15})
+    assert table["frame"].tolist() == [0, 2, 4, 6, 0, 4, 6]
+    np.testing.assert_allclose(table["time"], 15.0 * table["frame"])
 
 
 def test_several_features(tmp_path):
@@ -192,9 +210,20 @@ def test_what_is_no_number_is_named_with_its_cell(tmp_path, value, words):
         FoveaError, match=rf"a\.xlsx, sheet GFP, cell C4: holds {words}; write a nu"
     ):
         imported(path)
-    rows[3] = [value, 3.5, 12.0]
+    rows = with_times(["time (h)", "a", "b"])
+    rows[3][0] = value
     path = workbook(tmp_path / "a.xlsx", GFP=rows)
     with pytest.raises(FoveaError, match=rf"sheet GFP, cell A4: holds {words}; write a number"):
+        imported(path)
+
+
+@pytest.mark.parametrize("header", [[["time (h)", "a", "b"]], []])
+def test_numbers_that_are_texts_are_no_header(tmp_path, header):
+    """As decimal commas become where Excel expects points, in every cell of the sheet."""
+    rows = [[str(value).replace(".", ",") for value in row] for row in with_times([])[1:]]
+    path = workbook(tmp_path / "a.xlsx", GFP=[*header, *rows])
+    place = f"[AB]{len(header) + 1}"
+    with pytest.raises(FoveaError, match=f"sheet GFP, cell {place}: holds the text '"):
         imported(path)
 
 
@@ -209,6 +238,7 @@ def test_words_for_a_missing_value(tmp_path):
     [
         ({"GFP": with_times(["time (days)", "a", "b"])},
          "sheet GFP: the unit of time 'days' is not known; allowed: s, min, h"),
+        ({"GFP": [["time (h)", "a", "b"]]}, "sheet GFP: holds no numbers; write those of each"),
         ({"GFP": with_times(["time", "a", "b"])},
          "sheet GFP: does not state the unit of its times; set `time.file_unit`"),
         ({"time": [["h"], [0], [1]], "GFP": [["a", "b"], *VALUES]},

@@ -21,8 +21,11 @@ from fovea.samples.imports.pyama import column_of
 from fovea.samples.imports.rows import UNITS, Read, side_by_side
 
 WORKBOOKS = (".xlsx", ".xlsm")
-_TIME_WORDS = {"time", "times", "zeit", "t"}
-_SUMMARIES = {"mean", "average", "median", "std", "sd", "sem", "stdev"}
+_TIME = re.compile(r"\s*(times?|zeit|t)(?![^\W_])", re.I)
+_FRAMES = {"frame", "frames"}
+_NO_CELLS = {"mean", "average", "median", "std", "sd", "sem", "stdev", "index"}
+_DECIMAL = re.compile(r"\s*[-+]?\d*[.,]\d+(e[-+]?\d+)?\s*", re.I)
+_BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 _UNNAMED = re.compile(r"(sheet|tabelle|feuil|hoja|foglio|blad)\s*\d*", re.I)  # Excel's own names
 
 
@@ -137,20 +140,16 @@ def _listed(names: Sequence[str]) -> str:
 def _is_time(text: str) -> bool:
     """Whether a header, or the name of a sheet, says that it holds times: ``Time [h]``, ``hours``.
 
-    ``t`` and units of one letter must stand alone or before a unit, for cells may be called so.
+    ``t1`` and ``m2`` do not: cells may be called so.
     """
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    first = words[0] if words else ""
-    if not re.match(r"\s*[^\W\d_]", text):
-        return False
-    return first in _TIME_WORDS or (first in UNITS and len(words) == 1)
+    return bool(_TIME.match(text)) or text.strip(" []()").lower() in UNITS
 
 
 def _unit_in(text: str) -> str | None:
-    """Return the unit in the words of a header or a sheet's name, if one is there."""
-    bracket = re.search(r"[\[(]([^\])]*)[\])]|/\s*(\S+)\s*$", text)
+    """Return the unit in the header of times, or the name of their sheet, if it says one."""
+    bracket = _BRACKET.search(text)
     if bracket:
-        return (bracket[1] or bracket[2] or "").strip()
+        return bracket[1]
     words = re.findall(r"[^\W\d_]+", text.lower())
     return words[-1] if words and words[-1] in UNITS else None
 
@@ -165,26 +164,31 @@ def _header(cells: np.ndarray, rows: int | None) -> tuple[list[str], int]:
         The number of times in a sheet of their own.
     """
     there = ~pd.isna(cells)
-    names, start = [""] * cells.shape[1], 0
-    while start < len(cells):
-        given = cells[start][there[start]]
-        texts = [isinstance(value, str) for value in given]
-        more = any(texts) and isinstance(given[0], str) and sum(map(bool, names)) < 2
-        if not (all(texts) or more):
+    names, width = [""] * cells.shape[1], there.any(axis=0).sum()
+    start = 0
+    for start, row in enumerate(cells):
+        given = row[there[start]].tolist()
+        texts = [value for value in given if isinstance(value, str)]
+        complete = sum(map(bool, names)) >= min(2, width)
+        if any(map(_DECIMAL.fullmatch, texts)) or (
+            len(texts) < len(given) and (complete or not isinstance(given[0], str))
+        ):
             break
-        if len(given) > 1 or there.any(axis=0).sum() == 1:  # else it is a title
+        if complete and any(text.strip().isdecimal() for text in texts):
+            break
+        if len(given) > 1 or width == 1:  # else it is a title
             names = [f"{a} {'' if pd.isna(b) else b}".strip()
-                     for a, b in zip(names, cells[start], strict=True)]  # fmt: skip
-        start += 1
+                     for a, b in zip(names, row, strict=True)]  # fmt: skip
+    else:
+        start = len(cells)
     if not any(names) and start < len(cells):
         row = cells[start]
-        count = row[there[start]]
-        numbered = len(count) > 1 and all(
-            _is_number(b) and b == count[0] + i for i, b in enumerate(count)
-        )
-        if numbered and count[0] in (0, 1) and (pd.isna(row[0]) or len(cells) - start - 1 == rows):
-            names = ["" if pd.isna(value) else str(int(value)) for value in row]
-            start += 1
+        count = row[there[start]].tolist()
+        numbered = len(count) > 1 and count in (
+            list(range(len(count))), list(range(1, len(count) + 1))
+        )  # fmt: skip
+        if numbered and (not there[start][0] or len(cells) - start - 1 == rows):
+            return ["" if pd.isna(value) else str(int(value)) for value in row], start + 1
     return names, start
 
 
@@ -233,15 +237,22 @@ def _read_sheet(
     names, start = _header(cells, None if shared is None else len(shared[0]))
     values = _numbers(source, cells[start:], start, 0)
     used = [j for j, name in enumerate(names) if name or np.isfinite(values[:, j]).any()]
+    if not np.isfinite(values).any():
+        raise FoveaError(f"{source}: holds no numbers; write those of each cell in a column")
+    words = {j: _plain(names[j]).split(" ")[0] for j in used}
+    timed = [j for j in used if _is_time(names[j])]
+    frames = [j for j in used if words[j] in _FRAMES]
+    others = [j for j in used if words[j] in _NO_CELLS]
+    if timed or shared is not None:
+        others += [j for j in used if any(names) and not names[j] and _counts(values[:, j])]
     notes = []
-    summaries = [j for j in used if names[j] and _plain(names[j]).split(" ")[0] in _SUMMARIES]
-    if summaries:
-        notes.append(f"columns that are no cells: {_listed([names[j] for j in summaries])}")
-    used = [j for j in used if j not in summaries]
-    unit, times = None, None
-    first = values[:, used[0]] if used else values[:, :0]
-    if used and _is_time(names[used[0]]):
-        times, unit = first, _unit_in(names[used[0]]) or _unit_in(sheet)
+    if others:
+        shown = [names[j] or f"column {j + 1}" for j in others]
+        notes.append(f"columns that are taken for no cells: {_listed(shown)}")
+    unit, times = None, np.arange(len(values))
+    first = used[0]
+    if timed:
+        times, unit = values[:, timed[0]], _unit_in(names[timed[0]])
     elif shared is not None:
         times, unit = shared
         if len(times) != len(values):
@@ -249,14 +260,23 @@ def _read_sheet(
                 f"{source}: has {len(values)} rows of values, but there are {len(times)} times; "
                 "give each row one time"
             )
-    elif used and not names[used[0]] and len(first) > 1 and (np.diff(first) > 0).all():
-        times, unit = first, _unit_in(sheet)
+    elif frames:
+        times = values[:, frames[0]]
+    elif not names[first] and len(values) > 1 and (np.diff(values[:, first]) > 0).all():
+        times, timed = values[:, first], [first]
         notes.append("the first column is taken for the times")
-    if times is first:
-        used = used[1:]
-    headers = [names[j] for j in used]
-    part = side_by_side(source, "sheet", np.arange(len(values)) if times is None else times,
-                        headers, values[:, used], column)  # fmt: skip
-    if times is None:
+    used = [j for j in used if j not in (*timed[:1], *frames, *others)]
+    part = side_by_side(source, "sheet", times, [names[j] for j in used], values[:, used], column)
+    if not timed and shared is None:
+        if frames:
+            part.rows["frame"] = part.rows["time"].astype(np.int64)
         part.rows = part.rows.drop(columns="time")
+    bracket = _BRACKET.search(sheet)
+    if unit is None and bracket and bracket[1].lower() in UNITS:
+        unit = bracket[1]
     return replace(part, unit=unit, notes=notes)
+
+
+def _counts(values: np.ndarray) -> bool:
+    """Whether a column only counts the rows, as the index that pandas writes."""
+    return any(np.array_equal(values, np.arange(len(values)) + first) for first in (0, 1))
