@@ -11,6 +11,7 @@ import numpy as np
 from fovea.background.gains import gain_in, read_gain
 from fovea.cells.features import intensity_features, mask_features
 from fovea.cells.sources import FULL_SCALE
+from fovea.config.names import columns_of
 from fovea.jobs.atomic import number_text, whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.cells import above_background
@@ -105,8 +106,7 @@ def extract(
         store.bboxes[tracked], store.valid[tracked], store.shape, min_frames, border_margin
     )
     kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
-    columns = [f"{name}_{c.split('_', 1)[1]}" for c, names in features.items() for name in names]
-    with whole_csv(traces, [*BASE_COLUMNS, *columns]) as rows:
+    with whole_csv(traces, [*BASE_COLUMNS, *columns_of(features)]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
             rows.writerows([fov, *row] for row in store.rows(i))
     with whole_csv(summary, CELL_COLUMNS) as rows:

@@ -7,6 +7,8 @@ its channel, ``fl_background_ch_1``. A column is called after a feature and its 
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Mapping
+
 _CHANNEL = "_ch_"
 _PIXELS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
 
@@ -28,6 +30,24 @@ def group_name(kind: str, channel: int | str) -> str:
 def column(feature: str, channel: int | str) -> str:
     """Return the name of the column of a feature in a channel, also of ``time``."""
     return f"{feature}{_CHANNEL}{channel}"
+
+
+def columns_of(features: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return column to the channel group that it is measured in, in the order of tables.
+
+    Parameters
+    ----------
+    features : mapping of str to iterable of str
+        Channel group to its features.
+    """
+    return {column(feature, channel_of(group)): group
+            for group, found in features.items() for feature in found}  # fmt: skip
+
+
+def time_column(table: Container[str], name: str) -> str:
+    """Return the column that holds the times of another one, of those that a table has."""
+    own = column("time", channel_of(name))
+    return own if own in table else "time"
 
 
 def split(name: str) -> tuple[str, int]:

@@ -49,10 +49,7 @@ def sample_columns(config: Mapping, sample: str) -> list[str]:
     """Return the columns of all features that a sample's datasets measure."""
     found: dict[str, None] = {}
     for dataset in sample_parts(config, sample):
-        for group, features in features_for(config, dataset).items():
-            found |= dict.fromkeys(
-                names.column(feature, names.channel_of(group)) for feature in features
-            )
+        found |= dict.fromkeys(names.columns_of(features_for(config, dataset)))
     return list(found)
 
 

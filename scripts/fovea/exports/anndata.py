@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fovea import __version__
+from fovea.config import names
 from fovea.fits.fit_table import read_fits
 from fovea.fits.traces import Traces, load_traces
 from fovea.jobs.atomic import whole_file
@@ -62,7 +63,7 @@ def export_anndata(
     layers = {column: spread(one, one.value, len(frames)) for column, one in data.items()}
     for column, one in data.items():
         layers.setdefault(
-            f"time_ch_{column.rpartition('_')[2]}", spread(one, one.time, len(frames))
+            names.column("time", names.channel_of(column)), spread(one, one.time, len(frames))
         )
     with whole_file(target) as temporary, h5py.File(temporary, "w") as file:
         _mark(file, "anndata", "0.1.0")

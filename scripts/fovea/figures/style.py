@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fovea.config.names import split
 from fovea.jobs.atomic import whole_file
 
 #: Colours of Okabe and Ito, which the colour-blind can tell apart.
@@ -90,7 +91,7 @@ def label(title: str, unit: str) -> str:
 
 def feature_words(column: str, area: object = None) -> str:
     """Say what a column holds: ``intensity total per area, channel 1``."""
-    feature, _, channel = column.rpartition("_ch_")
+    feature, channel = split(column)
     return f"{feature.replace('_', ' ')}{' per area' if area else ''}, channel {channel}"
 
 

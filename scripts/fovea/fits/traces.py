@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fovea.config.names import time_column
 from fovea.errors import FoveaError
 from fovea.recordings.times import SECONDS
 from fovea.samples.parts import CELL
@@ -83,9 +84,7 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
     FoveaError
         If the file does not state the unit of its times.
     """
-    channel = column.rpartition("_ch_")[2]
-    names = parquet_columns(path)
-    time = f"time_ch_{channel}" if f"time_ch_{channel}" in names else "time"
+    time = time_column(parquet_columns(path), column)
     needed = [*CELL, "frame", time, "good", column, *(area or {}).values()]
     table = read_parquet(path, list(dict.fromkeys(needed)))
     unit = table.attrs.get("time_unit")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fovea import __version__
 from fovea.config.fovs import format_fovs
-from fovea.config.names import feature_of, feature_unit
+from fovea.config.names import columns_of, feature_of, feature_unit, time_column
 from fovea.samples.curation import Verdict, apply_curation, read_curation
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, place_of, read_part
 from fovea.samples.tables import write_parquet, write_traces
@@ -60,14 +60,12 @@ def merge(
     known = {name: Dataset(**entry) for name, entry in datasets.items()}
     unit = next(iter(known.values())).time["unit"]
     recordings = load_recordings(metadata)
-    columns: dict[str, int] = {}
-    for entry in known.values():
-        columns |= {c: entry.channels[channel] for c, channel in entry.columns().items()}
+    columns = list(dict.fromkeys(name for k in known.values() for name in columns_of(k.features)))
     parts = []
     for path in sorted(traces, key=lambda path: _rank(path, list(known))):
         dataset, fov = place_of(path)
         recording = None if fov is None else recordings[dataset]
-        parts.append(read_part(path, known[dataset], recording, list(columns), unit))
+        parts.append(read_part(path, known[dataset], recording, columns, unit))
     table = pd.concat(parts, ignore_index=True)
     words = "none"
     if curation is not None:
@@ -90,8 +88,8 @@ def merge(
     for name, whole in (("traces", table), ("traces_cells", summary)):
         write_traces(whole, f"{start}_{name}.csv", comments)
         write_parquet(whole, f"{start}_{name}.parquet", about)
-    for column, channel in columns.items():
-        part = _feature_table(table, column, channel)
+    for column in columns:
+        part = _feature_table(table, column)
         write_parquet(part, f"{start}_{column}.parquet", about | {"column": column})
         # PyAMA's form, in which the dataset comes first where it is needed
         place = ["dataset"] * (len(known) > 1) + ["time", "fov", "cell"]
@@ -107,9 +105,9 @@ def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
     return order.index(dataset), -1 if fov is None else fov
 
 
-def _feature_table(traces: pd.DataFrame, column: str, channel: int) -> pd.DataFrame:
+def _feature_table(traces: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the good rows of one feature, with the time of its channel."""
-    time = f"time_ch_{channel}" if f"time_ch_{channel}" in traces else "time"
+    time = time_column(traces, column)
     found = traces.loc[traces["good"], [*KEY, time, "time_source", column]]
     return found.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
 

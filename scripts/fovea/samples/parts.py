@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fovea.config.names import channel_of, column, columns_of
 from fovea.errors import FoveaError
 from fovea.recordings.times import SECONDS, frame_times
 from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
@@ -46,21 +47,14 @@ class Dataset:
     @property
     def channels(self) -> dict[str, int]:
         """Channel to index, the one in which cells are found first."""
-        return {name: int(name.rpartition("_")[2]) for name in self.features}
+        return {name: channel_of(name) for name in self.features}
 
     @property
     def time_columns(self) -> dict[str, int]:
         """Column of times to the index of its channel, ``time`` first."""
         found = {"time": next(iter(self.channels.values()))}
-        return found | {f"time_ch_{index}": index for name, index in self.channels.items()
+        return found | {column("time", index): index for name, index in self.channels.items()
                         if name.startswith("fl_")}  # fmt: skip
-
-    def columns(self) -> dict[str, str]:
-        """Column to the channel that it is measured in."""
-        found = {}
-        for channel, names in self.features.items():
-            found |= {f"{name}_{channel.split('_', 1)[1]}": channel for name in names}
-        return found
 
 
 def place_of(path: str | Path) -> tuple[str, int | None]:
@@ -106,7 +100,7 @@ def read_part(
         If a column is missing or of the wrong kind, or a cell has two rows for one frame.
     """
     dataset, fov = place_of(path)
-    own = entry.columns()
+    own = columns_of(entry.features)
     table = read_csv(path, ["time_source"])
     for name in (*KEY[1:], "good", *own):
         if name not in table:

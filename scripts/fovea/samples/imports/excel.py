@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fovea.config.names import channel_of, columns_of, split
 from fovea.errors import FoveaError
 from fovea.samples.imports.pyama import column_of
 from fovea.samples.imports.rows import UNITS, Read, side_by_side
@@ -87,7 +88,7 @@ def read_workbooks(
         raise FoveaError(
             f"no sheet is known to hold {lacking[0]}; the sheets are {sheets}; name the sheet "
             f"{lacking[0]}, or write the sheet's name as `name` of channel "
-            f"{lacking[0].rpartition('_')[2]} in the config"
+            f"{channel_of(lacking[0])} in the config"
         )
     return found
 
@@ -109,8 +110,8 @@ def _sheet_of(
     path, column: str, sheets: list[str], features: Mapping, names: Mapping[str, str]
 ) -> str | None:
     """Return the sheet of a feature, or None."""
-    feature, _, number = column.rpartition("_ch_")
-    channel = next(c for c in features if c.endswith(f"_ch_{number}") and feature in features[c])
+    feature, number = split(column)
+    channel = columns_of(features)[column]
     name = names.get(channel) or ""
     labels = [column, f"{name} {feature}", f"{feature} {name}"]
     if len(features[channel]) == 1:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fovea.config.fovs import ALL, format_fovs
+from fovea.config.names import columns_of
 from fovea.errors import FoveaError
 from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
 from fovea.samples.imports.pyama import read_traces
@@ -55,7 +56,7 @@ def import_traces(
     FoveaError
         If a feature, a field of view or the times are missing.
     """
-    columns = [f"{n}_{c.split('_', 1)[1]}" for c, names in features.items() for n in names]
+    columns = list(columns_of(features))
     books = [path for path in paths if Path(path).suffix.lower() in WORKBOOKS]
     only = columns[0] if len(columns) == 1 else None
     parts = [read_traces(path, only) for path in paths if path not in books]

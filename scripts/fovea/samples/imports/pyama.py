@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fovea.config.names import column as column_name
 from fovea.errors import FoveaError
 from fovea.samples.imports.rows import PLACE, Read, side_by_side
 from fovea.samples.parts import GEOMETRY
@@ -106,7 +107,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     for name in table:
         match = _FEATURE.fullmatch(name)
         if match and match[1] != "time":
-            found.rows[f"{match[1]}_ch_{match[2]}"] = numbers(path, table, name)
+            found.rows[column_name(match[1], match[2])] = numbers(path, table, name)
     return found
 
 
@@ -178,7 +179,7 @@ def _per_cell(path, table: pd.DataFrame) -> Read:
     rows = pd.DataFrame({"fov": int(place[1]), "cell": whole_numbers(path, table, "roi"),
                          "frame": whole_numbers(path, table, "t"), "good": True})  # fmt: skip
     for name in table.columns.drop(["roi", "t"]):
-        rows[f"{name}_ch_{int(place[2])}"] = numbers(path, table, name)
+        rows[column_name(name, int(place[2]))] = numbers(path, table, name)
     notes = ["the column t is taken for the number of the frame"]
     return Read(str(path), "per cell", rows, notes=notes)
 
@@ -188,11 +189,11 @@ def column_of(path: str | Path, form: str) -> str | None:
     path = Path(path)
     if form == "G3 merged":
         match = _FEATURE.fullmatch(path.parent.name)
-        return f"{match[1]}_ch_{match[2]}" if match else None
+        return column_name(match[1], match[2]) if match else None
     match = re.fullmatch(rf"(?:.*_)?({'|'.join(_known_features())})_ch_(\d+)", path.stem)
     if match is None:
         match = re.fullmatch(r"[^_]+_([a-z][a-z0-9_]*)_ch_(\d+)", path.stem)
-    return f"{match[1]}_ch_{match[2]}" if match else None
+    return column_name(match[1], match[2]) if match else None
 
 
 def _known_features() -> list[str]:
