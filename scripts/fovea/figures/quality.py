@@ -1,4 +1,4 @@
-"""How well a model describes the traces of each sample, and where fits are not to be trusted."""
+"""Quality of the fits of each sample: the distribution of R², and how many cells have a problem."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fovea.fits.settings import Settings, settings_of
 
 _LOG = logging.getLogger("fovea")
 LIMITS = (0.9, 0.7)  # below them PyAMA calls a fit fair, and poor
-#: Kind of trouble to the pattern that the messages of such fits match.
+#: Kind of problem to the pattern that the messages of such fits match.
 TROUBLES = {
     "not identifiable": "not identifiable",
     "hardly told apart": "hardly be told apart",
@@ -45,20 +45,12 @@ def plot_quality(
     left_out: Sequence[str] = (),
     log: logging.Logger = _LOG,
 ) -> None:
-    """Draw the distribution of R², and the share of cells with each kind of trouble.
+    """Draw the distribution of R², and the share of cells with each kind of problem.
 
     Parameters
     ----------
-    fits : mapping of str to path
-        Sample to its table of fits.
-    targets : sequence of path
-        PDF and PNG.
-    entry : mapping
-        The entry of the config's `analysis`.
-    column : str
-        The feature's column.
-    left_out : sequence of str
-        Fields of view that are missing, in words.
+    fits, targets, entry, column, left_out
+        As of `fovea.figures.parameters.parameters`.
     """
     settings = settings_of(entry)
     data = {sample: read_fits(path) for sample, path in fits.items()}

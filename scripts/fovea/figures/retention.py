@@ -1,4 +1,4 @@
-"""How many cells there are over time, and why the others were lost."""
+"""Number of cells over time, and the reasons why tracked cells are not in the sample."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fovea.samples.tables import read_parquet
 _LOG = logging.getLogger("fovea")
 #: Line styles of all cells, and of those in the sample.
 TRACKED, KEPT = (0, (1, 1)), "-"
-#: Fate of a tracked cell, and its colour.
+#: What became of a tracked cell, and the colour for it.
 FATES = {
     "in the sample": COLOURS[2],
     "called bad": COLOURS[3],

@@ -1,4 +1,4 @@
-"""One look for all figures: sizes, colours, axes, and files that are the same in every run."""
+"""Style of all figures: sizes, colours, axes; files are the same in every run."""
 
 from __future__ import annotations
 

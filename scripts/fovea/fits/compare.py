@@ -1,4 +1,4 @@
-"""Compare models: which of those fitted to a cell describes it best."""
+"""Compare the models that were fitted to the same traces, cell by cell, by their AICc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fovea.fits.fit_table import read_fits
 from fovea.samples.tables import write_csv
 
 _LOG = logging.getLogger("fovea")
-CLEAR = 2.0  # difference of AICc from which the best model is said to be clearly so
+CLEAR = 2.0  # difference of AICc above which the log calls a model clearly the best
 
 
 def compare(fits: Mapping[str, str | Path], target: str | Path, log: logging.Logger = _LOG) -> None:

@@ -12,13 +12,13 @@ from fovea.fits.solver.statistics import CORRELATED, Fits, information
 from fovea.fits.traces import Traces
 from fovea.samples.tables import read_csv, write_csv
 
-#: Autocorrelation of residuals that is mentioned, if it is also beyond chance.
+#: Autocorrelation of residuals above which the message mentions it, unless it is within chance.
 NOTABLE = 0.3
 BOUND_WORDS = {-1: "lower", 0: "", 1: "upper"}
 
 
 def messages(settings: Settings, fits: Fits) -> list[str]:
-    """Return what is to be said about each fit, empty where nothing is."""
+    """Return the message on each fit, empty where there is nothing to report."""
     return [_message(settings, fits, row) for row in range(len(fits.points))]
 
 

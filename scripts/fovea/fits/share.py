@@ -1,4 +1,4 @@
-"""Share: parameters that a sample's cells have in common, estimated from all of them together."""
+"""Estimate the parameters that all cells of a sample share, from all cells together."""
 
 from __future__ import annotations
 

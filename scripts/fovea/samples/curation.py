@@ -1,4 +1,4 @@
-"""The curation table: which cells, or frames of cells, the user calls good or bad."""
+"""The curation table: cells, or frames of cells, that the user marks as good or bad."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Verdict:
     fov, cell : int
     good : bool
     first, last : int or None
-        Frames that it concerns, both included; None for from the first, or to the last.
+        First and last frame that the row applies to; None for the first or last of the cell.
     note : str
     line : int
-        Where it stands in the file.
+        Line in the file.
     """
 
     dataset: str
@@ -54,7 +54,7 @@ def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> 
     path : path
         CSV with the columns dataset, fov, cell, good and, if wanted, from_frame, to_frame, note.
     datasets : collection of str, optional
-        Names that may stand in the first column.
+        Names that are allowed in the first column.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def apply_curation(path: str | Path, verdicts: Sequence[Verdict], traces: pd.Dat
     path : path
         The curation table, for messages.
     verdicts : sequence of Verdict
-        Those that concern the fields of view at hand.
+        Those on fields of view of the sample.
     traces : DataFrame
         With dataset, fov, cell, frame and good, which is changed.
 

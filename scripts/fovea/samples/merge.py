@@ -1,4 +1,4 @@
-"""Merge: the traces of a sample in one table, with their times and the user's verdicts."""
+"""Merge the traces of a sample into one table, with their times and the curation by the user."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def merge(
         Dataset to the attributes of `Dataset`, in the order of the config.
     folder : path
         Where to write ``{sample}_traces.csv``, ``{sample}_traces_cells.csv`` and, per
-        feature, ``{sample}_{feature}_ch_{channel}.csv``; all also as Parquet. (PyAMA takes files
-        with ``_traces`` in their name for no samples.)
+        feature, ``{sample}_{feature}_ch_{channel}.csv``; all also as Parquet. (PyAMA
+        ignores files with ``_traces`` in their name.)
     curation : path, optional
         The curation table.
     names : sequence of str, optional
@@ -100,7 +100,7 @@ def merge(
 
 
 def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
-    """Return where a file of traces belongs: by dataset, in the config's order, and by number."""
+    """Return the key that sorts files of traces: by dataset as in the config, then by number."""
     dataset, fov = place_of(path)
     return order.index(dataset), -1 if fov is None else fov
 

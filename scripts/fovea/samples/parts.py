@@ -1,4 +1,4 @@
-"""The traces of one field of view, as merge needs them: checked, completed, with times."""
+"""Read the traces of one field of view for merging: check them, and add columns and times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CELL_COLUMNS = [
     "kept", "reason", "good",
 ]  # fmt: skip
 DECIMALS = {"s": 6, "min": 6, "h": 9}  # of times; below a microsecond but for minutes
-SOURCES = {"stamps": "stamp"}  # what `frame_times` calls them, where tables use another word
+SOURCES = {"stamps": "stamp"}  # words of `frame_times` to those of tables, where they differ
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Dataset:
 
     @property
     def channels(self) -> dict[str, int]:
-        """Channel to index, the one in which cells are found first."""
+        """Channel to its index; the channel in which cells are segmented comes first."""
         return {name: channel_of(name) for name in self.features}
 
     @property
@@ -163,7 +163,7 @@ def cell_table(
     known: Mapping[str, Dataset],
     unit: str,
 ) -> pd.DataFrame:
-    """Return one row per tracked cell: when it was seen, and why it was left out.
+    """Return one row per tracked cell: its first and last frame and time, and why it was removed.
 
     Parameters
     ----------

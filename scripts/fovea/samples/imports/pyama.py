@@ -1,6 +1,7 @@
 """Read traces that PyAMA wrote, of all its generations, and those of Fovea itself.
 
-Which one a file is of is told from its columns, for their names have kept changing their meaning:
+The form of a file is recognised by its columns. Versions of PyAMA use the same names with other
+meanings:
 
 =========  ==========================================================  ======================
 form       columns                                                     time
@@ -37,7 +38,7 @@ _NO_CLOCK = 60_000  # what PyAMA divided frame numbers by where a recording had 
 
 
 def form_of(names: list[str]) -> str | None:
-    """Tell the form of a file from its columns; None if it is not known."""
+    """Return the form of a file with these columns; None if it is not known."""
     has = set(names)
     if {"position", "roi", "frame"} <= has:
         return "G3 merged" if "value" in has else "G3"
@@ -63,7 +64,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     ----------
     path : path
     column : str, optional
-        The feature's column of a merged or wide file, where its name does not tell it.
+        The feature's column of a merged or wide file whose name does not contain it.
 
     Raises
     ------
@@ -169,7 +170,7 @@ def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
 
 
 def _per_cell(path, table: pd.DataFrame) -> Read:
-    """Read ``timeseries/Pos{fov}/ch{channel}.csv``; the path tells what the columns do not."""
+    """Read ``timeseries/Pos{fov}/ch{channel}.csv``; the path gives field of view and channel."""
     place = re.search(r"(?:^|/)Pos(\d+)/ch(\d+)\.csv$", Path(path).as_posix())
     if place is None:
         raise FoveaError(
@@ -185,7 +186,7 @@ def _per_cell(path, table: pd.DataFrame) -> Read:
 
 
 def column_of(path: str | Path, form: str) -> str | None:
-    """Return the feature's column that the name of a merged file tells, if it does."""
+    """Return the feature's column that the name of a merged file contains, if there is one."""
     path = Path(path)
     if form == "G3 merged":
         match = _FEATURE.fullmatch(path.parent.name)

@@ -13,21 +13,21 @@ from fovea.config.fovs import format_fovs, parse_fovs
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
 
-#: PyAMA's keys of `params` that have a place of their own here.
+#: PyAMA's keys of `params`, and the corresponding section and key of Fovea.
 PLACES = {
     "background_weight": ("background", "weight"),
     "crop_padding": ("cropping", "padding"),
     "min_frames": ("extraction", "min_frames"),
     "border_margin": ("extraction", "border_margin"),
 }
-#: Those that need none, and why.
+#: Keys without a counterpart that are not needed, and why.
 NEEDLESS = {
     "batch_size": "Snakemake runs fields of view side by side",
     "n_workers": "give Snakemake's --cores",
     "fov_start": "the text of fovs says it",
     "fov_end": "the text of fovs says it",
 }
-#: What PyAMA's program computes with, where Fovea's defaults are others.
+#: Settings of PyAMA's program that differ from Fovea's defaults.
 AS_PYAMA = {
     "segmentation": {"method": "logstd", "order": "open_close"},
     "background": {"tile_size": 256},
@@ -36,7 +36,7 @@ AS_PYAMA = {
 
 @dataclass
 class Converted:
-    """A config, and remarks on what could not be taken over."""
+    """A config, and notes on settings that have no counterpart in Fovea."""
 
     config: dict[str, Any]
     notes: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ def convert(
     ----------
     paths : iterable of path
         ``processing_config.yaml``, ``processing_results.yaml`` and ``samples.yaml`` of any
-        generation, told apart by what they hold.
+        version, recognised by their content.
     dataset : str
         Name of the dataset in the config.
     recording : str, optional
@@ -155,7 +155,7 @@ def _params(params: Mapping, entry: dict, done: Converted) -> None:
 
 
 def _fovs(value: Any, sliced: bool) -> str | list[int]:
-    """Return a list of fields of view; slices, as the last generation writes them, end before."""
+    """Return a list of fields of view; slices of PyAMA's last version exclude their end."""
     if not sliced or not isinstance(value, str) or value.strip() == "all":
         fovs = parse_fovs(value)
         return "all" if fovs is None else format_fovs(fovs)
@@ -205,7 +205,7 @@ def _traces_of_results(path: Path, content: Mapping) -> list[str]:
 
 
 def _source(entry: dict, folder: Path | None, recording: str | None, done: Converted) -> None:
-    """Decide what the dataset is made of: the recording, or traces."""
+    """Set the source of the dataset: the recording, or traces."""
     traces = entry.pop("traces", None)
     if recording is not None:
         known = _known_features(entry["channels"], done.notes)
