@@ -27,17 +27,9 @@ def partial(path: Path) -> Path:
 
 
 def begin(path: Path) -> Path:
-    """Take over a target: delete what other jobs have written of it so far.
+    """Take over a file or folder: delete what other jobs have written of it so far.
 
-    Parameters
-    ----------
-    path : Path
-        The target, a file or folder. Its parent must exist.
-
-    Returns
-    -------
-    Path
-        Path to write to; `publish` renames it to the target.
+    Its parent must exist. What is written to the returned path, `publish` renames to the target.
     """
     for other in path.parent.glob(f".{path.name}.*"):
         remove(other)
@@ -45,13 +37,7 @@ def begin(path: Path) -> Path:
 
 
 def publish(path: Path) -> None:
-    """Rename what this process has written to its target.
-
-    Raises
-    ------
-    FoveaError
-        If another job has taken over.
-    """
+    """Rename what this process has written to its target; FoveaError if another has taken over."""
     try:
         partial(path).replace(path)
     except FileNotFoundError as error:
@@ -60,10 +46,7 @@ def publish(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a path to write to; the file exists completely or not at all.
-
-    What a killed job has left of it is deleted.
-    """
+    """Yield a path to write to; the file exists completely or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = begin(path)
@@ -77,10 +60,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
     """Yield a `csv.writer` with its header written; the file exists completely or not at all."""
-    with (
-        whole_file(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(header)
         yield rows

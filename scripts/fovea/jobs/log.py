@@ -26,21 +26,10 @@ INTERVAL = 5.0  # seconds between two lines of progress
 def job(snakemake) -> Iterator[logging.Logger]:
     """Keep the log of one job, from its rule and parameters to `done` or the error.
 
-    Parameters
-    ----------
-    snakemake : object
-        The object that Snakemake gives to a script: rule, wildcards, params, threads, log.
-
-    Yields
-    ------
-    logging.Logger
-        Writes to the rule's log file, as warnings of libraries do.
-
-    Notes
-    -----
-    Fovea's own warnings are also shown on the terminal. After an exception the log holds the
-    traceback and, as its last line, the error; the terminal shows that line and the name of the
-    log; the exit code of the job is 1.
+    `snakemake` is the object that Snakemake gives to a script. The logger writes to the rule's log
+    file, as warnings of libraries do; Fovea's own warnings are also shown on the terminal. After
+    an exception the log holds the traceback and, as its last line, the error; the terminal shows
+    that line and the name of the log; the exit code of the job is 1.
     """
     file = Path(snakemake.log[0])
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,11 +42,11 @@ def job(snakemake) -> Iterator[logging.Logger]:
     logging.captureWarnings(True)
     for logger in loggers:
         logger.addHandler(handler)
-    step = snakemake.rule
     place = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
-    terminal = _terminal(f"{step} ({place})", file)
+    what = f"{snakemake.rule} ({place})"
+    terminal = _terminal(what, file)
     log.addHandler(terminal)
-    log.info("%s %s (%s): Fovea %s", STARTED, step, place, __version__)
+    log.info("%s %s: Fovea %s", STARTED, what, __version__)
     log.info(HOST, platform.node(), os.getpid(), snakemake.threads, platform.python_version())
     for key, value in snakemake.params.items():
         log.info("parameter %s: %s", key, value)
@@ -68,7 +57,10 @@ def job(snakemake) -> Iterator[logging.Logger]:
         if {"fov", "fl"} & set(snakemake.wildcards.keys()):  # of a field of view, or flat_field
             ensure_compiled(log)
             keep_freed_memory()
-        _load_plugins(snakemake)
+        if paths := getattr(snakemake, "config", {}).get("plugins"):
+            from fovea.plugins.loader import load_plugins
+
+            load_plugins(paths)
         yield log
         usage = resource.getrusage(resource.RUSAGE_SELF)
         log.info(
@@ -77,21 +69,20 @@ def job(snakemake) -> Iterator[logging.Logger]:
             usage.ru_maxrss * 1024 // 10**6,
         )  # fmt: skip
     except BaseException as error:
-        _fail(log, error, f"{step} ({place})", file)
+        text = " ".join(str(error).split())
+        if isinstance(error, KeyboardInterrupt):
+            text = "stopped from outside"
+        elif not isinstance(error, FoveaError):
+            text = f"{type(error).__name__}: {text}"
+        log.error("traceback", exc_info=error)
+        log.error("%s: %s", FAILED, text)
+        print(f"{what} failed: {text} (log: {file})", file=sys.stderr)
         sys.exit(1)
     finally:
         log.removeHandler(terminal)
         for logger in loggers:
             logger.removeHandler(handler)
         handler.close()
-
-
-def _load_plugins(snakemake) -> None:
-    """Load the plug-ins of the config, if it has any."""
-    if paths := getattr(snakemake, "config", {}).get("plugins"):
-        from fovea.plugins.loader import load_plugins
-
-        load_plugins(paths)
 
 
 def _terminal(what: str, file: Path) -> logging.Handler:
@@ -103,39 +94,10 @@ def _terminal(what: str, file: Path) -> logging.Handler:
     return handler
 
 
-def _fail(log: logging.Logger, error: BaseException, what: str, file: Path) -> None:
-    text = " ".join(str(error).split())
-    if isinstance(error, KeyboardInterrupt):
-        text = "stopped from outside"
-    elif not isinstance(error, FoveaError):
-        text = f"{type(error).__name__}: {text}"
-    log.error("traceback", exc_info=error)
-    log.error("%s: %s", FAILED, text)
-    print(f"{what} failed: {text} (log: {file})", file=sys.stderr)
-
-
 def progress(
-    frames: Iterable,
-    total: int,
-    log: logging.Logger,
-    interval: float = INTERVAL,
-    what: str = "frame",
+    frames: Iterable, total: int, log: logging.Logger, interval=INTERVAL, what="frame"
 ) -> Iterator:
-    """Yield frames, and log every few seconds how many are done.
-
-    Parameters
-    ----------
-    frames : iterable
-        Yielded one by one.
-    total : int
-        How many there will be.
-    log : logging.Logger
-        Gets lines ``frame 40 of 180``, the last one when all are done.
-    interval : float
-        Seconds between two lines.
-    what : str
-        What is counted.
-    """
+    """Yield frames, and log every `interval` seconds and at the end: ``frame 40 of 180``."""
     last = time.perf_counter()
     for done, frame in enumerate(frames, 1):
         yield frame

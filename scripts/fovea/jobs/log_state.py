@@ -22,24 +22,11 @@ _TAIL = 4096  # bytes at either end of a log that hold its first and last lines
 
 
 def read_log(path: Path, active: bool) -> tuple[str, str, str]:
-    """Return state, progress and error of the job that wrote a log.
+    """Return the state of the job that wrote a log, frames or cells done of all, and its error.
 
-    Parameters
-    ----------
-    path : Path
-        The log. If there is none, the job is ``waiting``.
-    active : bool
-        Whether Snakemake is at work in this folder (or was killed there).
-
-    Returns
-    -------
-    state : str
-        ``waiting``, ``running``, ``interrupted`` or ``failed``. A job that is done and whose
-        output was deleted since is ``waiting``.
-    progress : str
-        Frames or cells done of all.
-    error : str
-        What went wrong, in one line.
+    The state is ``waiting`` (also without a log, and where a job is done and its output was
+    deleted since), ``running``, ``interrupted`` or ``failed``; the error is one line. `active` says
+    whether Snakemake is at work in this folder (or was killed there).
     """
     try:
         with path.open("rb") as file:

@@ -10,16 +10,11 @@ _LARGEST = 32 << 20  # bytes; glibc accepts no more
 
 
 def keep_freed_memory() -> bool:
-    """Let malloc reuse the memory of a frame for the next one.
+    """Let malloc reuse the memory of a frame for the next one; return whether it could be done.
 
     By default glibc returns freed arrays of megabytes to the system and gets the next ones page by
     page, filled with zeros, which takes a fifth to a third of the CPU time of copying. No result
     depends on it. Without glibc nothing happens.
-
-    Returns
-    -------
-    bool
-        Whether it could be done.
     """
     if not sys.platform.startswith("linux"):
         return False

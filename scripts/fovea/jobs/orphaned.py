@@ -19,8 +19,8 @@ _RUN = re.compile(r"^SLURM run ID: (\S+)$", re.M)
 _HEAD = 1 << 16  # characters of a log in which Snakemake says the run's ID
 
 
-def run_names(folder: Path) -> set[str]:
-    """Names that the runs of a working folder have given to their jobs, one name per run."""
+def _run_names(folder: Path) -> set[str]:
+    """Return the names that the runs of a working folder have given to their jobs, one per run."""
     found = set()
     for log in (folder / ".snakemake" / "log").glob("*.log"):
         with log.open(encoding="utf-8", errors="replace") as file:
@@ -28,8 +28,8 @@ def run_names(folder: Path) -> set[str]:
     return found
 
 
-def left_jobs(names: set[str]) -> list[str]:
-    """IDs of the jobs of some runs that wait, run or are about to end."""
+def _left_jobs(names: set[str]) -> list[str]:
+    """Return the IDs of the jobs of some runs that wait, run or are about to end."""
     done = _ask("squeue", "--noheader", "--user", getpass.getuser(), "--format", "%i %j")
     lines = [line.split(maxsplit=1) for line in done.splitlines()]
     return [number for number, name in lines if name in names]
@@ -39,29 +39,13 @@ def cancel_leftovers(folder: str | Path = ".", patience: float = PATIENCE) -> li
     """Cancel the jobs that earlier runs of a working folder have left, and wait until they ended.
 
     To be called at the start of a run, when it has no jobs of its own and Snakemake's lock of the
-    folder says that no other run is at work.
-
-    Parameters
-    ----------
-    folder : path
-        The working folder.
-    patience : float
-        Seconds to wait.
-
-    Returns
-    -------
-    list of str
-        IDs of the jobs.
-
-    Raises
-    ------
-    FoveaError
-        If Slurm does not answer, or a job does not end.
+    folder says that no other run is at work. Returns the IDs of the jobs; raises FoveaError if
+    Slurm does not answer, or a job has not ended after `patience` seconds.
     """
-    names = run_names(Path(folder))
+    names = _run_names(Path(folder))
     if not names or shutil.which("squeue") is None:
         return []
-    left = cancelled = left_jobs(names)
+    left = cancelled = _left_jobs(names)
     if left:
         _ask("scancel", *left)
     end = time.monotonic() + patience
@@ -72,7 +56,7 @@ def cancel_leftovers(folder: str | Path = ".", patience: float = PATIENCE) -> li
                 "squeue shows them no more, then start Snakemake again"
             )
         time.sleep(0.5)
-        left = left_jobs(names)
+        left = _left_jobs(names)
     return cancelled
 
 

@@ -57,26 +57,12 @@ def _field_lines(path: str, changed: int) -> list[str]:
 
 
 def size(metadata: str | Path, fov: int) -> Size:
-    """Return the size of a field of view.
+    """Return the size of a field of view from its dataset's ``metadata.yaml``.
 
-    Parameters
-    ----------
-    metadata : path
-        The dataset's ``metadata.yaml``. Each field of view is one line of it. Only that line is
-        parsed: with 500 fields of view, whose times are in the file, all of it takes 60 ms, and
-        every job does this.
-    fov : int
-        Index of the field of view.
-
-    Returns
-    -------
-    Size
-        A usual one while the recording has not been inspected, or where it has no such field.
-
-    Raises
-    ------
-    FoveaError
-        If the file is none that Fovea wrote.
+    A usual one while the recording has not been inspected, or where it has no such field;
+    FoveaError if the file is none that Fovea wrote. Each field of view is one line of the file.
+    Only that line is parsed: with 500 fields of view, whose times are in the file, all of it takes
+    60 ms, and every job does this.
     """
     path = os.fspath(metadata)
     try:
@@ -95,7 +81,7 @@ def size(metadata: str | Path, fov: int) -> Size:
 
 
 def enlarged(of: Size, segmentation: dict) -> Size:
-    """Size of what segmentation works on.
+    """Return the size of what segmentation works on.
 
     Mode network sees cells of 24 pixels; it needs as much as other methods where half the frame's
     resolution gives that, and more for smaller cells.
@@ -107,16 +93,12 @@ def enlarged(of: Size, segmentation: dict) -> Size:
 
 
 def memory(step: str, of: Size, attempt: int = 1) -> int:
-    """Memory for a step in MB; it does not depend on the number of frames.
-
-    Twice as much for the second attempt, four times for the third.
-    """
-    megapixels = of.height * of.width / 1e6
-    return int(BASE_MB + STEP_MB[step] * megapixels) << (attempt - 1)
+    """Memory for a step in MB, for any number of frames; twice as much for each new attempt."""
+    return int(BASE_MB + STEP_MB[step] * (of.height * of.width / 1e6)) << (attempt - 1)
 
 
 def minutes(step: str, of: Size, channels: int, attempt: int = 1) -> int:
-    """Time for a step in minutes; twice as much for the second attempt, and so on."""
+    """Time for a step in minutes; twice as much for each new attempt."""
     pixels = of.frames * of.height * of.width * channels
     return int(BASE_MINUTES + STEP_SECONDS[step] * pixels / 1e8 / 60) << (attempt - 1)
 

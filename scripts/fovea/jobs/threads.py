@@ -11,20 +11,7 @@ def ordered_map(function: Callable, items: Iterable, threads: int = 1) -> Iterat
     """Apply a function to items in threads, yielding the results in the order of the items.
 
     At most one item more than there are threads is held at a time. Kernels, codecs and file reads
-    release Python's lock, so that threads run side by side.
-
-    Parameters
-    ----------
-    function : callable
-        Takes one item.
-    items : iterable
-    threads : int
-        The results do not depend on it.
-
-    Yields
-    ------
-    object
-        Result of each item.
+    release Python's lock, so that threads run side by side. No result depends on their number.
     """
     if threads <= 1:
         yield from map(function, items)

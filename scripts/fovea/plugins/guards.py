@@ -21,15 +21,8 @@ def explained(error: Exception, path: str) -> FoveaError:
 def guarded(function: Callable, name: str, check=None, place: str = "") -> Callable:
     """Wrap a function so that its errors name file and line and its result is checked.
 
-    Parameters
-    ----------
-    function : callable
-    name : str
-        Its name in the config.
-    check : callable, optional
-        ``(result, *arguments) -> result``; raises TypeError or ValueError.
-    place : str
-        The file to name where the function is not written in Python.
+    `name` is its name in the config; ``check(result, *arguments) -> result`` raises TypeError or
+    ValueError; `place` is the file to name where the function is not written in Python.
     """
     code = getattr(function, "__code__", None)  # what is not written in Python has none
     path, line = (code.co_filename, code.co_firstlineno) if code else (place, 0)

@@ -17,15 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from fovea.errors import FoveaError
-from fovea.plugins import registry
-from fovea.plugins.guards import (
-    explained,
-    frame_of_counts,
-    guarded,
-    guarded_class,
-    labels_of,
-    number,
-)
+from fovea.plugins import guards, registry
 
 
 @dataclass(frozen=True)
@@ -87,16 +79,19 @@ def feature(name: str, channel: str = "phase") -> Callable:
     kinds = {"phase": registry.PHASE_FEATURES, "fluorescence": registry.FLUORESCENCE_FEATURES}
     if channel not in kinds:
         raise ValueError(f"channel must be phase or fluorescence, got {channel!r}")
-    return _decorator(kinds[channel], name, number)
+    return _decorator(kinds[channel], name, guards.number)
 
 
 def preprocessing(name: str) -> Callable:
     """Register a function ``(frame) -> frame`` of (H, W) uint16 frames, for `params.preprocess`."""
-    return _decorator(registry.PREPROCESSING, name, frame_of_counts)
+    return _decorator(registry.PREPROCESSING, name, guards.frame_of_counts)
 
 
 def segmentation(name: str, conda: str | None = None) -> Callable:
     """Register a method ``(frame, *, parameter=default) -> labels``.
+
+    `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
+    in the config; values must be of the type (bool, int, float, str) of its default.
 
     Parameters
     ----------
@@ -104,13 +99,8 @@ def segmentation(name: str, conda: str | None = None) -> Callable:
         Its name in the config.
     conda : str, optional
         A conda environment file, relative to the plug-in, for `--sdm conda`.
-
-    Notes
-    -----
-    `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
-    in the config; values must be of the type (bool, int, float, str) of its default.
     """
-    return _decorator(registry.SEGMENTATION, name, labels_of, conda)
+    return _decorator(registry.SEGMENTATION, name, guards.labels_of, conda)
 
 
 def tracking(name: str, conda: str | None = None) -> Callable:
@@ -127,7 +117,7 @@ def tracking(name: str, conda: str | None = None) -> Callable:
 def model(declaration) -> object:
     """Register a model of traces, a `fovea.plugins.Model`, under its own name."""
     safe = {
-        name: guarded(function, declaration.name, place=_place())
+        name: guards.guarded(function, declaration.name, place=_place())
         for name in ("function", "derivatives", "measure")
         if callable(function := getattr(declaration, name))
     }
@@ -139,10 +129,11 @@ def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> C
     def decorate(function: Callable) -> Callable:
         known = inspect.signature(function).parameters.values()
         parameters = [p.name for p in known if p.default is not p.empty]
+        is_class = isinstance(function, type)
         safe = (
-            guarded_class(function)
-            if isinstance(function, type)
-            else guarded(function, name, check, _place())
+            guards.guarded_class(function)
+            if is_class
+            else guards.guarded(function, name, check, _place())
         )
         _add(kinds, name, safe, () if kinds is registry.PREPROCESSING else parameters, conda)
         return function
@@ -169,12 +160,8 @@ def _place() -> str:
 def load_plugins(paths: Iterable[str]) -> None:
     """Run plug-in files, which register what they offer.
 
-    A file that has not changed since it was loaded is not run again.
-
-    Raises
-    ------
-    FoveaError
-        If a file is missing or fails; the message names file and line.
+    A file that has not changed since it was loaded is not run again. FoveaError if a file is
+    missing or fails; the message names file and line.
     """
     for path in paths:
         _load(str(path))
@@ -204,12 +191,11 @@ def _load(path: str) -> None:
     sys.modules[module.__name__] = module
     try:
         exec(compile(code, path, "exec"), module.__dict__)
-    except SyntaxError as error:
-        _forget(_LOADED.pop(path)[1])
-        raise FoveaError(f"{path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
         _forget(_LOADED.pop(path)[1])
-        raise explained(error, path) from error
+        if isinstance(error, SyntaxError):
+            raise FoveaError(f"{path}, line {error.lineno}: {error.msg}") from error
+        raise guards.explained(error, path) from error
     finally:
         _current = before
 

@@ -14,13 +14,7 @@ from fovea.errors import FoveaError, unknown
 
 
 class Registry(dict[str, str | Callable | None]):
-    """Names of one kind and their targets, in the order of registration.
-
-    Parameters
-    ----------
-    kind : str
-        What the entries are, for messages, such as ``"segmentation method"``.
-    """
+    """Names of one kind, for messages such as ``"segmentation method"``, and their targets."""
 
     def __init__(self, kind: str):
         super().__init__()
@@ -30,21 +24,10 @@ class Registry(dict[str, str | Callable | None]):
     def register(
         self, name: str, target: str | Callable | None, parameters: Iterable[str] = ()
     ) -> None:
-        """Add an entry.
+        """Add an entry, whose target is called with `parameters`, keys of the config.
 
-        Parameters
-        ----------
-        name : str
-            The name in the config: lower-case letters, digits and ``_``, a letter first.
-        target : str, callable or None
-            ``"module:function"`` or the function; None for an entry without one of its own.
-        parameters : iterable of str
-            Keys of the config that belong to this entry, and with which the target is called.
-
-        Raises
-        ------
-        ValueError
-            If the name is taken or malformed.
+        The target is ``"module:function"``, the function, or None for an entry without one of its
+        own. A name that is taken or malformed raises ValueError.
         """
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise ValueError(
@@ -78,14 +61,9 @@ class Registry(dict[str, str | Callable | None]):
 
 
 def load(registry: Registry, name: str) -> Callable:
-    """Import the target of an entry.
+    """Import the target of an entry; FoveaError if there is no such entry.
 
-    Raises
-    ------
-    FoveaError
-        If there is no such entry.
-    TypeError
-        If the entry has no function of its own, as built-in features have none.
+    TypeError if the entry has no function of its own, as built-in features have none.
     """
     if name not in registry:
         raise FoveaError(registry.unknown(name))

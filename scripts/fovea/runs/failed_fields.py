@@ -3,7 +3,8 @@
 Snakemake does not start a job whose input could not be made. With `skip_failed`, a run in which
 fields of view failed is therefore followed by a second part: Snakemake once more, with the same
 options, told what to do without. It is not left to the user, because a run often ends while nobody
-looks, at night or on a cluster, and its samples are to be there in the morning.
+looks, at night or on a cluster, and its samples are to be there in the morning. `rows` are those of
+`fovea.runs.status.collect`, `folder` is the working directory.
 """
 
 from __future__ import annotations
@@ -44,17 +45,7 @@ def left_out_now() -> tuple[LeftOut, list[str] | None]:
 def failed_fields(rows: Sequence[Row], folder: str | Path = ".") -> dict[str, list[int] | None]:
     """Return the fields of view without traces because a step failed, by dataset.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        As `fovea.runs.status.collect` gives them.
-    folder : path
-        The working directory.
-
-    Returns
-    -------
-    dict
-        Dataset to fields of view; None stands for a whole dataset that could not be read.
+    None stands for a whole dataset that could not be read.
     """
     found: dict[str, list[int] | None] = {}
     for row in rows:
@@ -70,11 +61,6 @@ def failed_fields(rows: Sequence[Row], folder: str | Path = ".") -> dict[str, li
 def _has_traces(row: Row, folder: str | Path) -> bool:
     file = EXTRACT.of(dataset=row.dataset, fov=row.fov).outputs["traces"]
     return (Path(folder) / str(file)).exists()
-
-
-def affected(plan: Plan, left_out: LeftOut) -> list[str]:
-    """Return the samples to which some of these fields of view belong."""
-    return [name for name in plan.samples if _words(plan, name, left_out)]
 
 
 def settled(plan: Plan, sample: str, rows: Sequence[Row], folder: str | Path = ".") -> bool:
@@ -114,24 +100,13 @@ def after_failure(
 ) -> str:
     """Say which samples wait for failed fields of view; with `skip_failed`, make them without.
 
-    Parameters
-    ----------
-    plan : Plan
-        What the config asks for.
-    rows, folder
-        As of `failed_fields`.
-    command : sequence of str or None
-        The command line of the run, program first; None where it asked for certain files.
-
-    Returns
-    -------
-    str
-        What to tell the user; nothing after the second part of a run.
+    `command` is the command line of the run, program first; None where it asked for certain files.
+    There is nothing to say after the second part of a run.
     """
     if plan.left_out:
         return ""
     left_out = failed_fields(rows, folder)
-    waiting = affected(plan, left_out)
+    waiting = [name for name in plan.samples if _words(plan, name, left_out)]
     ready = [name for name in plan.samples
              if settled(plan, name, rows, folder) and can_go_on(plan, name, left_out)]  # fmt: skip
     made = [name for name in ready if name in waiting]
@@ -168,15 +143,7 @@ def left_out_of(plan: Plan, left_out: LeftOut) -> dict[tuple[str, str], str]:
 
 
 def failures(plan: Plan, folder: str | Path = ".") -> str:
-    """Say which steps of samples failed, why, and where to read more; empty for none.
-
-    Parameters
-    ----------
-    plan : Plan
-        What the config asks for.
-    folder : path
-        The working directory.
-    """
+    """Say which steps of samples failed, why, and where to read more; empty for none."""
     steps = {f"dataset {name}, step {step.name}": step for name, step in plan.traces.items()}
     for name in plan.samples:
         steps |= {f"sample {name}, step {step.name}": step for step in plan.sample_steps(name)}

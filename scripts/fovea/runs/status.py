@@ -23,55 +23,24 @@ _BAD = ("failed", "interrupted")
 
 @dataclass
 class Row:
-    """One field of view: where it stands.
-
-    Attributes
-    ----------
-    dataset, fov : str
-        The field of view; `fov` is empty for a dataset whose recording could not be read.
-    state : str
-        ``done``, ``failed``, ``running``, ``interrupted`` or ``waiting``.
-    step : str
-        The step that failed, runs or comes next.
-    progress : str
-        Frames done of all in this step.
-    error : str
-        What went wrong, in one line.
-    log : str
-        The step's log.
-    target : str
-        What to ask Snakemake for to make just this.
-    frames, planned_frames : int or None
-        Frames that the recording holds, and that it should have held.
-    """
+    """One field of view: where it stands."""
 
     dataset: str
-    fov: str
-    state: str = "done"
-    step: str = ""
-    progress: str = ""
-    error: str = ""
-    log: str = ""
-    target: str = ""
-    frames: int | None = None
-    planned_frames: int | None = None
+    fov: str  # empty for a dataset whose recording could not be read
+    state: str = "done"  # or failed, running, interrupted, waiting
+    step: str = ""  # that failed, runs or comes next
+    progress: str = ""  # frames done of all in this step
+    error: str = ""  # what went wrong, in one line
+    log: str = ""  # of the step
+    target: str = ""  # what to ask Snakemake for to make just this
+    frames: int | None = None  # that the recording holds
+    planned_frames: int | None = None  # that it should have held
 
 
 def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
-    """Find out the state of every field of view.
+    """Find out the state of every field of view; `folder` has ``results`` and ``logs``.
 
-    Parameters
-    ----------
-    plan : Plan
-        What the config asks for.
-    folder : path
-        The working directory, with ``results`` and ``logs``.
-
-    Returns
-    -------
-    list of Row
-        By dataset and field of view; one row with an empty `fov` for a dataset whose fields of
-        view are not known yet.
+    There is one row with an empty `fov` for a dataset whose fields of view are not known yet.
     """
     folder = Path(folder)
     active = any((folder / ".snakemake" / "locks").glob("*"))
@@ -137,12 +106,7 @@ def write(
 ) -> None:
     """Write ``status.csv``: per field of view its state, and where it failed, why, and the log.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-    path : path
-    left_out_of : mapping, optional
-        (dataset, field of view) to the samples that are made without it.
+    `left_out_of` maps (dataset, field of view) to the samples that are made without it.
     """
     header = ("dataset", "fov", "state", "failed_step", "error", "log", "frames",
               "planned_frames", "left_out_of")  # fmt: skip
@@ -169,12 +133,7 @@ def table(rows: Sequence[Row]) -> str:
 def failures(rows: Sequence[Row], command: Sequence[str]) -> str:
     """Say what failed, why, where to read more, and how to try again; empty if nothing failed.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        As `collect` gives them.
-    command : sequence of str
-        The command that was run, its program first.
+    `command` is the one that was run, its program first.
     """
     failed = [row for row in rows if row.state in _BAD]
     if not failed:
