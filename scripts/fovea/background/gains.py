@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fovea.config.names import channel_of, group_name
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
 
 
 def channels_of(files: Iterable[str]) -> dict[str, Path]:
     """Fluorescence channel, such as ``fl_ch_1``, to its gain, from ``flat_field_ch_1.tif``."""
-    return {f"fl_ch_{Path(file).stem.rsplit('_', 1)[1]}": Path(file) for file in files}
+    return {group_name("fl", channel_of(Path(file).stem)): Path(file) for file in files}
 
 
 def write_gain(path: str | Path, gain: np.ndarray) -> None:

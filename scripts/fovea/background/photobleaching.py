@@ -15,6 +15,7 @@ import numpy as np
 
 from fovea.background.gains import flattened, read_gain
 from fovea.background.stored import StoredBackground
+from fovea.config.names import channel_of
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 from fovea.store.reader import ArrayReader
@@ -129,7 +130,7 @@ def photobleaching(
     rows, fitted = [], []
     for group, table in zip(channels, tables, strict=True):
         name = Path(group).name
-        channel = name.rsplit("_", 1)[1]
+        channel = channel_of(name)
         for t, (cells, pixels, *values) in enumerate(table.tolist()):
             rows.append([fov, channel, t, int(cells), int(pixels), *_without_nan(values)])
         for quantity, values in zip(QUANTITIES, table.T[2:], strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 from fovea.background.gains import gain_in, read_gain
 from fovea.cells.features import intensity_features, mask_features
 from fovea.cells.sources import FULL_SCALE
-from fovea.config.names import columns_of
+from fovea.config.names import channel_of, columns_of, group_name
 from fovea.jobs.atomic import number_text, whole_csv
 from fovea.jobs.log import progress
 from fovea.kernels.cells import above_background
@@ -190,7 +190,7 @@ class _Store:
 
     def _above_background(self, channel: str, i: int, frames: np.ndarray) -> np.ndarray:
         """Counts less the background, divided by the gain, in the crops: (n, h, w) float64."""
-        background = channel.replace("fl_ch_", "fl_background_ch_")
+        background = group_name("fl_background", channel_of(channel))
         array = self.path / background / str(self.ids[i]) / "0"
         step = float(read_attributes(array)["fovea"]["step_size"])
         raw, below = (self._crops(group, i, frames) for group in (channel, background))

@@ -8,6 +8,7 @@ which step writes which file, and `fovea.config.plan` which of them a config ask
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 #: Made by a rule, unlike other recordings.
 DEMO_RECORDING, DEMO_TRUTH = "data/demo.ome.tiff", "data/demo_truth"
@@ -64,3 +65,11 @@ def group_files(groups: Iterable[str]) -> list[str]:
 def benchmark(log: str) -> str:
     """Return the file for Snakemake's benchmark of the step that writes a log."""
     return log.replace("logs/", "benchmarks/", 1).removesuffix(".log") + ".tsv"
+
+
+def place_of(path: str | Path) -> tuple[str, int | None]:
+    """Return dataset and field of view of a file in the results; None where it holds several."""
+    parent = Path(path).parent
+    if parent.name.startswith("fov_"):
+        return parent.parent.name, int(parent.name.removeprefix("fov_"))
+    return parent.name, None

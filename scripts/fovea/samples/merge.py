@@ -12,8 +12,9 @@ import pandas as pd
 from fovea import __version__
 from fovea.config.fovs import format_fovs
 from fovea.config.names import columns_of, feature_of, feature_unit, time_column
+from fovea.config.paths import place_of
 from fovea.samples.curation import Verdict, apply_curation, read_curation
-from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, place_of, read_part
+from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, read_part
 from fovea.samples.tables import write_parquet, write_traces
 
 _LOG = logging.getLogger("fovea")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fovea.config.names import channel_of, column, columns_of
+from fovea.config.paths import place_of
 from fovea.errors import FoveaError
 from fovea.recordings.times import SECONDS, frame_times
 from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
@@ -55,14 +56,6 @@ class Dataset:
         found = {"time": next(iter(self.channels.values()))}
         return found | {column("time", index): index for name, index in self.channels.items()
                         if name.startswith("fl_")}  # fmt: skip
-
-
-def place_of(path: str | Path) -> tuple[str, int | None]:
-    """Return dataset and field of view of a file in the results; None where it holds several."""
-    parent = Path(path).parent
-    if parent.name.startswith("fov_"):
-        return parent.parent.name, int(parent.name[4:])
-    return parent.name, None
 
 
 def load_recordings(paths: Sequence[str | Path]) -> dict[str, dict]:

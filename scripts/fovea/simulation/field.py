@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fovea.config.names import column
 from fovea.fits.models.formulas import maturation
 from fovea.simulation import optics
 from fovea.simulation.cells import CALM, CROWDED, plan_motion
@@ -166,7 +167,7 @@ class Field:
             "last_frame": int(life[-1]),
         }
         for channel, kinetics in zip(self.fluo_channels, self.kinetics, strict=True):
-            row |= {f"{name}_ch_{channel}": float(kinetics[name][cell]) for name in PARAMETERS}
+            row |= {column(name, channel): float(kinetics[name][cell]) for name in PARAMETERS}
         return row
 
     def frames(self) -> Iterator[Frame]:

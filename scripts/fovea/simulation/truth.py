@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 
+from fovea.config.names import column
 from fovea.simulation.kinetics import PARAMETERS
 
 TOUCH = 2  # px, in rows and columns, within which cells count as touching
@@ -20,13 +21,13 @@ def cell_columns(fluo_channels: list[int]) -> list[str]:
         "touches at_border visible"
     )
     light = ("time", "total", "light", "model")
-    return base.split() + [f"{name}_ch_{c}" for c in fluo_channels for name in light]
+    return base.split() + [column(name, c) for c in fluo_channels for name in light]
 
 
 def parameter_columns(fluo_channels: list[int]) -> list[str]:
     """Return the columns of the table of parameters; see `Field`."""
     base = ["fov", "cell", "parent", "sample", "first_frame", "last_frame"]
-    return base + [f"{name}_ch_{c}" for c in fluo_channels for name in PARAMETERS]
+    return base + [column(name, c) for c in fluo_channels for name in PARAMETERS]
 
 
 def geometry(labels: np.ndarray, label: int, inside: tuple[slice, slice], mask: np.ndarray) -> dict:
