@@ -12,17 +12,9 @@ from fovea.kernels import display as kernels
 
 
 def percentile_limits(counts: np.ndarray) -> tuple[float, float]:
-    """1st and 99th percentile of integers given by their counts.
+    """1st and 99th percentile of integers, given how often 0, 1, .. n - 1 occur, (n,) int64.
 
-    Parameters
-    ----------
-    counts : (n,) int64
-        How often 0, 1, .. n - 1 occur.
-
-    Returns
-    -------
-    low, high : float
-        As ``numpy.percentile(values, [1, 99])``; 0, 0 if there are no values.
+    Equal to ``numpy.percentile(values, [1, 99])``; 0, 0 if there are no values.
     """
     ends = np.cumsum(counts)
     if len(ends) == 0 or ends[-1] == 0:
@@ -60,10 +52,7 @@ class CountLimits:
 class SmoothLimits:
     """Display limits of float32 frames that are multiples of a step, one after the other.
 
-    Parameters
-    ----------
-    step : float
-        Step in counts; values are counted in multiples of it. 0 means 1/64 count.
+    Values are counted in multiples of the step, which is in counts; 0 means 1/64 count.
     """
 
     def __init__(self, step: float):

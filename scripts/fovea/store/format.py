@@ -34,19 +34,15 @@ SMOOTH = ("shuffle", 1 << 18)
 #: Offset and length in the index of a chunk that is not stored; its values are 0.
 MISSING = 0xFFFFFFFFFFFFFFFF
 
+_BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _LITTLE = sys.byteorder == "little"
 _SHUFFLE = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
 
 def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
-    """Compress one chunk to the bytes that the shard holds.
+    """Compress one chunk of any shape and dtype, in C order and little-endian, for a shard.
 
-    Parameters
-    ----------
-    chunk : array of any shape and dtype
-        Written in C order, little-endian.
-    codec : tuple
-        `COUNTS`, `LABELS` or `SMOOTH`.
+    The codec is `COUNTS`, `LABELS` or `SMOOTH`.
     """
     if not (_LITTLE and chunk.flags.c_contiguous and chunk.dtype.isnative):
         chunk = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("<"))
@@ -54,13 +50,7 @@ def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
 
 
 def decode(data: bytes | memoryview, out: np.ndarray, path: Path) -> None:
-    """Decompress one chunk of the file `path` into `out`.
-
-    Raises
-    ------
-    FoveaError
-        If the data are damaged.
-    """
+    """Decompress one chunk of the file `path` into `out`; FoveaError if it is damaged."""
     try:
         blosc.decompress(data, out)
     except (RuntimeError, ValueError) as error:
@@ -94,18 +84,15 @@ def group_metadata(attributes: dict | None = None) -> dict:
 def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, codec=COUNTS) -> dict:
     """Content of the ``zarr.json`` of an array of one chunk.
 
-    Parameters
-    ----------
-    shape : sequence of int
-    dtype : dtype
-    dimensions : sequence of str
-        Names of the axes.
-    attributes : dict
-    codec : tuple
-        `COUNTS`, `LABELS` or `SMOOTH`.
+    `dimensions` are the names of the axes; the codec is `COUNTS`, `LABELS` or `SMOOTH`.
     """
-    dtype = np.dtype(dtype)
-    shape = [int(n) for n in shape]
+    dtype, shape = np.dtype(dtype), [int(n) for n in shape]
+    shuffle, block = codec
+    options = {
+        "cname": "lz4", "clevel": 1, "shuffle": shuffle, "blocksize": block,
+        "typesize": dtype.itemsize,
+    }  # fmt: skip
+    order = _BYTES if dtype.itemsize > 1 else {"name": "bytes"}
     return {
         "zarr_format": 3,
         "node_type": "array",
@@ -118,7 +105,7 @@ def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
         # a point instead of a slash spares three folders per array
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": {"f": 0.0, "b": False}.get(dtype.kind, 0),
-        "codecs": _codecs(dtype, codec),
+        "codecs": [order, {"name": "blosc", "configuration": options}],
         "attributes": attributes,
         "dimension_names": list(dimensions),
         "storage_transformers": [],
@@ -137,29 +124,8 @@ def shard_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
     return content | {"codecs": [{"name": "sharding_indexed", "configuration": sharding}]}
 
 
-_BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
-
-
-def _codecs(dtype: np.dtype, codec: tuple[str, int]) -> list[dict]:
-    shuffle, block = codec
-    options = {
-        "cname": "lz4", "clevel": 1, "shuffle": shuffle, "blocksize": block,
-        "typesize": dtype.itemsize,
-    }  # fmt: skip
-    return [
-        _BYTES if dtype.itemsize > 1 else {"name": "bytes"},
-        {"name": "blosc", "configuration": options},
-    ]
-
-
 def read_metadata(path: Path) -> dict:
-    """Content of the ``zarr.json`` of a group or array.
-
-    Raises
-    ------
-    FoveaError
-        If there is none, or it cannot be parsed.
-    """
+    """Content of a group's or array's ``zarr.json``; FoveaError if it is not there or not whole."""
     try:
         return json.loads((path / "zarr.json").read_text("utf-8"))
     except (OSError, ValueError) as error:

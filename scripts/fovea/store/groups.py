@@ -61,50 +61,35 @@ def ngff(
         place = [0.0, *(float(n) for n in position_um)]
         transformations.append({"type": "translation", "translation": place})
     dataset = {"path": "0", "coordinateTransformations": transformations}
-    content = {
-        "version": "0.5",
-        "multiscales": [{"name": name, "axes": axes, "datasets": [dataset]}],
-    }
+    return _ome({"name": name, "axes": axes, "datasets": [dataset]}, label or name, window)
+
+
+def _ome(multiscale: dict, label: str, window) -> dict:
+    content = {"version": "0.5", "multiscales": [multiscale]}
     if window is not None:
-        content["omero"] = _omero(label or name, window)
+        limits = dict(zip(("min", "max", "start", "end"), map(float, window), strict=True))
+        shown = {"label": label, "color": "FFFFFF", "active": True, "window": limits}
+        content["omero"] = {"channels": [shown]}
     return {"ome": content}
-
-
-def _omero(label: str, window) -> dict:
-    keys = ("min", "max", "start", "end")
-    limits = dict(zip(keys, (float(value) for value in window), strict=True))
-    return {"channels": [{"label": label, "color": "FFFFFF", "active": True, "window": limits}]}
 
 
 def derived_metadata(
     group: str | Path, name: str, window=None, labels: bool = False, placed: bool = True
 ) -> dict:
-    """OME-NGFF attributes of a group derived from another, with the same axes and scale.
+    """OME-NGFF attributes of an image derived from a group, with the same axes and scale.
 
-    Parameters
-    ----------
-    group : path
-        The other group.
-    name : str
-        Name of the image.
-    window : (float, float, float, float) or None
-        As for `ngff`.
-    labels : bool
-        Whether the values are labels, which viewers colour.
-    placed : bool
-        Whether the image keeps its position on the stage.
+    Viewers colour an image of `labels`; one that is not `placed` does not keep its position on the
+    stage. The window is as for `ngff`.
     """
     multiscale = {**read_attributes(group)["ome"]["multiscales"][0], "name": name}
     if not placed:
         (dataset,) = multiscale["datasets"]
         scale = dataset["coordinateTransformations"][:1]
         multiscale["datasets"] = [{**dataset, "coordinateTransformations": scale}]
-    derived = {"version": "0.5", "multiscales": [multiscale]}
-    if window is not None:
-        derived["omero"] = _omero(name, window)
+    derived = _ome(multiscale, name, window)
     if labels:
-        derived["image-label"] = {}
-    return {"ome": derived}
+        derived["ome"]["image-label"] = {}
+    return derived
 
 
 def write_derived_group(

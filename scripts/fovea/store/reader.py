@@ -12,13 +12,7 @@ from fovea.store.format import MISSING, damaged, decode, decode_index, read_meta
 
 
 def read_array(path: str | Path) -> np.ndarray:
-    """Read an array written by `fovea.store.writer.write_array`.
-
-    Raises
-    ------
-    FoveaError
-        If the array is missing or damaged.
-    """
+    """Read what `fovea.store.writer.write_array` wrote; FoveaError if it is missing or damaged."""
     path = Path(path)
     metadata = read_metadata(path)
     out = np.empty(metadata["shape"], metadata["data_type"])
@@ -32,16 +26,9 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 class Shard:
-    """Chunks of an open shard file.
+    """Chunks of one shape and dtype in an open shard file.
 
-    Parameters
-    ----------
-    path : Path
-    index : (n, 2) uint64
-        Offset and length of each chunk.
-    shape : tuple of int
-        Shape of a chunk.
-    dtype : dtype
+    Its index (n, 2) uint64 holds offset and length of each chunk.
     """
 
     def __init__(self, path: Path, index: np.ndarray, shape: tuple[int, ...], dtype: np.dtype):
@@ -85,15 +72,8 @@ class Shard:
 class ArrayReader:
     """Read a (T, H, W) array frame by frame, or any other array along its first axis.
 
-    Attributes
-    ----------
-    shape, dtype, attributes
-        As in its ``zarr.json``.
-
-    Raises
-    ------
-    FoveaError
-        If the array is missing or damaged.
+    `shape`, `dtype` and `attributes` are as in its ``zarr.json``. An array that is missing or
+    damaged is a FoveaError.
     """
 
     def __init__(self, path: str | Path):
@@ -104,7 +84,10 @@ class ArrayReader:
         self.attributes = metadata["attributes"]
         file = shard_path(self.path, len(self.shape))
         try:
-            self._shard = Shard(file, _read_index(file, len(self)), self.shape[1:], self.dtype)
+            with file.open("rb") as opened:
+                opened.seek(-16 * len(self) - 4, os.SEEK_END)
+                index = decode_index(opened.read(), file)
+            self._shard = Shard(file, index, self.shape[1:], self.dtype)
         except OSError as error:
             raise damaged(self.path) from error
 
@@ -131,9 +114,3 @@ class ArrayReader:
     def read(self, frames: np.ndarray) -> np.ndarray:
         """Some frames of a small array, (n, H, W), with one access to the file."""
         return self._shard.chunks(frames)
-
-
-def _read_index(path: Path, chunks: int) -> np.ndarray:
-    with path.open("rb") as file:
-        file.seek(-16 * chunks - 4, os.SEEK_END)
-        return decode_index(file.read(), path)

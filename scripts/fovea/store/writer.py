@@ -44,17 +44,7 @@ def write_group(path: str | Path, attributes: dict | None = None) -> None:
 def write_array(
     path: str | Path, data: np.ndarray, dimensions: Sequence[str], attributes: dict | None = None
 ) -> None:
-    """Write a small array as one chunk.
-
-    Parameters
-    ----------
-    path : path
-        Folder of the array.
-    data : array of any shape and dtype
-    dimensions : sequence of str
-        Names of the axes.
-    attributes : dict, optional
-    """
+    """Write a small array of any shape and dtype as one chunk; `dimensions` names its axes."""
     path = Path(path)
     content = chunk_metadata(data.shape, data.dtype, dimensions, attributes or {})
     if data.size:
@@ -66,14 +56,9 @@ def write_array(
 
 
 class ShardWriter:
-    """A shard file, filled chunk by chunk. The file exists from the first `write` on.
+    """A shard file of `chunks` inner chunks, filled chunk by chunk, which replaces an existing one.
 
-    Parameters
-    ----------
-    path : Path
-        The shard's file; an existing one is replaced. Its folder must exist.
-    chunks : int
-        Number of inner chunks.
+    The file exists from the first `write` on; its folder must exist.
     """
 
     def __init__(self, path: Path, chunks: int):
@@ -81,15 +66,12 @@ class ShardWriter:
         self.index = np.full((chunks, 2), MISSING, "<u8")
         self.size = 0
 
-    def write(self, chunks: dict[int, bytes]) -> None:
-        """Append encoded chunks, given by their position in the index."""
-        self._append(chunks)
-
     def close(self, chunks: dict[int, bytes] | None = None) -> None:
         """Append the last chunks and the index."""
-        self._append(chunks or {}, last=True)
+        self.write(chunks or {}, last=True)
 
-    def _append(self, chunks: dict[int, bytes], last: bool = False) -> None:
+    def write(self, chunks: dict[int, bytes], last: bool = False) -> None:
+        """Append encoded chunks, given by their position in the index, and at last the index."""
         # Never created anew in the middle: a file that is gone was taken over by another job.
         flags = os.O_APPEND if self.size else os.O_CREAT | os.O_TRUNC
         for position, data in chunks.items():
@@ -105,37 +87,20 @@ class ShardWriter:
 
 
 class ArrayWriter:
-    """Write a (T, H, W) array frame by frame; memory does not grow with T.
+    """Write a (T, H, W) array of unsigned integers or floats frame by frame, in constant memory.
 
-    Used as a context manager. At its end the array gets its ``zarr.json``; after an exception it
-    has none, and its data are removed.
-
-    Parameters
-    ----------
-    path : path
-        Folder of the array.
-    shape : (int, int, int)
-        T, H, W.
-    dtype : dtype
-        Unsigned integer or float.
-    attributes : dict
-        Can be changed until the end.
-    codec : tuple
-        `COUNTS`, `LABELS` or `SMOOTH`: what the values are like.
-    dimensions : sequence of str
-        Names of the axes.
+    Used as a context manager. At its end the array gets its ``zarr.json`` with the attributes,
+    which can be changed until then; after an exception it has none, and its data are removed. The
+    codec is `COUNTS`, `LABELS` or `SMOOTH`, by what the values are like; `dimensions` names the
+    axes.
     """
 
     def __init__(
         self, path, shape, dtype, attributes=None, codec=COUNTS, dimensions=("t", "y", "x")
     ):
-        self.path = Path(path)
-        self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
+        self.path, self.shape, self.dtype = Path(path), tuple(shape), np.dtype(dtype)
         self.attributes = attributes if attributes is not None else {}
-        self.codec = codec
-        self.dimensions = list(dimensions)
-        self.written = 0
+        self.codec, self.dimensions, self.written = codec, dimensions, 0
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "zarr.json").unlink(missing_ok=True)
         self.target = shard_path(self.path, len(self.shape))
@@ -157,7 +122,7 @@ class ArrayWriter:
     def _widen(self, dtype: np.dtype) -> None:
         dtype = np.promote_types(self.dtype, dtype)
         if dtype == self.dtype or self.written == 0:
-            self.dtype = np.dtype(dtype)
+            self.dtype = dtype
             return
         old = self.shard
         written = Shard(old.path, old.index, self.shape[1:], self.dtype)
@@ -167,17 +132,16 @@ class ArrayWriter:
             self.shard.write({position: encode(frame, self.codec)})
         written.close()
         self.shard.path = self.shard.path.replace(old.path)
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype
 
     def __enter__(self) -> ArrayWriter:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        if kind is not None:
+        if kind is not None or self.written != self.shape[0]:
             self.shard.path.unlink(missing_ok=True)
-            return
-        if self.written != self.shape[0]:
-            self.shard.path.unlink(missing_ok=True)
+            if kind is not None:
+                return
             raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
         self.shard.close()
         publish(self.target)

@@ -1,4 +1,4 @@
-"""The matching with the largest sum of weights."""
+"""Assignment of objects to those of another frame."""
 
 from __future__ import annotations
 
@@ -6,23 +6,12 @@ import numpy as np
 
 
 def assign(left: np.ndarray, right: np.ndarray, weight: np.ndarray):
-    """The matching with the largest sum of weights.
+    """Return the matching with the largest sum of weights: its pairs, (M,) int64 each, by left.
 
-    Most objects overlap with one other only; those pairs need no solver. The rest falls into
-    small groups, each solved by itself, so that time grows with the number of pairs and not with
-    the product of the numbers of objects.
-
-    Parameters
-    ----------
-    left, right : (P,) int64
-        The possible pairs.
-    weight : (P,) float64
-        Positive.
-
-    Returns
-    -------
-    left, right : (M,) int64
-        The matched pairs, sorted by left.
+    The possible pairs are (P,) int64 each, the weights (P,) float64 and positive. Most objects
+    overlap with one other only; those pairs need no solver. The rest falls into small groups, each
+    solved by itself, so that time grows with the number of pairs and not with the product of the
+    numbers of objects.
     """
     if len(left) == 0:
         return left, right

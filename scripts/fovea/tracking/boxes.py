@@ -20,21 +20,9 @@ COLUMNS = ("frame", "cell", "y0", "x0", "y1", "x1")
 
 
 def measure_cells(ids: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the cells of one frame.
+    """Boxes and areas of the cells of one frame, by ID, from its IDs (H, W).
 
-    Parameters
-    ----------
-    ids : (H, W) unsigned integer
-        IDs of the cells.
-    frame : int
-        Index of the frame.
-
-    Returns
-    -------
-    boxes : (n, 6) int32
-        One row per cell of the frame, by ID, with the `COLUMNS`.
-    areas : (n,) int64
-        Pixels.
+    The boxes are (n, 6) int32 with the `COLUMNS`, the areas (n,) int64 in pixels.
     """
     boxes, areas = boxes_and_areas(ids, int(ids.max(initial=0)))
     (present,) = np.nonzero(areas)
@@ -44,17 +32,9 @@ def measure_cells(ids: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_boxes(group: Path, boxes: np.ndarray, frames: int, parameters: dict) -> None:
-    """Write the table as the array ``boxes`` of a channel group.
+    """Write the table, (P, 6) int32 with the `COLUMNS`, as the array ``boxes`` of a channel group.
 
-    Parameters
-    ----------
-    group : Path
-    boxes : (P, 6) int32
-        With the `COLUMNS`, one row per cell and frame in which it exists.
-    frames : int
-        T of the recording.
-    parameters : dict
-        Of the tracking, for the attributes.
+    `frames` is T of the recording, `parameters` those of the tracking, for the attributes.
     """
     cells = int(boxes[:, 1].max(initial=0))
     about = provenance("track", parameters, unit="frame, cell ID, pixel",

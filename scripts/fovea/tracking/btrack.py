@@ -28,11 +28,11 @@ class BtrackTracker:
 
     Parameters
     ----------
-    min_size, max_size, max_gap, divisions, drift
-        As for `fovea.tracking.linker.Linker`.
     max_distance : float
         Pixels that a cell may move from one frame to the next; the errors of the motion model
         are in proportion to it.
+
+    The others are as for `fovea.tracking.linker.Linker`.
     """
 
     min_size: int | None = None
@@ -43,13 +43,7 @@ class BtrackTracker:
     max_distance: float = 30.0
 
     def link(self, frames: Iterable[np.ndarray]) -> Links:
-        """Link the objects of frames of labels, (H, W) unsigned integer each.
-
-        Raises
-        ------
-        FoveaError
-            If btrack is not installed or cannot be loaded.
-        """
+        """Link the objects of frames of labels, (H, W) unsigned integer each."""
         btrack = _package()  # before the frames are read
         objects: list[Objects] = []
         shape = (0, 0)
@@ -128,11 +122,8 @@ class BtrackTracker:
             "apoptosis_rate": 0.001,
             "relax": True,
         }
-        return {
-            "motion_model": motion,
-            "hypothesis_model": hypotheses,
-            "max_search_radius": reach,
-        }
+        models = {"motion_model": motion, "hypothesis_model": hypotheses}
+        return models | {"max_search_radius": reach}
 
     def _links(self, objects, nodes: list[Node], tracks) -> Links:
         """Turn tracks into chains, cut at gaps longer than `max_gap`; no object is left out."""

@@ -21,13 +21,8 @@ _LASTING = 3  # frames that mother and daughters of a division must last
 class Chains:
     """Chains of objects, and where they begin and end.
 
-    Parameters
-    ----------
-    objects : list of Objects
-        One per frame.
-    matches : list of (left, right)
-        For each frame but the first, the labels of the frame before and of this one that are
-        linked, two (M,) int64.
+    `matches` has, for each frame but the first, the labels of the frame before and of this one
+    that are linked: two (M,) int64.
     """
 
     def __init__(self, objects: list[Objects], matches: list[tuple[np.ndarray, np.ndarray]]):

@@ -32,12 +32,7 @@ def read_drift(path: str | Path, frames: int) -> np.ndarray:
     path : path
         The table that the track step wrote.
     frames : int
-        T.
-
-    Raises
-    ------
-    FoveaError
-        If the table has another number of frames.
+        T; a table of another number of frames is a FoveaError.
     """
     with open(path, encoding="utf-8", newline="") as file:
         rows = [(int(row["shift_y"]), int(row["shift_x"])) for row in csv.DictReader(file)]
@@ -68,25 +63,13 @@ def compensate(frame: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def estimate_shift(
     before: np.ndarray, here: np.ndarray, centres: np.ndarray, others: np.ndarray, shape
 ) -> np.ndarray:
-    """How far the image has moved from one frame to the next.
+    """How far the image has moved from one frame to the next: (2,) int64, y and x in pixels.
 
-    The coarse masks are correlated at all shifts of up to half their size; the best shift counts
-    only if it makes them overlap clearly more than no shift does. It is then refined to the
-    median displacement of objects that are each other's nearest.
-
-    Parameters
-    ----------
-    before, here : (h, w) float32
-        `coarse_mask` of the two frames.
-    centres, others : (N, 2), (M, 2) float64
-        Centres of their objects, y and x in pixels.
-    shape : (int, int)
-        H, W of the frames.
-
-    Returns
-    -------
-    (2,) int64
-        y and x in pixels; 0, 0 where there are too few objects or no clear shift.
+    The coarse masks of the frames (`before`, `here`) are correlated at all shifts of up to half
+    their size; the best shift counts only if it makes them overlap clearly more than no shift does.
+    It is then refined to the median displacement of objects that are each other's nearest;
+    `centres` and `others` are (N, 2) and (M, 2) float64, y and x in pixels. The shift is 0, 0 where
+    there are too few objects or no clear shift.
     """
     nothing = np.zeros(2, np.int64)
     if len(centres) < 2 or len(others) < 2:

@@ -43,21 +43,17 @@ class IouTracker(Linker):
         left, right, shared = here.shared.T
         left, right = left - 1, right - 1
         known = (before.areas[left] > 0) & (here.areas[right] > 0)
-        left, right, shared = left[known], right[known], shared[known]
-        iou = shared / (before.areas[left] + here.areas[right] - shared)
-        fits = iou >= self.min_iou
-        return left[fits], right[fits], iou[fits]
+        pairs = left[known], right[known], shared[known]
+        return self._matches(*pairs, before.areas, here.areas)
 
     def affinity(self, boxes, others, areas, other_areas, frames):
         boxes, others = boxes.astype(np.int32), others.astype(np.int32)
         order = (np.argsort(b[:, 0], kind="stable") for b in (boxes, others))
         pairs, shared = overlapping_boxes(boxes, others, *order)
-        left, right = pairs[:, 0], pairs[:, 1]
-        iou = shared / (_box_areas(boxes)[left] + _box_areas(others)[right] - shared)
+        sizes = (np.prod(b[:, 2:] - b[:, :2], axis=1, dtype=np.int64) for b in (boxes, others))
+        return self._matches(pairs[:, 0], pairs[:, 1], shared, *sizes)
+
+    def _matches(self, left, right, shared, areas, other_areas):
+        iou = shared / (areas[left] + other_areas[right] - shared)
         fits = iou >= self.min_iou
         return left[fits], right[fits], iou[fits]
-
-
-def _box_areas(boxes: np.ndarray) -> np.ndarray:
-    sides = boxes.astype(np.int64)
-    return (sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1])

@@ -104,21 +104,9 @@ class Links:
 def _part(labels, box, label, cells, last, shift, tracked) -> None:
     """Divide a merged object: each pixel goes to the cell that was nearest in the frame before.
 
-    Parameters
-    ----------
-    labels : (H, W) unsigned integer
-    box : (4,) int32
-        Box of the object.
-    label : int
-        Its label.
-    cells : list of int
-        IDs of its cells.
-    last : (H, W) unsigned integer
-        IDs of the frame before.
-    shift : (2,) int64
-        How far the image has moved since then.
-    tracked : (H, W) unsigned integer
-        IDs of this frame, changed in place.
+    The object has this label in `labels` (H, W), lies in `box` (4,) and holds the IDs `cells`;
+    `last` (H, W) are the IDs of the frame before, since which the image has moved by `shift` (2,);
+    `tracked` (H, W) are the IDs of this frame, changed in place.
     """
     from scipy.ndimage import distance_transform_edt
 

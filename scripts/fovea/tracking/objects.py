@@ -55,36 +55,23 @@ class Objects:
 def describe(
     frames: Iterable[np.ndarray], min_size: int | None, max_size: int | None, drift: bool
 ) -> Iterator[tuple[Objects, np.ndarray]]:
-    """Describe the objects of each frame.
+    """Describe the objects of each frame of labels, (H, W) unsigned integer, one after the other.
 
-    Parameters
-    ----------
-    frames : iterable of (H, W) unsigned integer
-        Labels.
-    min_size, max_size : int or None
-        Objects of fewer, or more, pixels take no part.
-    drift : bool
-        Whether `Objects.shift` is estimated; otherwise it is 0.
-
-    Yields
-    ------
-    Objects, (H, W) unsigned integer
-        The objects, without `shared`, and the labels.
+    Objects of fewer pixels than `min_size`, or more than `max_size`, take no part. `Objects.shift`
+    is 0 without `drift`; `Objects.shared` is not filled. The labels are yielded, too.
     """
-    before = mask_before = mask = None
+    before = None
     for labels in frames:
         boxes, areas = boxes_and_areas(labels, int(labels.max(initial=0)))
         areas[(areas < (min_size or 0)) | (areas > (max_size or labels.size))] = 0
         here = Objects(boxes, areas)
         if drift:
-            mask = coarse_mask(labels)
+            known = coarse_mask(labels), here.centres[here.members]
             if before is not None:
-                here.shift = estimate_shift(
-                    mask_before, mask, before.centres[before.members], here.centres[here.members],
-                    labels.shape,
-                )  # fmt: skip
+                masks, centres = zip(before, known, strict=True)
+                here.shift = estimate_shift(*masks, *centres, labels.shape)
+            before = known
         yield here, labels
-        before, mask_before = here, mask
 
 
 def shared_pixels(before: np.ndarray, here: np.ndarray, shift: np.ndarray) -> np.ndarray:

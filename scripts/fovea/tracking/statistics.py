@@ -15,24 +15,14 @@ def track_statistics(
 ) -> dict[str, float]:
     """How steady cells and tracks are.
 
-    Parameters
-    ----------
-    boxes : (P, 6) int32
-        The table of `fovea.tracking.boxes`: one row per cell and frame in which it exists.
-    areas : (P,) int64
-        Pixels of each.
-    frames : int
-        T of the recording.
-    lineage : sequence of (cell, first_frame, last_frame, parent)
+    `boxes` is the (P, 6) table of `fovea.tracking.boxes`, `areas` (P,) the pixels of each of its
+    rows, `frames` T of the recording; `lineage` holds (cell, first frame, last frame, parent).
 
-    Returns
-    -------
-    dict
-        ``cells``; ``complete``, those in all frames; ``cells_per_frame``, ``fewest``, ``most``;
-        ``median_length``, frames from a cell's first to its last; ``area_jumps``, the share of
-        steps from one frame to the next in which a cell's area changes by more than half;
-        ``missed``, frames that lie in gaps; ``divisions``; ``splits_per_frame``, new cells beside
-        daughters and those of the first frame.
+    Returns ``cells``; ``complete``, those in all frames; ``cells_per_frame``, ``fewest``, ``most``;
+    ``median_length``, frames from a cell's first to its last; ``area_jumps``, the share of steps
+    from one frame to the next in which a cell's area changes by more than half; ``missed``, frames
+    that lie in gaps; ``divisions``; ``splits_per_frame``, new cells beside daughters and those of
+    the first frame.
     """
     counts = np.bincount(boxes[:, 0], minlength=frames)
     lengths = np.array([last - first + 1 for _, first, last, _ in lineage])

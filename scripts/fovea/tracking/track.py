@@ -17,7 +17,6 @@ from fovea.store.groups import provenance, write_derived_group
 from fovea.store.reader import ArrayReader
 from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
-from fovea.tracking.links import Links
 from fovea.tracking.statistics import log_statistics, track_statistics
 
 LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
@@ -46,11 +45,9 @@ def track(
         int32, one row per cell and frame in which it exists, see `fovea.tracking.boxes`.
     parameters : dict
         ``method`` and that method's parameters.
-    lineage : path or None
-        CSV to write: one row per cell, its first and last frame and its parent, 0 for none.
-    drift : path or None
-        CSV to write: one row per frame, how far its image has moved since the first frame, in
-        pixels.
+    lineage, drift : path or None
+        CSV to write: one row per cell, its first and last frame and its parent, 0 for none; and
+        one row per frame, how far its image has moved since the first frame, in pixels.
     fov : int
         Index of the field of view, for the tables.
     """
@@ -66,7 +63,7 @@ def track(
             turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
             tracked = links.render(frames, cycle(turns))
         else:
-            links, tracked = None, (_narrow(tracker.update(labels)) for labels in frames)
+            links, tracked = None, map(_narrow, map(tracker.update, frames))
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
             log.info("writing IDs")
             for t, ids in enumerate(progress(tracked, len(frames), log)):
@@ -89,7 +86,10 @@ def track(
             lines.writerows((fov, t, *shift) for t, shift in enumerate(shifts.tolist()))
     log_statistics(track_statistics(boxes, areas, count, rows), count, log)
     if links:
-        _log_links(links, log)
+        moved = np.array([o.shift for o in links.objects])
+        log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
+        log.info("frames after which the image has moved: %d, at most by %.1f pixels",
+                 moved.any(axis=1).sum(), np.hypot(*moved.T).max(initial=0))  # fmt: skip
 
 
 def _narrow(labels: np.ndarray) -> np.ndarray:
@@ -105,11 +105,3 @@ def _lineage(boxes: np.ndarray, parents: dict) -> Iterator[tuple[int, int, int, 
     spans = zip(boxes[first, 0].tolist(), boxes[::-1][last, 0].tolist(), strict=True)
     for cell, span in zip(cells.tolist(), spans, strict=True):
         yield cell, *span, int(parents.get(cell, 0))
-
-
-def _log_links(links: Links, log: logging.Logger) -> None:
-    moved = np.array([o.shift for o in links.objects])
-    jumps = int(moved.any(axis=1).sum())
-    log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
-    log.info("frames after which the image has moved: %d, at most by %.1f pixels",
-             jumps, np.hypot(*moved.T).max(initial=0))  # fmt: skip
