@@ -43,7 +43,8 @@ def background(
         ``tile_medians`` (T, ny, nx) float64, from which ``0`` can be evaluated. With
         ``save_corrected`` as many groups more: raw counts less ``weight`` times background.
     labels : path or None
-        Channel group with labels of the cells to leave out; None where there are none.
+        Channel group with labels of the cells to leave out, of the same shape; None where there
+        are none.
     parameters : dict
         ``dilation_radius, tile_size, tile_overlap, rounding_error, save_corrected``, and
         ``weight`` with the last.
@@ -51,11 +52,6 @@ def background(
         Frames computed side by side; does not change the result.
     flat_fields : sequence of path
         Gains of the channels, by which raw counts are divided first; none for no correction.
-
-    Raises
-    ------
-    FoveaError
-        If the labels and the frames are not of one shape.
     """
     corrected = targets[len(channels) :] or [None] * len(channels)
     gains = flat_fields or [None] * len(channels)

@@ -32,17 +32,8 @@ _LOG = logging.getLogger("fovea")
 def log_ratios(frame: np.ndarray, dark: float = 0.0) -> np.ndarray | None:
     """Logarithms of the tile medians of a frame less `dark`, relative to their median.
 
-    Parameters
-    ----------
-    frame : (H, W) uint16
-        Counts.
-    dark : float
-        Counts without light.
-
-    Returns
-    -------
-    (ny, nx) float64 or None
-        None where a tile is not above `dark`.
+    The frame is (H, W) uint16, the result (ny, nx) float64, or None where a tile is not above
+    `dark`.
     """
     values, _ = tiles(frame.shape).medians(frame, cover(None, frame.shape, 0))
     if (values <= dark).any():
@@ -63,24 +54,12 @@ def middle_mean(values: np.ndarray) -> np.ndarray:
 
 
 def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The gain at every pixel, a smooth surface through `log_ratios`.
+    """The gain at every pixel, (H, W) float64 of mean 1: a smooth surface through `log_ratios`.
 
     The gain or its logarithm is a polynomial of total degree 4 in y and x, whichever fits better:
     the former suits a quadratic decrease towards the corners, the latter a Gaussian beam. The fit
-    is by iteratively reweighted least squares (Huber's weights, then Tukey's), so that tiles
-    which hold cells in most frames have no influence.
-
-    Parameters
-    ----------
-    ratios : (ny, nx) float64
-        One value per tile.
-    shape : (int, int)
-        H, W.
-
-    Returns
-    -------
-    (H, W) float64
-        Of mean 1.
+    is by iteratively reweighted least squares (Huber's weights, then Tukey's), so that tiles which
+    hold cells in most frames have no influence.
     """
     grid = tiles(shape)
     centres = [s + (n - 1) / 2 for s, n in zip(grid.starts, grid.sizes, strict=True)]
@@ -127,26 +106,11 @@ def _scaled(places: np.ndarray, length: int) -> np.ndarray:
 
 
 def estimate_gain(frames: Iterable[np.ndarray], dark: float = 0.0) -> tuple[np.ndarray, int]:
-    """The gain of a channel from its frames.
+    """The gain of a channel from frames (H, W) uint16 of any fields of view.
 
-    Parameters
-    ----------
-    frames : iterable of (H, W) uint16
-        Frames of any fields of view.
-    dark : float
-        Counts without light.
-
-    Returns
-    -------
-    gain : (H, W) float32
-        Positive, of mean 1.
-    used : int
-        Frames that could be used.
-
-    Raises
-    ------
-    FoveaError
-        If the background of most frames is not above `dark`, or the gain is too uneven.
+    Returns the gain, (H, W) float32, positive and of mean 1, and the number of frames that could be
+    used. It is a FoveaError if the background of most frames is not above `dark`, the counts
+    without light, or if the gain is too uneven.
     """
     found, number, shape = [], 0, (0, 0)
     for frame in frames:
@@ -166,10 +130,7 @@ def estimate_gain(frames: Iterable[np.ndarray], dark: float = 0.0) -> tuple[np.n
 def checked(gain: np.ndarray, what: str) -> np.ndarray:
     """The gain as float32, of mean 1.
 
-    Raises
-    ------
-    FoveaError
-        If it is not finite, or anywhere below a twentieth of its mean.
+    It is a FoveaError if it is not finite, or anywhere below a twentieth of its mean.
     """
     mean = float(gain.mean()) if np.isfinite(gain).all() else 0.0
     if mean <= 0 or float(gain.min()) < _LOWEST * mean:
@@ -183,14 +144,10 @@ def checked(gain: np.ndarray, what: str) -> np.ndarray:
 
 
 def gain_of_image(path: str | Path, dark: float = 0.0) -> np.ndarray:
-    """The gain from an image of an evenly fluorescent field, (H, W) float32.
+    """The gain from an image of an evenly fluorescent field, (H, W) float32; pages are averaged.
 
-    Several pages are averaged.
-
-    Raises
-    ------
-    FoveaError
-        If the image cannot be read, or is not positive everywhere after subtracting `dark`.
+    It is a FoveaError if the image cannot be read, or is not positive everywhere after subtracting
+    `dark`.
     """
     import tifffile
 

@@ -26,13 +26,7 @@ def write_gain(path: str | Path, gain: np.ndarray) -> None:
 
 
 def read_gain(path: str | Path, shape: tuple[int, int]) -> np.ndarray:
-    """Read a gain, (H, W) float32.
-
-    Raises
-    ------
-    FoveaError
-        If it is not of `shape`.
-    """
+    """Read a gain, (H, W) float32; FoveaError if it is not of `shape`."""
     import tifffile
 
     gain = tifffile.imread(path)

@@ -31,19 +31,11 @@ _LOG = logging.getLogger("fovea")
 
 
 def fit_decay(values: np.ndarray) -> tuple[float, float, float]:
-    """Fit a exp(-k t) to values of the frames t = 0, 1, 2 …, by least squares.
+    """Fit a exp(-k t) to values (T,) float64 of the frames t = 0, 1, 2 …, by least squares.
 
-    Parameters
-    ----------
-    values : (T,) float64
-        NaN where there is none.
-
-    Returns
-    -------
-    amplitude, rate, error : float
-        a; k per frame, below 0 for a rise; its standard error, from the scatter around the curve,
-        times sqrt((1 + r) / (1 - r)) where neighbouring residuals are correlated by r > 0.
-        NaN where fewer than 4 frames have a value, or their mean is not positive.
+    Returns a; k per frame, below 0 for a rise; and its standard error, from the scatter around the
+    curve, times sqrt((1 + r) / (1 - r)) where neighbouring residuals are correlated by r > 0. They
+    are NaN where fewer than 4 frames have a value (not NaN), or their mean is not positive.
     """
     known = np.isfinite(values)
     t, y = np.flatnonzero(known).astype(np.float64), values[known]
@@ -95,10 +87,8 @@ def photobleaching(
     ----------
     tracked : path
         Channel group with IDs of cells.
-    channels : sequence of path
-        Channel groups with raw fluorescence.
-    backgrounds : sequence of path
-        Channel groups with their backgrounds.
+    channels, backgrounds : sequence of path
+        Channel groups with raw fluorescence, and with their backgrounds.
     trend : path
         CSV, one row per channel and frame: number of cells and of their pixels, total and mean of
         their counts above the background, mean background of the frame.

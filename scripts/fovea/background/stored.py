@@ -12,21 +12,9 @@ from fovea.store.reader import ArrayReader
 
 
 class StoredBackground:
-    """The background of one channel; equal to its array ``0`` bit by bit.
+    """A background that the background step wrote; equal to its array ``0`` bit by bit.
 
-    Parameters
-    ----------
-    group : path
-        Channel group that the background step wrote.
-
-    Attributes
-    ----------
-    shape : (int, int, int)
-        T, H, W.
-    about : dict
-        Fovea's attributes of the array.
-    grid : TileGrid
-        The tiles.
+    `shape` is (T, H, W), `about` has Fovea's attributes of the array, and `grid` the tiles.
     """
 
     def __init__(self, group: str | Path):

@@ -16,18 +16,9 @@ _SAMPLE = 211  # 1 in 211 pixels is read to place the bins; a prime number avoid
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The tiles of a frame and the spline through their centres.
+    """The tiles of a frame of `shape` (H, W) and the spline through their centres.
 
-    Parameters
-    ----------
-    shape : (int, int)
-        H, W.
-    tile_size : int
-        Pixels along each axis.
-    tile_overlap : float
-        Share of a tile that the next one covers again.
-    rounding_error : float
-        Largest error in counts that rounding the background may bring; 0 for none.
+    The other parameters are those of `estimate_background`.
     """
 
     shape: tuple[int, int]
@@ -107,18 +98,9 @@ class TileGrid:
     def medians(self, frame: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, bool]:
         """Medians of the tiles, those without enough pixels filled from their neighbours.
 
-        Parameters
-        ----------
-        frame : (H, W) uint16
-            Counts.
-        covered : (H, ceil(W / 64)) uint64
-            Packed mask of the pixels to leave out, see `cover`.
-
-        Returns
-        -------
-        values : (ny, nx) float64
-        usable : bool
-            False where the mask covers the whole frame; then the medians are of all pixels.
+        The frame is (H, W) uint16 counts, `covered` the packed mask of the pixels to leave out, see
+        `cover`. Returns the medians, (ny, nx) float64, and whether the mask leaves any pixel free;
+        if not, the medians are of all pixels.
         """
         size_y, size_x = self.sizes
         values, numbers = self._medians(frame, covered)
@@ -154,21 +136,10 @@ def _usual_range(frame: np.ndarray, covered: np.ndarray) -> tuple[int, int]:
 
 
 def cover(foreground: np.ndarray | None, shape: tuple[int, int], radius: int) -> np.ndarray:
-    """Packed mask of the foreground, dilated by a disk.
+    """Packed mask of a foreground (H, W), dilated by a disk of a radius in pixels.
 
-    Parameters
-    ----------
-    foreground : (H, W) bool or unsigned integer, or None
-        Cells; None for no cells.
-    shape : (int, int)
-        H, W.
-    radius : int
-        Radius of the disk in pixels.
-
-    Returns
-    -------
-    (H, ceil(W / 64)) uint64
-        One bit per pixel, see `fovea.kernels.bits`.
+    The foreground is bool or labels, or None for no cells. The mask is (H, ceil(W / 64)) uint64,
+    one bit per pixel, see `fovea.kernels.bits`.
     """
     if foreground is None:
         return np.zeros((shape[0], (shape[1] + 63) >> 6), np.uint64)

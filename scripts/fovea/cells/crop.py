@@ -30,23 +30,14 @@ def crop_windows(
 ) -> np.ndarray:
     """Windows of one size per cell, centred on the cell in each frame or moving with the stage.
 
-    Parameters
-    ----------
-    bboxes : (N, T, 4) int32
-        Boxes [y0, x0, y1, x1] of the cells, ends exclusive.
-    valid : (N, T) bool
-        Whether the cell exists in the frame.
-    padding : int
-        Pixels around the largest box, or with `drift` around all boxes.
-    drift : (T, 2) int64, optional
-        How far the image has moved since the first frame, y and x in pixels. With it a cell's
-        window moves as the image does and holds all of its boxes, so that in the crops the
-        sample stands still and the cell moves.
+    `bboxes` (N, T, 4) int32 are the boxes [y0, x0, y1, x1] of the cells, ends exclusive, `valid`
+    (N, T) bool says whether the cell exists in the frame. `padding` is in pixels around the largest
+    box, or with `drift` around all boxes. `drift` (T, 2) int64 is how far the image has moved since
+    the first frame, y and x in pixels: with it a cell's window moves as the image does and holds
+    all of its boxes, so that in the crops the sample stands still and the cell moves.
 
-    Returns
-    -------
-    (N, T, 4) int32
-        [y0, x0, y1, x1]; may reach beyond the frame's borders; 0 in frames without the cell.
+    Returns (N, T, 4) int32, as the boxes; they may reach beyond the frame's borders, and are 0 in
+    frames without the cell.
     """
     if drift is not None:
         return _still_windows(bboxes, valid, padding, np.tile(drift, 2))
@@ -82,10 +73,8 @@ def crop(
     ----------
     tracked : path
         Channel group with IDs of cells.
-    raw : sequence of path
-        Channel groups with raw counts.
-    backgrounds : sequence of path
-        Channel groups with backgrounds; they are evaluated from their tile medians.
+    raw, backgrounds : sequence of path
+        Channel groups with raw counts, and with backgrounds, evaluated from their tile medians.
     target : path
         The store; an existing one is replaced. It is renamed to this path when complete.
     padding : int

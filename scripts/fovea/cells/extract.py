@@ -56,10 +56,7 @@ def select_cells(
     list of str, length N
         ``""`` for a cell that is kept, else ``short``, ``border`` or ``short, border``.
     """
-    distance = np.minimum(
-        bboxes[..., :2].min(axis=2, initial=np.iinfo(np.int32).max),
-        (np.array(shape) - bboxes[..., 2:]).min(axis=2, initial=np.iinfo(np.int32).max),
-    )
+    distance = np.minimum(bboxes[..., :2], np.array(shape) - bboxes[..., 2:]).min(axis=2)
     near = (valid & (distance < border_margin)).any(axis=1)
     short = valid.sum(axis=1) < min_frames
     reasons = zip(np.where(short, "short", ""), np.where(near, "border", ""), strict=True)
@@ -84,10 +81,9 @@ def extract(
     ----------
     cells : path
         The ``cells.zarr`` of the field of view.
-    traces : path
-        CSV, one row per kept cell and frame in which it exists.
-    summary : path
-        CSV, one row per tracked cell: its frames, and why it was left out.
+    traces, summary : path
+        CSV with one row per kept cell and frame in which it exists; and with one row per tracked
+        cell: its frames, and why it was left out.
     fov : int
         Index of the field of view.
     features : mapping of str to sequence of str

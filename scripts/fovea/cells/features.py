@@ -22,18 +22,13 @@ def mask_features(
     origins : (n, 2) int
         Row and column of the crops' first pixels in the frame.
     names : sequence of str
-        Which features, see ``docs/algorithms.md``.
+        Which features, see ``docs/algorithms.md``; a KeyError for an unknown one.
 
     Returns
     -------
     dict of str to (n,) float64
         Lengths in pixels, areas in pixels, positions in pixels of the frame; NaN where a feature
         is not defined.
-
-    Raises
-    ------
-    KeyError
-        For an unknown name.
     """
     shapes = _Shapes(np.ascontiguousarray(masks, bool), np.asarray(origins))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -49,20 +44,13 @@ def intensity_features(
     ----------
     values : (n, h, w) float64
         Counts, background subtracted.
-    masks : (n, h, w) bool
-        The cell within its crops.
-    names : sequence of str
-        Which features, see ``docs/algorithms.md``.
+    masks, names
+        As for `mask_features`.
 
     Returns
     -------
     dict of str to (n,) float64
         Counts.
-
-    Raises
-    ------
-    KeyError
-        For an unknown name.
     """
     columns = {name: _INTENSITY[name] for name in names}
     found = intensity_statistics(
@@ -134,10 +122,6 @@ _MASK: dict[str, Callable[[_Shapes], np.ndarray]] = {
 
 #: Column of `intensity_statistics`.
 _INTENSITY = {
-    "intensity_total": 0,
-    "intensity_mean": 1,
-    "intensity_std": 2,
-    "intensity_min": 3,
-    "intensity_max": 4,
-    "intensity_median": 5,
+    f"intensity_{name}": column
+    for column, name in enumerate(("total", "mean", "std", "min", "max", "median"))
 }

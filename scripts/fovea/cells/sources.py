@@ -20,18 +20,10 @@ FULL_SCALE = 65535
 class Batch:
     """The crops of some cells in one frame, one after the other in two buffers.
 
-    Attributes
-    ----------
-    ids : (n,) int64
-        IDs of the cells.
-    windows : (n, 4) int32
-        [y0, x0, y1, x1].
-    starts, small_starts : (n + 1,) int64
-        Index of each cell's first pixel in `crops` and in `levels`; the last is their length.
-    crops : (starts[-1],) float32
-        Level 0: counts / 65535, or 0 and 1 of a mask.
-    levels : (small_starts[-1],) uint8
-        Level 1, for display.
+    `ids` (n,) int64 and `windows` (n, 4) int32, [y0, x0, y1, x1], are given. `crops` float32 is
+    level 0, counts / 65535, or 0 and 1 of a mask; `levels` uint8 is level 1, for display. `starts`
+    and `small_starts` (n + 1,) int64 are the index of each cell's first pixel in them, and their
+    length.
     """
 
     ids: np.ndarray

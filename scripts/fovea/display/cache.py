@@ -58,13 +58,8 @@ def _cache_array(group: Path, frames: ArrayReader, moved, threads: int, log) -> 
         reduce = partial(downsample_intensity, low=low, high=high)
     height, width = frames.shape[1:]
     shape = (len(frames), (height + 1) // 2, (width + 1) // 2)
-    about = provenance(
-        "cache",
-        {} if moved is None else {"drift": True},
-        unit="display level 0..255",
-        source="0",
-        **scale,
-    )
+    parameters = {} if moved is None else {"drift": True}
+    about = provenance("cache", parameters, unit="display level 0..255", source="0", **scale)
     with ExitStack() as stack:
         source = frames
         if "tile_medians" in known:
@@ -84,18 +79,9 @@ def _cache_array(group: Path, frames: ArrayReader, moved, threads: int, log) -> 
 
 
 def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Display level of a frame.
+    """Display level, (ceil(H / 2), ceil(W / 2)) uint8, of counts (H, W), uint16 or float32.
 
-    Parameters
-    ----------
-    frame : (H, W) uint16 or float32
-        Counts.
-    low, high : float
-        Counts shown as 0 and as 255.
-
-    Returns
-    -------
-    (ceil(H / 2), ceil(W / 2)) uint8
+    `low` and `high` are the counts shown as 0 and as 255.
     """
     out = np.empty(((frame.shape[0] + 1) // 2, (frame.shape[1] + 1) // 2), np.uint8)
     kernels.halve_intensity(frame, low, high, out)
@@ -103,17 +89,9 @@ def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarr
 
 
 def downsample_labels(labels: np.ndarray, largest: int) -> np.ndarray:
-    """Display level of a label image.
+    """Display level, (ceil(H / 2), ceil(W / 2)) uint8, of labels (H, W).
 
-    Parameters
-    ----------
-    labels : (H, W) unsigned integer
-    largest : int
-        Largest label of the whole stack, shown as 255.
-
-    Returns
-    -------
-    (ceil(H / 2), ceil(W / 2)) uint8
+    `largest` is the largest label of the whole stack, shown as 255.
     """
     out = np.empty(((labels.shape[0] + 1) // 2, (labels.shape[1] + 1) // 2), np.uint8)
     kernels.halve_labels(labels, max(int(largest), 1), out)
