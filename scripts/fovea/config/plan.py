@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fovea.config import paths, samples, steps
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import channel_indices, features_for, recordings
+from fovea.config.fovs import ALL
 from fovea.config.paths import fill
 from fovea.config.steps import Step
 from fovea.errors import FoveaError
@@ -82,6 +83,10 @@ class Plan:
         known = samples.sample_names(config)
         self.samples = known if only is None else [name for name in known if name in only]
         self.fits = samples.fits(config)
+        self._samples_of = {
+            fit: [name for name in known if entry["samples"] == ALL or name in entry["samples"]]
+            for fit, entry in self.fits.items()
+        }
 
     def having(self, step: str) -> list[str]:
         """Return the datasets for which there is a step."""
@@ -164,7 +169,7 @@ class Plan:
 
     def samples_of(self, fit: str) -> list[str]:
         """Return the samples of a fit, whether or not they are made."""
-        return samples.samples_of(self.config, self.fits[fit])
+        return self._samples_of[fit]
 
     def fits_of(self, sample: str) -> dict[str, str]:
         """Return the fits of a sample by their names, with their files."""
@@ -178,7 +183,7 @@ class Plan:
 
     def comparisons(self, sample: str) -> dict[str, dict[str, str]]:
         """Return what is compared for a sample: name of the comparison to label and fit."""
-        return samples.comparisons(self.config, sample)
+        return samples.comparisons({fit: self.fits[fit] for fit in self.fits_of(sample)})
 
     def all_comparisons(self) -> list[str]:
         """Return the comparisons of all samples."""

@@ -75,12 +75,6 @@ def column(entry: Mapping) -> str:
     return names.column(entry["feature"], entry["channel"])
 
 
-def samples_of(config: Mapping, entry: Mapping) -> list[str]:
-    """Return the samples that an entry of `analysis` fits."""
-    known = sample_names(config)
-    return [name for name in known if entry["samples"] == ALL or name in entry["samples"]]
-
-
 def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str] | None:
     """Return dataset to the column of its cells' area, if values are divided by it."""
     if entry["normalise"] != "area":
@@ -125,14 +119,14 @@ def parameter_words(entry: Mapping) -> list[str]:
     return words
 
 
-def comparisons(config: Mapping, sample: str) -> dict[str, dict[str, str]]:
-    """Return what is compared for a sample: name of the comparison to label and fit.
+def comparisons(fits: Mapping[str, Mapping]) -> dict[str, dict[str, str]]:
+    """Return what is compared among the fits of a sample: the comparison to labels and fits.
 
-    Models that are fitted to the same values, without the measures.
+    Models that are fitted to the same values are compared, without the measures.
     """
     found: dict[str, dict[str, str]] = {}
-    for fit, entry in fits(config).items():
-        if sample not in samples_of(config, entry) or is_measure(entry):
+    for fit, entry in fits.items():
+        if is_measure(entry):
             continue
         group = column(entry) + ("_per_area" if entry["normalise"] == "area" else "")
         if entry["window"] is None and _model(entry).window is None:
