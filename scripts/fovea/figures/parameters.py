@@ -59,7 +59,8 @@ def parameters(
     settings = settings_of(entry)
     units = parameter_units(settings, trace_unit(column, entry.get("normalise") == "area"))
     data = {sample: read_fits(path) for sample, path in fits.items()}
-    write_summaries(table, data, settings.fitted, units)
+    units = {name: units[name] for name in settings.fitted}
+    write_summaries(table, data, units)
     names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
     # a panel becomes wider with the samples
     across = max(1, min(4 if len(data) < 4 else 2 if len(data) < 11 else 1, len(settings.fitted)))

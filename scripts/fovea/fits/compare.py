@@ -19,13 +19,9 @@ CLEAR = 2.0  # difference of AICc above which the log calls a model clearly the 
 def compare(fits: Mapping[str, str | Path], target: str | Path, log: logging.Logger = _LOG) -> None:
     """Write which model describes each cell best.
 
-    Parameters
-    ----------
-    fits : mapping of str to path
-        Name of each fit to its table; all of the same cells and the same values.
-    target : path
-        CSV, one row per cell: `best_model`, by how much its AICc is smaller than the next one's,
-        and per model the AICc and its Akaike weight.
+    `fits` maps the name of each fit to its table; all are of the same cells and the same values.
+    The CSV has one row per cell: `best_model`, by how much its AICc is smaller than the next
+    one's, and per model the AICc and its Akaike weight.
     """
     tables = {name: read_fits(path) for name, path in fits.items()}
     first = next(iter(tables.values()))
@@ -47,9 +43,9 @@ def compare(fits: Mapping[str, str | Path], target: str | Path, log: logging.Log
     )  # fmt: skip
     write_csv(result, target)
     for number, name in enumerate(names):
-        clear = np.count_nonzero((best == number) & (gap > CLEAR))
+        won = best == number
         log.info("%s: best for %d of %d cells, clearly (by more than %g) for %d",
-                 name, np.count_nonzero(best == number), aicc.shape[1], CLEAR, clear)  # fmt: skip
+                 name, won.sum(), len(won), CLEAR, (won & (gap > CLEAR)).sum())  # fmt: skip
 
 
 def akaike_weights(aicc: np.ndarray) -> np.ndarray:

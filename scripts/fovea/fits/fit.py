@@ -13,7 +13,7 @@ from fovea.fits.fit_table import success, write_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.solver.least_squares import fit_traces
 from fovea.fits.solver.statistics import Fits
-from fovea.fits.traces import Traces, load_traces
+from fovea.fits.traces import load_traces
 
 _LOG = logging.getLogger("fovea")
 
@@ -28,37 +28,22 @@ def fit(
     threads: int = 1,
     log: logging.Logger = _LOG,
 ) -> None:
-    """Write the table of fits of a sample.
+    """Write the table of fits of a sample, ``{sample}_{feature}_ch_{channel}_fitted_{model}.csv``.
 
-    Parameters
-    ----------
-    traces : path
-        ``{sample}_traces.parquet``.
-    target : path
-        ``{sample}_{feature}_ch_{channel}_fitted_{model}.csv``.
-    entry : mapping
-        The entry of the config's `analysis`.
-    column : str
-        The feature's column.
-    area : mapping of str to str, optional
-        Dataset to the column of the area by which values are divided.
-    several : bool
-        Whether the sample is made of several datasets.
-    threads : int
-        The result does not depend on it.
+    The arguments are explained in `fovea.fits`.
     """
     settings = settings_of(entry)
     data = load_traces(traces, column, area)
     log.info("%d traces of up to %d values", len(data), data.value.shape[1])
     fits = fit_traces(settings, data.time_in(settings.model.time_unit), data.value, threads)
     write_fits(target, settings, data, fits, several)
-    log_fits(settings, data, fits, log)
+    log_fits(settings, fits, log)
 
 
-def log_fits(settings: Settings, data: Traces, fits: Fits, log: logging.Logger) -> None:
+def log_fits(settings: Settings, fits: Fits, log: logging.Logger) -> None:
     """Say how the fits went, and the medians of their parameters."""
     good = success(settings, fits)
-    log.info("%d of %d fits succeeded", good.sum(), len(data))
+    log.info("%d of %d fits succeeded", good.sum(), len(good))
     if fits.noise is not None:
         log.info("noise of a value F: sqrt(%.4g² + %.4g F + (%.4g F)²)", *fits.noise)
     for k, name in enumerate(settings.fitted):
@@ -66,5 +51,5 @@ def log_fits(settings: Settings, data: Traces, fits: Fits, log: logging.Logger) 
         values = fits.values[good, settings.model.names.index(name)]
         middle = np.median(values) if len(values) else np.nan
         log.info("%s: median %.6g, %d at the lower, %d at the upper bound", name, middle, *ends)
-    if len(data) and not good.any():
+    if len(good) and not good.any():
         log.warning("no fit succeeded; the column `message` of the table says why")

@@ -14,17 +14,18 @@ from fovea.samples.tables import read_csv, write_csv
 
 #: Autocorrelation of residuals above which the message mentions it, unless it is within chance.
 NOTABLE = 0.3
+TEXTS = ("dataset", "model_type", "message")
 BOUND_WORDS = {-1: "lower", 0: "", 1: "upper"}
-
-
-def messages(settings: Settings, fits: Fits) -> list[str]:
-    """Return the message on each fit, empty where there is nothing to report."""
-    return [_message(settings, fits, row) for row in range(len(fits.points))]
 
 
 def success(settings: Settings, fits: Fits) -> np.ndarray:
     """Return which fits give estimates: converged, determined, and at no bound; (N,) bool."""
     return fits.converged & (fits.bound == 0).all(axis=1) & fits.determined.all(axis=1)
+
+
+def messages(settings: Settings, fits: Fits) -> list[str]:
+    """Return the message on each fit, empty where there is nothing to report."""
+    return [_message(settings, fits, row) for row in range(len(fits.points))]
 
 
 def _message(settings: Settings, fits: Fits, row: int) -> str:
@@ -35,32 +36,23 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
         return "its value is infinite"
     if not fits.converged[row]:
         needed = len(names) + 1
-        if settings.model.measure is not None or points < needed:
-            return f"{points} values are too few" + (
-                f" for {len(names)} parameters, {needed} are needed" if names else ""
-            )
-        return "not converged"
-    notes = [
-        f"{name} at its {BOUND_WORDS[int(bound)]} bound"
-        for name, bound in zip(names, fits.bound[row], strict=True)
-        if bound
-    ]
+        if settings.model.measure is None and points >= needed:
+            return "not converged"
+        why = f" for {len(names)} parameters, {needed} are needed" if names else ""
+        return f"{points} values are too few{why}"
+    notes = [f"{name} at its {BOUND_WORDS[int(bound)]} bound"
+             for name, bound in zip(names, fits.bound[row], strict=True) if bound]  # fmt: skip
     loose = [name for name, known in zip(names, fits.determined[row], strict=True) if not known]
     if loose:
         notes.append(f"not identifiable: {', '.join(loose)}")
-    for i, first in enumerate(names):
-        for j in range(i):
-            value = fits.correlation[row, i, j]
-            if abs(value) > CORRELATED and first not in loose and names[j] not in loose:
-                notes.append(
-                    f"{names[j]} and {first} can hardly be told apart (correlation {value:.3f})"
-                )
-    beyond_chance = max(NOTABLE, 3 / np.sqrt(points))
-    if fits.autocorrelation[row] > beyond_chance:
-        notes.append(
-            f"residuals are correlated ({fits.autocorrelation[row]:.2f}), "
-            "so standard errors are too small"
-        )
+    for i, j in zip(*np.tril_indices(len(names), -1), strict=True):
+        value = fits.correlation[row, i, j]
+        if abs(value) > CORRELATED and not {names[i], names[j]} & set(loose):
+            pair = f"{names[j]} and {names[i]}"
+            notes.append(f"{pair} can hardly be told apart (correlation {value:.3f})")
+    share = fits.autocorrelation[row]
+    if share > max(NOTABLE, 3 / np.sqrt(points)):  # more than by chance, too
+        notes.append(f"residuals are correlated ({share:.2f}), so standard errors are too small")
     return "; ".join(notes)
 
 
@@ -74,7 +66,7 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
         table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
         table[f"{name}_ci_high"] = fits.high[:, k]
         table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
-    table |= {name: values[name] for name in settings.fixed}
+    table |= {name: values[name] for name in names if name not in settings.fitted}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}
     table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}
@@ -82,23 +74,9 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
 
 
 def write_fits(
-    path: str | Path,
-    settings: Settings,
-    traces: Traces,
-    fits: Fits,
-    several: bool,
+    path: str | Path, settings: Settings, traces: Traces, fits: Fits, several: bool
 ) -> None:
-    """Write a table of fits.
-
-    Parameters
-    ----------
-    path : path
-    settings : Settings
-    traces : Traces
-    fits : Fits
-    several : bool
-        Whether the sample is made of several datasets, so that `dataset` is the first column.
-    """
+    """Write a table of fits, whose first column is `dataset` where there are several."""
     whose = {"dataset": traces.dataset} if several else {}
     whose = pd.DataFrame(whose | {"fov": traces.fov, "cell": traces.cell})
     write_csv(pd.concat([whose, table_of(settings, fits)], axis=1), path)
@@ -106,14 +84,11 @@ def write_fits(
 
 def read_fits(path: str | Path) -> pd.DataFrame:
     """Read a table of fits: numbers as float, NaN for what is empty; texts are never missing."""
-    table = read_csv(path, ("dataset", "model_type", "message"))
+    table = read_csv(path, TEXTS)
+    types = {"fov": np.int64, "cell": np.int64, "n_points": np.int64, "success": bool}
     for name in table:
         if name.endswith("_at_bound"):  # all empty where no estimate stopped at a bound
             table[name] = table[name].astype("str").fillna("")
-        elif name in ("fov", "cell", "n_points"):
-            table[name] = table[name].astype(np.int64)
-        elif name == "success":
-            table[name] = table[name].astype(bool)
-        elif name not in ("dataset", "model_type", "message"):
-            table[name] = table[name].astype(float)
+        elif name not in TEXTS:
+            table[name] = table[name].astype(types.get(name, float))
     return table

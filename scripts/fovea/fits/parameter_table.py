@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +17,16 @@ COLUMNS = [
 
 
 def write_summaries(
-    path: str | Path,
-    fits: Mapping[str, pd.DataFrame],
-    fitted: Sequence[str],
-    units: Mapping[str, str],
+    path: str | Path, fits: Mapping[str, pd.DataFrame], units: Mapping[str, str]
 ) -> None:
-    """Write one row per sample and parameter, over the fits that succeeded.
+    """Write a CSV with `COLUMNS`, one row per sample and parameter.
 
-    Parameters
-    ----------
-    path : path
-        CSV with `COLUMNS`.
-    fits : mapping of str to DataFrame
-        Sample to its table of fits, see `fovea.fits.fit_table.read_fits`.
-    fitted : sequence of str
-        The fitted parameters.
-    units : mapping of str to str
-        Parameter to its unit.
+    `fits` maps a sample to its table of fits, `units` each fitted parameter to its unit.
     """
     rows = [
-        {"sample": sample, "parameter": name, "unit": units[name]} | summary(found, name)
+        {"sample": sample, "parameter": name, "unit": unit} | summary(found, name)
         for sample, found in fits.items()
-        for name in fitted
+        for name, unit in units.items()
     ]
     write_csv(pd.DataFrame(rows, columns=COLUMNS), path)
 

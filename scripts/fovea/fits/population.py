@@ -24,39 +24,24 @@ TOLERANCE = 1e-9  # of the logarithm of the likelihood
 
 @dataclass
 class Shared:
-    """Shared parameters of a sample.
+    """S shared parameters of a sample of N cells."""
 
-    Attributes
-    ----------
-    names : list of str
-    values, error, low, high : (S,) float64
-        Estimates, standard errors and ends of the 95 % intervals.
-    bound : (S,) int8
-        -1 or 1 where an estimate stopped at its lower or upper bound.
-    used : (N,) bool
-        The cells that entered the estimate: those whose own fit converged.
-    deviance : float
-        Twice the negative logarithm of their likelihood, up to a constant.
-    before : float
-        The deviance with the shared parameters at the values of the config.
-    converged : bool
-    settings : Settings
-        Those of `fits`.
-    fits : Fits
-        All cells with the shared parameters fixed at the estimates; the standard errors include
-        the uncertainty of the shared parameters.
-    """
-
-    names: list[str]
+    #: Estimates, standard errors and ends of the 95 % intervals, (S,) float64.
     values: np.ndarray
     error: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    #: -1 or 1 where an estimate stopped at its lower or upper bound, (S,) int8.
     bound: np.ndarray
+    #: The cells that entered the estimate, (N,) bool: those whose own fit converged.
     used: np.ndarray
+    #: Twice the negative logarithm of their likelihood, up to a constant; then the same with the
+    #: shared parameters at the values of the config.
     deviance: float
     before: float
     converged: bool
+    #: All cells with the shared parameters fixed at the estimates, and the settings of these fits;
+    #: the standard errors include the uncertainty of the shared parameters.
     settings: Settings
     fits: Fits
 
@@ -64,28 +49,16 @@ class Shared:
 def fit_shared(
     settings: Settings, names: list[str], time: np.ndarray, value: np.ndarray, threads: int = 1
 ) -> Shared:
-    """Estimate shared parameters.
+    """Estimate the shared parameters `names`; `time` and `value` are as of `fit_traces`.
 
-    Parameters
-    ----------
-    settings : Settings
-        Shared parameters may be fixed or fitted here; the estimate starts from their values.
-    names : list of str
-        The shared parameters.
-    time, value : (N, T) float64
-        As of `fovea.fits.solver.least_squares.fit_traces`.
+    They may be fixed or fitted in `settings`; the estimate starts from their values there.
     """
     model = settings.model
     keep = [i for i, name in enumerate(settings.fitted) if name not in names]
-    own = replace(
-        settings,
-        fitted=tuple(settings.fitted[i] for i in keep),
-        low=tuple(settings.low[i] for i in keep),
-        high=tuple(settings.high[i] for i in keep),
-    )
-    limits = {
-        name: (settings.low[i], settings.high[i]) for i, name in enumerate(settings.fitted)
-    } | {p.name: (p.low, p.high) for p in model.parameters if p.name not in settings.fitted}
+    own = replace(settings, **{part: tuple(getattr(settings, part)[i] for i in keep)
+                               for part in ("fitted", "low", "high")})  # fmt: skip
+    limits = {p.name: (p.low, p.high) for p in model.parameters}
+    limits |= zip(settings.fitted, zip(settings.low, settings.high, strict=True), strict=True)
     low, high = (np.array([limits[name][side] for name in names], float) for side in (0, 1))
     jobs, found, noise = solve(own, time, value, threads)
     cells = _Cells(own, names, jobs, found, threads)
@@ -117,7 +90,7 @@ def fit_shared(
     final = replace(own, values=tuple(values.get(n, own.value(n)) for n in model.names))
     fits = cells.fits(final, state, covariance, noise)
     return Shared(
-        names, estimate, error, estimate - reach, estimate + reach, bound, cells.used_all,
+        estimate, error, estimate - reach, estimate + reach, bound, cells.used_all,
         state.deviance, before, converged, final, fits,
     )  # fmt: skip
 
@@ -166,65 +139,54 @@ class _Cells:
         values = start.values.copy()
         values[:, self.columns] = shared
         solution = minimise(problem, values)
-        schur, slope = _eliminate(self._gram(problem, solution), size, problem, solution)
+        gram, inverse = self._gram_and_inverse(problem, solution)
+        # the Schur complement of the shared parameters, and their gradient
+        mixed = gram[:, :size, size:-1]
+        follow = mixed.transpose(0, 2, 1) @ inverse
+        schur = (gram[:, size:-1, size:-1] - follow @ mixed)[used]
+        slope = gram[:, size:-1, -1] - np.einsum("nsk,nk->ns", follow, gram[:, :size, -1])
         n = problem.batch.points[used]
         cost = np.maximum(solution.cost[used], np.finfo(float).tiny)
-        weight = problem.batch.weight
-        logs = np.where(weight > 0, np.log(np.where(weight > 0, weight, 1)), 0)
-        deviance = float(np.sum(n * np.log(cost / n)) - 2 * logs[used].sum())
+        weight = problem.batch.weight[used]
+        logs = np.log(np.where(weight > 0, weight, 1))
+        deviance = float(np.sum(n * np.log(cost / n)) - 2 * logs.sum())
         part = n / cost
         gradient = 2 * np.einsum("n,ni->i", part, slope[used])
-        curvature = 2 * np.einsum("n,nij->ij", part, schur[used])
+        curvature = 2 * np.einsum("n,nij->ij", part, schur)
         variance = cost / np.maximum(n - size, 1)
-        information = np.einsum("n,nij->ij", 1 / variance, schur[used])
+        information = np.einsum("n,nij->ij", 1 / variance, schur)
         return solution, deviance, gradient, curvature, information
 
-    def _gram(self, problem: Problem, solution: Solution) -> np.ndarray:
-        """Return the gram matrices of the cells' own and, after them, the shared parameters."""
-        names = [*self.own.fitted, *self.names]
-        return gram_of(self.own.model, names, problem.batch, solution.values)
+    def _gram_and_inverse(self, problem: Problem, solution: Solution):
+        """Return the gram matrices of the cells' own and, after them, the shared parameters.
+
+        With them the inverses over the own parameters that are not at a bound; other rows are 0.
+        """
+        names, size = [*self.own.fitted, *self.names], len(self.own.fitted)
+        gram = gram_of(self.own.model, names, problem.batch, solution.values)
+        matrix, values = gram[:, :size, :size], solution.values[:, problem.columns]
+        free = (at_bounds(values, problem.low, problem.high) == 0).astype(float)
+        length = np.sqrt(np.einsum("nii->ni", matrix))
+        scale = np.where(length > 0, free / np.where(length > 0, length, 1.0), 0.0)
+        scaled = matrix * scale[:, :, None] * scale[:, None, :]
+        inverse = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True)
+        return gram, inverse * (scale[:, :, None] * scale[:, None, :])
 
     def fits(self, final: Settings, state: _State, covariance, noise) -> Fits:
         """Return the fits of all cells, with errors that include those of shared parameters."""
-        fits = fits_of(final, self.jobs, state.solutions, noise)
+        fits, size = fits_of(final, self.jobs, state.solutions, noise), len(self.own.fitted)
         start = 0
         for job, solution in zip(self.jobs, state.solutions, strict=True):
             rows = start + np.flatnonzero(job.enough)
             start += len(job.enough)
-            moves = self._moves(job.fittable(), solution)
+            gram, inverse = self._gram_and_inverse(job.fittable(), solution)
+            # the derivatives of the cells' own parameters by the shared ones, (n, K, S)
+            moves = -inverse @ gram[:, :size, size:-1]
             extra = np.einsum("nks,st,nkt->nk", moves, covariance, moves)
             fits.error[rows] = np.sqrt(fits.error[rows] ** 2 + extra)
         columns = self.jobs[0].problem.columns
-        reach = t_quantile(fits.points - len(columns))[:, None] * fits.error
-        fits.low, fits.high = fits.values[:, columns] - reach, fits.values[:, columns] + reach
+        fits.set_intervals(columns, fits.points - len(columns))
         return fits
-
-    def _moves(self, problem: Problem, solution: Solution) -> np.ndarray:
-        """Return the derivatives of the cells' own parameters by the shared ones, (n, K, S)."""
-        gram, size = self._gram(problem, solution), len(self.own.fitted)
-        inverse = _inverse(gram[:, :size, :size], problem, solution)
-        return -inverse @ gram[:, :size, size:-1]
-
-
-def _inverse(matrix: np.ndarray, problem: Problem, solution: Solution) -> np.ndarray:
-    """Invert over the parameters that are not at a bound; the others' rows are 0."""
-    values = solution.values[:, problem.columns]
-    free = (at_bounds(values, problem.low, problem.high) == 0).astype(float)
-    length = np.sqrt(np.einsum("nii->ni", matrix))
-    scale = np.where(length > 0, free / np.where(length > 0, length, 1.0), 0.0)
-    scaled = matrix * scale[:, :, None] * scale[:, None, :]
-    inverse = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True)
-    return inverse * (scale[:, :, None] * scale[:, None, :])
-
-
-def _eliminate(gram, size: int, problem: Problem, solution: Solution):
-    """Return the shared parameters' Schur complement and gradient, their own ones eliminated."""
-    inverse = _inverse(gram[:, :size, :size], problem, solution)
-    mixed = gram[:, :size, size:-1]
-    follow = mixed.transpose(0, 2, 1) @ inverse
-    schur = gram[:, size:-1, size:-1] - follow @ mixed
-    slope = gram[:, size:-1, -1] - np.einsum("nsk,nk->ns", follow, gram[:, :size, -1])
-    return schur, slope
 
 
 def _newton(state: _State, estimate, low, high) -> np.ndarray:

@@ -9,45 +9,30 @@ from typing import Any
 from fovea.config.names import unit_of
 from fovea.fits.models.declarations import Model
 from fovea.plugins.registry import MODELS, load
+from fovea.recordings.times import SECONDS
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is fitted.
-
-    Attributes
-    ----------
-    model : Model
-    values : tuple of float
-        Per parameter of the model: its fixed value, or where the fit starts.
-    fitted : tuple of str
-        Names of the fitted parameters.
-    low, high : tuple of float or None
-        Their bounds; None stands for the data's, see `fovea.fits.models.declarations.Parameter`.
-    given : tuple of str
-        Parameters whose start the user set.
-    starts : int
-        Number of starting points.
-    window : float or None
-        Only values up to so long after a trace's first time count, in the model's unit.
-    noise : tuple of float or "estimate" or None
-        Standard deviation of a value F of a trace: sqrt(constant² + poisson F + (relative F)²).
-    """
+    """How a model is fitted."""
 
     model: Model
+    #: Per parameter of the model: its fixed value, or where the fit starts.
     values: tuple[float, ...]
+    #: Names of the fitted parameters, and their bounds; None stands for the data's, see
+    #: `fovea.fits.models.declarations.Parameter`.
     fitted: tuple[str, ...]
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
-    given: tuple[str, ...] = ()
-    starts: int = 5
-    window: float | None = None
-    noise: tuple[float, float, float] | str | None = None
-
-    @property
-    def fixed(self) -> list[str]:
-        """Names of the parameters that are not fitted."""
-        return [name for name in self.model.names if name not in self.fitted]
+    #: Parameters whose start the user set.
+    given: tuple[str, ...]
+    #: Number of starting points.
+    starts: int
+    #: Only values up to so long after a trace's first time count, in the model's unit.
+    window: float | None
+    #: `constant`, `poisson` and `relative` of `fovea.fits.solver.noise.noise_level`, "estimate", or
+    #: None for fits without weights.
+    noise: tuple[float, float, float] | str | None
 
     def value(self, name: str) -> float:
         """Return the fixed or starting value of a parameter."""
@@ -56,37 +41,31 @@ class Settings:
 
 def settings_of(entry: Mapping[str, Any]) -> Settings:
     """Return the settings of an entry of `analysis`, see config/README.md."""
-    from fovea.recordings.times import SECONDS
-
     model = load(MODELS, entry["model"])
     own = entry.get("parameters") or {}
-    values, fitted, low, high = [], [], [], []
-    for parameter in model.parameters:
-        given = own.get(parameter.name) or {}
-        value = given.get("value")
-        fit = given.get("fit")
-        values.append(parameter.default if value is None else float(value))
-        if (not parameter.fixed) if fit is None else fit:
-            fitted.append(parameter.name)
-            for side, limits in (("low", low), ("high", high)):
-                limit = given.get(side)
-                limits.append(getattr(parameter, side) if limit is None else float(limit))
-    window = entry.get("window")
-    unit = SECONDS["h"] / SECONDS[model.time_unit]
+
+    def chosen(name: str, key: str, default):
+        value = (own.get(name) or {}).get(key)
+        return default if value is None else value
+
+    fitted = [p for p in model.parameters if chosen(p.name, "fit", not p.fixed)]
+    window = model.window
+    if entry.get("window") is not None:
+        window = entry["window"] * (SECONDS["h"] / SECONDS[model.time_unit])
     weighting = entry.get("weighting", "none")
     noise = None if weighting == "none" else "estimate"
     if isinstance(weighting, Mapping):
         noise = tuple(float(weighting[name]) for name in ("constant", "poisson", "relative"))
     return Settings(
-        model,
-        tuple(values),
-        tuple(fitted),
-        tuple(low),
-        tuple(high),
-        tuple(name for name in fitted if (own.get(name) or {}).get("value") is not None),
-        int(entry.get("starts", 5)),
-        model.window if window is None else window * unit,
-        noise,
+        model=model,
+        values=tuple(float(chosen(p.name, "value", p.default)) for p in model.parameters),
+        fitted=tuple(p.name for p in fitted),
+        low=tuple(chosen(p.name, "low", p.low) for p in fitted),
+        high=tuple(chosen(p.name, "high", p.high) for p in fitted),
+        given=tuple(p.name for p in fitted if chosen(p.name, "value", None) is not None),
+        starts=int(entry.get("starts", 5)),
+        window=window,
+        noise=noise,
     )
 
 

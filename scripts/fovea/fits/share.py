@@ -31,18 +31,9 @@ def share(
     threads: int = 1,
     log: logging.Logger = _LOG,
 ) -> None:
-    """Write shared parameters, and the fits of all cells with these.
+    """Write the table of shared parameters, and the fits of all cells with these fixed.
 
-    Parameters
-    ----------
-    traces : path
-        ``{sample}_traces.parquet``.
-    table : path
-        CSV, one row per shared parameter.
-    fits : path
-        Table of fits, in which the shared parameters are fixed at the estimates.
-    entry, column, area, several, threads
-        As of `fovea.fits.fit.fit`; `shared` of the entry names the parameters.
+    `shared` of the entry names the parameters; other arguments are explained in `fovea.fits`.
     """
     settings = settings_of(entry)
     names = list(entry["shared"])
@@ -64,4 +55,4 @@ def share(
     if not found.converged:
         log.warning("the shared parameters did not converge; see the table")
     write_fits(fits, found.settings, data, found.fits, several)
-    log_fits(found.settings, data, found.fits, log)
+    log_fits(found.settings, found.fits, log)

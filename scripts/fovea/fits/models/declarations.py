@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,7 @@ class Model:
 
 
 def _load(target: str | Callable) -> Callable:
-    if callable(target):
-        return target
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    return resolve_name(target) if isinstance(target, str) else target
 
 
 def _built_in(name: str, title: str, time_unit: str, *parameters, **more) -> Model:

@@ -8,7 +8,7 @@ model dt = max(t - t0, 0), and up to the onset t0 there is nothing but the offse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from fovea.fits.models.exponentials import pair, pair_and_twice
 Derivatives = tuple[np.ndarray, list[np.ndarray]]
 
 
-def _pick(
-    wanted: Sequence[str], value: np.ndarray, known: dict[str, Callable[[], np.ndarray]]
-) -> Derivatives:
+def _pick(wanted, value: np.ndarray, known: dict[str, Callable[[], np.ndarray]]) -> Derivatives:
     """Return the values and the wanted derivatives, which alone are computed."""
     return value, [np.broadcast_to(known[name](), value.shape) for name in wanted]
 
@@ -44,12 +42,9 @@ def trivial_derivatives(wanted, time, t0, ktl, delta, beta, offset) -> Derivativ
 
 
 _BASE = {
-    "time_onset_min": "t0",
-    "ktl_m0_min": "ktl",
-    "mrna_degradation_rate_min": "delta",
-    "protein_degradation_rate_min": "beta",
-    "intensity_offset": "offset",
-}
+    "time_onset_min": "t0", "ktl_m0_min": "ktl", "mrna_degradation_rate_min": "delta",
+    "protein_degradation_rate_min": "beta", "intensity_offset": "offset",
+}  # fmt: skip
 
 
 def base_derivatives(wanted, *arguments) -> Derivatives:
@@ -195,40 +190,18 @@ def exponential_decay_derivatives(wanted, time, t0, amplitude, rate, offset) -> 
 
 def line_derivatives(wanted, time, slope, offset) -> Derivatives:
     """Straight line: slope t + offset."""
-    known = {"slope": lambda: time, "offset": _one}
-    return _pick(wanted, slope * time + offset, known)
+    return _pick(wanted, slope * time + offset, {"slope": lambda: time, "offset": _one})
 
 
 def onset_derivatives(wanted, time, onset, slope, offset) -> Derivatives:
     """Line that begins to rise at its onset: slope max(t - onset, 0)."""
     dt = np.maximum(time - onset, 0.0)
-    known = {
-        "onset": lambda: np.where(time > onset, -slope, 0.0),
-        "slope": lambda: dt,
-        "offset": _one,
-    }
-    return _pick(wanted, slope * dt + offset, known)
+    rise = {"onset": lambda: np.where(time > onset, -slope, 0.0)}
+    return _pick(wanted, slope * dt + offset, rise | {"slope": lambda: dt, "offset": _one})
 
 
 def numeric_derivatives(model, wanted, time, *values):
-    """Return a model's values and its derivatives as central differences.
-
-    Parameters
-    ----------
-    model : callable
-        ``(time, *parameters) -> values`` with `names`, see `fovea.fits.models.declarations.Model`.
-    wanted : sequence of str
-        Names of parameters.
-    time : (N, T) float64
-    *values : (N, 1) float64
-        One array for each parameter.
-
-    Returns
-    -------
-    (N, T) float64
-    list of (N, T) float64
-    """
-    middle = model(time, *values)
+    """Return the values and the wanted derivatives of a `Model`, as central differences."""
     found = []
     for name in wanted:
         i = model.names.index(name)
@@ -238,4 +211,4 @@ def numeric_derivatives(model, wanted, time, *values):
         above = model(time, *values[:i], high, *values[i + 1 :])
         below = model(time, *values[:i], low, *values[i + 1 :])
         found.append((above - below) / (high - low))
-    return middle, found
+    return model(time, *values), found

@@ -11,7 +11,6 @@ from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution,
 from fovea.fits.solver.noise import estimate_noise, noise_level
 from fovea.fits.solver.search import refine, search
 from fovea.fits.solver.statistics import Fits, empty_fits, fits_of, predict
-from fovea.fits.solver.uncertainty import t_quantile
 from fovea.jobs.threads import ordered_map
 
 CHUNK = 128  # traces that are fitted together; fixed, so that results do not depend on threads
@@ -24,10 +23,8 @@ def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads:
     Parameters
     ----------
     settings : Settings
-    time : (N, T) float64
-        In the model's unit of time.
-    value : (N, T) float64
-        NaN where there is no value.
+    time, value : (N, T) float64
+        Times in the model's unit; values are NaN where there is none.
     threads : int
         The result does not depend on it.
 
@@ -47,7 +44,7 @@ def solve(
     """Return chunks of traces, with their final weights, their solutions, and the noise model."""
     chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
     jobs = [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
-    found = list(ordered_map(lambda job: _first_fit(settings, job), jobs, threads))
+    found = list(ordered_map(partial(_first_fit, settings), jobs, threads))
     noise = settings.noise
     for _ in range(0 if noise is None else REWEIGHTINGS):
         pairs = list(zip(jobs, found, strict=True))
@@ -65,14 +62,11 @@ def _prepare(settings: Settings, time: np.ndarray, value: np.ndarray) -> Job:
         there &= time <= (begin + settings.window * (1 + 1e-12))[:, None]
         end = time_span(time, there)[1]
     begin, end = (np.where(np.isfinite(x), x, 0.0) for x in (begin, end))
-    batch = Batch(
-        np.where(np.isfinite(time), time, end[:, None]),
-        np.where(there, value, 0.0),
-        there.astype(float),
-    )
+    finite = np.where(np.isfinite(time), time, end[:, None])
+    batch = Batch(finite, np.where(there, value, 0.0), there.astype(float))
     width = end - begin if settings.window is None else np.full(len(end), settings.window)
     shape = (len(time), len(settings.fitted))
-    low, high = np.empty(shape), np.empty(shape)
+    low, high = np.empty((2, *shape))
     for i, (lower, upper) in enumerate(zip(settings.low, settings.high, strict=True)):
         low[:, i] = begin - width if lower is None else lower
         high[:, i] = end if upper is None else upper
@@ -97,9 +91,8 @@ def _weighted_fit(settings: Settings, noise, job: Job, solution: Solution) -> So
 def _fitted_and_residual(settings: Settings, job: Job, solution: Solution):
     """Return fitted values, and residuals scaled by sqrt(n / (n - K)), of all points."""
     part = job.fittable().batch
-    there = part.weight > 0
+    there, points = part.weight > 0, part.points
     predicted = predict(settings, part, solution.values)
-    points = part.points
     grown = np.sqrt(points / np.maximum(points - len(settings.fitted), 1))[:, None]
     return predicted[there], ((part.value - predicted) * grown)[there]
 
@@ -114,6 +107,5 @@ def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:
         number, error = settings.model.compute(batch.time[row, there], batch.value[row, there])
         fits.values[row, columns], fits.error[row] = number, error
     fits.converged = np.isfinite(fits.values).all(axis=1)
-    reach = t_quantile(fits.points - 2)[:, None] * fits.error
-    fits.low, fits.high = fits.values[:, columns] - reach, fits.values[:, columns] + reach
+    fits.set_intervals(columns, fits.points - 2)
     return fits

@@ -7,7 +7,7 @@ those that have converged drop out, and no trace influences another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,20 +21,11 @@ SLOW = 20
 
 @dataclass
 class Batch:
-    """Traces on common times, with gaps where a weight is 0.
+    """Traces on common times, with gaps where a weight is 0; arrays are (N, T) float64."""
 
-    Attributes
-    ----------
-    time : (N, T) float64
-        In the model's unit; finite also where there is no value.
-    value : (N, T) float64
-        0 where there is no value.
-    weight : (N, T) float64
-        Square roots of the weights of the squared residuals; 0 where there is no value.
-    """
-
-    time: np.ndarray
-    value: np.ndarray
+    time: np.ndarray  # in the model's unit; finite also where there is no value
+    value: np.ndarray  # 0 where there is no value
+    #: Square roots of the weights of the squared residuals; 0 where there is no value.
     weight: np.ndarray
 
     def take(self, rows: np.ndarray) -> Batch:
@@ -55,29 +46,18 @@ def time_span(time: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 @dataclass
 class Problem:
-    """What is minimised: N traces, a model, and K of its P parameters within bounds.
-
-    Attributes
-    ----------
-    model : Model
-    fitted : sequence of str
-        Names of the fitted parameters.
-    batch : Batch
-    low, high : (N, K) float64
-        Bounds of the fitted parameters.
-    """
+    """What is minimised: N traces, a model, and K of its P parameters within bounds."""
 
     model: Model
-    fitted: Sequence[str]
+    fitted: Sequence[str]  # names of the fitted parameters
     batch: Batch
-    low: np.ndarray
+    low: np.ndarray  # bounds of the fitted parameters, (N, K) float64
     high: np.ndarray
 
     def take(self, rows: np.ndarray) -> Problem:
         """Return the problem for some traces, see `Batch.take`."""
-        return Problem(
-            self.model, self.fitted, self.batch.take(rows), self.low[rows], self.high[rows]
-        )
+        batch = self.batch.take(rows)
+        return replace(self, batch=batch, low=self.low[rows], high=self.high[rows])
 
     @property
     def columns(self) -> list[int]:
@@ -103,24 +83,14 @@ class Job:
 
 @dataclass
 class Solution:
-    """Parameters of least cost.
+    """Parameters of least cost."""
 
-    Attributes
-    ----------
-    values : (N, P) float64
-        All parameters of the model, fixed ones included.
-    cost : (N,) float64
-        Sum of the weighted squares of the residuals.
-    gram : (N, K + 1, K + 1) float64
-        Products of the derivatives with respect to the K fitted parameters and, last, of the
-        residuals: J Jᵀ, J r and r r, weighted.
-    converged : (N,) bool
-        Whether steps became negligible before the largest number of steps was reached.
-    """
-
-    values: np.ndarray
-    cost: np.ndarray
+    values: np.ndarray  # all parameters of the model, fixed ones included, (N, P) float64
+    cost: np.ndarray  # sum of the weighted squares of the residuals, (N,) float64
+    #: Products of the derivatives with respect to the K fitted parameters and, last, of the
+    #: residuals: J Jᵀ, J r and r r, weighted, (N, K + 1, K + 1) float64.
     gram: np.ndarray
+    #: Whether steps became negligible before the largest number of steps was reached, (N,) bool.
     converged: np.ndarray
 
 
@@ -139,20 +109,11 @@ def gram_of(model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarra
 def minimise(
     problem: Problem, start: np.ndarray, tolerance: float = 1e-13, steps: int = 200
 ) -> Solution:
-    """Minimise the weighted sum of squares of each trace within bounds.
+    """Minimise the weighted sum of squares of each trace within bounds, in at most so many steps.
 
-    Parameters
-    ----------
-    problem : Problem
-    start : (N, P) float64
-        Starting values of all parameters; the fitted ones are clipped to their bounds.
-    tolerance : float
-        A trace has converged when a step lowers its cost by less than this fraction.
-    steps : int
-        Largest number of steps.
+    `start` (N, P) has all parameters; the fitted ones are clipped to their bounds. A trace has
+    converged when a step lowers its cost by less than the fraction `tolerance`.
 
-    Notes
-    -----
     The step solves (J Jᵀ + d diag(J Jᵀ)) step = -J r for the parameters that do not press against
     a bound, and is cut off at the bounds; d is adapted as H. B. Nielsen (1999) proposes.
     After `SLOW` steps the method is variable projection (Golub and Pereyra 1973): only the

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 BINS = 40
@@ -14,14 +12,10 @@ _LEAST = 1e-6  # of the largest standard deviation, so that all weights are fini
 
 
 def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndarray:
-    """Return the standard deviation of values of a trace.
+    """Return sqrt(constant² + poisson F + (relative F)²), the standard deviation of values F.
 
-    Parameters
-    ----------
-    value : ndarray
-        Values without noise, in the unit of the trace.
-    noise : (float, float, float)
-        `constant`, `poisson` and `relative` of sqrt(constant² + poisson F + (relative F)²).
+    `value` holds F, the values of a trace without noise, in any shape; `noise` is `constant`,
+    `poisson` and `relative`.
     """
     constant, poisson, relative = noise
     size = np.maximum(value, 0.0)
@@ -30,26 +24,18 @@ def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndar
     return np.maximum(level, _LEAST * largest) if largest > 0 else np.ones_like(level)
 
 
-def estimate_noise(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]],
-) -> tuple[float, float, float]:
+def estimate_noise(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
     """Estimate the noise model from fitted values and residuals of many traces.
 
     The variance of the residuals is estimated in `BINS` bins of equal numbers of values, from the
     median of their squares, so that traces that the model does not describe have little influence.
     A non-negative combination of 1, F and F² is fitted to it by least squares, in which each bin is
-    weighted by the inverse of the variance that the previous round predicts.
-
-    Parameters
-    ----------
-    parts : iterable of (n,) float64, (n,) float64
-        Fitted values and residuals.
+    weighted by the inverse of the variance that the previous round predicts. Each part is a pair
+    of fitted values and their residuals, (n,) float64 both.
     """
     from scipy.optimize import nnls
 
-    parts = list(parts)
-    value = np.concatenate([part[0] for part in parts]) if parts else np.empty(0)
-    residual = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
+    value, residual = np.concatenate([np.empty((2, 0)), *parts], axis=1)
     value, residual = value[np.isfinite(residual)], residual[np.isfinite(residual)]
     if not len(residual):
         return 1.0, 0.0, 0.0

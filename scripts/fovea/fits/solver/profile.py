@@ -22,25 +22,11 @@ NARROW = 0.1
 def onset_intervals(
     problem: Problem, onset: int, solution: Solution, reach: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the traces whose interval follows from the profile, and both ends of theirs.
+    """Return the numbers (M,) of traces whose interval follows from the profile, and its ends.
 
-    Parameters
-    ----------
-    problem : Problem
-        N traces.
-    onset : int
-        Place of the onset among the fitted parameters.
-    solution : Solution
-        Their minima.
-    reach : (N,) float64
-        Half width of the interval that follows from the curvature; NaN where there is none.
-    limit : (N,) float64
-        Largest difference of the cost from the minimum.
-
-    Returns
-    -------
-    rows : (M,) int
-    low, high : (M,) float64
+    `onset` is the place of the onset among the fitted parameters. For each of N traces `reach` is
+    the half width of the interval that follows from the curvature, NaN where there is none, and
+    `limit` the largest difference of the cost from its minimum.
     """
     first, last = time_span(problem.batch.time, problem.batch.weight > 0)
     with np.errstate(invalid="ignore"):
@@ -94,6 +80,5 @@ def _slope(gram: np.ndarray, onset: int, others: list[int]) -> np.ndarray:
     length = np.sqrt(np.maximum(np.einsum("nii->ni", part), 1e-300))
     scaled = part / length[:, :, None] / length[:, None, :]
     right = gram[:, others, onset] / length
-    return (
-        -(np.linalg.pinv(scaled, rcond=1e-10, hermitian=True) @ right[..., None])[..., 0] / length
-    )
+    inverse = np.linalg.pinv(scaled, rcond=1e-10, hermitian=True)
+    return -(inverse @ right[..., None])[..., 0] / length

@@ -17,9 +17,7 @@ NEIGHBOURS = 5  # intervals between frames on either side, at most
 ROUNDS = 3
 
 
-def search(
-    problem: Problem, default: np.ndarray, starts: int, given: Sequence[str] = ()
-) -> Solution:
+def search(problem: Problem, default: np.ndarray, starts: int, given: Sequence[str]) -> Solution:
     """Find the parameters of least cost; arguments as of `starting_points`."""
     points = starting_points(problem, default, starts, given)
     rows = np.tile(np.arange(len(problem.batch.time)), len(points))

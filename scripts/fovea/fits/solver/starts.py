@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations_with_replacement, product
 
 import numpy as np
@@ -14,30 +14,18 @@ _POINTS = {1: (24, 0), 2: (12, 10), 3: (8, 4), 4: (6, 3)}
 
 
 def starting_points(
-    problem: Problem, default: np.ndarray, starts: int, given: Sequence[str] = ()
+    problem: Problem, default: np.ndarray, starts: int, given: Sequence[str]
 ) -> np.ndarray:
     """Return starting values for every trace.
 
     The first start has the configured values. The others are points of a grid of onsets and
     rates, whose first axis is divided into `starts` - 1 parts: of each part the point that fits
     the trace best, together with its best linear parameters, which are found for the whole grid
-    at once. In the first start, too, linear parameters are the best ones unless the user set them.
+    at once. In the first start, too, linear parameters are the best ones unless the user set them:
+    `given` names those. `default` (P,) holds the configured values of all parameters.
 
-    Parameters
-    ----------
-    problem : Problem
-        N traces.
-    default : (P,) float64
-        Configured values of all parameters.
-    starts : int
-        Number of starting points.
-    given : sequence of str
-        Parameters whose start was set by the user.
-
-    Returns
-    -------
-    (S, N, P) float64
-        S is 1 where all fitted parameters are linear: such a cost has a single minimum.
+    The result is (S, N, P) float64 for N traces; S is the number of starts, or 1 where all fitted
+    parameters are linear, as such a cost has a single minimum.
     """
     count, columns = len(problem.batch.time), problem.columns
     linear, axes = problem.of_kind("linear"), problem.of_kind("onset", "rate")
@@ -47,7 +35,10 @@ def starting_points(
     keep = [k for k, name in enumerate(names) if name not in given]
     starts = starts if len(axes) > 0 else 1
     points = np.broadcast_to(default, (starts, count, len(default))).copy()
-    for rows in same_times(problem.batch.time):
+    # the grid depends on the times, which most traces share
+    _, first, group = np.unique(problem.batch.time, axis=0, return_index=True, return_inverse=True)
+    for shared in np.argsort(first):
+        rows = np.flatnonzero(group.ravel() == shared)
         part = problem.take(rows)
         bounds = [(part.low[:, i].min(), part.high[:, i].max()) for i in axes]
         used = part.batch.weight.any(axis=0)
@@ -65,14 +56,6 @@ def starting_points(
     return points
 
 
-def same_times(time: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the numbers of the traces that share their times, (N, T) float64."""
-    _, first, group = np.unique(time, axis=0, return_index=True, return_inverse=True)
-    group = group.ravel()
-    for number in np.argsort(first):
-        yield np.flatnonzero(group == number)
-
-
 def _grid(
     kinds: list[str], bounds: list[tuple[float, float]], time: np.ndarray, parts: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -84,9 +67,8 @@ def _grid(
     span = time.max() - time.min() or 1.0
     axes = []
     for number, (kind, (low, high)) in enumerate(zip(kinds, bounds, strict=True)):
-        fractions = (np.arange(first if number == 0 else other) + 0.5) / (
-            other if number else first
-        )
+        count = other if number else first
+        fractions = (np.arange(count) + 0.5) / count
         if kind == "onset":
             low, high = max(low, time.min() - 0.1 * span), min(high, time.max())
             axes.append(low + fractions * (high - low))
@@ -102,20 +84,10 @@ def _grid(
 def _best_linear(
     problem: Problem, linear: list[int], candidates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best linear parameters for every trace and candidate, and their cost.
+    """Return the best linear parameters (N, C, L), and their cost (N, C).
 
-    Parameters
-    ----------
-    problem : Problem
-        N traces on the same times.
-    linear : list of int
-        Places of the L linear parameters among the fitted ones.
-    candidates : (C, P) float64
-
-    Returns
-    -------
-    (N, C, L) float64
-    (N, C) float64
+    They are those of N traces on the same times and of candidates (C, P); `linear` holds the
+    places of the L linear parameters among the fitted ones.
     """
     batch, names = problem.batch, [problem.fitted[i] for i in linear]
     bare = candidates.copy()
@@ -140,8 +112,6 @@ def _best_linear(
         damped = square + ridge[..., None, None] * np.eye(size - 1)
         low, high = (bound[:, None, linear] for bound in (problem.low, problem.high))
         best = np.clip(np.linalg.solve(damped, target[..., None])[..., 0], low, high)
-    cost = np.einsum("nci,ncij,ncj->nc", best, square, best) - 2 * np.einsum(
-        "nci,nci->nc", best, target
-    )
-    cost += matrix[..., -1, -1] + 2 * right[..., -1]
-    return best, cost
+    cost = np.einsum("nci,ncij,ncj->nc", best, square, best)
+    cost = cost - 2 * np.einsum("nci,nci->nc", best, target)
+    return best, cost + (matrix[..., -1, -1] + 2 * right[..., -1])

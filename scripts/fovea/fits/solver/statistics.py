@@ -16,60 +16,40 @@ CORRELATED = 0.99  # correlation from which two parameters are reported as hardl
 
 @dataclass
 class Fits:
-    """Fits of N traces; K fitted parameters of P.
+    """Fits of N traces; K fitted parameters of P. Arrays are float64 unless said otherwise."""
 
-    Attributes
-    ----------
-    values : (N, P) float64
-        All parameters, in the model's unit of time; NaN for fitted ones without a fit.
-    error : (N, K) float64
-        Standard errors; NaN where there is none.
-    low, high : (N, K) float64
-        Ends of the 95 % intervals.
-    bound : (N, K) int8
-        -1 where a parameter stopped at its lower bound, 1 at its upper bound, else 0.
-    correlation : (N, K, K) float64
-        Of the estimates.
-    determined : (N, K) bool
-        False where other values of the parameter fit equally well.
-    converged : (N,) bool
-    points : (N,) int
-        Number of values.
-    cost : (N,) float64
-        Sum of the weighted squared residuals.
-    deviance : (N,) float64
-        Twice the negative logarithm of the likelihood, up to a constant that depends on the
-        number of points only.
-    r_squared : (N,) float64
-        1 - (residuals squared) / (deviations from the mean squared), without weights; negative
-        where the mean fits better, NaN for a constant trace.
-    rmse : (N,) float64
-        Root mean square residual, in the trace's unit, without weights.
-    autocorrelation : (N,) float64
-        Of neighbouring residuals; errors are too small where it is far above 0.
-    first, last : (N,) float64
-        Times of the first and the last value, in the model's unit.
-    noise : tuple of float or None
-        Constant, poisson and relative part of the noise model that weighted the fit.
-    """
-
+    #: (N, P), all parameters, in the model's unit of time; NaN for fitted ones without a fit.
     values: np.ndarray
+    #: (N, K), standard errors, NaN where there is none; then both ends of the 95 % intervals.
     error: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    #: (N, K) int8, -1 where a parameter stopped at its lower bound, 1 at its upper bound, else 0.
     bound: np.ndarray
-    correlation: np.ndarray
-    determined: np.ndarray
-    converged: np.ndarray
-    points: np.ndarray
-    cost: np.ndarray
+    correlation: np.ndarray  # (N, K, K), of the estimates
+    determined: np.ndarray  # (N, K) bool, False where other values fit equally well
+    converged: np.ndarray  # (N,) bool
+    points: np.ndarray  # (N,) int, number of values
+    cost: np.ndarray  # (N,), sum of the weighted squared residuals
+    #: (N,), twice the negative logarithm of the likelihood, up to a constant that depends on the
+    #: number of points only.
     deviance: np.ndarray
+    #: (N,), 1 - (residuals squared) / (deviations from the mean squared), without weights;
+    #: negative where the mean fits better, NaN for a constant trace.
     r_squared: np.ndarray
-    rmse: np.ndarray
+    rmse: np.ndarray  # (N,), root mean square residual, in the trace's unit, without weights
+    #: (N,), of neighbouring residuals; errors are too small where it is far above 0.
     autocorrelation: np.ndarray
+    #: (N,), times of the first and the last value, in the model's unit.
     first: np.ndarray
     last: np.ndarray
+    #: Constant, poisson and relative part of the noise model that weighted the fit.
     noise: tuple[float, float, float] | None = None
+
+    def set_intervals(self, columns: list[int], degrees: np.ndarray) -> None:
+        """Set the intervals from the errors; `columns` are the places of the K parameters."""
+        reach = t_quantile(degrees)[:, None] * self.error
+        self.low, self.high = self.values[:, columns] - reach, self.values[:, columns] + reach
 
 
 def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise) -> Fits:
@@ -105,8 +85,7 @@ def _exchange(settings: Settings, solution: Solution, low: np.ndarray, high: np.
 
 
 def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
-    rows = np.flatnonzero(job.enough)
-    problem = job.fittable()
+    rows, problem = np.flatnonzero(job.enough), job.fittable()
     part = problem.batch
     _exchange(settings, solution, problem.low, problem.high)
     fits = empty_fits(settings, job.problem.batch)
@@ -118,9 +97,8 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     lower, upper = best - reach, best + reach
     if not settings.model.smooth:
         _profile(problem, solution, known.error, lower, upper)
-    fits.values[rows] = solution.values
-    fits.error[rows], fits.bound[rows] = known.error, bound
-    fits.low[rows], fits.high[rows] = lower, upper
+    fits.low[rows], fits.high[rows], fits.bound[rows] = lower, upper, bound
+    fits.values[rows], fits.error[rows] = solution.values, known.error
     fits.correlation[rows], fits.determined[rows] = known.correlation, known.determined
     fits.converged[rows], fits.cost[rows] = solution.converged, solution.cost
     there = part.weight > 0
@@ -132,7 +110,7 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     varies = total > 1e-24 * np.sum(part.value**2, axis=1)
     fits.r_squared[rows] = np.where(varies, 1 - squares / np.where(varies, total, 1.0), np.nan)
     fits.rmse[rows] = np.sqrt(squares / points)
-    logs = np.where(there, np.log(np.where(there, part.weight, 1.0)), 0.0).sum(axis=1)
+    logs = np.log(np.where(there, part.weight, 1.0)).sum(axis=1)
     least = np.maximum(solution.cost / points, np.finfo(float).tiny)
     fits.deviance[rows] = points * np.log(least) - 2 * logs
     fits.autocorrelation[rows] = _autocorrelation(residual, there)

@@ -6,27 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
+LEVEL = 0.95  # of the intervals
 _AT_BOUND = 1e-6  # of the size of the bound, or of the range where that is smaller
 _SINGULAR = 1e-12
 
 
 @dataclass
 class Uncertainty:
-    """Uncertainties from the curvature of the cost at its minimum.
+    """Uncertainties from the curvature of the cost at its minimum."""
 
-    Attributes
-    ----------
-    error : (N, K) float64
-        Standard errors; NaN for parameters at a bound and where none is defined.
-    correlation : (N, K, K) float64
-        Of the estimates; NaN where one of the two has no standard error.
-    determined : (N, K) bool
-        False where another value, with suitable values of the other parameters, fits equally well.
-    """
-
+    #: Standard errors, (N, K) float64; NaN for parameters at a bound and where none is defined.
     error: np.ndarray
+    #: Of the estimates, (N, K, K) float64; NaN where one of the two has no standard error.
     correlation: np.ndarray
+    #: (N, K) bool, False where another value, with suitable values of the other parameters, fits
+    #: equally well.
     determined: np.ndarray
 
 
@@ -44,16 +38,8 @@ def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Unce
     """Return standard errors and correlations from the derivatives at the minimum.
 
     The covariance is s² (J Jᵀ)⁻¹ over the parameters that are not at a bound, with the residual
-    variance s² = cost / (points - parameters), as in linear regression.
-
-    Parameters
-    ----------
-    gram : (N, K + 1, K + 1) float64
-        See `fovea.fits.solver.levenberg_marquardt.Solution`.
-    points : (N,) int
-        Number of values of each trace.
-    bound : (N, K) int
-        See `at_bounds`.
+    variance s² = cost / (points - parameters), as in linear regression. `gram` is that of
+    `Solution`, `points` (N,) the number of values of each trace, `bound` (N, K) from `at_bounds`.
     """
     size = bound.shape[1]
     matrix = gram[:, :-1, :-1]
@@ -79,10 +65,10 @@ def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Unce
     return Uncertainty(error, correlation, determined | (bound != 0))
 
 
-def t_quantile(degrees: np.ndarray, level: float = LEVEL) -> np.ndarray:
+def t_quantile(degrees: np.ndarray) -> np.ndarray:
     """Return the half width of an interval in standard errors; NaN without degrees of freedom."""
     from scipy.special import stdtrit
 
     degrees = np.asarray(degrees, float)
     enough = degrees > 0
-    return np.where(enough, stdtrit(np.where(enough, degrees, 1.0), 0.5 + level / 2), np.nan)
+    return np.where(enough, stdtrit(np.where(enough, degrees, 1.0), 0.5 + LEVEL / 2), np.nan)
