@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fovea.config.names import trace_unit
-from fovea.figures.style import COLOURS, DARK, WIDTH, feature_words, figure, label, note, nothing
+from fovea.figures import style
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.traces import Traces, load_traces
@@ -31,43 +31,28 @@ def plot_fits(
 ) -> None:
     """Draw traces and fits of up to `EXAMPLES` cells, at even steps from the best R² to the worst.
 
-    Parameters
-    ----------
-    traces : path
-        ``{sample}_traces.parquet``.
-    fits : path
-        The table of fits.
-    targets : sequence of path
-        PDF and PNG.
-    entry, column, area
-        As of `fovea.fits.fit.fit`.
+    `fits` is the table of fits of the one sample.
     """
     settings = settings_of(entry)
     data, table = load_traces(traces, column, area), read_fits(fits)
     shown = examples(table["r_squared"].to_numpy(), EXAMPLES)
     rows = max(1, -(-len(shown) // ACROSS))
-    unit = settings.model.time_unit
-    with figure((WIDTH, 1.5 * rows + 0.5), targets) as drawing:
+    with style.figure((style.WIDTH, 1.5 * rows + 0.5), targets) as drawing:
         grid = drawing.subplots(rows, ACROSS, squeeze=False)
         for axes, row in zip(grid.flat, shown, strict=False):
             _panel(axes, settings, data, table.iloc[row], row)
-        for axes in list(grid.flat)[len(shown) :]:
+        for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
         if not len(shown):
-            nothing(grid[0, 0], "no fits")
-        drawing.supylabel(
-            label(feature_words(column, area), trace_unit(column, area)),
-            fontsize=8,
-        )
-        count = int(table["success"].sum())
-        drawing.suptitle(
-            f"{data.sample}: {lowered(settings.model.title)}, {count} of {len(data)} fits "
-            "succeeded; examples from best to worst",
-            fontsize=8.5,
-        )
-        for axes in grid[(len(shown) - 1) // ACROSS if len(shown) else 0]:
-            axes.set_xlabel(f"time ({unit})")
-        note(drawing, data.left_out)
+            style.nothing(grid[0, 0], "no fits")
+        label = style.label(style.feature_words(column, area), trace_unit(column, area))
+        drawing.supylabel(label, fontsize=8)
+        title, count = settings.model.title, int(table["success"].sum())
+        words = f"{title[:1].lower()}{title[1:]}, {count} of {len(data)} fits succeeded"
+        drawing.suptitle(f"{data.sample}: {words}; examples from best to worst", fontsize=8.5)
+        for axes in grid[-1]:
+            axes.set_xlabel(f"time ({settings.model.time_unit})")
+        style.note(drawing, data.left_out)
     log.info("%d of %d fits drawn", len(shown), len(data))
 
 
@@ -76,12 +61,7 @@ def examples(r_squared: np.ndarray, count: int) -> np.ndarray:
     known = np.flatnonzero(np.isfinite(r_squared))
     order = known[np.argsort(-r_squared[known], kind="stable")]
     steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
-    return order[steps] if len(order) else order
-
-
-def lowered(title: str) -> str:
-    """Return a title within a sentence."""
-    return title[:1].lower() + title[1:]
+    return order[steps]
 
 
 def r_squared_text(value: float) -> str:
@@ -93,10 +73,8 @@ def r_squared_text(value: float) -> str:
 
 def _panel(axes, settings: Settings, data: Traces, fit: pd.Series, row: int) -> None:
     model = settings.model
-    time, value = data.time_in(model.time_unit)[row], data.value[row]
-    there = np.isfinite(value)
-    time, value = time[there], value[there]
-    good = bool(fit["success"])
+    there = np.isfinite(data.value[row])
+    time, value = data.time_in(model.time_unit)[row, there], data.value[row, there]
     inside = np.ones(len(time), bool)
     if settings.window is not None:
         inside = time <= time.min() + settings.window * (1 + 1e-12)
@@ -104,18 +82,15 @@ def _panel(axes, settings: Settings, data: Traces, fit: pd.Series, row: int) -> 
     axes.plot(time[~inside], value[~inside], "o", color="#dddddd", ms=2.4, mew=0)
     line = np.linspace(time.min(), time[inside].max(), 300)
     values = [np.array([[fit[name]]]) for name in model.names]
-    colour = COLOURS[0] if good else COLOURS[1]
+    good = bool(fit["success"])
+    colour = style.COLOURS[0] if good else style.COLOURS[1]
     axes.plot(line, np.ravel(model(line[None], *values)), color=colour, lw=0.9)
     place = f"{data.dataset[row]}, " if data.several else ""
-    axes.set_title(
-        f"{place}field {data.fov[row]}, cell {data.cell[row]}   "
-        f"R² {r_squared_text(fit['r_squared'])}",
-        fontsize=6.5,
-    )
-    message = fit["message"]
-    if message:
-        first = message.split("; ")[0].split(" (")[0].split(", so ")[0]
+    place += f"field {data.fov[row]}, cell {data.cell[row]}"
+    axes.set_title(f"{place}   R² {r_squared_text(fit['r_squared'])}", fontsize=6.5)
+    if fit["message"]:
+        first = fit["message"].split("; ")[0].split(" (")[0].split(", so ")[0]
         axes.text(0.98, 0.03, first, transform=axes.transAxes, fontsize=5.5, ha="right",
-                  color=DARK if good else COLOURS[1], zorder=2.3,  # above lines, below axes
+                  color=style.DARK if good else colour, zorder=2.3,  # above lines, below axes
                   bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.8})  # fmt: skip
     axes.tick_params(labelsize=6)

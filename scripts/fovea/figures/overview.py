@@ -6,6 +6,7 @@ import csv
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fovea.store.format import read_attributes
 from fovea.store.reader import ArrayReader
 
 _LOG = logging.getLogger("fovea")
+_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")  # Okabe and Ito's
 _LEFT_OUT = "#e0e0e0"  # colour of cells without a trace
 _PIXELS = 1024  # along the longer side, at most
 
@@ -55,18 +57,9 @@ def overview(
 ) -> None:
     """Draw the middle frame with the cells' outlines and IDs, and traces of up to two features.
 
-    Parameters
-    ----------
-    images : sequence of path
-        The channel group to show and, where there are cells, the one with their IDs.
-    traces : path or None
-        The traces of the field of view.
-    target : path
-        The PNG to write.
-    features : mapping of str to sequence of str
-        Channel to its features: the first of each channel is drawn.
-    time_unit : {"s", "min", "h"}
-        Unit of the time axis.
+    `images` are the paths of the channel group to show and, where there are cells, of the one
+    with their IDs; `traces` are those of the field of view. `features` maps a channel to its
+    features, of which the first is drawn over times in `time_unit`, "s", "min" or "h".
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -79,7 +72,7 @@ def overview(
     columns = columns[:1] + columns[1:][-1:]
     data = {column: read_traces(traces, column) for _, _, column in columns}
     cells = sorted({cell for trace in data.values() for cell in trace})
-    colours = dict(zip(cells, _colours(len(cells)), strict=True))
+    colours = dict(zip(cells, cycle(_COLOURS), strict=False))
 
     figure = Figure(figsize=(11, 5.2) if columns else (5.5, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -93,18 +86,11 @@ def overview(
         unit = "counts" if channel.startswith("fl_") else feature_unit(name)
         axes.set_ylabel(f"{name.replace('_', ' ')}{'' if unit == '1' else f' ({unit})'}\n{channel}")
         axes.spines[["top", "right"]].set_visible(False)
-        if row == len(columns) - 1:
-            axes.set_xlabel(label)
-        else:
-            axes.tick_params(labelbottom=False)
+        last = row == len(columns) - 1
+        axes.set_xlabel(label if last else "")
+        axes.tick_params(labelbottom=last)
     figure.savefig(target, dpi=110, metadata={"Software": None})
     log.info("%d traces drawn", len(cells))
-
-
-def _colours(n: int) -> list:
-    """Return the colours of n cells, those of Okabe and Ito in turn."""
-    palette = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")
-    return [palette[i % len(palette)] for i in range(n)]
 
 
 def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.Logger) -> None:

@@ -10,18 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.figures.style import (
-    DARK,
-    GREY,
-    WIDTH,
-    colour_of,
-    dashes_of,
-    feature_words,
-    figure,
-    key,
-    note,
-    nothing,
-)
+from fovea.figures import style
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of
 
@@ -45,27 +34,21 @@ def plot_quality(
     left_out: Sequence[str] = (),
     log: logging.Logger = _LOG,
 ) -> None:
-    """Draw the distribution of R², and the share of cells with each kind of problem.
-
-    Parameters
-    ----------
-    fits, targets, entry, column, left_out
-        As of `fovea.figures.parameters.parameters`.
-    """
+    """Draw the distribution of R², and the share of cells with each kind of problem."""
     settings = settings_of(entry)
     data = {sample: read_fits(path) for sample, path in fits.items()}
     troubles = {sample: shares(settings, found) for sample, found in data.items()}
     kinds = [kind for kind in next(iter(troubles.values()), {})
              if kind == "succeeded" or any(t[kind] for t in troubles.values())]  # fmt: skip
     height = max(2.4, 1.1 + max(0.3, 0.11 * len(data)) * len(kinds)) + 0.04 * len(data)
-    with figure((WIDTH, height), targets) as drawing:
+    with style.figure((style.WIDTH, height), targets) as drawing:
         left, right = drawing.subplots(1, 2)
         _r_squared(left, data)
         _shares(right, troubles, kinds)
-        words = feature_words(column, entry.get("normalise") == "area")
+        words = style.feature_words(column, entry.get("normalise") == "area")
         drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
-        key(drawing, left.get_legend_handles_labels()[0])
-        note(drawing, left_out)
+        style.key(drawing, left.get_legend_handles_labels()[0])
+        style.note(drawing, left_out)
     for sample, found in troubles.items():
         log.info("%s: %s", sample, ", ".join(f"{k} {v:.0%}" for k, v in found.items() if v))
 
@@ -82,24 +65,22 @@ def shares(settings: Settings, found: pd.DataFrame) -> dict[str, float]:
 
 
 def _r_squared(axes, data: Mapping[str, pd.DataFrame]) -> None:
-    shown = False
     for number, (sample, found) in enumerate(data.items()):
         values = np.sort(1 - found["r_squared"][np.isfinite(found["r_squared"])])
         if len(values):
-            shown = True
             values = np.maximum(values, 1e-6)
             share = np.arange(1, len(values) + 1) / len(values)
             axes.step(np.r_[values[0], values], np.r_[0, share], where="post",
-                      color=colour_of(number), ls=dashes_of(number),
+                      color=style.colour_of(number), ls=style.dashes_of(number),
                       label=f"{sample} ({len(values)})")  # fmt: skip
-    if not shown:
-        nothing(axes, "no fits")
+    if not axes.lines:
+        style.nothing(axes, "no fits")
         return
     axes.set_xscale("log")
     for limit in LIMITS:
-        axes.axvline(1 - limit, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=0)
+        axes.axvline(1 - limit, color=style.GREY, lw=0.7, ls=(0, (3, 2)), zorder=0)
         axes.text(1 - limit, 1.02, f"{limit:g}", transform=axes.get_xaxis_transform(), ha="center",
-                  fontsize=6, color=DARK)  # fmt: skip
+                  fontsize=6, color=style.DARK)  # fmt: skip
     axes.set_ylim(0, 1.0)
     axes.set_xlabel("1 − R² (dashed: R² of 0.9 and 0.7)")
     axes.set_ylabel("share of cells up to here")
@@ -110,7 +91,7 @@ def _shares(axes, troubles: Mapping[str, dict], kinds: list[str]) -> None:
     for number, (sample, found) in enumerate(troubles.items()):
         places = np.arange(len(kinds)) + (number - (len(troubles) - 1) / 2) * height
         values = [found[kind] for kind in kinds]
-        axes.barh(places, values, height=height * 0.9, color=colour_of(number), label=sample)
+        axes.barh(places, values, height=height * 0.9, color=style.colour_of(number), label=sample)
         for place, value in zip(places, values, strict=True):
             axes.text(value + 0.01, place, f"{value:.0%}", va="center", fontsize=5.5)
     axes.set_yticks(range(len(kinds)), kinds)

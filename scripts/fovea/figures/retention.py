@@ -9,20 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fovea.figures.style import (
-    COLOURS,
-    DARK,
-    PALE,
-    WIDTH,
-    colour_of,
-    figure,
-    key,
-    name_samples,
-    note,
-    nothing,
-    slant_room,
-    unit_for,
-)
+from fovea.figures import style
 from fovea.recordings.times import SECONDS
 from fovea.samples.tables import read_parquet
 
@@ -31,11 +18,11 @@ _LOG = logging.getLogger("fovea")
 TRACKED, KEPT = (0, (1, 1)), "-"
 #: What became of a tracked cell, and the colour for it.
 FATES = {
-    "in the sample": COLOURS[2],
-    "called bad": COLOURS[3],
-    "too few frames": COLOURS[4],
-    "too near the edge": COLOURS[5],
-    "both": PALE,
+    "in the sample": style.COLOURS[2],
+    "called bad": style.COLOURS[3],
+    "too few frames": style.COLOURS[4],
+    "too near the edge": style.COLOURS[5],
+    "both": style.PALE,
 }
 
 
@@ -44,25 +31,26 @@ def plot_retention(
 ) -> None:
     """Draw cells over time and their fates, samples side by side.
 
-    Parameters
-    ----------
-    cells : mapping of str to path
-        Sample to its ``{sample}_traces_cells.parquet``.
-    targets : sequence of path
-        PDF and PNG.
+    `cells` maps each sample to its ``{sample}_traces_cells.parquet``.
     """
+    from matplotlib.lines import Line2D
+
     tables = {sample: read_parquet(path) for sample, path in cells.items()}
     left_out = [f"{sample}: {place}" for sample, table in tables.items()
                 for place in table.attrs["left_out"]]  # fmt: skip
-    width = WIDTH * min(1.0, 0.75 + 0.05 * len(tables))
-    height = 2.8 + slant_room(list(tables), 0.28 * width) + 0.04 * len(tables)
-    with figure((width, height), targets) as drawing:
+    width = style.WIDTH * min(1.0, 0.75 + 0.05 * len(tables))
+    height = 2.8 + style.slant_room(list(tables), 0.28 * width) + 0.04 * len(tables)
+    with style.figure((width, height), targets) as drawing:
         over_time, why = drawing.subplots(1, 2, width_ratios=(1.25, 1))
         _over_time(over_time, tables)
         _fates(why, tables)
-        name_samples(why, list(tables), 0.28 * width)
-        _key(drawing, list(tables))
-        note(drawing, left_out)
+        style.name_samples(why, list(tables), 0.28 * width)
+        lines = [Line2D([], [], color=style.colour_of(number), lw=1.6, label=sample)
+                 for number, sample in enumerate(tables)]  # fmt: skip
+        kinds = {TRACKED: "all tracked cells", KEPT: "cells in the sample"}
+        lines += [Line2D([], [], color=style.DARK, ls=line, label=kinds[line]) for line in kinds]
+        style.key(drawing, lines)
+        style.note(drawing, left_out)
     for sample, table in tables.items():
         log.info("%s: %s", sample, ", ".join(f"{n} {f}" for f, n in fates(table).items() if n))
 
@@ -94,41 +82,30 @@ def present(table: pd.DataFrame, times: np.ndarray) -> np.ndarray:
 
 
 def _over_time(axes, tables: Mapping[str, pd.DataFrame]) -> None:
-    ends = [(t["first_time"].min(), t["last_time"].max())
-            for t in tables.values() if len(t)]  # fmt: skip
+    ends = {number: (table["first_time"].min(), table["last_time"].max())
+            for number, table in enumerate(tables.values()) if len(table)}  # fmt: skip
     if not ends:
-        nothing(axes, "no cells")
+        style.nothing(axes, "no cells")
         return
     known = next(iter(tables.values())).attrs["time_unit"]
-    unit = unit_for(max(last - first for first, last in ends), known)
+    unit = style.unit_for(max(last - first for first, last in ends.values()), known)
     highest = 0.0
-    for number, table in enumerate(tables.values()):
-        if not len(table):
-            continue
+    for number, (first, last) in ends.items():
+        table = list(tables.values())[number]
         factor = SECONDS[table.attrs["time_unit"]] / SECONDS[unit]
-        times = np.linspace(table["first_time"].min(), table["last_time"].max(), 400)
+        times = np.linspace(first, last, 400)
         good = table[table["kept"] & table["good"]]
-        for chosen, style in ((table, TRACKED), (good, KEPT)):
+        for chosen, line in ((table, TRACKED), (good, KEPT)):
             counts = present(chosen, times)
             highest = max(highest, float(counts.max()))
             # wide lines first, so that equal numbers of several samples are seen
-            axes.step(times * factor, counts, where="mid", ls=style,
+            axes.step(times * factor, counts, where="mid", ls=line,
                       lw=1.0 + 1.2 * (len(tables) - 1 - number) / max(len(tables) - 1, 1),
-                      color=colour_of(number))  # fmt: skip
+                      color=style.colour_of(number))  # fmt: skip
     axes.margins(x=0.01)
     axes.set_ylim(0, 1.08 * max(1.0, highest))
     axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel("cells")
-
-
-def _key(drawing, samples: Sequence[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    lines = [Line2D([], [], color=colour_of(number), lw=1.6, label=sample)
-             for number, sample in enumerate(samples)]  # fmt: skip
-    lines += [Line2D([], [], color=DARK, ls=TRACKED, label="all tracked cells"),
-              Line2D([], [], color=DARK, ls=KEPT, label="cells in the sample")]  # fmt: skip
-    key(drawing, lines)
 
 
 def _fates(axes, tables: Mapping[str, pd.DataFrame]) -> None:

@@ -10,22 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from fovea.config.names import trace_unit
-from fovea.figures.style import (
-    COLOURS,
-    WIDTH,
-    feature_words,
-    figure,
-    key,
-    label,
-    note,
-    nothing,
-    unit_for,
-)
+from fovea.figures import style
 from fovea.fits.traces import Traces, load_traces
 from fovea.recordings.times import SECONDS
 
 _LOG = logging.getLogger("fovea")
-_LINE, _BAND, _CELL = COLOURS[0], COLOURS[5], "#6f6f6f"
+_LINE, _BAND, _CELL = style.COLOURS[0], style.COLOURS[5], "#6f6f6f"
 
 
 def plot_traces(
@@ -34,34 +24,29 @@ def plot_traces(
     columns: Sequence[str],
     log: logging.Logger = _LOG,
 ) -> None:
-    """Draw the traces of all features of a sample.
+    """Draw the traces of a sample, a panel for each feature, of which `columns` are the columns."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    Parameters
-    ----------
-    traces : path
-        ``{sample}_traces.parquet``.
-    targets : sequence of path
-        PDF and PNG.
-    columns : sequence of str
-        The features' columns, one panel each.
-    """
     rows = max(1, (len(columns) + 1) // 2)
     across = 2 if len(columns) > 1 else 1
-    with figure((WIDTH / 2 * across, 2.4 * rows + 0.2), targets) as drawing:
+    with style.figure((style.WIDTH / 2 * across, 2.4 * rows + 0.2), targets) as drawing:
         grid = drawing.subplots(rows, across, squeeze=False)
-        data = None
+        for axes in grid.flat[len(columns) :]:
+            axes.set_axis_off()
+        if not columns:
+            style.nothing(grid[0, 0], "no features")
+            return
         for axes, column in zip(grid.flat, columns, strict=False):
             data = load_traces(traces, column)
             _panel(axes, data, column)
-        for axes in list(grid.flat)[len(columns) :]:
-            axes.set_axis_off()
-        if data is None:
-            nothing(grid[0, 0], "no features")
-        else:
-            drawing.suptitle(f"{data.sample}: {len(data)} cells", fontsize=9)
-            _legend(drawing)
-            note(drawing, data.left_out)
-            log.info("%d cells, %d features", len(data), len(columns))
+        drawing.suptitle(f"{data.sample}: {len(data)} cells", fontsize=9)
+        # once, and outside the panels, which traces may fill
+        style.key(drawing, [Line2D([], [], color=_CELL, lw=0.6, label="one cell"),
+                            Line2D([], [], color=_LINE, lw=1.6, label="median"),
+                            Patch(color=_BAND, alpha=0.45, lw=0, label="quartiles")])  # fmt: skip
+        style.note(drawing, data.left_out)
+        log.info("%d cells, %d features", len(data), len(columns))
 
 
 def middle_and_quartiles(data: Traces) -> tuple[np.ndarray, np.ndarray]:
@@ -76,14 +61,14 @@ def middle_and_quartiles(data: Traces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _panel(axes, data: Traces, column: str) -> None:
-    axes.set_ylabel(label(feature_words(column), trace_unit(column)))
+    axes.set_ylabel(style.label(style.feature_words(column), trace_unit(column)))
     if not len(data):
-        nothing(axes, "no cells")
+        style.nothing(axes, "no cells")
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN times of padding
         span = np.nanmax(data.time) - np.nanmin(data.time)
-    unit = unit_for(span, data.unit)
+    unit = style.unit_for(span, data.unit)
     factor = SECONDS[data.unit] / SECONDS[unit]
     from matplotlib.collections import LineCollection
 
@@ -96,18 +81,3 @@ def _panel(axes, data: Traces, column: str) -> None:
     axes.plot(times * factor, middle, color=_LINE, lw=1.6, zorder=4)
     axes.set_xlabel(f"time ({unit})")
     axes.margins(x=0.01)
-
-
-def _legend(drawing) -> None:
-    """Say once, outside the panels, what lines and bands are; traces may fill the panels."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    key(
-        drawing,
-        [
-            Line2D([], [], color=_CELL, lw=0.6, label="one cell"),
-            Line2D([], [], color=_LINE, lw=1.6, label="median"),
-            Patch(color=_BAND, alpha=0.45, lw=0, label="quartiles"),
-        ],
-    )
