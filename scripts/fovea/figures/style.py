@@ -19,27 +19,14 @@ WIDTH = 7.0  # inches, two columns of a journal
 DPI = 200
 
 _SETTINGS = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7.5,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.formatter.limits": (-3, 4),
-    "axes.formatter.use_mathtext": True,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.framealpha": 0.85,
-    "legend.edgecolor": "none",
-    "legend.fancybox": False,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.0,
-    "pdf.fonttype": 42,
-    "mathtext.default": "regular",
-}
+    "font.family": "DejaVu Sans", "font.size": 7.5, "mathtext.default": "regular",
+    "axes.titlesize": 8, "axes.labelsize": 8, "axes.linewidth": 0.7, "lines.linewidth": 1.0,
+    "axes.spines.top": False, "axes.spines.right": False,
+    "axes.formatter.limits": (-3, 4), "axes.formatter.use_mathtext": True,
+    "xtick.major.width": 0.7, "ytick.major.width": 0.7, "xtick.labelsize": 7, "ytick.labelsize": 7,
+    "legend.framealpha": 0.85, "legend.edgecolor": "none", "legend.fancybox": False,
+    "legend.fontsize": 7, "pdf.fonttype": 42,
+}  # fmt: skip
 
 
 @contextmanager

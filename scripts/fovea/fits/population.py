@@ -66,8 +66,12 @@ def fit_shared(
     state = cells.at(estimate)
     before, converged = state.deviance, False
     for _ in range(ROUNDS if cells.count else 0):
-        step = _newton(state, estimate, low, high)
-        expected = -(state.gradient @ step) - step @ state.curvature @ step / 2
+        # a Newton step of the parameters that do not press against a bound
+        slope = state.gradient
+        stuck = ((estimate <= low) & (slope > 0)) | ((estimate >= high) & (slope < 0))
+        step = np.clip(estimate - _covariance(state.curvature, ~stuck) @ slope, low, high)
+        step = step - estimate
+        expected = -(slope @ step) - step @ state.curvature @ step / 2
         if expected < TOLERANCE:
             converged = True
             break
@@ -187,13 +191,6 @@ class _Cells:
         columns = self.jobs[0].problem.columns
         fits.set_intervals(columns, fits.points - len(columns))
         return fits
-
-
-def _newton(state: _State, estimate, low, high) -> np.ndarray:
-    """Return a step for the shared parameters that do not press against a bound."""
-    stuck = ((estimate <= low) & (state.gradient > 0)) | ((estimate >= high) & (state.gradient < 0))
-    inverse = _covariance(state.curvature, ~stuck)
-    return np.clip(estimate - inverse @ state.gradient, low, high) - estimate
 
 
 def _covariance(matrix: np.ndarray, free: np.ndarray) -> np.ndarray:

@@ -20,33 +20,17 @@ SMOOTHING = 10  # rows over which the area is smoothed before intensities are di
 
 @dataclass
 class Traces:
-    """Traces of N cells.
-
-    Attributes
-    ----------
-    dataset : list of str
-    fov, cell : (N,) int64
-    frame : (N, T) int64
-        Frame of each value; -1 beyond the last.
-    time : (N, T) float64
-        In `unit`; NaN beyond the last.
-    value : (N, T) float64
-        NaN where the cell was not seen or its row is not good.
-    unit : {"s", "min", "h"}
-    sample : str
-    left_out : list of str
-        Fields of view of the sample that are missing, in words.
-    """
+    """Traces of N cells."""
 
     dataset: list[str]
-    fov: np.ndarray
+    fov: np.ndarray  # (N,) int64, as is `cell`
     cell: np.ndarray
-    frame: np.ndarray
-    time: np.ndarray
-    value: np.ndarray
-    unit: str
+    frame: np.ndarray  # (N, T) int64, frame of each value; -1 beyond the last
+    time: np.ndarray  # (N, T) float64, in `unit`; NaN beyond the last
+    value: np.ndarray  # (N, T) float64, NaN where the cell was not seen or its row is not good
+    unit: str  # "s", "min" or "h"
     sample: str
-    left_out: list[str]
+    left_out: list[str]  # fields of view of the sample that are missing, in words
 
     def __len__(self) -> int:
         return len(self.fov)
@@ -66,13 +50,9 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
 
     Parameters
     ----------
-    path : path
-        ``{sample}_traces.parquet``.
-    column : str
-        The feature's column, such as ``intensity_total_ch_1``.
-    area : mapping of str to str, optional
-        Dataset to the column of its cells' area; values are divided by the area, smoothed by a
-        median over `SMOOTHING` rows.
+    path, column, area
+        As explained in `fovea.fits`; values are divided by the area, smoothed by a median over
+        `SMOOTHING` rows.
 
     Returns
     -------

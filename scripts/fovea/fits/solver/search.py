@@ -24,16 +24,11 @@ def search(problem: Problem, default: np.ndarray, starts: int, given: Sequence[s
     values = points.reshape(len(rows), len(default))
     for steps, keep in STAGES:
         found = minimise(problem.take(rows), values, ROUGH, steps)
-        best = _best(rows, found.cost, keep)
+        order = np.lexsort((found.cost, rows))  # the least costs of each trace, trace by trace
+        first = np.searchsorted(rows[order], rows[order])
+        best = order[np.arange(len(order)) - first < keep]
         rows, values = rows[best], found.values[best]
     return refine(problem, values)
-
-
-def _best(rows: np.ndarray, cost: np.ndarray, keep: int) -> np.ndarray:
-    """Return the places of the `keep` least costs of each trace, trace by trace."""
-    order = np.lexsort((cost, rows))
-    first = np.searchsorted(rows[order], rows[order])
-    return order[np.arange(len(order)) - first < keep]
 
 
 def refine(problem: Problem, start: np.ndarray) -> Solution:
