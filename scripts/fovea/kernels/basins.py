@@ -10,29 +10,15 @@ from fovea.kernels.labelling import root
 
 @kernel
 def basins(levels, mask, least_rise, least_peak):
-    """Label the pixels of a mask by the peak that they belong to.
+    """Label the pixels of a (H, W) bool mask by the peak of the uint16 levels that they belong to.
 
     Pixels are taken from the highest level down, in raster order within a level. A pixel without a
     neighbour (of 4) that was taken before is a new peak; others join their highest neighbour, of
     equal ones the upper, then the left, right, lower one. Where two peaks meet, the lower one is
     merged into the other unless it rises at least `least_rise` above the meeting point. One pass so
     equals a watershed from h-maxima as markers (Soille 2004, Morphological Image Analysis, chapters
-    6 and 9).
-
-    Parameters
-    ----------
-    levels : (H, W) uint16
-        Heights.
-    mask : (H, W) bool
-    least_rise : int
-        Least height of a peak above the point where it meets a higher one.
-    least_peak : int
-        Peaks up to this level are merged into the peak they meet, or removed where they meet none.
-
-    Returns
-    -------
-    (H, W) int32
-        0 background, 1..N from the highest peak down.
+    6 and 9). Peaks up to the level `least_peak` are merged into the peak they meet, or removed
+    where they meet none. Returns (H, W) int32: 0 background, 1..N from the highest peak down.
     """
     height, width = levels.shape
     order = _from_the_top(levels, mask)

@@ -21,16 +21,7 @@ for _i in range(64):
 
 @kernel
 def pack(mask):
-    """Pack a mask.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-
-    Returns
-    -------
-    (H, ceil(W / 64)) uint64
-    """
+    """Pack a (H, W) bool mask."""
     height, width = mask.shape
     bits = np.zeros((height, (width + 63) >> 6), np.uint64)
     for y in range(height):
@@ -42,16 +33,9 @@ def pack(mask):
 
 @kernel
 def pack_above(values, threshold):
-    """Pack the mask ``values > threshold``.
+    """Pack the mask ``values > threshold`` of (H, W) unsigned integers or float32.
 
-    Parameters
-    ----------
-    values : (H, W) unsigned integer or float32
-    threshold : scalar of the same type
-
-    Returns
-    -------
-    (H, ceil(W / 64)) uint64
+    The threshold is a scalar of the same type.
     """
     height, width = values.shape
     bits = np.zeros((height, (width + 63) >> 6), np.uint64)
@@ -67,18 +51,7 @@ def pack_above(values, threshold):
 
 @kernel
 def unpack(bits, width):
-    """Unpack a mask.
-
-    Parameters
-    ----------
-    bits : (H, ceil(width / 64)) uint64
-    width : int
-        Pixels per row.
-
-    Returns
-    -------
-    (H, width) bool
-    """
+    """Unpack a mask of `width` pixels per row; returns (H, width) bool."""
     height = bits.shape[0]
     mask = np.empty((height, width), np.bool_)
     for y in range(height):

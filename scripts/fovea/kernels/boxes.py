@@ -133,19 +133,9 @@ def _skip_background(words, per_word, row, x, width):
 def overlapping_boxes(a, b, order_a, order_b):
     """Find the pairs of boxes that share at least one pixel, by a sweep along the rows.
 
-    Parameters
-    ----------
-    a, b : (N, 4), (M, 4) int32
-        Boxes y0, x0, y1, x1.
-    order_a, order_b : (N,), (M,) int64
-        Their indices sorted by y0.
-
-    Returns
-    -------
-    pairs : (P, 2) int64
-        Indices into a and b.
-    shared : (P,) int64
-        Pixels of the intersection.
+    Boxes `a` (N, 4) and `b` (M, 4) int32 are y0, x0, y1, x1; `order_a` and `order_b` are their
+    indices sorted by y0. Returns the pairs of indices into a and b, (P, 2) int64, and the pixels of
+    their intersections, (P,) int64.
     """
     pairs = np.empty((max(16, 4 * len(a)), 2), np.int64)
     shared = np.empty(len(pairs), np.int64)
@@ -177,18 +167,10 @@ def overlapping_boxes(a, b, order_a, order_b):
 
 @kernel
 def overlapping_runs(a, b):
-    """Find the horizontal runs of pixels that are labelled in both of two images.
+    """Find the horizontal runs of pixels that are labelled in both of two unsigned integer images.
 
-    Parameters
-    ----------
-    a, b : (H, W) unsigned integer
-
-    Returns
-    -------
-    keys : (R,) uint64
-        Label of a (upper 32 bits) and of b (lower 32 bits).
-    lengths : (R,) int64
-        Pixels of each run.
+    Returns for each run a (R,) uint64 key, the label of `a` in its upper 32 bits and that of `b` in
+    the lower ones, and its length in pixels, (R,) int64.
     """
     height, width = a.shape
     keys = np.empty(1024, np.uint64)

@@ -11,15 +11,7 @@ from fovea.kernels.spline import evaluate
 
 @kernel
 def cut_counts(frame, window, out):
-    """Copy a window of a frame; pixels beyond the borders are 0.
-
-    Parameters
-    ----------
-    frame : (H, W) uint16 or float32
-    window : (4,) int32
-        y0, x0, y1, x1.
-    out : (h, w)
-        Receives the window.
+    """Copy the window y0, x0, y1, x1 of a frame into `out` (h, w); pixels beyond the borders are 0.
     """
     height, width = frame.shape
     y0, x0 = window[0], window[1]
@@ -48,16 +40,7 @@ def cut_mask(labels, window, label, out):
 
 @kernel
 def mask_moments(masks):
-    """Raw moments of masks.
-
-    Parameters
-    ----------
-    masks : (n, h, w) bool or uint8
-
-    Returns
-    -------
-    (n, 6) int64
-        Sums over the set pixels of 1, y, x, y², y x, x².
+    """Return the sums over the set pixels of 1, y, x, y², y x, x² of (n, h, w) masks, (n, 6) int64.
     """
     out = np.zeros((len(masks), 6), np.int64)
     for i in range(len(masks)):
@@ -81,19 +64,10 @@ def mask_moments(masks):
 
 @kernel
 def intensity_statistics(values, masks, want_median):
-    """Statistics of the values inside masks.
+    """Return statistics of (n, h, w) float64 values inside (n, h, w) bool masks, (n, 6) float64.
 
-    Parameters
-    ----------
-    values : (n, h, w) float64
-    masks : (n, h, w) bool
-    want_median : bool
-        The median is computed only if wanted, because it needs sorting.
-
-    Returns
-    -------
-    (n, 6) float64
-        Sum, mean, standard deviation, minimum, maximum, median; NaN for an empty mask.
+    These are sum, mean, standard deviation, minimum, maximum, median; NaN for an empty mask. The
+    median is computed only if wanted, because it needs sorting.
     """
     out = np.full((len(values), 6), np.nan)
     inside = np.empty(values.shape[1] * values.shape[2])
@@ -129,18 +103,11 @@ def intensity_statistics(values, masks, want_median):
 
 @kernel
 def above_background(raw, below, step, weight, out):
-    """Raw counts minus `weight` times the background.
+    """Raw counts minus `weight` times the background, (n, h, w) float64 into `out`.
 
-    Parameters
-    ----------
-    raw, below : (n, h, w) float32
-        Crops of the frame and of its background, as parts of the full scale of 16 bits. The inverse
-        of that scaling is exact: raw counts are integers, backgrounds multiples of `step`.
-    step : float
-        Rounding step of the background; 0 if it was not rounded.
-    weight : float
-    out : (n, h, w) float64
-        Receives the result.
+    Raw and below, (n, h, w) float32, are crops of the frame and of its background, as parts of the
+    full scale of 16 bits. The inverse of that scaling is exact: raw counts are integers,
+    backgrounds multiples of `step`, the rounding step of the background, 0 if it was not rounded.
     """
     flat_raw, flat_below, flat_out = raw.ravel(), below.ravel(), out.ravel()
     inverse = 65535.0 / step if step > 0.0 else 65535.0
@@ -170,21 +137,11 @@ def _views(out, small, starts, small_starts, window, i):
 
 @kernel
 def crop_counts(frame, windows, starts, small_starts, low, high, out, small):
-    """Crop all cells from a raw frame, with their display levels.
+    """Crop all cells from a (H, W) uint16 frame, with their display levels.
 
-    Parameters
-    ----------
-    frame : (H, W) uint16
-    windows : (n, 4) int32
-        y0, x0, y1, x1 of each cell.
-    starts, small_starts : (n + 1,) int64
-        Where each cell begins in the buffers.
-    low, high : float
-        Counts shown as 0 and as 255.
-    out : float32
-        Receives the crops one after the other, as parts of the full scale.
-    small : uint8
-        Receives their display levels.
+    Cell i has the window y0, x0, y1, x1 in `windows` (n, 4) int32. Its crop, as parts of the full
+    scale, begins at starts[i] of `out` (float32), and its display level, on which counts `low` and
+    `high` are 0 and 255, at small_starts[i] of `small` (uint8).
     """
     for i in range(len(windows)):
         crop, level = _views(out, small, starts, small_starts, windows[i], i)

@@ -1,8 +1,8 @@
-"""Layers of a convolutional network, in float32.
+"""Layers of a convolutional network; images, weights and biases are float32.
 
-Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits
-on every processor, and those of numpy on whole arrays. Images (C, H + 2, W + 2) have a border of
-one pixel that repeats their edge; so the inner loops have no branch and are vectorised.
+Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits on
+every processor, and those of numpy on whole arrays. Images (C, H + 2, W + 2) have a border of one
+pixel that repeats their edge; so the inner loops have no branch and are vectorised.
 """
 
 from __future__ import annotations
@@ -29,16 +29,8 @@ def repeat_edges(image):
 def convolve(image, weights, bias, out):
     """Convolution 3 x 3 and rectification: max(0, bias + sum over channels and pixels).
 
-    Four output channels at a time share what is loaded of the input.
-
-    Parameters
-    ----------
-    image : (C, H + 2, W + 2) float32
-    weights : (O, C, 9) float32
-        O divisible by 4.
-    bias : (O,) float32
-    out : (O, H + 2, W + 2) float32
-        Receives the result and its repeated edges.
+    Image (C, H + 2, W + 2), weights (O, C, 9) and bias (O,), with O divisible by 4, give `out` (O,
+    H + 2, W + 2). Four output channels at a time share what is loaded of the input.
     """
     height, width = image.shape[1] - 2, image.shape[2] - 2
     sums = np.empty((4, width), np.float32)
@@ -102,14 +94,9 @@ def halve(image, out):
 
 @kernel
 def add_doubled(image, weights, bias, out):
-    """Convolve an image with 1 x 1 pixels, double its size, and add it to another image, in place.
+    """Convolve an image with 1 x 1 pixels, double its size, and add it to `out`, in place.
 
-    Parameters
-    ----------
-    image : (C, H + 2, W + 2) float32
-    weights : (O, C) float32
-    bias : (O,) float32
-    out : (O, 2 H + 2, 2 W + 2) float32
+    Image (C, H + 2, W + 2), weights (O, C), bias (O,); `out` is (O, 2 H + 2, 2 W + 2).
     """
     width = image.shape[2] - 2
     sums = np.empty(width, np.float32)
@@ -143,12 +130,8 @@ def _add_weighted(row, weight, sums):
 def mix_and_spread(image, weights, bias, out):
     """Convolve an image with 1 x 1 pixels; four channels become 2 x 2 pixels (pixel shuffle).
 
-    Parameters
-    ----------
-    image : (C, H + 2, W + 2) float32
-    weights : (4 O, C) float32
-    bias : (4 O,) float32
-    out : (O, 2 H, 2 W) float32
+    Image (C, H + 2, W + 2), weights (4 O, C), bias (4 O,); `out` is (O, 2 H, 2 W), without a
+    border.
     """
     width = image.shape[2] - 2
     left, right = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -164,13 +147,7 @@ def mix_and_spread(image, weights, bias, out):
 
 @kernel
 def gather(image, out):
-    """2 x 2 pixels become four channels (pixel unshuffle).
-
-    Parameters
-    ----------
-    image : (C, 2 H, 2 W) float32
-    out : (4 C, H + 2, W + 2) float32
-        Receives the result and its repeated edges.
+    """2 x 2 pixels become four channels (pixel unshuffle): (C, 2 H, 2 W) into (4 C, H + 2, W + 2).
     """
     for o in range(len(out)):
         for y in range(out.shape[1] - 2):

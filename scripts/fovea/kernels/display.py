@@ -13,17 +13,7 @@ _MOST_SLACK = 1e-3  # levels; above it too many levels would have to be computed
 
 @kernel
 def count_uint16(frame, counts):
-    """Add a frame to its histogram.
-
-    Neighbouring pixels often hold the same value. Four counters per value, used in turn, keep an
-    increment from waiting for the previous one of the same counter.
-
-    Parameters
-    ----------
-    frame : (H, W) uint16
-    counts : (4, 65536) int64
-        Increased in place.
-    """
+    """Add a (H, W) uint16 frame to its histogram, (4, 65536) int64; see `_count`."""
     height, width = frame.shape
     for y in range(height):
         x = 0
@@ -40,16 +30,9 @@ def count_uint16(frame, counts):
 
 @kernel
 def count_steps(frame, step, base, counts):
-    """Add a frame to its histogram in multiples of a step.
+    """Add a (H, W) float32 frame to its histogram in multiples of a step; see `_count`.
 
-    Parameters
-    ----------
-    frame : (H, W) float32
-    step : float
-    base : int
-        The value that counter 0 stands for, in steps.
-    counts : (4, n) integer
-        Counters of round(value / step) - base, used in turn as in `count_uint16`.
+    `counts` (4, n) has counters of round(value / step) - base.
     """
     inverse = np.float32(1.0 / step)
     width = frame.shape[1]
@@ -190,14 +173,9 @@ def halve_intensity(frame, low, high, out):
 def halve_spline(
     shape, coefficients, first_y, weights_y, first_x, powers_x, offset_x, step, low, high, out
 ):
-    """As `halve_intensity`, for a spline over a whole frame; other arguments as of `evaluate`.
+    """As `halve_intensity`, for a spline over a frame of (height, width) `shape`; see `evaluate`.
 
     The spline is evaluated `_ROWS` rows at a time, which stay in the second-level cache.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the frame.
     """
     height, width = shape
     rows = np.empty((min(height, _ROWS), width), np.float32)
@@ -221,15 +199,9 @@ def _slack(low, high):
 
 @kernel
 def halve_labels(labels, largest, out):
-    """Take the top left one of 2 x 2 pixels, scaled to 0..255; a label never becomes 0.
+    """Take the top left one of 2 x 2 pixels, scaled so that the label `largest` becomes 255.
 
-    Parameters
-    ----------
-    labels : (H, W) integer
-    largest : int
-        The label that becomes 255.
-    out : (ceil(H / 2), ceil(W / 2)) uint8
-        Receives the levels.
+    The levels go into `out` (ceil(H / 2), ceil(W / 2)) uint8; a label never becomes 0.
     """
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):

@@ -11,25 +11,15 @@ FAR = 1 << 30  # distance along a column in which there is no background
 
 @kernel
 def distances(mask, farthest):
-    """Distance of each pixel of a mask to the nearest pixel outside it.
+    """Return the distance of each pixel of a mask to the nearest pixel outside it.
 
-    Squared distances are exact integers: two passes along the columns, then the lower envelope of
-    parabolas along each row (Felzenszwalb and Huttenlocher 2012, Theory of Computing 8, 415). The
-    envelope is computed for each run of the mask separately, because the pixels at both ends of a
-    run are background and nothing beyond them can be nearer; the time is therefore proportional to
-    the number of pixels in the mask.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-        Pixels outside the image do not count as background.
-    farthest : float32
-        Largest distance that is returned.
-
-    Returns
-    -------
-    (H, W) float32
-        In pixels, 0 outside the mask.
+    Distances are float32, in pixels. Pixels outside the image do not count as background; distances
+    are limited to `farthest` (float32), and 0 outside the mask. Squared distances are exact
+    integers: two passes along the columns, then the lower envelope of parabolas along each row
+    (Felzenszwalb and Huttenlocher 2012, Theory of Computing 8, 415). The envelope is computed for
+    each run of the mask separately, because the pixels at both ends of a run are background and
+    nothing beyond them can be nearer; the time is therefore proportional to the number of pixels in
+    the mask.
     """
     height, width = mask.shape
     column = np.empty((height, width), np.int32)

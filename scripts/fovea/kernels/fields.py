@@ -1,4 +1,4 @@
-"""Background of a frame and Gaussian filters, in float32.
+"""Background of a frame and Gaussian filters; images are float32 where no type is named.
 
 Sums are taken in a fixed order and without fused multiply-add, so that results are those of the
 plain versions in the tests, on whole arrays, bit for bit. Outside the image every filter repeats
@@ -14,17 +14,9 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def block_means(frame, block):
-    """Means of square blocks; the last ones of a row or column may be smaller.
+    """Means of square blocks of a (H, W) uint8 or uint16 frame, (ceil(H / block), ceil(W / block)).
 
-    Parameters
-    ----------
-    frame : (H, W) uint8 or uint16
-    block : int
-        Side in pixels.
-
-    Returns
-    -------
-    (ceil(H / block), ceil(W / block)) float32
+    The last blocks of a row or column may be smaller.
     """
     height, width = frame.shape
     rows, columns = -(-height // block), -(-width // block)
@@ -47,7 +39,7 @@ def block_means(frame, block):
 
 @kernel
 def median_filter(values, radius):
-    """Median over (2 radius + 1)² values of a (H, W) float32 image, float32."""
+    """Median over (2 radius + 1)² values of an image."""
     height, width = values.shape
     out = np.empty((height, width), np.float32)
     size = (2 * radius + 1) ** 2
@@ -91,17 +83,9 @@ def _select(values, k):
 
 @kernel
 def subtract_coarse(frame, coarse, block):
-    """Subtract a coarse image, interpolated linearly between the centres of its blocks.
+    """Subtract an image of block means, interpolated linearly between the centres of its blocks.
 
-    Parameters
-    ----------
-    frame : (H, W) uint8 or uint16
-    coarse : (ceil(H / block), ceil(W / block)) float32
-    block : int
-
-    Returns
-    -------
-    (H, W) float32
+    The frame is (H, W) uint8 or uint16, `coarse` and `block` are as of `block_means`.
     """
     height, width = frame.shape
     rows, columns = coarse.shape
@@ -128,17 +112,9 @@ def subtract_coarse(frame, coarse, block):
 
 
 def gaussian_taps(sigma: float) -> np.ndarray:
-    """Half of a Gaussian filter, the centre first.
+    """Half of a Gaussian filter of `sigma` pixels, the centre first: (radius + 1,) float32.
 
-    Parameters
-    ----------
-    sigma : float
-        Pixels; the filter is cut off at 4 sigma.
-
-    Returns
-    -------
-    (radius + 1,) float32
-        The whole filter sums to 1.
+    The filter is cut off at 4 sigma, and the whole of it sums to 1.
     """
     radius = int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
@@ -147,18 +123,7 @@ def gaussian_taps(sigma: float) -> np.ndarray:
 
 @kernel
 def smooth(values, taps):
-    """Filter an image with a separable, symmetric filter, first along the columns.
-
-    Parameters
-    ----------
-    values : (H, W) float32
-    taps : (radius + 1,) float32
-        See `gaussian_taps`.
-
-    Returns
-    -------
-    (H, W) float32
-    """
+    """Filter an image by the symmetric filter of `gaussian_taps`, first along the columns."""
     height, width = values.shape
     radius = len(taps) - 1
     out = np.empty((height, width), np.float32)
@@ -189,16 +154,6 @@ def local_variance(values, taps):
     """Gaussian-weighted variance: the filtered squares minus the square of the filtered image.
 
     Both filters run in one pass, each with the operations of `smooth` in the same order.
-
-    Parameters
-    ----------
-    values : (H, W) float32
-    taps : (radius + 1,) float32
-        See `gaussian_taps`.
-
-    Returns
-    -------
-    (H, W) float32
     """
     height, width = values.shape
     radius = len(taps) - 1

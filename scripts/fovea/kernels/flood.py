@@ -11,23 +11,10 @@ from fovea.kernels.jit import kernel
 def maxima(values, mask, radius, least):
     """Find the pixels of a mask that are the highest within a radius.
 
-    Of equal pixels the first one in raster order counts as the higher, so that a plateau has one
+    Returns ascending flat indices. Values are (H, W) float32; maxima are higher than `least`. Of
+    equal pixels the first one in raster order counts as the higher, so that a plateau has one
     maximum. Pixels outside the mask take part in the comparison. Most pixels have a higher one
     among their 8 neighbours; only the others are compared with the whole disk.
-
-    Parameters
-    ----------
-    values : (H, W) float32
-    mask : (H, W) bool
-    radius : float
-        Pixels.
-    least : float32
-        Maxima are higher than this.
-
-    Returns
-    -------
-    (n,) int64
-        Flat indices, ascending.
     """
     height, width = values.shape
     reach = np.int64(np.floor(radius))
@@ -76,15 +63,7 @@ def _highest(values, y, x, reach, squared):
 def peaks(values, mask):
     """Find the pixels of a mask that are at least as high as their 8 neighbours in it.
 
-    Parameters
-    ----------
-    values : (H, W) float32
-    mask : (H, W) bool
-
-    Returns
-    -------
-    (n,) int64
-        Flat indices, ascending.
+    Values are (H, W) float32. Returns ascending flat indices.
     """
     height, width = values.shape
     found = np.empty(1024, np.int64)
@@ -106,25 +85,11 @@ def peaks(values, mask):
 
 @kernel
 def thin_out(candidates, components, width, radius):
-    """Keep the candidates that have no better one of their component within a radius.
+    """Keep the candidates that have no better one of their component within a radius in pixels.
 
-    A grid of cells as wide as the radius limits the comparison to nearby candidates.
-
-    Parameters
-    ----------
-    candidates : (n,) int64
-        Flat indices of pixels, the best one first.
-    components : (H, W) unsigned integer
-        Labels of the components.
-    width : int
-        W.
-    radius : float
-        Pixels.
-
-    Returns
-    -------
-    (m,) int64
-        Flat indices, the best one first.
+    Candidates are flat indices, the best one first, as are those that are returned; `components` is
+    a label image of the given width. A grid of cells as wide as the radius limits the comparison to
+    nearby candidates.
     """
     side = max(np.int64(np.ceil(radius)), 1)
     columns = width // side + 3
@@ -161,14 +126,8 @@ def thin_out(candidates, components, width, radius):
 def watershed(levels, mask, labels):
     """Flood a mask from markers: low levels first, within a level in the order of arrival.
 
-    Parameters
-    ----------
-    levels : (H, W) uint8 or uint16
-        Heights.
-    mask : (H, W) bool
-        Where to flood; neighbours are the 4 nearest pixels.
-    labels : (H, W) int32
-        Markers; pixels that are flooded get their labels, in place.
+    Levels are (H, W) uint8 or uint16; `labels` (H, W) int32 holds the markers, and the pixels that
+    are flooded get their labels, in place.
     """
     height, width = levels.shape
     highest = np.int64(levels.max()) if levels.size else 0
@@ -214,15 +173,7 @@ def watershed(levels, mask, labels):
 def heights(depth, ridge, mask, step, top, steps):
     """Levels of a watershed: steps * (top - depth + step on the ridge); 0 outside the mask.
 
-    Parameters
-    ----------
-    depth : (H, W) float32
-    ridge, mask : (H, W) bool
-    step, top, steps : float32
-
-    Returns
-    -------
-    (H, W) uint16
+    The depth is (H, W) float32, ridge and mask are (H, W) bool, scalars float32. Returns uint16.
     """
     height, width = depth.shape
     out = np.zeros((height, width), np.uint16)
@@ -238,21 +189,10 @@ def heights(depth, ridge, mask, step, top, steps):
 
 @kernel
 def fill_simple(components, labels, count):
-    """Label the components that hold at most one marker, in place.
+    """Label the components that hold at most one marker, in place; return the pixels of the others.
 
-    Parameters
-    ----------
-    components : (H, W) unsigned integer
-        Connected components, 0 background.
-    labels : (H, W) int32
-        Markers. A component with one marker gets its label as a whole, one without a new label.
-    count : int
-        Largest label so far.
-
-    Returns
-    -------
-    (H, W) bool
-        Pixels of the components with several markers.
+    `components` is a label image. A component with one of the markers in `labels` (H, W) int32 gets
+    its label as a whole, one without gets a new label after `count`, the largest so far.
     """
     height, width = labels.shape
     number = 0

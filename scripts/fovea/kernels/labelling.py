@@ -19,14 +19,10 @@ from fovea.kernels.morphology import invert
 
 @kernel
 def find_runs(bits, width):
-    """Find the runs of a packed mask.
+    """Find the runs of a packed mask: (H + 1,) int64 `first`, (runs,) int32 `start` and `stop`.
 
-    Returns
-    -------
-    first : (H + 1,) int64
-        The runs of row y are first[y]..first[y + 1] - 1.
-    start, stop : (runs,) int32
-        First column, and the column after the last.
+    The runs of row y are first[y]..first[y + 1] - 1; `start` is the first column of a run, and
+    `stop` the column after its last one.
     """
     height, words = bits.shape
     one, top = b.ONE, np.uint64(63)
@@ -76,12 +72,8 @@ def root(parent, i):
 def connect(first, start, stop):
     """Number the components of runs; arguments as `find_runs` returns them.
 
-    Returns
-    -------
-    component : (runs,) int32
-        Component of each run, from 0, by first pixel in raster order.
-    sizes : (components,) int64
-        Pixels of each component.
+    Returns the component of each run, (runs,) int32, from 0, by first pixel in raster order, and
+    the pixels of each component, (components,) int64.
     """
     n = len(start)
     parent = np.arange(n)
@@ -166,15 +158,7 @@ def count_range(row, start, stop):
 
 @kernel
 def keep_marked(bits, marked, width, least):
-    """Clear the components that hold fewer than `least` pixels of a second mask, in place.
-
-    Parameters
-    ----------
-    bits, marked : (H, ceil(width / 64)) uint64
-        Packed masks; the first one is changed.
-    width : int
-    least : int
-    """
+    """Clear components that hold fewer than `least` pixels of a packed mask `marked`, in place."""
     height = bits.shape[0]
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
@@ -192,11 +176,7 @@ def keep_marked(bits, marked, width, least):
 def clear_reached(bits, passable, width):
     """Clear passable pixels that are connected to the background through passable ones, in place.
 
-    Parameters
-    ----------
-    bits, passable : (H, ceil(width / 64)) uint64
-        Packed masks; the first one is changed.
-    width : int
+    Both `bits` and `passable` are packed masks.
     """
     height, words = bits.shape
     free = invert(bits, width)
@@ -225,12 +205,9 @@ def paint(labels, first, start, stop, component):
 
 
 def label(bits: np.ndarray, width: int) -> np.ndarray:
-    """Label the components of a packed mask.
+    """Label the components of a packed mask 1..N in raster order, (H, width).
 
-    Returns
-    -------
-    (H, width) uint16, or uint32 where there are more than 65,535 components
-        0 background, 1..N in raster order.
+    The type is uint16, or uint32 where there are more than 65,535 components.
     """
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)

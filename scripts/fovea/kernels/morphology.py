@@ -20,24 +20,11 @@ _ROWS = 16  # processed at a time, so that they stay in the first-level cache
 
 
 def disk_half_widths(size: int, iterations: int = 1) -> np.ndarray:
-    """Half-widths per row of a disk, iterated.
+    """Return the half-width of each row -R..R of a disk, iterated, (2 R + 1,) int64.
 
-    Parameters
-    ----------
-    size : int
-        Diameter in pixels, odd. The disk holds all offsets with dx² + dy² <= ((size - 1) / 2)².
-    iterations : int
-        Number of dilations that the element stands for; 0 gives a single pixel.
-
-    Returns
-    -------
-    (2 R + 1,) int64
-        Half-width of the rows -R..R, where R = iterations * (size - 1) / 2.
-
-    Raises
-    ------
-    ValueError
-        If size is even or not positive, or iterations is negative.
+    The disk of an odd size (its diameter in pixels) with radius r = (size - 1) / 2 holds all
+    offsets with dx² + dy² <= r². R = iterations * r; 0 iterations give a single pixel. Raises
+    ValueError if size is even or not positive, or iterations is negative.
     """
     if size < 1 or size % 2 == 0 or iterations < 0:
         raise ValueError(f"a disk needs an odd, positive size, got {size} x {iterations}")
@@ -56,21 +43,7 @@ def disk_half_widths(size: int, iterations: int = 1) -> np.ndarray:
 
 @kernel
 def dilate(bits, width, half_widths):
-    """Dilate a packed mask.
-
-    Parameters
-    ----------
-    bits : (H, ceil(width / 64)) uint64
-        Packed mask.
-    width : int
-        Pixels per row.
-    half_widths : (2 R + 1,) int64
-        The element, see `disk_half_widths`.
-
-    Returns
-    -------
-    (H, ceil(width / 64)) uint64
-    """
+    """Dilate a packed mask by the element of `disk_half_widths`; returns another one."""
     return _spread(bits, width, half_widths, np.uint64(0))
 
 
@@ -166,7 +139,7 @@ def _join(out, wide):
 
 @kernel
 def invert(bits, width):
-    """Complement of a packed mask (H, ceil(width / 64)) uint64 within its width."""
+    """Complement of a packed mask within its width."""
     out = ~bits
     valid = b.valid_bits(width)
     for y in range(out.shape[0]):

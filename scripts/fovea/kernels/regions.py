@@ -9,23 +9,11 @@ from fovea.kernels.jit import kernel
 
 @kernel
 def borders(labels, values, ridge):
-    """Find all pairs of neighbouring pixels (of 4) with different labels.
+    """Find all pairs of neighbouring pixels (of 4) with different labels, int32, neither 0.
 
-    Parameters
-    ----------
-    labels : (H, W) int32
-        0 background.
-    values : (H, W) float32
-    ridge : (H, W) bool
-
-    Returns
-    -------
-    keys : (P,) int64
-        Smaller label times 2**32 plus the larger one.
-    saddles : (P,) float32
-        The lower of the two values.
-    crossed : (P,) bool
-        Whether one of the two pixels lies on the ridge.
+    Values are (H, W) float32, `ridge` is (H, W) bool. Returns for each pair the smaller label times
+    2**32 plus the larger one, (P,) int64; the lower of the two values, (P,) float32; and whether
+    one of the two pixels lies on the ridge, (P,) bool.
     """
     height, width = labels.shape
     keys = np.empty(4096, np.int64)
@@ -57,19 +45,9 @@ def borders(labels, values, ridge):
 
 @kernel
 def peaks_and_areas(labels, values, count):
-    """Largest value and number of pixels of each of the labels 1..count.
+    """Largest of the (H, W) float32 values, and number of pixels, of each of the labels 1..count.
 
-    Parameters
-    ----------
-    labels : (H, W) int32
-    values : (H, W) float32
-    count : int
-
-    Returns
-    -------
-    peaks : (count + 1,) float32
-        -1 for a label that does not occur.
-    areas : (count + 1,) int64
+    Returns (count + 1,) float32, -1 for a label that does not occur, and (count + 1,) int64.
     """
     peaks = np.full(count + 1, np.float32(-1))
     areas = np.zeros(count + 1, np.int64)
@@ -84,15 +62,9 @@ def peaks_and_areas(labels, values, count):
 
 @kernel
 def grow(labels, mask, steps):
-    """Grow labels into a mask, one pixel (of 4 neighbours) per step, in place.
+    """Grow integer labels into a mask, one pixel (of 4 neighbours) per step, in place.
 
-    Parameters
-    ----------
-    labels : (H, W) integer
-        A pixel that several labels reach in one step gets the smallest of them.
-    mask : (H, W) bool
-        Where labels may grow.
-    steps : int
+    A pixel that several labels reach in one step gets the smallest of them.
     """
     height, width = labels.shape
     edge = np.empty(1024, np.int64)
@@ -127,18 +99,9 @@ def grow(labels, mask, steps):
 
 @kernel
 def first_pixels_and_areas(labels, count):
-    """First pixel and number of pixels of each of the labels 1..count.
+    """Flat index of the first pixel in raster order, and number of pixels, of the labels 1..count.
 
-    Parameters
-    ----------
-    labels : (H, W) integer
-    count : int
-
-    Returns
-    -------
-    first : (count + 1,) int64
-        Flat index of the first pixel in raster order; H W for a label that does not occur.
-    areas : (count + 1,) int64
+    Both are (count + 1,) int64; the index is H W for a label that does not occur.
     """
     height, width = labels.shape
     first = np.full(count + 1, height * width, np.int64)

@@ -12,18 +12,8 @@ def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
     A shorter axis takes the mean over the pixels that each new one covers; a longer axis is
     interpolated linearly between the two nearest pixels, with the last ones repeated at the edge.
-
-    Parameters
-    ----------
-    size, new_size : int
-        Pixels before and after.
-
-    Returns
-    -------
-    first : (new_size,) int64
-        The first pixel of each new one.
-    taps : (new_size, n) float32
-        Weights of it and the following ones.
+    Returns the first pixel of each new one, (new_size,) int64, and the weights of it and the
+    following ones, (new_size, n) float32.
     """
     scale = size / new_size
     places = np.arange(new_size)
@@ -43,18 +33,7 @@ def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resample(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resample an image, see `axis_taps`.
-
-    Parameters
-    ----------
-    values : (H, W) float32
-    shape : (int, int)
-        New height and width.
-
-    Returns
-    -------
-    (height, width) float32
-    """
+    """Resample a (H, W) float32 image to a shape (height, width), see `axis_taps`."""
     axes = [axis_taps(n, m) for n, m in zip(values.shape, shape, strict=True)]
     out = np.empty(shape, np.float32)
     _resample(values, *axes[0], *axes[1], out)
@@ -85,18 +64,7 @@ def _resample(values, first_y, taps_y, first_x, taps_x, out):
 
 @kernel
 def nearest(labels, shape):
-    """Resample labels: each pixel takes the label of the nearest pixel centre.
-
-    Parameters
-    ----------
-    labels : (H, W) integer
-    shape : (int, int)
-        New height and width.
-
-    Returns
-    -------
-    (height, width) integer of the same type
-    """
+    """Resample labels to a shape (height, width): a pixel takes the label of the nearest centre."""
     height, width = labels.shape
     out = np.empty(shape, labels.dtype)
     columns = np.empty(shape[1], np.int64)

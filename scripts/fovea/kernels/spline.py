@@ -44,16 +44,10 @@ class Axis:
 
 
 def make_axis(nodes: np.ndarray, size: int) -> Axis:
-    """The interpolating spline through `nodes` at the pixels 0..size - 1.
+    """The interpolating spline through ascending `nodes` (in pixels) at the pixels 0..size - 1.
 
     Degree and knots are those of FITPACK's interpolating spline: degree min(3, n - 1) and "not a
     knot". Pixels beyond the outermost nodes take the value at these nodes.
-
-    Parameters
-    ----------
-    nodes : (n,) float64
-        Positions of the nodes in pixels, ascending.
-    size : int
     """
     n = len(nodes)
     degree = min(3, n - 1)
@@ -105,19 +99,10 @@ def _basis(knots, degree, n, x):
 
 @kernel
 def solve(matrix, right_side):
-    """Solve matrix @ X = right_side by Gaussian elimination without pivoting.
+    """Solve matrix @ X = right_side, (n, n) and (n, m) float64, by Gaussian elimination.
 
-    Collocation matrices of interpolating splines are totally positive, so no pivoting is needed
-    (de Boor and Pinkus 1977, Numerische Mathematik 27, 485), and the order of operations is fixed.
-
-    Parameters
-    ----------
-    matrix : (n, n) float64
-    right_side : (n, m) float64
-
-    Returns
-    -------
-    (n, m) float64
+    Collocation matrices of interpolating splines are totally positive, so no pivoting is needed (de
+    Boor and Pinkus 1977, Numerische Mathematik 27, 485), and the order of operations is fixed.
     """
     a = matrix.copy()
     x = right_side.copy()
@@ -141,29 +126,12 @@ def solve(matrix, right_side):
 
 @kernel
 def evaluate(coefficients, first_y, weights_y, first_x, powers_x, offset_x, y0, x0, step, out):
-    """Evaluate the spline in the window that begins at (y0, x0).
+    """Evaluate the spline in the window of `out` (h, w) float32 that begins at (y0, x0).
 
-    Between two knots the spline is a cubic polynomial in x, whose coefficients are computed once
-    per row.
-
-    Parameters
-    ----------
-    coefficients : (ny, nx) float64
-        Of the spline.
-    first_y, first_x : (H,), (W,) int64
-        First basis spline that is not 0 at a pixel.
-    weights_y : (4, H) float64
-        Values of the basis splines at the rows.
-    powers_x : (nx, 4, 4) float64
-        For each interval and each of its basis splines, the coefficients of 1, t, t², t³.
-    offset_x : (W + LANES,) float64
-        t of each column: its distance from the beginning of its interval.
-    y0, x0 : int
-    step : float
-        Values are rounded to multiples of it, a power of two; 0 for no rounding. It divides the
-        coefficients, which is exact.
-    out : (h, w) float32
-        Receives the values.
+    The coefficients are (ny, nx) float64; `first_y`, `weights_y`, `first_x`, `powers_x` and
+    `offset_x` are those of the two axes, see `Axis`. Between two knots the spline is a cubic
+    polynomial in x, whose coefficients are computed once per row. Values are rounded to multiples
+    of `step`, a power of two; 0 for no rounding. It divides the coefficients, which is exact.
     """
     stop_x = x0 + out.shape[1]
     n = coefficients.shape[1]

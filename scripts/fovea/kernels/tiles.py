@@ -2,7 +2,7 @@
 
 The borders of all tiles divide the frame into blocks, so that every tile is a rectangle of blocks.
 Every pixel is counted once, in the histogram of its block; the histogram of a tile is the sum of
-those of its blocks, and gives its median exactly.
+those of its blocks, and gives its median exactly. Pixels in the packed mask `covered` are left out.
 """
 
 from __future__ import annotations
@@ -86,31 +86,15 @@ def _select(frame, covered, y0, y1, x0, x1, rank):
 
 @kernel
 def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring):
-    """Median of the uncovered pixels of each tile.
+    """Median of the uncovered pixels of each tile of a (H, W) uint16 frame.
 
-    Parameters
-    ----------
-    frame : (H, W) uint16
-        Counts.
-    covered : (H, ceil(W / 64)) uint64
-        Packed mask of the pixels to leave out.
-    starts_y, starts_x : (ny,), (nx,) int64
-        First row and column of the tiles.
-    size_y, size_x : int
-        Size of the tiles in pixels.
-    base : int
-        Counts from `base` on have a bin each. A median outside the bins is found by counting the
-        tile again, so `base` and the number of bins affect the speed only.
-    ring : (depth, blocks, bins) uint16 or uint32
-        Buffer for the histograms of the rows of blocks that one row of tiles covers; see
-        `block_borders`. uint16 suffices for tiles of up to 65,535 pixels.
-
-    Returns
-    -------
-    medians : (ny, nx) float64
-        NaN for a tile without an uncovered pixel.
-    numbers : (ny, nx) int64
-        Uncovered pixels.
+    Tiles of `size_y` x `size_x` pixels begin at the rows `starts_y` and columns `starts_x`, (ny,)
+    and (nx,) int64. Counts from `base` on have a bin each. A median outside the bins is found by
+    counting the tile again, so `base` and the number of bins affect the speed only. `ring` (depth,
+    blocks, bins) is a buffer for the histograms of the rows of blocks that one row of tiles covers,
+    see `block_borders`; uint16 suffices for tiles of up to 65,535 pixels, uint32 for all. Returns
+    the medians, (ny, nx) float64, NaN for a tile without an uncovered pixel, and the number of
+    uncovered pixels, (ny, nx) int64.
     """
     ny, nx = len(starts_y), len(starts_x)
     rows = np.unique(np.concatenate((starts_y, starts_y + size_y)))
@@ -173,19 +157,7 @@ def block_borders(starts: np.ndarray, size: int) -> tuple[int, int]:
 
 @kernel
 def sample_uncovered(frame, covered, every):
-    """Sample a frame regularly: one in `every` pixels, of which the uncovered ones are returned.
-
-    Parameters
-    ----------
-    frame : (H, W) uint16
-    covered : (H, ceil(W / 64)) uint64
-        Packed mask of the pixels to leave out.
-    every : int
-
-    Returns
-    -------
-    (n,) uint16
-    """
+    """Sample one in `every` pixels of a frame; returns the uncovered ones, (n,) uint16."""
     height, width = frame.shape
     out = np.empty(height * width // every + 1, frame.dtype)
     n = 0
@@ -201,10 +173,7 @@ def sample_uncovered(frame, covered, every):
 def fill_from_neighbours(values):
     """Fill tiles that are NaN with the mean of their neighbours (of 8), ring by ring, in place.
 
-    Parameters
-    ----------
-    values : (ny, nx) float64
-        At least one of them is not NaN.
+    At least one of the (ny, nx) float64 values is not NaN.
     """
     ny, nx = values.shape
     missing = True

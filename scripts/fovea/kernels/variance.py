@@ -23,26 +23,12 @@ def _reflect(i, size):
 
 @kernel
 def local_variance(frame, window, out):
-    """V of every pixel's neighbourhood, and n² where V is 0 (see Notes).
+    """Write V of the neighbourhood of every pixel of a (H, W) uint16 frame; returns its extremes.
 
-    Parameters
-    ----------
-    frame : (H, W) uint16
-        Counts.
-    window : int
-        Odd size of the neighbourhood.
-    out : (H, W) uint32 or uint64
-        Receives V; its type is the type of the arithmetic.
-
-    Returns
-    -------
-    lowest, highest : int
-        Extremes of V.
-
-    Notes
-    -----
-    The logarithm of the standard deviation is defined as 0 where the variance is 0. A variance of
-    1 has the same logarithm, so V = n² stands for V = 0, and the logarithm is monotonic in V.
+    The neighbourhood is a square of odd size `window`. V goes into `out`, (H, W) uint32 or uint64,
+    whose type is the type of the arithmetic. The logarithm of the standard deviation is defined as
+    0 where the variance is 0. A variance of 1 has the same logarithm, so V = n² stands for V = 0,
+    and the logarithm is monotonic in V.
     """
     height, width = frame.shape
     half = window // 2
@@ -145,19 +131,11 @@ def _row(sums, squares, window, target):
 
 @kernel
 def count_bins(values, starts, guess):
-    """Histogram of (H, W) unsigned integers for bins given by their first integers.
+    """Histogram of (H, W) uint32 or uint64 values, (bins,) int64.
 
-    Parameters
-    ----------
-    values : (H, W) uint32 or uint64
-    starts : (bins + 1,) uint64
-        First integer of each bin; the last entry is larger than every value.
-    guess : (codes,) int64
-        A bin at or before the right one for each code of `bin_code`.
-
-    Returns
-    -------
-    (bins,) int64
+    `starts` (bins + 1,) uint64 holds the first integer of each bin, and one larger than every
+    value; `guess` (codes,) int64 holds a bin at or before the right one for each code of
+    `bin_code`.
     """
     counts = np.zeros(len(starts) - 1, np.int64)
     for y in range(values.shape[0]):
@@ -200,18 +178,10 @@ def first_values(codes: np.ndarray) -> np.ndarray:
 def count_values(values, base, reach, counts):
     """Count integers: each value below `reach` on its own, larger ones by their `bin_code`.
 
+    Values are (H, W) uint32 or uint64. `counts` (reach - base + codes,) uint32, with counters of
+    base (the smallest value), base + 1, ..., reach - 1, then of the codes, is increased in place.
     For each row the indices of all counters are computed first, in a loop that is vectorised; a
     second loop increments the counters.
-
-    Parameters
-    ----------
-    values : (H, W) uint32 or uint64
-    base : int
-        The smallest value.
-    reach : int
-        Values base..reach - 1 have a counter each.
-    counts : (reach - base + codes,) uint32
-        Counters of base, base + 1, ..., then those of the codes; increased in place.
     """
     number = values.dtype.type
     index = np.empty(values.shape[1], np.uint32)
@@ -232,20 +202,10 @@ def _entries(row, base, reach, alone, index):
 
 @kernel
 def deviation(weights, x, centre):
-    """Standard deviation of values that occur several times; 0 if there are none.
+    """Standard deviation of (n,) float64 values that occur `weights` times; 0 if there are none.
 
-    Parameters
-    ----------
-    weights : (n,) integer
-        How often each value occurs.
-    x : (n,) float64
-    centre : float
-        A value near the mean, around which sums are taken for precision.
-
-    Returns
-    -------
-    float
-        Sums are taken in eight interleaved parts, so that they are vectorised in a fixed order.
+    Sums are taken around `centre`, a value near the mean, for precision, and in eight interleaved
+    parts, so that they are vectorised in a fixed order.
     """
     parts = np.zeros((3, 8))
     whole = len(x) - len(x) % 8
@@ -271,19 +231,10 @@ def deviation(weights, x, centre):
 
 @kernel
 def keep_up_to(values, last, kept):
-    """Copy the values that are at most `last`, without a branch, as half of them usually are.
+    """Copy the values that are at most `last`, and return their number.
 
-    Parameters
-    ----------
-    values : (H, W) uint32 or uint64
-    last : int
-    kept : (H W + 1,) float64
-        Receives the values.
-
-    Returns
-    -------
-    int
-        Their number.
+    There is no branch, as half of them usually are. Values are (H, W) uint32 or uint64; `kept` (H W
+    + 1,) float64 receives them.
     """
     limit = values.dtype.type(last)
     n = 0
