@@ -22,13 +22,7 @@ for _i in range(64):
 @kernel
 def pack(mask):
     """Pack a (H, W) bool mask."""
-    height, width = mask.shape
-    bits = np.zeros((height, (width + 63) >> 6), np.uint64)
-    for y in range(height):
-        for x in range(width):
-            if mask[y, x]:
-                bits[y, x >> 6] |= ONE << np.uint64(x & 63)
-    return bits
+    return pack_above(mask, False)
 
 
 @kernel

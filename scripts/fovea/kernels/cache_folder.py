@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from pathlib import Path
 
 PATIENCE = 300  # seconds that a job waits while another one compiles
@@ -27,21 +28,15 @@ def cache_folder() -> Path:
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
-    for parent in _parents():
-        folder = parent / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
+    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(os.environ.get("FOVEA_CACHE") or Path(user) / "fovea") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
+    except OSError:
+        pass
     return Path(tempfile.gettempdir()) / f"fovea-{os.getuid()}" / name
-
-
-def _parents() -> list[Path]:
-    chosen = os.environ.get("FOVEA_CACHE")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return [Path(chosen)] if chosen else [Path(user) / "fovea"]
 
 
 def _numba_version() -> str | None:
@@ -57,11 +52,9 @@ def machine() -> str:
     kept = [platform.machine()]
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith(("model name", "flags", "Features", "CPU part")):
-                    kept.append(line)
-                elif not line.strip():
-                    break  # the other cores are the same
+            first = takewhile(str.strip, file)  # the other cores are the same
+            wanted = ("model name", "flags", "Features", "CPU part")
+            kept += [line for line in first if line.startswith(wanted)]
     except OSError:
         kept.append(platform.node())
     return hashlib.sha256("".join(kept).encode()).hexdigest()[:16]

@@ -11,8 +11,7 @@ from fovea.kernels.spline import evaluate
 
 @kernel
 def cut_counts(frame, window, out):
-    """Copy the window y0, x0, y1, x1 of a frame into `out` (h, w); pixels beyond the borders are 0.
-    """
+    """Copy the window y0, x0, y1, x1 of a frame into `out`; pixels beyond the borders are 0."""
     height, width = frame.shape
     y0, x0 = window[0], window[1]
     for y in range(out.shape[0]):
@@ -40,8 +39,7 @@ def cut_mask(labels, window, label, out):
 
 @kernel
 def mask_moments(masks):
-    """Return the sums over the set pixels of 1, y, x, y², y x, x² of (n, h, w) masks, (n, 6) int64.
-    """
+    """Return (n, 6) int64 sums of 1, y, x, y², y x, x² over the set pixels of (n, h, w) masks."""
     out = np.zeros((len(masks), 6), np.int64)
     for i in range(len(masks)):
         for y in range(masks.shape[1]):

@@ -147,8 +147,7 @@ def mix_and_spread(image, weights, bias, out):
 
 @kernel
 def gather(image, out):
-    """2 x 2 pixels become four channels (pixel unshuffle): (C, 2 H, 2 W) into (4 C, H + 2, W + 2).
-    """
+    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) into `out` (4 C, H + 2, W + 2)."""
     for o in range(len(out)):
         for y in range(out.shape[1] - 2):
             row = image[o // 4, 2 * y + o % 4 // 2]

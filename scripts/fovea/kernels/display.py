@@ -14,18 +14,8 @@ _MOST_SLACK = 1e-3  # levels; above it too many levels would have to be computed
 @kernel
 def count_uint16(frame, counts):
     """Add a (H, W) uint16 frame to its histogram, (4, 65536) int64; see `_count`."""
-    height, width = frame.shape
-    for y in range(height):
-        x = 0
-        while x + 4 <= width:
-            counts[0, frame[y, x]] += 1
-            counts[1, frame[y, x + 1]] += 1
-            counts[2, frame[y, x + 2]] += 1
-            counts[3, frame[y, x + 3]] += 1
-            x += 4
-        while x < width:
-            counts[0, frame[y, x]] += 1
-            x += 1
+    for y in range(frame.shape[0]):
+        _count(frame[y], counts)
 
 
 @kernel
@@ -35,23 +25,24 @@ def count_steps(frame, step, base, counts):
     `counts` (4, n) has counters of round(value / step) - base.
     """
     inverse = np.float32(1.0 / step)
-    width = frame.shape[1]
-    steps = np.empty(width, np.uint32)
+    steps = np.empty(frame.shape[1], np.uint32)
     offset = np.int32(base)
     for y in range(frame.shape[0]):
         row = frame[y]
-        for x in range(width):
+        for x in range(len(row)):
             steps[x] = np.uint32(np.int32(np.rint(row[x] * inverse)) - offset)
-        x = 0
-        while x + 4 <= width:
-            counts[0, steps[x]] += 1
-            counts[1, steps[x + 1]] += 1
-            counts[2, steps[x + 2]] += 1
-            counts[3, steps[x + 3]] += 1
-            x += 4
-        while x < width:
-            counts[0, steps[x]] += 1
-            x += 1
+        _count(steps, counts)
+
+
+@kernel
+def _count(values, counts):
+    """Count the values of a row.
+
+    Neighbouring pixels often hold the same value. Four counters per value, used in turn, keep an
+    increment from waiting for the previous one of the same counter.
+    """
+    for x in range(len(values)):
+        counts[x & 3, values[x]] += 1
 
 
 @kernel

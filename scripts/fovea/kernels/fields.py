@@ -42,8 +42,7 @@ def median_filter(values, radius):
     """Median over (2 radius + 1)² values of an image."""
     height, width = values.shape
     out = np.empty((height, width), np.float32)
-    size = (2 * radius + 1) ** 2
-    window = np.empty(size, np.float32)
+    window = np.empty((2 * radius + 1) ** 2, np.float32)
     for y in range(height):
         for x in range(width):
             n = 0
@@ -52,33 +51,8 @@ def median_filter(values, radius):
                 for dx in range(-radius, radius + 1):
                     window[n] = values[yy, min(max(x + dx, 0), width - 1)]
                     n += 1
-            out[y, x] = _select(window, size // 2)
+            out[y, x] = np.median(window)
     return out
-
-
-@kernel
-def _select(values, k):
-    """The k-th smallest value (Hoare's selection), from 0; reorders `values`."""
-    low, high = 0, len(values) - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    return values[k]
 
 
 @kernel
@@ -137,15 +111,7 @@ def smooth(values, taps):
             weight = taps[k]
             for x in range(width):
                 row[x] += weight * (above[x] + below[x])
-        _widened(row, wide, radius)
-        target = out[y]
-        for x in range(width):
-            target[x] = taps[0] * wide[radius + x]
-        for k in range(1, radius + 1):
-            weight = taps[k]
-            left, right = wide[radius - k :], wide[radius + k :]
-            for x in range(width):
-                target[x] += weight * (left[x] + right[x])
+        _filter_row(row, taps, wide, out[y])
     return out
 
 
@@ -161,7 +127,6 @@ def local_variance(values, taps):
     row = np.empty(width, np.float32)
     squares = np.empty(width, np.float32)
     wide = np.empty(width + 2 * radius, np.float32)
-    wide_squares = np.empty(width + 2 * radius, np.float32)
     mean = np.empty(width, np.float32)
     for y in range(height):
         for x in range(width):
@@ -173,29 +138,25 @@ def local_variance(values, taps):
             for x in range(width):
                 row[x] += weight * (above[x] + below[x])
                 squares[x] += weight * (above[x] * above[x] + below[x] * below[x])
-        _widened(row, wide, radius)
-        _widened(squares, wide_squares, radius)
+        _filter_row(row, taps, wide, mean)
         target = out[y]
-        for x in range(width):
-            mean[x] = taps[0] * wide[radius + x]
-            target[x] = taps[0] * wide_squares[radius + x]
-        for k in range(1, radius + 1):
-            weight = taps[k]
-            left, right = wide[radius - k :], wide[radius + k :]
-            for x in range(width):
-                mean[x] += weight * (left[x] + right[x])
-            left, right = wide_squares[radius - k :], wide_squares[radius + k :]
-            for x in range(width):
-                target[x] += weight * (left[x] + right[x])
+        _filter_row(squares, taps, wide, target)
         for x in range(width):
             target[x] -= mean[x] * mean[x]
     return out
 
 
 @kernel
-def _widened(row, wide, radius):
-    """Copy a row into `wide`, with its ends repeated `radius` times."""
-    width = len(row)
+def _filter_row(row, taps, wide, out):
+    """Filter a row, whose ends are repeated in the buffer `wide`, into `out`."""
+    width, radius = len(row), len(taps) - 1
     wide[:radius] = row[0]
     wide[radius : radius + width] = row
     wide[radius + width :] = row[width - 1]
+    for x in range(width):
+        out[x] = taps[0] * wide[radius + x]
+    for k in range(1, radius + 1):
+        weight = taps[k]
+        left, right = wide[radius - k :], wide[radius + k :]
+        for x in range(width):
+            out[x] += weight * (left[x] + right[x])

@@ -195,10 +195,7 @@ def fill_simple(components, labels, count):
     its label as a whole, one without gets a new label after `count`, the largest so far.
     """
     height, width = labels.shape
-    number = 0
-    for y in range(height):
-        for x in range(width):
-            number = max(number, np.int64(components[y, x]))
+    number = np.int64(components.max()) if components.size else 0
     only = np.zeros(number + 1, np.int32)
     for y in range(height):
         for x in range(width):

@@ -107,15 +107,21 @@ def connect(first, start, stop):
 
 
 @kernel
+def _fill(bits, first, start, stop, chosen, value):
+    """Set or clear the runs of a packed mask that are `chosen`, (runs,) bool, in place."""
+    for y in range(bits.shape[0]):
+        for i in range(first[y], first[y + 1]):
+            if chosen[i]:
+                b.fill_range(bits[y], start[i], stop[i], value)
+
+
+@kernel
 def remove_by_size(bits, width, smallest, largest):
     """Clear components of fewer than `smallest` or more than `largest` pixels, in place."""
     first, start, stop = find_runs(bits, width)
     component, sizes = connect(first, start, stop)
-    for y in range(bits.shape[0]):
-        for i in range(first[y], first[y + 1]):
-            size = sizes[component[i]]
-            if size < smallest or size > largest:
-                b.fill_range(bits[y], start[i], stop[i], False)
+    gone = (sizes < smallest) | (sizes > largest)
+    _fill(bits, first, start, stop, gone[component], False)
 
 
 @kernel
@@ -132,10 +138,7 @@ def fill_holes(bits, width, largest):
         for i in range(first[y], first[y + 1]):
             if y == 0 or y == height - 1 or start[i] == 0 or stop[i] == width:
                 kept[component[i]] = True
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
-            if not kept[component[i]]:
-                b.fill_range(bits[y], start[i], stop[i], True)
+    _fill(bits, first, start, stop, ~kept[component], True)
 
 
 @kernel
@@ -166,10 +169,7 @@ def keep_marked(bits, marked, width, least):
     for y in range(height):
         for i in range(first[y], first[y + 1]):
             held[component[i]] += count_range(marked[y], start[i], stop[i])
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
-            if held[component[i]] < least:
-                b.fill_range(bits[y], start[i], stop[i], False)
+    _fill(bits, first, start, stop, held[component] < least, False)
 
 
 @kernel
@@ -178,11 +178,8 @@ def clear_reached(bits, passable, width):
 
     Both `bits` and `passable` are packed masks.
     """
-    height, words = bits.shape
-    free = invert(bits, width)
-    for y in range(height):
-        for j in range(words):
-            free[y, j] |= passable[y, j]
+    height = bits.shape[0]
+    free = invert(bits, width) | passable
     first, start, stop = find_runs(free, width)
     component, sizes = connect(first, start, stop)
     reached = np.zeros(len(sizes), np.bool_)
@@ -190,10 +187,7 @@ def clear_reached(bits, passable, width):
         for i in range(first[y], first[y + 1]):
             if count_range(bits[y], start[i], stop[i]) < stop[i] - start[i]:
                 reached[component[i]] = True
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
-            if reached[component[i]]:
-                b.fill_range(bits[y], start[i], stop[i], False)
+    _fill(bits, first, start, stop, reached[component], False)
 
 
 @kernel

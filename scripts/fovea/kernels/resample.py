@@ -67,9 +67,7 @@ def nearest(labels, shape):
     """Resample labels to a shape (height, width): a pixel takes the label of the nearest centre."""
     height, width = labels.shape
     out = np.empty(shape, labels.dtype)
-    columns = np.empty(shape[1], np.int64)
-    for x in range(shape[1]):
-        columns[x] = (2 * x + 1) * width // (2 * shape[1])
+    columns = (2 * np.arange(shape[1]) + 1) * width // (2 * shape[1])
     for y in range(shape[0]):
         row = labels[(2 * y + 1) * height // (2 * shape[0])]
         for x in range(shape[1]):

@@ -19,27 +19,15 @@ LANES = 32
 
 @dataclass(frozen=True)
 class Axis:
-    """The spline along one axis.
+    """The spline along one axis; arrays are float64 where no type is named."""
 
-    Attributes
-    ----------
-    collocation : (n, n) float64
-        Value of each basis spline at each of the n nodes.
-    first : (size,) int64
-        First of the basis splines that are not 0 at a pixel.
-    weights : (4, size) float64
-        Values of these basis splines at the pixels.
-    powers : (n, 4, 4) float64
-        For each interval, given by its first basis spline, and each of the basis splines that
-        are not 0 there: coefficients of 1, t, t², t³.
-    offset : (size + LANES,) float64
-        t at the pixels: distance from the beginning of their interval; padded with 0.
-    """
-
-    collocation: np.ndarray
-    first: np.ndarray
-    weights: np.ndarray
+    collocation: np.ndarray  # (n, n): value of each basis spline at each of the n nodes
+    first: np.ndarray  # (size,) int64: first of the basis splines that are not 0 at a pixel
+    weights: np.ndarray  # (4, size): values of these basis splines at the pixels
+    # (n, 4, 4): coefficients of 1, t, t², t³ for each interval, given by its first basis spline,
+    # and each of the basis splines that are not 0 there
     powers: np.ndarray
+    # (size + LANES,): t at the pixels, the distance from the beginning of their interval; then 0
     offset: np.ndarray
 
 
