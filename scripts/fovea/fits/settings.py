@@ -25,14 +25,14 @@ class Settings:
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
     #: Parameters whose start the user set.
-    given: tuple[str, ...]
+    given: tuple[str, ...] = ()
     #: Number of starting points.
-    starts: int
+    starts: int = 5
     #: Only values up to so long after a trace's first time count, in the model's unit.
-    window: float | None
+    window: float | None = None
     #: `constant`, `poisson` and `relative` of `fovea.fits.solver.noise.noise_level`, "estimate", or
     #: None for fits without weights.
-    noise: tuple[float, float, float] | str | None
+    noise: tuple[float, float, float] | str | None = None
 
     def value(self, name: str) -> float:
         """Return the fixed or starting value of a parameter."""
