@@ -66,7 +66,7 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
         table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
         table[f"{name}_ci_high"] = fits.high[:, k]
         table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
-    table |= {name: values[name] for name in names if name not in settings.fitted}
+    table |= {name: values[name] for name in settings.fixed}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}
     table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}

@@ -34,6 +34,11 @@ class Settings:
     #: None for fits without weights.
     noise: tuple[float, float, float] | str | None = None
 
+    @property
+    def fixed(self) -> list[str]:
+        """Names of the parameters that are not fitted."""
+        return [name for name in self.model.names if name not in self.fitted]
+
     def value(self, name: str) -> float:
         """Return the fixed or starting value of a parameter."""
         return self.values[self.model.names.index(name)]
