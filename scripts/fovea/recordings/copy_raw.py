@@ -67,10 +67,8 @@ def copy_raw(
         log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
                  field.name, field.frames, field.height, field.width)  # fmt: skip
         if field.frames < field.planned_frames:
-            log.warning(
-                "the acquisition was stopped early: %d of %d planned frames exist",
-                field.frames, field.planned_frames,
-            )  # fmt: skip
+            log.warning("the acquisition was stopped early: %d of %d planned frames exist",
+                        field.frames, field.planned_frames)  # fmt: skip
         pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
         place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width
@@ -107,14 +105,9 @@ class _Output:
     """The array of one channel, and the limits of its display."""
 
     def __init__(
-        self,
-        stack: ExitStack,
-        group: Path,
-        shape: tuple[int, int, int],
-        index: int,
-        name: str,
+        self, stack: ExitStack, group: Path, shape: tuple[int, int, int], index: int, name: str,
         z: int | str,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.group, self.name = group, name
         self.limits = CountLimits()
         self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=name)

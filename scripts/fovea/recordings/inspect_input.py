@@ -106,14 +106,8 @@ def metadata_text(info: RecordingInfo) -> str:
     lines = [f"{key}: {flow(value)}" for key, value in head.items()]
     lines.append("fields:")
     for field, own in zip(info.fields, times, strict=True):
-        entry: dict[str, Any] = {
-            "name": field.name,
-            "height": field.height,
-            "width": field.width,
-            "planes": field.planes,
-            "frames": field.frames,
-            "planned_frames": field.planned_frames,
-        }
+        keys = "name", "height", "width", "planes", "frames", "planned_frames"
+        entry: dict[str, Any] = {key: getattr(field, key) for key in keys}
         if field.missing:
             entry["missing"] = list(field.missing)
         entry["stage_position_um"] = field.stage_position_um
@@ -163,14 +157,10 @@ def log_info(info: RecordingInfo, log: logging.Logger) -> None:
     frames = sorted({f.frames for f in info.fields})
     log.info(
         "read %s (%s): %d fields of view of %s pixels, %s frames, channels %s, %s",
-        info.files[0] if len(info.files) == 1 else f"{len(info.files)} files",
-        info.format,
-        len(info.fields),
-        ", ".join(f"{h} x {w}" for h, w in shapes),
-        ranges(frames),
-        list_channels(info.channels),
-        info.dtype,
-    )
+        info.files[0] if len(info.files) == 1 else f"{len(info.files)} files", info.format,
+        len(info.fields), ", ".join(f"{h} x {w}" for h, w in shapes), ranges(frames),
+        list_channels(info.channels), info.dtype,
+    )  # fmt: skip
     if info.pixel_size_um is None:
         log.info("the input does not state its pixel size")
     log.info("times: %s", ", ".join(sorted({f.times_source for f in info.fields})))

@@ -27,17 +27,10 @@ class Recording(ABC):
 
     A reader of one file is called with its name, relative to `base`, and with `base`, the directory
     that relative paths start from.
-
-    Attributes
-    ----------
-    source : str
-        Name of the input for messages.
-    info : RecordingInfo
-        Its description.
     """
 
-    source: str
-    info: RecordingInfo
+    source: str  # name of the input for messages
+    info: RecordingInfo  # its description
 
     def __enter__(self) -> Recording:
         return self
@@ -118,24 +111,19 @@ class Recording(ABC):
     ) -> list[np.ndarray]:
         import numpy as np
 
-        planes = self.read_planes(info.index, number, 0, channels)
-        if info.planes == 1:
+        n, planes = info.planes, self.read_planes(info.index, number, 0, channels)
+        if n == 1:
             return planes
+        combine, totals = np.maximum, planes
+        if kind == "mean":
+            combine, totals = np.add, [plane.astype(np.uint32) for plane in planes]
+        for z in range(1, n):
+            others = self.read_planes(info.index, number, z, channels)
+            for total, plane in zip(totals, others, strict=True):
+                combine(total, plane, out=total)
         if kind == "max":
-            for z in range(1, info.planes):
-                for total, plane in zip(
-                    planes, self.read_planes(info.index, number, z, channels), strict=True
-                ):
-                    np.maximum(total, plane, out=total)
-            return planes
+            return totals
         dtype = planes[0].dtype
-        totals = [plane.astype(np.uint32) for plane in planes]
-        for z in range(1, info.planes):
-            for total, plane in zip(
-                totals, self.read_planes(info.index, number, z, channels), strict=True
-            ):
-                total += plane
-        n = info.planes
         # floor(sum / n + 1/2) without leaving the integers
         return [((2 * total + n) // (2 * n)).astype(dtype) for total in totals]
 
@@ -177,8 +165,5 @@ class Recording(ABC):
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         """Read one z plane of one frame, given by its planned number, for several channels.
 
-        Returns
-        -------
-        list of ndarray
-            New (H, W) arrays, native byte order, C-contiguous, writable.
+        Returns new (H, W) arrays, native byte order, C-contiguous, writable.
         """

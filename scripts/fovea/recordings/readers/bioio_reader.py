@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.stack import Stack, StackRecording
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class BioioRecording(StackRecording):
@@ -69,8 +68,6 @@ class BioioRecording(StackRecording):
         return stacks
 
     def existing_planes(self, fov: int) -> np.ndarray:
-        import numpy as np
-
         return np.ones(self._stacks[fov].sizes, bool)
 
     def _select(self, scene: int) -> None:
@@ -79,8 +76,6 @@ class BioioRecording(StackRecording):
             self._scene = scene
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
-        import numpy as np
-
         self._select(fov)
         planes = []
         for channel in channels:
@@ -105,6 +100,4 @@ def _interval(image: Any) -> float | None:
         value = image.time_interval
     except Exception:
         return None
-    if hasattr(value, "total_seconds"):
-        return float(value.total_seconds())
-    return None
+    return float(value.total_seconds()) if hasattr(value, "total_seconds") else None

@@ -29,10 +29,7 @@ def reading(source: str) -> Iterator[None]:
 def for_each(files: Sequence[str], look: Callable[[str], Result]) -> list[Result]:
     """Return the result of `look` for every file.
 
-    Raises
-    ------
-    FoveaError
-        If it fails for any file: the error of the first one, followed by the names of the others.
+    If it fails for any, raise the error of the first one, followed by the names of the others.
     """
     found, failed = [], []
     for file in files:
@@ -69,12 +66,9 @@ def channel_names(names: Sequence[str | None], count: int) -> list[str]:
 
 
 def check_pixels(source: str, dtype: object, height: int, width: int) -> str:
-    """Return the name of a pixel type that Fovea reads.
+    """Return the name of a pixel type, or raise FoveaError unless it is uint8 or uint16.
 
-    Raises
-    ------
-    FoveaError
-        For any other type than uint8 and uint16, and for planes without pixels.
+    Planes without pixels are a FoveaError, too.
     """
     import numpy as np
 

@@ -39,38 +39,20 @@ class _Lazy:
 class FieldInfo:
     """One field of view.
 
-    Attributes
-    ----------
-    index : int
-        Number of the field in the recording, from 0.
-    name : str
-        Its name in the file, or ``"Position <index>"``.
-    height, width : int
-        Size of a plane in pixels.
-    planes : int
-        Number of z planes.
-    stage_position_um : dict or None
-        ``{"x", "y", "z"}`` in micrometers (``z`` only where the file has it).
-    frames : int
-        Number of complete frames: those of which every channel and plane exists.
-    planned_frames : int
-        Number of frames that the file announces.
-    missing : tuple of int
-        Planned numbers of frames that do not exist although later ones do.
-    times : list of list of float, or None
-        Seconds, one list of `frames` values for all channels, or one list per channel.
-    times_source : str
-        ``"stamps"`` (acquisition times), ``"nominal"`` (from an interval), ``"none"``.
-    load_frames, load_times : callable or None
-        Functions of the reader that set the attributes above when one of them is first used.
+    `frames` counts the complete frames: those of which every channel and plane exists.
+    `planned_frames` is the number that the file announces, and `missing` are the planned numbers of
+    frames that do not exist although later ones do. `times` are in seconds: one list of `frames`
+    values for all channels, or one list per channel. `times_source` is ``"stamps"`` (acquisition
+    times), ``"nominal"`` (from an interval) or ``"none"``. `load_frames` and `load_times` are
+    functions of the reader that set these attributes when one of them is first used.
     """
 
-    index: int
-    name: str
-    height: int
+    index: int  # number of the field in the recording, from 0
+    name: str  # in the file, or "Position <index>"
+    height: int  # of a plane in pixels
     width: int
-    planes: int = 1
-    stage_position_um: dict[str, float] | None = None
+    planes: int = 1  # along z
+    stage_position_um: dict[str, float] | None = None  # x, y, and z where the file has it
     frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
     planned_frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
     missing: tuple[int, ...] = _Lazy("load_frames", ())  # type: ignore[assignment]
@@ -89,46 +71,27 @@ class FieldInfo:
     def set_existing(self, exists: Sequence[bool]) -> None:
         """Set `frames`, `planned_frames` and `missing` from one flag per planned frame."""
         numbers = [n for n, there in enumerate(exists) if there]
-        self.planned_frames = len(exists)
-        self.frames = len(numbers)
-        present = set(numbers)
+        self.planned_frames, self.frames = len(exists), len(numbers)
         last = numbers[-1] if numbers else 0
-        self.missing = tuple(n for n in range(last) if n not in present)
+        self.missing = tuple(n for n in range(last) if not exists[n])
 
 
 @dataclass
 class RecordingInfo:
     """Description of an input.
 
-    Attributes
-    ----------
-    format : str
-        Name of the format, for people.
-    files : list of str
-        The input files, as the config names them.
-    dtype : str
-        ``"uint8"`` or ``"uint16"``.
-    channels : list of str
-        Names; ``"Channel <index>"`` where the file has none.
-    pixel_size_um : dict or None
-        ``{"y", "x"}`` in micrometers; None where the file does not say.
-    fields : list of FieldInfo
-        The fields of view.
-    remarks : list of str
-        Remarks of the reader for people; see `notes`.
-    start_s : float or None
-        Reading of the file's clock at time 0 of `times`, in seconds; None without a clock.
-    fields_per_file : list of int or None
-        How many fields each file holds, where files are independent of one another.
+    `start_s` is the reading of the file's clock at time 0 of `times`, in seconds; None without a
+    clock. `fields_per_file` tells how many fields each file holds, where files are independent of
+    one another.
     """
 
-    format: str
-    files: list[str]
-    dtype: str
-    channels: list[str]
-    pixel_size_um: dict[str, float] | None
+    format: str  # its name for people
+    files: list[str]  # as the config names them
+    dtype: str  # "uint8" or "uint16"
+    channels: list[str]  # names; "Channel <index>" where the file has none
+    pixel_size_um: dict[str, float] | None  # {"y", "x"}; None where the file does not say
     fields: list[FieldInfo]
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # of the reader for people; see `notes`
     start_s: float | None = None
     fields_per_file: list[int] | None = None
 

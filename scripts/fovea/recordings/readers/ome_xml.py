@@ -5,13 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from xml.etree import ElementTree
 
-from fovea.recordings.readers.stack import Stack
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from fovea.recordings.readers.stack import Stack
 
 UM = {
     "m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3,
@@ -23,8 +22,6 @@ SECONDS = {
     "us": 1e-6, "ns": 1e-9, "day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0,
     "millisecond": 1e-3,
 }  # fmt: skip
-
-
 PIECE = 1 << 16  # characters that are parsed at once
 MOST = 1 << 26  # planes of an image; more are a damaged description
 
@@ -90,8 +87,6 @@ class PlaneList:
 
     def stamps(self, frames: int, channels: int) -> np.ndarray | None:
         """Return (C, T) seconds, nan where there is none; None without any."""
-        import numpy as np
-
         places = np.array(self.places, np.int64).reshape(-1, 3)
         t, c, z = places.T
         inside = (t >= 0) & (t < frames) & (c >= 0) & (c < channels)
@@ -105,20 +100,10 @@ class PlaneList:
 
 @dataclass
 class OmeImage(Stack):
-    """One image of an OME document.
+    """One image of an OME document."""
 
-    Attributes
-    ----------
-    order : str
-        Axes from the fastest on, such as ``"XYZCT"``.
-    samples : int
-        Samples per pixel; more than one in colour images.
-    data : TiffDataList
-        Where the planes are.
-    """
-
-    order: str = "XYZCT"
-    samples: int = 1
+    order: str = "XYZCT"  # axes from the fastest on
+    samples: int = 1  # per pixel; more than one in colour images
     data: TiffDataList = field(default_factory=TiffDataList)
 
     def planes(self, start: tuple[int, int, int], count: int) -> Iterator[tuple[int, int, int]]:
@@ -147,13 +132,7 @@ class OmeDocument:
 
 
 def parse_ome(xml: str | bytes) -> OmeDocument:
-    """Parse OME-XML of any schema version.
-
-    Raises
-    ------
-    ValueError
-        If it is not well-formed, or lacks what the schema demands.
-    """
+    """Parse OME-XML of any schema version; ValueError if it is malformed or incomplete."""
     try:
         root, parts = _parse(xml)
         binary_only = _child(root, "BinaryOnly")
@@ -163,11 +142,8 @@ def parse_ome(xml: str | bytes) -> OmeDocument:
         raise ValueError(f"OME-XML is not well-formed: {error}") from error
     except (KeyError, ValueError, OverflowError) as error:
         raise ValueError(f"OME-XML lacks or misstates {error}") from error
-    return OmeDocument(
-        images,
-        root.get("UUID"),
-        None if binary_only is None else binary_only.get("MetadataFile"),
-    )
+    real = None if binary_only is None else binary_only.get("MetadataFile")
+    return OmeDocument(images, root.get("UUID"), real)
 
 
 Parts = dict[ElementTree.Element, tuple[TiffDataList, PlaneList]]
@@ -239,9 +215,7 @@ def _image(
 def _pixel_size(pixels: ElementTree.Element) -> dict[str, float] | None:
     x = _quantity(pixels, "PhysicalSizeX", UM, "µm")
     y = _quantity(pixels, "PhysicalSizeY", UM, "µm")
-    if not x or not y or x <= 0 or y <= 0:
-        return None
-    return {"y": y, "x": x}
+    return {"y": y, "x": x} if x and y and x > 0 and y > 0 else None
 
 
 def _position(element: ElementTree.Element, template: str) -> dict[str, float] | None:

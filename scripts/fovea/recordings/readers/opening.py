@@ -106,15 +106,8 @@ def _common_kind(files: list[str], base: str | os.PathLike[str]) -> str:
 def file_kind(file: str, base: str | os.PathLike[str] = ".") -> str:
     """Tell the format of a file from its first bytes.
 
-    Returns
-    -------
-    str
-        ``"ND2"``, ``"CZI"``, ``"TIFF"``, ``"OME-Zarr"``, or the suffix for all others.
-
-    Raises
-    ------
-    FoveaError
-        If the file is empty or cannot be opened, or is not what its suffix says.
+    Returns ``"ND2"``, ``"CZI"``, ``"TIFF"``, ``"OME-Zarr"``, or the suffix for all others. It is a
+    FoveaError if the file is empty or cannot be opened, or is not what its suffix says.
     """
     path = os.path.join(base, file)
     if os.path.isdir(path):

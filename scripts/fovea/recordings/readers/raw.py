@@ -5,29 +5,20 @@ from __future__ import annotations
 import io
 import os
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import Recording, join
-
-if TYPE_CHECKING:
-    import numpy as np
 
 BLOCK_BYTES = 1024 * 1024  # small enough to stay in the processor's cache until it is sorted
 
 
 class RawFile:
-    """An open file that fills buffers from given offsets.
+    """An open file that fills buffers from given offsets; `name` is its name in messages.
 
     The file is read and not mapped into memory: if a mapped file becomes shorter or its disk
     fails, the process is ended by a signal (SIGBUS) and cannot report an error.
-
-    Parameters
-    ----------
-    path : str
-        The file, absolute.
-    name : str
-        Its name in messages.
     """
 
     def __init__(self, path: str, name: str) -> None:
@@ -50,13 +41,7 @@ class RawFile:
         self._file.close()
 
     def fill(self, buffer: memoryview | np.ndarray, offset: int) -> None:
-        """Fill a contiguous buffer with the bytes from `offset` on.
-
-        Raises
-        ------
-        FoveaError
-            If the file ends before that, or the disk fails.
-        """
+        """Fill a contiguous buffer from `offset` on; FoveaError if the file ends before that."""
         view = memoryview(buffer).cast("B")
         try:
             self._file.seek(offset)
@@ -99,37 +84,14 @@ class RawRecording(Recording):
 
 
 def read_interleaved(
-    file: RawFile,
-    offset: int,
-    shape: tuple[int, int, int],
-    dtype: np.dtype,
-    row_bytes: int,
+    file: RawFile, offset: int, shape: tuple[int, int, int], dtype: np.dtype, row_bytes: int,
     channels: list[int],
-) -> list[np.ndarray]:
-    """Read some channels of an image that is stored as (H, W, C).
+) -> list[np.ndarray]:  # fmt: skip
+    """Read some channels of an image that is stored as (H, W, C) from byte `offset` on.
 
-    Parameters
-    ----------
-    file : RawFile
-        The file.
-    offset : int
-        Position of the first byte of the image.
-    shape : tuple of int
-        (H, W, C).
-    dtype : dtype
-        Of a pixel, little-endian.
-    row_bytes : int
-        Bytes from one row to the next.
-    channels : list of int
-        Indices of the channels.
-
-    Returns
-    -------
-    list of ndarray
-        One (H, W) array per channel.
+    `dtype` is that of a pixel, little-endian; `row_bytes` lie from one row to the next. Returns one
+    (H, W) array per channel.
     """
-    import numpy as np
-
     height, width, count = shape
     native = dtype.newbyteorder("=")
     planes = {channel: np.empty((height, width), native) for channel in channels}

@@ -21,19 +21,10 @@ Reader = Callable[[str, "str | os.PathLike[str]"], Recording]
 
 
 class SeveralRecordings(Recording):
-    """The fields of view of several files, one file after another.
+    """The fields of view of several files, one file after another; `reader` opens one.
 
-    Parameters
-    ----------
-    reader : callable
-        ``reader(file, base)`` opens one file.
-    files : list of str
-        The files, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    metadata : dict, optional
-        What inspect wrote. With it, a file is opened only when its frames are read, and compared
-        with its description then; without it, all files are opened at once.
+    With `metadata`, which inspect wrote, a file is opened only when its frames are read, and
+    compared with its description then; without it, all files are opened at once.
     """
 
     def __init__(
@@ -72,7 +63,6 @@ class SeveralRecordings(Recording):
             info = self._recording(numbers[file]).info
             first = first or info
             _check_alike(first, info)
-            notes = info.remarks
             for own in info.fields:
                 alone = len(info.fields) == 1
                 name = os.path.basename(file).split(".")[0] if alone else own.name
@@ -86,7 +76,7 @@ class SeveralRecordings(Recording):
                 )  # fmt: skip
                 starts.append(info.start_s if own.times_source == "stamps" else None)
             counts.append(len(info.fields))
-            remarks.extend(f"{file}: {note}" for note in notes)
+            remarks.extend(f"{file}: {note}" for note in info.remarks)
 
         for_each(self._files, look)
         assert first is not None
@@ -100,8 +90,7 @@ class SeveralRecordings(Recording):
         if recording is None:
             while len(self._open) >= MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
-            recording = self._reader(self._files[number], self._base)
-            self._open[number] = recording
+            recording = self._open[number] = self._reader(self._files[number], self._base)
         self._open.move_to_end(number)
         return recording
 
@@ -169,10 +158,8 @@ def _one_clock(fields: list[FieldInfo], starts: list[float | None], remarks: lis
 
 
 def _check_alike(first: RecordingInfo, other: RecordingInfo) -> None:
-    for what, a, b in (
-        ("channels", first.channels, other.channels),
-        ("pixel type", first.dtype, other.dtype),
-    ):
+    for what, name in (("channels", "channels"), ("pixel type", "dtype")):
+        a, b = getattr(first, name), getattr(other, name)
         if a != b:
             raise FoveaError(
                 f"{other.files[0]}: its {what} ({b}) differ from those of {first.files[0]} ({a}); "

@@ -6,56 +6,31 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.recordings.readers.base import Recording
 from fovea.recordings.readers.checks import channel_names, nothing_complete
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.stamps import regular_times, times_when_asked
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fovea.recordings.readers.stamps import Times
+from fovea.recordings.readers.stamps import Times, regular_times, times_when_asked
 
 
 @dataclass
 class Stack:
-    """One field of view, as its file describes it.
+    """One field of view, as its file describes it."""
 
-    Attributes
-    ----------
-    source : str
-        Name of its file for messages.
-    name : str
-        Its own name, or an empty string.
-    height, width : int
-        Size of a plane in pixels.
-    dtype : str
-        Pixel type.
-    sizes : tuple of int
-        Announced numbers of frames, channels and z planes.
-    channels : list of str or None
-        Names of the channels.
-    pixel_size_um, position_um : dict or None
-        ``{"y", "x"}`` of a pixel; position on the stage; both in micrometers.
-    interval_s : float or None
-        Planned time between frames in seconds.
-    stamps : ndarray or None
-        (C, T) float64, acquisition times in seconds.
-    """
-
-    source: str
-    name: str
-    height: int
+    source: str  # name of its file for messages
+    name: str  # its own name, or an empty string
+    height: int  # of a plane in pixels
     width: int
     dtype: str
-    sizes: tuple[int, int, int]
-    channels: list[str | None] = field(default_factory=list)
-    pixel_size_um: dict[str, float] | None = None
-    position_um: dict[str, float] | None = None
-    interval_s: float | None = None
-    stamps: np.ndarray | None = None
+    sizes: tuple[int, int, int]  # announced numbers of frames, channels and z planes
+    channels: list[str | None] = field(default_factory=list)  # names
+    pixel_size_um: dict[str, float] | None = None  # {"y", "x"}
+    position_um: dict[str, float] | None = None  # on the stage
+    interval_s: float | None = None  # planned time between frames
+    stamps: np.ndarray | None = None  # (C, T) float64, acquisition times in seconds
 
 
 class StackRecording(Recording):
@@ -66,10 +41,7 @@ class StackRecording(Recording):
     def describe_stacks(self, kind: str, files: list[str], remarks: list[str]) -> RecordingInfo:
         """Return the description of the recording; frames and times are read on their first use.
 
-        Raises
-        ------
-        FoveaError
-            If no field has a complete frame.
+        It is a FoveaError if no field has a complete frame.
         """
         fields = []
         for index, stack in enumerate(self._stacks):

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    # Stamps and nominal times of each field, as `set_times` takes them, and the reading of the
-    # file's clock where stamps are 0, in seconds; None without a clock.
-    Times = tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
+# Stamps and nominal times of each field, as `set_times` takes them, and the reading of the
+# file's clock where stamps are 0, in seconds; None without a clock.
+Times = tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
 
 SAME = "time stamps not used: they are the same for every frame"
 
 
 def times_when_asked(info: RecordingInfo, read: Callable[[], Times]) -> None:
-    """Read the times of all fields when those of any field are asked for.
+    """Call `read` when the times of any field are asked for, and set those of all fields.
 
-    Parameters
-    ----------
-    info : RecordingInfo
-        Its `remarks` and `start_s` are set then, too.
-    read : callable
-        Returns the times.
+    The `remarks` and `start_s` of `info` are set then, too.
     """
 
     def load() -> None:
@@ -49,26 +42,12 @@ def set_times(
 
     Stamps are used if none is missing, they never decrease, and they are not all equal: there are
     files in which every frame has the same time. Otherwise nominal times are used where the file
-    states an interval.
+    states an interval. `stamps` are (T,) or (C, T) float64 in seconds for the existing frames,
+    `nominal` (T_planned,) float64 in seconds by planned frame number.
 
-    Parameters
-    ----------
-    fields : sequence of FieldInfo
-        Fields whose frames are known.
-    stamps : sequence of ndarray or None
-        Per field, (T,) or (C, T) float64 in seconds for the existing frames.
-    nominal : sequence of ndarray or None
-        Per field, (T_planned,) float64 in seconds, by planned frame number.
-
-    Returns
-    -------
-    remarks : list of str
-        Why stamps were not used.
-    start : float or None
-        The earliest stamp, which is time 0; None without stamps.
+    Returns remarks on stamps that were not used, and the earliest stamp, which is time 0; None
+    without stamps.
     """
-    import numpy as np
-
     faults: dict[str, list[int]] = {}
     good: dict[int, np.ndarray] = {}
     for info, given in zip(fields, stamps, strict=True):
@@ -108,8 +87,6 @@ def set_times(
 
 def _fault(values: np.ndarray) -> str | None:
     """Return why (C, T) stamps cannot be used, or None."""
-    import numpy as np
-
     if not np.isfinite(values).all():
         return "time stamps not used: some are missing"
     steps = np.diff(values, axis=1)
@@ -122,8 +99,6 @@ def _fault(values: np.ndarray) -> str | None:
 
 def regular_times(planned: int, interval_s: float | None) -> np.ndarray | None:
     """Return (planned,) nominal times in seconds, or None without a positive interval."""
-    import numpy as np
-
     if not interval_s or not np.isfinite(interval_s) or interval_s <= 0:
         return None
     return np.arange(planned) * float(interval_s)

@@ -8,20 +8,8 @@ from xml.etree import ElementTree
 class CziAbout:
     """Content of the XML; everything may be missing.
 
-    Attributes
-    ----------
-    channels : list of str or None
-        Names of the channels.
-    pixel_size_um : dict or None
-        ``{"y", "x"}`` in micrometers.
-    interval_s : float or None
-        Planned time between frames in seconds.
-    scenes : dict
-        Index to (name, centre on the stage in micrometers or None).
-    sizes : dict
-        Announced numbers of frames (T), channels (C) and z planes (Z).
-    notes : list of str
-        Remarks.
+    `channels`, `pixel_size_um` and `interval_s` are as in `Stack`. `scenes` maps an index to (name,
+    centre on the stage in micrometers or None), `sizes` the axes T, C, Z to announced numbers.
     """
 
     def __init__(self, xml: bytes) -> None:
@@ -51,8 +39,7 @@ class CziAbout:
                     " ".join((scene.get("Name") or "").split()),
                     _point(scene.findtext("CenterPosition")),
                 )
-            increment = image.findtext("Dimensions/T/Positions/Interval/Increment")
-            self.interval_s = _number(increment)
+            self.interval_s = _number(image.findtext("Dimensions/T/Positions/Interval/Increment"))
         size = {
             distance.get("Id", ""): _number(distance.findtext("Value"))
             for distance in metadata.findall("Scaling/Items/Distance")

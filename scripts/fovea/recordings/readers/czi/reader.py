@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import brief, check_pixels, nothing_complete, rgb_error
@@ -14,11 +15,7 @@ from fovea.recordings.readers.czi.tiles import TICKS, decode, tile_parts, tile_t
 from fovea.recordings.readers.info import RecordingInfo
 from fovea.recordings.readers.raw import RawFile, RawRecording
 from fovea.recordings.readers.stack import Stack, StackRecording
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fovea.recordings.readers.stamps import Times
+from fovea.recordings.readers.stamps import Times
 
 PIXEL_TYPES = {0: "<u1", 1: "<u2", 2: "<f4", 12: "<i4", 13: "<f8"}
 COLOUR = (3, 4, 8, 9)
@@ -29,12 +26,8 @@ PlaneKey = tuple[int, int, int]  # t, c, z
 class Scene(Stack):
     """A scene of a CZI file: a field of view.
 
-    Attributes
-    ----------
-    tiles : ndarray
-        (N, 13) int64, a `Tile` per row, in the order in which they are laid.
-    corner : tuple of int
-        x and y of the scene's upper left pixel.
+    `tiles` are (N, 13) int64, a `Tile` per row, in the order in which they are laid; `corner` is x
+    and y of the scene's upper left pixel.
     """
 
     tiles: np.ndarray = field(default=None)  # type: ignore[assignment]
@@ -53,8 +46,6 @@ class CziRecording(RawRecording, StackRecording):
     """
 
     def _open(self) -> None:
-        import numpy as np
-
         content = read_content(self._file)
         tiles = content.tiles
         if not len(tiles):
@@ -96,8 +87,6 @@ class CziRecording(RawRecording, StackRecording):
         self.info = self.describe_stacks("CZI", [self.source], notes)
 
     def _dtype(self, types: set[int]) -> str:
-        import numpy as np
-
         if types & set(COLOUR):
             raise rgb_error(self.source)
         if len(types) > 1:
@@ -112,8 +101,6 @@ class CziRecording(RawRecording, StackRecording):
 
     def _whole_before(self, positions: np.ndarray) -> int:
         """Return the position in the file before which the segments of all tiles are whole."""
-        import numpy as np
-
         for position in np.sort(positions[positions < self._file.size])[::-1].tolist():
             if tile_parts(self._file, position) is not None:
                 return position + 1
@@ -121,8 +108,6 @@ class CziRecording(RawRecording, StackRecording):
 
     def existing_planes(self, fov: int) -> np.ndarray:
         """Return which planes have all their tiles: as many as the plane that has most."""
-        import numpy as np
-
         scene = self._stacks[fov]
         place = tuple(scene.column(axis) for axis in "TCZ")
         expected, found = np.zeros(scene.sizes, np.int64), np.zeros(scene.sizes, np.int64)
@@ -145,8 +130,6 @@ class CziRecording(RawRecording, StackRecording):
 
         The recording may have been closed meanwhile, so the file is opened anew.
         """
-        import numpy as np
-
         file = RawFile(self._file.path, self.source)
         found = []
         for own in info.fields:
@@ -170,13 +153,9 @@ class CziRecording(RawRecording, StackRecording):
         return [self._read(scene, planes[frame, channel, z]) for channel in channels]
 
     def _read(self, scene: Scene, tiles: list[Tile]) -> np.ndarray:
-        import numpy as np
-
         shape = scene.height, scene.width
         whole = len(tiles) == 1 and (tiles[0].height, tiles[0].width) == shape
-        image = np.empty(shape, self._stored)
-        if not whole:
-            image.fill(0)
+        image = (np.empty if whole else np.zeros)(shape, self._stored)
         for tile in tiles:
             parts = tile_parts(self._file, tile.position)
             if parts is None:
@@ -194,9 +173,9 @@ class CziRecording(RawRecording, StackRecording):
                     self._file.read(offset, length), tile.compression, self._stored,
                     (tile.height, tile.width),
                 )  # fmt: skip
+            except FoveaError:
+                raise
             except Exception as error:
-                if isinstance(error, FoveaError):
-                    raise
                 raise FoveaError(
                     f"{self.source}: the tile at byte {tile.position} cannot be decoded "
                     f"({brief(error)}); copy the file again, or export it from ZEN uncompressed"

@@ -10,13 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.raw import RawFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SEGMENT = struct.Struct("<16sqq")  # id, allocated size, used size; both without this header
 FILE_HEADER = struct.Struct("<4i16s16siqqiq")
@@ -26,64 +25,34 @@ ALIGNMENT = 32
 
 
 class Tile(NamedTuple):
-    """A tile at full resolution.
+    """A tile at full resolution; its position and size in the plane are in pixels."""
 
-    Attributes
-    ----------
-    S, T, C, Z, M : int
-        Indices of scene, frame, channel, z plane, and of the tile within the mosaic.
-    odd : int
-        The largest index in any other dimension.
-    x, y, width, height : int
-        Its position and size in the plane, in pixels.
-    pixel_type, compression : int
-        Codes of the format.
-    position : int
-        Where its segment begins in the file.
-    """
-
-    S: int
+    S: int  # scene
     T: int
     C: int
     Z: int
-    M: int
-    odd: int
+    M: int  # index of the tile within the mosaic
+    odd: int  # the largest index in any other dimension
     x: int
     y: int
     width: int
     height: int
-    pixel_type: int
+    pixel_type: int  # code of the format, as is `compression`
     compression: int
-    position: int
+    position: int  # where its segment begins in the file
 
 
 @dataclass
 class CziContent:
-    """Content of the segments.
+    """Content of the segments."""
 
-    Attributes
-    ----------
-    tiles : ndarray
-        (N, 13) int64, a `Tile` per row.
-    xml : bytes
-        The metadata, empty if they are missing.
-    recovered : bool
-        Whether the directory was missing, and the tiles were found one by one.
-    """
-
-    tiles: np.ndarray
-    xml: bytes
-    recovered: bool
+    tiles: np.ndarray  # (N, 13) int64, a `Tile` per row
+    xml: bytes  # the metadata, empty if they are missing
+    recovered: bool  # whether the directory was missing, and the tiles were found one by one
 
 
 def read_content(file: RawFile) -> CziContent:
-    """Read the directory and the metadata of a CZI file.
-
-    Raises
-    ------
-    FoveaError
-        If the file is one part of several.
-    """
+    """Read the directory and the metadata; FoveaError if the file is one part of several."""
     if file.size < SEGMENT.size + FILE_HEADER.size:
         return CziContent(_tiles([]), b"", True)
     head = FILE_HEADER.unpack(file.read(SEGMENT.size, FILE_HEADER.size))
@@ -169,22 +138,11 @@ def entry_size(data: bytes | bytearray, offset: int) -> int:
 
 
 def _tiles(entries: Sequence[bytes], positions: Sequence[int] | None = None) -> np.ndarray:
-    """Parse directory entries, those of one number of dimensions at a time.
+    """Parse directory entries, one for each tile, those of one number of dimensions at a time.
 
-    Parameters
-    ----------
-    entries : sequence of bytes
-        One for each tile.
-    positions : sequence of int, optional
-        Where the tiles' segments begin, if not where the entries say.
-
-    Returns
-    -------
-    ndarray
-        (N, 13) int64, a `Tile` per row, without those of a pyramid's lower resolutions.
+    `positions` tell where the tiles' segments begin, if not where the entries say. Returns (N, 13)
+    int64, a `Tile` per row, without those of a pyramid's lower resolutions.
     """
-    import numpy as np
-
     dimension = np.dtype(
         [("name", "S4"), ("start", "<i4"), ("size", "<i4"), ("at", "<f4"), ("stored", "<i4")]
     )

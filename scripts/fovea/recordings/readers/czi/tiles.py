@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from fovea.recordings.readers.czi.segments import (
-    ENTRY_BYTES,
-    SEGMENT,
-    SUBBLOCK,
-    entry_size,
-)
+import numpy as np
+
+from fovea.recordings.readers.czi.segments import ENTRY_BYTES, SEGMENT, SUBBLOCK, entry_size
 from fovea.recordings.readers.raw import RawFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TICKS = 10**7  # per second
 TIME = re.compile(rb"<AcquisitionTime>\s*([^<\s]+)\s*</AcquisitionTime>")
@@ -73,15 +66,7 @@ def parse_time(text: str) -> int | None:
 def decode(
     data: bytes | bytearray, compression: int, dtype: np.dtype, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Return the pixels of a tile, (H, W).
-
-    Raises
-    ------
-    ValueError
-        If they cannot be decoded; the message says why.
-    """
-    import numpy as np
-
+    """Return the (H, W) pixels of a tile, or raise ValueError that says why it cannot."""
     size = shape[0] * shape[1] * dtype.itemsize
     if compression == 0:
         return np.frombuffer(data, dtype, shape[0] * shape[1]).reshape(shape)

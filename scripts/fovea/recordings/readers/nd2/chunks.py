@@ -12,13 +12,11 @@ import io
 import struct
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.raw import RawFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAGIC = 0x0ABECEDA
 HEADER = struct.Struct("<IIQ")  # magic, length of the name, length of the data
@@ -31,18 +29,10 @@ MAP_NAME = b"ND2 FILEMAP SIGNATURE NAME 0001!"
 
 @dataclass
 class Frames:
-    """The images of a file, in arrays: 100,000 of them take a few megabytes.
+    """The images of a file, in arrays: 100,000 of them take a few megabytes."""
 
-    Attributes
-    ----------
-    numbers : ndarray
-        (N,) int64, ascending.
-    offsets : ndarray
-        (N,) int64, positions of their chunks in the file.
-    """
-
-    numbers: np.ndarray
-    offsets: np.ndarray
+    numbers: np.ndarray  # (N,) int64, ascending
+    offsets: np.ndarray  # (N,) int64, positions of their chunks in the file
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -65,14 +55,9 @@ class Frames:
 class Chunks:
     """Positions of the chunks of a file.
 
-    Attributes
-    ----------
-    entries : dict
-        Name (with its ``!``) to (offset of the chunk, length of its data), without images.
-    images : array
-        Number, offset and length of the chunk of each image, in turn.
-    has_map : bool
-        Whether the file has its map; it has none if it was cut off.
+    `entries` maps a name (with its ``!``) to (offset of the chunk, length of its data), without
+    images. `images` has number, offset and length of the chunk of each image, in turn. A file that
+    was cut off has no map.
     """
 
     entries: dict[bytes, tuple[int, int]] = field(default_factory=dict)
@@ -89,8 +74,6 @@ class Chunks:
 
     def frames(self, size: int) -> Frames:
         """Return the images inside a file of `size` bytes; the last one of each number."""
-        import numpy as np
-
         table = np.array(self.images, np.int64).reshape(-1, 3)
         table = table[table[:, 1] + HEADER.size + table[:, 2] <= size][::-1]
         numbers, first = np.unique(table[:, 0], return_index=True)
@@ -158,13 +141,7 @@ def _next_chunk(file: RawFile, end: int) -> int:
 
 
 def chunk_data(file: RawFile, offset: int, name: bytes) -> tuple[int, int]:
-    """Return offset and length of a chunk's data, having checked that it is that chunk.
-
-    Raises
-    ------
-    FoveaError
-        If there is another chunk, or none.
-    """
+    """Return offset and length of a chunk's data; FoveaError if it is another chunk, or none."""
     head = file.read(offset, HEADER.size + len(name))
     magic, name_length, length = HEADER.unpack_from(head)
     if magic != MAGIC or head[HEADER.size :] != name:
@@ -215,15 +192,12 @@ class Mended(io.RawIOBase):
     def __init__(self, file: RawFile, chunks: Chunks, missing: dict[bytes, bytes]) -> None:
         super().__init__()
         self._raw = file
-        start = file.size
-        tail = b""
-        entries = dict(chunks.entries)
+        tail, entries = b"", dict(chunks.entries)
         for name, data in missing.items():
-            entries[name] = (start + len(tail), len(data))
+            entries[name] = (file.size + len(tail), len(data))
             tail += data
-        location = start + len(tail)
         table = b"".join(k + struct.pack("<QQ", *v) for k, v in entries.items())
-        table += MAP_SIGNATURE + struct.pack("<Q", location)
+        table += MAP_SIGNATURE + struct.pack("<Q", file.size + len(tail))
         self._tail = tail + chunk(MAP_NAME, table)
         self._position = 0
 

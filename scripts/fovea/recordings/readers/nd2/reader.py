@@ -7,6 +7,8 @@ import warnings
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import check_pixels, nothing_complete, reading, rgb_error
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
@@ -20,13 +22,11 @@ from fovea.recordings.readers.nd2.chunks import (
 )
 from fovea.recordings.readers.raw import RawRecording, read_interleaved
 from fovea.recordings.readers.stack import Stack, StackRecording
-from fovea.recordings.readers.stamps import regular_times
+from fovea.recordings.readers.stamps import Times, regular_times
 
 if TYPE_CHECKING:
     import nd2
-    import numpy as np
 
-    from fovea.recordings.readers.stamps import Times
 
 TIMES = b"CustomData|AcqTimesCache!"
 
@@ -67,8 +67,6 @@ class Nd2Recording(RawRecording, StackRecording):
         return nd2.ND2File(Mended(self._file, self._chunks, missing))
 
     def _read_metadata(self, meta: nd2.ND2File, frames: Frames, notes: list[str]) -> None:
-        import numpy as np
-
         attributes = meta.attributes
         if meta.components_per_channel > 1:
             raise rgb_error(self.source)
@@ -111,8 +109,6 @@ class Nd2Recording(RawRecording, StackRecording):
         self._seconds = self._read_stamps()
 
     def existing_planes(self, fov: int) -> np.ndarray:
-        import numpy as np
-
         there = np.isin(self._sequence[fov], self._images.numbers)
         return np.broadcast_to(there[:, None], self._stacks[fov].sizes)
 
@@ -126,8 +122,6 @@ class Nd2Recording(RawRecording, StackRecording):
 
     def _read_stamps(self) -> np.ndarray:
         """Return the acquisition time of each existing image, (N,) float64 in seconds."""
-        import numpy as np
-
         numbers = self._images.numbers
         cache = np.empty(0)
         if self._chunks.has_map and TIMES in self._chunks.entries:
@@ -160,8 +154,6 @@ class Nd2Recording(RawRecording, StackRecording):
     def _unpack(
         self, number: int, start: int, length: int, channels: list[int]
     ) -> list[np.ndarray]:
-        import numpy as np
-
         height, width, count = self._shape
         try:
             data = zlib.decompress(self._file.read(start + 8, max(0, length - 8)))
@@ -181,8 +173,6 @@ class Nd2Recording(RawRecording, StackRecording):
 
 def _sequence_numbers(loops: list[Any], frames: Frames, notes: list[str]) -> np.ndarray:
     """Return the sequence number of every planned image, (P, T, Z) int64, for any loop order."""
-    import numpy as np
-
     axis = {"TimeLoop": 1, "NETimeLoop": 1, "ZStackLoop": 2, "XYPosLoop": 0, "CustomLoop": 0}
     counts = [loop.count for loop in loops]
     roles = [axis.get(loop.type, 0) for loop in loops]
@@ -238,8 +228,6 @@ def _pixel_size(channels: list[Any]) -> dict[str, float] | None:
 
 def _nominal(loops: list[Any], planned: int) -> np.ndarray | None:
     """Return (planned,) times in seconds from the periods of the time loop, or None."""
-    import numpy as np
-
     for loop in loops:
         if loop.type == "TimeLoop":
             pars = loop.parameters

@@ -32,24 +32,13 @@ BINNINGS = (1, 2, 3, 4, 8)
 def guess_attributes(file: RawFile, chunks: Chunks, frames: Frames) -> tuple[bytes, str]:
     """Return a chunk of image attributes for a cut-off file, and a remark on their source.
 
-    Parameters
-    ----------
-    file : RawFile
-        The ND2 file.
-    chunks : Chunks
-        The chunks that were found in it.
-    frames : Frames
-        The complete images; at least one.
-
-    Raises
-    ------
-    FoveaError
-        If no image size fits the length of the data.
+    `frames` are the complete images, at least one. It is a FoveaError if no image size fits the
+    length of their data.
     """
     picture = _picture(file, chunks)
     planes = picture.get("sPicturePlanes", {})
     components = int(planes.get("uiCompCount") or planes.get("uiCount") or 1)
-    number = int(frames.numbers[0])
+    number, count = int(frames.numbers[0]), int(frames.numbers[-1]) + 1
     start, length = chunk_data(file, frames.offset(number), FRAME + b"%d!" % number)
     data = bytes(file.read(start + 8, max(0, length - 8)))
     packed = data[:1] == b"\x78"
@@ -63,22 +52,16 @@ def guess_attributes(file: RawFile, chunks: Chunks, frames: Frames) -> tuple[byt
             row = -(-width * components * bits // 8 // alignment) * alignment
             if height * row == len(data):
                 text = f"the image size, {height} x {width}, is taken from the camera's settings"
-                return _chunk(width, height, components, bits, row, frames, packed), text
+                shape = width, height, components, bits, row
+                return attributes_chunk(*shape, count, packed), text
     side = math.isqrt(len(data) // 2 // components)
     if side and side * side * components * 2 == len(data):
         text = f"the image size, {side} x {side}, is assumed: images are taken to be square"
-        return _chunk(side, side, components, 16, side * components * 2, frames, packed), text
+        shape = side, side, components, 16, side * components * 2
+        return attributes_chunk(*shape, count, packed), text
     raise FoveaError(
         f"{file.name}: is cut off, and what is left does not say how large its images are; open it "
         "in NIS-Elements and save it again, or copy it again from the microscope"
-    )
-
-
-def _chunk(
-    width: int, height: int, components: int, bits: int, row: int, frames: Frames, packed: bool
-) -> bytes:
-    return attributes_chunk(
-        width, height, components, bits, row, int(frames.numbers[-1]) + 1, packed
     )
 
 
@@ -86,10 +69,11 @@ def _picture(file: RawFile, chunks: Chunks) -> dict[str, Any]:
     import nd2
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with nd2.ND2File(Mended(file, chunks, {})) as meta:
-                found = meta.unstructured_metadata(strip_prefix=False, include={PICTURE})[PICTURE]
+        with (
+            warnings.catch_warnings(action="ignore"),
+            nd2.ND2File(Mended(file, chunks, {})) as meta,
+        ):
+            found = meta.unstructured_metadata(strip_prefix=False, include={PICTURE})[PICTURE]
     except Exception as error:
         raise FoveaError(
             f"{file.name}: is cut off, and its metadata are lost; copy it again from the microscope"

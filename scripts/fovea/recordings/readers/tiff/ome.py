@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import fields
 
@@ -36,18 +37,7 @@ def ome_stacks(
     """Return the fields of view in OME-TIFF files.
 
     Files that name one another are parts of one recording; otherwise the images of each file follow
-    those of the file before it.
-
-    Parameters
-    ----------
-    sources : TiffSources
-        Open files.
-    files : list of str
-        OME-TIFF or companion files, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    notes : list of str
-        Remarks are appended.
+    those of the file before it. Remarks are appended to `notes`.
     """
     given = {join(base, file) for file in files if not file.lower().endswith(".ome")}
     covered: set[str] = set()
@@ -116,7 +106,7 @@ def _table(
 ) -> PageTable:  # fmt: skip
     """Return the file and page of each plane."""
     table = PageTable(image.sizes)
-    total = image.sizes[0] * image.sizes[1] * image.sizes[2]
+    total = math.prod(image.sizes)
     companion = file.lower().endswith(".ome")
     for data in image.data:
         where, name = path, file
@@ -125,11 +115,10 @@ def _table(
             where = os.path.join(place, os.path.basename(data.file))
             name = os.path.join(os.path.dirname(file), os.path.basename(data.file))
             if not os.path.exists(where):
-                if os.path.basename(data.file).lower() == os.path.basename(path).lower():
-                    where, name = path, file
-                else:
+                if os.path.basename(data.file).lower() != os.path.basename(path).lower():
                     absent.add(data.file)
                     continue
+                where, name = path, file
         count = data.count
         if count is None:
             count = min(total, sources.get(where, name).count - data.ifd)

@@ -7,29 +7,22 @@ import logging
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.raw import RawFile
 
-if TYPE_CHECKING:
-    import numpy as np
-
 MAX_OPEN = 8
 
 
 class TiffSource:
-    """One open TIFF file.
+    """One open TIFF file, called `name` in messages; `tif` is its tifffile.TiffFile.
 
-    Attributes
-    ----------
-    name : str
-        Its name in messages.
-    tif : tifffile.TiffFile
-        Its pages and tags.
-    complaints : list of str
-        Messages that tifffile logged while it read the file's structure: signs of damage.
+    `complaints` are messages that tifffile logged while it read the file's structure: signs of
+    damage.
     """
 
     def __init__(self, path: str, name: str) -> None:
@@ -64,13 +57,7 @@ class TiffSource:
         return self.page(0).description or ""
 
     def page(self, index: int) -> Any:
-        """Return a page, fully parsed.
-
-        Raises
-        ------
-        FoveaError
-            If it does not exist or its structure is damaged.
-        """
+        """Return a page, fully parsed, or raise FoveaError if it is absent or damaged."""
         try:
             with collect_log(self.complaints):
                 return self.tif.pages.get(index, cache=False)
@@ -117,20 +104,12 @@ class TiffSource:
         """Return the position of the page after `page`, as the file states it; 0 for none."""
         form = self.tif.tiff
         head = self.raw.read(page.offset, form.tagnosize)
-        count = struct.unpack(form.tagnoformat, head)[0]
+        (count,) = struct.unpack(form.tagnoformat, head)
         end = page.offset + form.tagnosize + count * form.tagsize
         return int(struct.unpack(form.offsetformat, self.raw.read(end, form.offsetsize))[0])
 
     def read(self, page: Any, height: int, width: int, dtype: str) -> np.ndarray:
-        """Return the pixels of a page as a new (height, width) array, native byte order.
-
-        Raises
-        ------
-        FoveaError
-            If the page has another size or pixel type, or cannot be decoded.
-        """
-        import numpy as np
-
+        """Return the pixels of a page as a new (height, width) array, native byte order."""
         if (page.imagelength, page.imagewidth, str(page.dtype)) != (height, width, dtype):
             raise FoveaError(
                 f"{self.name}: page {page.index} is {page.imagelength} x {page.imagewidth} pixels "
@@ -143,9 +122,8 @@ class TiffSource:
                 image = page.asarray()
         except Exception as error:
             why = brief(error)
-            remedy = "copy it again"
-            if "imagecodecs" in why:
-                remedy = "install the package imagecodecs"
+            lacking = "imagecodecs" in why
+            remedy = "install the package imagecodecs" if lacking else "copy it again"
             raise FoveaError(
                 f"{self.name}: page {page.index} cannot be decoded ({why}); {remedy}"
             ) from error
@@ -154,8 +132,6 @@ class TiffSource:
 
     def read_raw(self, offset: int, dtype: np.dtype, height: int, width: int) -> np.ndarray:
         """Return uncompressed pixels from `offset` on, native byte order."""
-        import numpy as np
-
         stored = np.dtype(dtype).newbyteorder(self.tif.byteorder)
         image = np.empty((height, width), stored.newbyteorder("="))
         self.raw.fill(image, offset)

@@ -7,7 +7,8 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fovea.config.inputs import natural_sorted
 from fovea.config.patterns import Match, match_pattern
@@ -17,9 +18,6 @@ from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page
 from fovea.recordings.readers.tiff.plain import plain_stacks, resolution
 from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
 
@@ -39,16 +37,12 @@ class FileStack(TiffStack):
     parts: OrderedDict[str, TiffStack] = field(default_factory=OrderedDict)
 
     def existing(self, sources: TiffSources) -> np.ndarray:
-        import numpy as np
-
         there = np.zeros(self.sizes, bool)
         for (t, c, z), file in self.files.items():
             if self.inner:
                 pages = self._part(sources, file).existing(sources).ravel()
-                where = (
-                    (slice(len(pages)), c, z) if self.inner == "T" else (t, c, slice(len(pages)))
-                )
-                there[where] = pages
+                inside = slice(len(pages))
+                there[(inside, c, z) if self.inner == "T" else (t, c, inside)] = pages
             else:
                 there[t, c, z] = self._whole(sources, file)
         return there
@@ -71,9 +65,9 @@ class FileStack(TiffStack):
 
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         outer = (0 if self.inner == "T" else t, c, 0 if self.inner == "Z" else z)
-        file = self.files.get(outer)
-        if file is None:
+        if outer not in self.files:
             raise self.missing(t, c, z)
+        file = self.files[outer]
         if self.inner:
             inside = (t, 0, 0) if self.inner == "T" else (0, 0, z)
             return self._part(sources, file).read(sources, *inside)
@@ -91,15 +85,7 @@ class FileStack(TiffStack):
 
 
 class PatternRecording(TiffStacksRecording):
-    """The files that a pattern describes, see `fovea.config.patterns.match_pattern`.
-
-    Parameters
-    ----------
-    pattern : str
-        Path with placeholders, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    """
+    """The files that a pattern describes, see `fovea.config.patterns.match_pattern`."""
 
     def __init__(self, pattern: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = pattern
@@ -129,8 +115,7 @@ class PatternRecording(TiffStacksRecording):
         has = [matches[0].frame is not None, matches[0].z is not None]
         words = [None if name.isdigit() else name for name in names]
         self._stacks = [self._stack(by_fov[fov], fov, sizes, words, has, notes) for fov in fovs]
-        notes = list(dict.fromkeys(notes))
-        return self.describe_stacks("TIFF files", [self.source], notes)
+        return self.describe_stacks("TIFF files", [self.source], list(dict.fromkeys(notes)))
 
     def _stack(
         self,
@@ -147,14 +132,15 @@ class PatternRecording(TiffStacksRecording):
         page = source.page(0)
         dtype = check_page(source, page)
         inner = ""
-        if source.count > 1 or (source.tif.is_imagej and _images(source.tif) > 1):
+        one = source.count <= 1 and source.tif.is_imagej
+        about = (source.tif.imagej_metadata or {}) if one else {}
+        if source.count > 1 or int(about.get("images", 1)) > 1:
             if all(has):
                 raise FoveaError(
                     f"{file}: holds several images, but the pattern {self.source!r} leaves no axis "
                     "for them; leave out {frame} or {z}"
                 )
-            inner = "Z" if has[0] else "T"
-            what = "z planes" if inner == "Z" else "frames"
+            inner, what = ("Z", "z planes") if has[0] else ("T", "frames")
             notes.append(f"the images within each file are taken as {what}")
         stack = FileStack(
             file, name, page.imagelength, page.imagewidth, dtype, sizes, channels,
@@ -169,8 +155,6 @@ class PatternRecording(TiffStacksRecording):
 
     def stamps(self, info: FieldInfo) -> np.ndarray | None:
         """Return (C, T) times in seconds that Micro-Manager put into each file, if it did."""
-        import numpy as np
-
         stack, values = self._stacks[info.index], None
         if not stack.inner and self._elapsed(stack, min(stack.files)) is not None:
             channels = range(stack.sizes[1])
@@ -184,11 +168,6 @@ class PatternRecording(TiffStacksRecording):
         tag = self._sources.get(join(stack.base, file), file).page(0).tags.get(51123)
         value = tag.value.get(ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
         return float(value) / 1000 if isinstance(value, (int, float)) else None
-
-
-def _images(tif) -> int:
-    meta = tif.imagej_metadata or {}
-    return int(meta.get("images", 1))
 
 
 def _axis(values: Iterable[int | None]) -> dict[int | None, int]:

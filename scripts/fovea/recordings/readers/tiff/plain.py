@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.ome_xml import UM
 from fovea.recordings.readers.tiff.pages import TiffSource, TiffSources, check_page, collect_log
 from fovea.recordings.readers.tiff.stack import ContiguousStack, PageStack, PageTable, TiffStack
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PLAIN_KINDS = ("generic", "uniform", "nih", "sis", "mdgel")
 
@@ -26,27 +25,10 @@ def plain_stacks(
     sizes: dict[str, int] | None,
     notes: list[str],
 ) -> list[TiffStack]:
-    """Return the fields of view of one TIFF file that has no OME-XML.
+    """Return the fields of view of one TIFF file that has no OME-XML; append remarks to `notes`.
 
-    Parameters
-    ----------
-    sources : TiffSources
-        Open files.
-    file : str
-        The file, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    axes : str or None
-        The config's axes, e.g. ``"TCYX"``, slowest first.
-    sizes : dict or None
-        The config's sizes of axes, e.g. ``{"C": 2}``.
-    notes : list of str
-        Remarks are appended.
-
-    Raises
-    ------
-    FoveaError
-        If the file does not say what its pages are, and the config does not either.
+    `axes`, e.g. ``"TCYX"``, slowest first, and `sizes`, e.g. ``{"C": 2}``, are the config's. It is
+    a FoveaError if neither the file nor the config says what the pages are.
     """
     path = join(base, file)
     source = sources.get(path, file)
@@ -82,8 +64,6 @@ def _page_stack(source: TiffSource, page: Any, path: str, pages: np.ndarray) -> 
 
 def _pages(sizes: tuple[int, ...], first: int, strides: tuple[int, ...], count: int) -> np.ndarray:
     """Return the page of each plane, (T, C, Z) int64, -1 beyond the last of `count`."""
-    import numpy as np
-
     steps = zip(np.indices(sizes, np.int64), strides, strict=True)
     pages = first + sum(index * stride for index, stride in steps)
     return np.where(pages < count, pages, -1)
@@ -127,8 +107,7 @@ def _stacks_by_axes(
             f"{known}; correct the config"
         )
     stride = {axis: math.prod(size[a] for a in outer[i + 1 :]) for i, axis in enumerate(outer)}
-    shape = tuple(size.get(axis, 1) for axis in "TCZ")
-    steps = tuple(stride.get(axis, 0) for axis in "TCZ")
+    shape, steps = _by_axis(size, 1), _by_axis(stride, 0)
     stacks: list[TiffStack] = []
     for p in range(size.get("P", 1)):
         first = p * stride.get("P", 0)
@@ -139,6 +118,10 @@ def _stacks_by_axes(
         else:
             stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
     return stacks
+
+
+def _by_axis(values: dict[str, int], default: int) -> tuple[int, ...]:
+    return tuple(values.get(axis, default) for axis in "TCZ")
 
 
 def _contiguous(
@@ -164,9 +147,8 @@ def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, 
 def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
     """Return an ImageJ hyperstack: pages, or planes that follow its only page."""
     meta = source.tif.imagej_metadata
-    frames, channels, slices = (
-        max(1, int(meta.get(k, 1))) for k in ("frames", "channels", "slices")
-    )
+    keys = "frames", "channels", "slices"
+    frames, channels, slices = (max(1, int(meta.get(key, 1))) for key in keys)
     total = frames * channels * slices
     if total == 1:
         frames = total = max(int(meta.get("images", 1)), source.count)
@@ -178,8 +160,7 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
     for axis in order:  # fastest first
         stride[axis] = step
         step *= size[axis]
-    strides = (stride["t"], stride["c"], stride["z"])
-    sizes = (frames, channels, slices)
+    strides, sizes = (stride["t"], stride["c"], stride["z"]), (frames, channels, slices)
     labels = meta.get("Labels") or []
     plane_bytes = page.imagelength * page.imagewidth * page.dtype.itemsize
     following = source.next_page_offset(page)
@@ -202,8 +183,6 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
 
 def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
     """Return a series that tifffile understood, if Fovea knows its axes."""
-    import numpy as np
-
     axes, shape = series.get_axes(False), series.get_shape(False)
     page = series.keyframe
     unnamed = math.prod(n for axis, n in zip(axes, shape, strict=True) if axis in "IQ")
@@ -223,8 +202,7 @@ def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
         )
     outer = [axis for axis in axes if axis not in "YXSIQ"]
     stride = {a: math.prod(size[b] for b in outer[i + 1 :]) for i, a in enumerate(outer)}
-    sizes = tuple(size.get(axis, 1) for axis in "TCZ")
-    steps = tuple(stride.get(axis, 0) for axis in "TCZ")
+    sizes, steps = _by_axis(size, 1), _by_axis(stride, 0)
     if series.dataoffset is not None and page.bitspersample in (8, 16):
         return _contiguous(source, page, path, sizes, series.dataoffset, steps)
     table = PageTable(sizes)

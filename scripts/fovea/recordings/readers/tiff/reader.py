@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -16,27 +17,12 @@ from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 
 def belong_together(files: list[str], base: str | os.PathLike[str]) -> bool:
     """Return whether files are parts of one OME-TIFF set, as the first of them states."""
-    sources = TiffSources()
-    try:
+    with contextlib.closing(TiffSources()) as sources:
         return is_part_of_set(sources, files[0], base)
-    finally:
-        sources.close()
 
 
 class TiffRecording(TiffStacksRecording):
-    """One TIFF file, or the files of one OME-TIFF set.
-
-    Parameters
-    ----------
-    files : str or list of str
-        Relative to `base`.
-    base : path
-        Directory that relative paths start from.
-    axes : str, optional
-        What the pages of a plain stack are, slowest first, e.g. ``"TCYX"``.
-    sizes : dict, optional
-        Sizes of axes that the number of pages does not tell, e.g. ``{"C": 2}``.
-    """
+    """One TIFF file, or the files of one OME-TIFF set; `axes` and `sizes` as for `plain_stacks`."""
 
     def __init__(
         self,
@@ -70,11 +56,11 @@ class TiffRecording(TiffStacksRecording):
 
 def _check_alike(first: TiffStack, other: TiffStack) -> None:
     """Raise FoveaError unless all positions have the same channels and pixel type."""
-    pairs: list[tuple[str, Any, Any]] = [
-        ("numbers of channels", first.sizes[1], other.sizes[1]),
-        ("pixel types", first.dtype, other.dtype),
-    ]
-    for what, a, b in pairs:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "numbers of channels": (first.sizes[1], other.sizes[1]),
+        "pixel types": (first.dtype, other.dtype),
+    }
+    for what, (a, b) in pairs.items():
         if a != b:
             raise FoveaError(
                 f"{other.source}: its positions have different {what} ({a} and {b}); "

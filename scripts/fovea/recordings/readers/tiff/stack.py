@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.tiff.pages import TiffSources
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass
@@ -38,24 +37,11 @@ class TiffStack(Stack, ABC):
 class PageTable:
     """The file and the page in it that hold each plane, in a few bytes for each.
 
-    Parameters
-    ----------
-    sizes : tuple of int
-        Numbers of frames, channels and z planes.
-
-    Attributes
-    ----------
-    files : list of (str, str)
-        Path, and name for messages, of each file.
-    pages : ndarray
-        (T, C, Z) int64, -1 where there is none.
-    owners : ndarray
-        (T, C, Z) int32, index into `files`.
+    `files` are path, and name for messages, of each file; `pages` are (T, C, Z) int64, -1 where
+    there is none, and `owners` (T, C, Z) int32, indices into `files`.
     """
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
-        import numpy as np
-
         self.pages = np.full(sizes, -1, np.int64)
         self.owners = np.zeros(sizes, np.int32)
         self.files: list[tuple[str, str]] = []
@@ -82,15 +68,11 @@ class PageTable:
 
     def first(self) -> tuple[str, str, int]:
         """Return path, name and page of the first plane that there is."""
-        import numpy as np
-
         plane = np.unravel_index(np.argmax(self.pages >= 0), self.pages.shape)
         return (*self.files[self.owners[plane]], int(self.pages[plane]))
 
     def by_file(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
         """Go through the files, with the flat indices of the planes that each holds."""
-        import numpy as np
-
         where = np.flatnonzero(self.pages.ravel() >= 0)
         owners = self.owners.ravel()[where]
         order = np.argsort(owners, kind="stable")
@@ -107,8 +89,6 @@ class PageStack(TiffStack):
     table: PageTable = field(default_factory=lambda: PageTable((0, 0, 0)))
 
     def existing(self, sources: TiffSources) -> np.ndarray:
-        import numpy as np
-
         there = np.zeros(self.sizes, bool)
         for (path, name), planes in self.table.by_file():
             try:
@@ -144,8 +124,6 @@ class ContiguousStack(TiffStack):
         return self.offset + number * (self.height * self.width * self.stored.itemsize)
 
     def existing(self, sources: TiffSources) -> np.ndarray:
-        import numpy as np
-
         t, c, z = np.indices(self.sizes)
         end = self._plane_offset(t, c, z) + self.height * self.width * self.stored.itemsize
         return end <= sources.get(self.path, self.source).raw.size

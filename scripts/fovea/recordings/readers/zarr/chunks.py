@@ -9,25 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.zarr.ngff import Image, read_array
 
-if TYPE_CHECKING:
-    import numpy as np
-
 
 class ChunkGrid:
-    """The files of an array's chunks.
-
-    Parameters
-    ----------
-    path : str
-        Directory of the array.
-    meta : dict
-        Its metadata: `zarr.json` (format 3) or `.zarray` (format 2).
-    """
+    """The files of the chunks of an array, by its `zarr.json` (format 3) or `.zarray` (2)."""
 
     def __init__(self, path: str, meta: dict[str, Any]) -> None:
         self.path = path
@@ -73,8 +64,6 @@ class ChunkGrid:
 
     def _shard_index(self, file: str, size: int, per_file: list[int]) -> np.ndarray | bool:
         """Return which inner chunks a shard holds: those whose offset lies inside the file."""
-        import numpy as np
-
         options = self.codec["configuration"]
         codecs = [codec["name"] for codec in options.get("index_codecs", [])]
         count = math.prod(per_file)
@@ -98,15 +87,7 @@ def plane_stored(image: Image, plane: dict[str, int]) -> bool:
 
 
 def stored_planes(image: Image) -> np.ndarray:
-    """Return which planes of an image have at least one chunk, (T, C, Z) bool.
-
-    Raises
-    ------
-    FoveaError
-        If the array's metadata are gone or not understood.
-    """
-    import numpy as np
-
+    """Return which planes of an image have at least one chunk, (T, C, Z) bool."""
     grid = _open_grid(image)
     outer = image.axes[:-2]
     counts = [-(-n // size) for n, size in zip(image.shape, grid.inner, strict=True)]

@@ -20,37 +20,18 @@ UNITS_S = {**SECONDS, "microsecond": 1e-6, "nanosecond": 1e-9}
 
 @dataclass
 class Image(Stack):
-    """One multiscale image: a field of view.
+    """One multiscale image: a field of view."""
 
-    Attributes
-    ----------
-    path : str
-        Absolute path of the array of full resolution.
-    axes : str
-        Letters, as the array's axes: some of t, c, z, then y, x.
-    shape : tuple of int
-        Of the array.
-    """
-
-    path: str = ""
-    axes: str = ""
-    shape: tuple[int, ...] = ()
+    path: str = ""  # absolute, of the array of full resolution
+    axes: str = ""  # letters, as the array's axes: some of t, c, z, then y, x
+    shape: tuple[int, ...] = ()  # of the array
 
 
 def find_images(root: str, name: str) -> list[Image]:
-    """List the images of a store, in the order of its metadata.
+    """List the images of the store in directory `root`, in the order of its metadata.
 
-    Parameters
-    ----------
-    root : str
-        The store's directory.
-    name : str
-        Its name in messages.
-
-    Raises
-    ------
-    FoveaError
-        If it holds no image in a known layout.
+    Here and below, `name` is the store's name in messages. It is a FoveaError if there is no image
+    in a known layout.
     """
     attributes = read_attributes(root, name)
     if attributes is None:
@@ -77,12 +58,12 @@ def read_attributes(path: str, name: str) -> dict[str, Any] | None:
     if os.path.exists(os.path.join(path, ".zarray")):
         return None
     group = read_json(os.path.join(path, "zarr.json"), name)
-    if group is not None:
-        if group.get("node_type") == "array":
-            return None
+    if group is None:
+        attributes = read_json(os.path.join(path, ".zattrs"), name) or {}
+    elif group.get("node_type") == "array":
+        return None
+    else:
         attributes = group.get("attributes", {})
-        return {**attributes, **attributes.get("ome", {})}
-    attributes = read_json(os.path.join(path, ".zattrs"), name) or {}
     return {**attributes, **attributes.get("ome", {})}
 
 
@@ -231,18 +212,13 @@ def _axes(multiscale: dict[str, Any], count: int, name: str) -> tuple[str, list[
     if not given:  # before 0.3 they were fixed
         return "tczyx"[-count:], [""] * count
     entries = [{"name": axis} if isinstance(axis, str) else axis for axis in given]
-    letters = []
-    for entry in entries:
-        word = str(entry.get("name", "")).lower()
-        kind = {"time": "t", "channel": "c"}.get(str(entry.get("type", "")), word[:1])
-        letters.append(kind)
-    axes = "".join(letters)
-    if (
-        len(axes) != count
-        or axes[-2:] != "yx"
-        or len(set(axes)) < count
-        or set(axes) - set("tczyx")
-    ):
+    known = {"time": "t", "channel": "c"}
+    axes = "".join(
+        known.get(str(entry.get("type", "")), str(entry.get("name", "")).lower()[:1])
+        for entry in entries
+    )
+    alike = len(axes) != count or len(set(axes)) < count
+    if alike or axes[-2:] != "yx" or set(axes) - set("tczyx"):
         names = ", ".join(str(entry.get("name")) for entry in entries)
         raise FoveaError(
             f"{name}: its axes are {names}; Fovea reads some of t, c, z, then y, x; export it again"

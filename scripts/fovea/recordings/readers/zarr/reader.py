@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
@@ -12,9 +14,6 @@ from fovea.recordings.readers.checks import brief, check_pixels
 from fovea.recordings.readers.stack import StackRecording
 from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
 from fovea.recordings.readers.zarr.ngff import find_images
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_OPEN = 8
 BLOCKS = 8  # decoded blocks that are kept: one for each channel of a frame
@@ -45,8 +44,6 @@ class ZarrRecording(StackRecording):
 
     def _check_alike(self) -> None:
         """Raise FoveaError unless all images have the same channels, and a known pixel type."""
-        import numpy as np
-
         first = self._stacks[0]
         for index, image in enumerate(self._stacks):
             try:
@@ -79,8 +76,6 @@ class ZarrRecording(StackRecording):
         return self._arrays[fov]
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
-        import numpy as np
-
         planes = []
         for channel in channels:
             index = {"t": frame, "c": channel, "z": z}
