@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -48,8 +49,6 @@ def export_anndata(
     fits : mapping of str to path
         Name of each fit to its table.
     """
-    import h5py
-
     data = {column: load_traces(traces, column) for column in columns}
     about = read_parquet(traces, ["fov"]).attrs
     first = next(iter(data.values()), None)
@@ -119,15 +118,11 @@ def _array(group, name: str, values: np.ndarray) -> None:
 
 
 def _text(group, name: str, value: str) -> None:
-    import h5py
-
     node = group.create_dataset(name, data=value, dtype=h5py.string_dtype(), track_times=False)
     _mark(node, "string", "0.2.0")
 
 
 def _texts(group, name: str, values: Sequence[str]) -> None:
-    import h5py
-
     data = np.array(list(values), dtype=object)
     node = group.create_dataset(name, data=data, dtype=h5py.string_dtype(), track_times=False)
     _mark(node, "string-array", "0.2.0")
@@ -144,13 +139,7 @@ def _frame(parent, name: str, index: Sequence[str], table: pd.DataFrame) -> None
     group = parent.create_group(name)
     _mark(group, "dataframe", "0.2.0")
     group.attrs["_index"] = "_index"
-    group.attrs.create("column-order", data=list(table), dtype=_string())
+    group.attrs.create("column-order", data=list(table), dtype=h5py.string_dtype())
     _texts(group, "_index", index)
     for key, values in table.items():
         (_texts if values.dtype == "str" else _array)(group, key, values.to_numpy())
-
-
-def _string():
-    import h5py
-
-    return h5py.string_dtype()

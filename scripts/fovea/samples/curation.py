@@ -22,44 +22,22 @@ _SHOWN = 10  # cells that a message names
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the table.
-
-    Attributes
-    ----------
-    dataset : str
-    fov, cell : int
-    good : bool
-    first, last : int or None
-        First and last frame that the row applies to; None for the first or last of the cell.
-    note : str
-    line : int
-        Line in the file.
-    """
+    """One row of the table."""
 
     dataset: str
     fov: int
     cell: int
     good: bool
-    first: int | None
-    last: int | None
+    first: int | None  # frame that the row applies to; None for the cell's first
+    last: int | None  # frame that the row applies to, inclusive; None for the cell's last
     note: str
-    line: int
+    line: int  # in the file
 
 
 def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> list[Verdict]:
-    """Read a curation table.
+    """Read a CSV with the columns `REQUIRED` and, if wanted, `OPTIONAL`.
 
-    Parameters
-    ----------
-    path : path
-        CSV with the columns dataset, fov, cell, good and, if wanted, from_frame, to_frame, note.
-    datasets : collection of str, optional
-        Names that are allowed in the first column.
-
-    Raises
-    ------
-    FoveaError
-        If a column is missing or unknown, or a row is not understood; the message names the line.
+    `datasets` are the names that are allowed in its first column.
     """
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file)
@@ -126,26 +104,9 @@ def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Ve
 
 
 def apply_curation(path: str | Path, verdicts: Sequence[Verdict], traces: pd.DataFrame) -> int:
-    """Override the column `good` of traces by verdicts, later ones over earlier ones.
+    """Override `good` of traces, in place, by verdicts on the sample, later ones over earlier ones.
 
-    Parameters
-    ----------
-    path : path
-        The curation table, for messages.
-    verdicts : sequence of Verdict
-        Those on fields of view of the sample.
-    traces : DataFrame
-        With dataset, fov, cell, frame and good, which is changed.
-
-    Returns
-    -------
-    int
-        Number of rows whose `good` was changed.
-
-    Raises
-    ------
-    FoveaError
-        If there is no such cell, or none of its rows is in the frames; the message names all.
+    Return the number of rows that were changed; `path` is the curation table, for messages.
     """
     places = traces.groupby(["dataset", "fov", "cell"], sort=False).indices
     unknown = [v for v in verdicts if (v.dataset, v.fov, v.cell) not in places]

@@ -14,7 +14,7 @@ from fovea.config.fovs import format_fovs
 from fovea.config.names import columns_of, feature_of, feature_unit, time_column
 from fovea.config.paths import place_of
 from fovea.samples.curation import Verdict, apply_curation, read_curation
-from fovea.samples.parts import CELL, KEY, Dataset, cell_table, load_recordings, read_part
+from fovea.samples.parts import CELL, KEY, Dataset, cell_table, read_part
 from fovea.samples.tables import write_parquet, write_traces
 
 _LOG = logging.getLogger("fovea")
@@ -58,9 +58,11 @@ def merge(
     left_out : sequence of str
         Fields of view that belong to the sample and are not in it, in words.
     """
+    from fovea.recordings.inspect_input import load_metadata
+
     known = {name: Dataset(**entry) for name, entry in datasets.items()}
     unit = next(iter(known.values())).time["unit"]
-    recordings = load_recordings(metadata)
+    recordings = {Path(path).parent.name: load_metadata(path) for path in metadata}
     columns = list(dict.fromkeys(name for k in known.values() for name in columns_of(k.features)))
     parts = []
     for path in sorted(traces, key=lambda path: _rank(path, list(known))):
@@ -90,7 +92,10 @@ def merge(
         write_traces(whole, f"{start}_{name}.csv", comments)
         write_parquet(whole, f"{start}_{name}.parquet", about)
     for column in columns:
-        part = _feature_table(table, column)
+        # the good rows, with the time of the feature's channel
+        taken = [*KEY, time_column(table, column), "time_source", column]
+        part = table.loc[table["good"], taken]
+        part = part.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
         write_parquet(part, f"{start}_{column}.parquet", about | {"column": column})
         # PyAMA's form, in which the dataset comes first where it is needed
         place = ["dataset"] * (len(known) > 1) + ["time", "fov", "cell"]
@@ -106,13 +111,6 @@ def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:
     return order.index(dataset), -1 if fov is None else fov
 
 
-def _feature_table(traces: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the good rows of one feature, with the time of its channel."""
-    time = time_column(traces, column)
-    found = traces.loc[traces["good"], [*KEY, time, "time_source", column]]
-    return found.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
-
-
 def _verdicts_of(
     curation: str | Path, names: list[str], traces, known, log: logging.Logger
 ) -> list[Verdict]:
@@ -121,11 +119,10 @@ def _verdicts_of(
     verdicts = read_curation(curation, names)
 
     def concerns(verdict: Verdict) -> bool:
-        if (verdict.dataset, verdict.fov) in places:
-            return True
-        chosen = known[verdict.dataset].fovs if verdict.dataset in known else []
-        whole = (verdict.dataset, None) in places
-        return whole and (chosen is None or verdict.fov in chosen)
+        if (verdict.dataset, None) not in places:
+            return (verdict.dataset, verdict.fov) in places
+        chosen = known[verdict.dataset].fovs
+        return chosen is None or verdict.fov in chosen
 
     used = [verdict for verdict in verdicts if concerns(verdict)]
     log.info("%s: %d rows, %d on this sample", curation, len(verdicts), len(used))

@@ -29,21 +29,11 @@ SOURCES = {"stamps": "stamp"}  # words of `frame_times` to those of tables, wher
 
 @dataclass
 class Dataset:
-    """What merge needs to know of a dataset.
+    """What merge needs to know of a dataset."""
 
-    Attributes
-    ----------
-    features : mapping of str to list of str
-        Channel (``pc_ch_0``, ``fl_ch_1``) to its features.
-    time : mapping
-        `interval`, `unit` and `mapping` of the config.
-    fovs : list of int or None
-        The sample's fields of view, where one file holds those of several; None for all.
-    """
-
-    features: Mapping[str, Sequence[str]]
-    time: Mapping[str, Any]
-    fovs: Sequence[int] | None = None
+    features: Mapping[str, Sequence[str]]  # channel (``pc_ch_0``, ``fl_ch_1``) to its features
+    time: Mapping[str, Any]  # `interval`, `unit` and `mapping` of the config
+    fovs: Sequence[int] | None = None  # the sample's, of a file that holds several; None for all
 
     @property
     def channels(self) -> dict[str, int]:
@@ -58,39 +48,14 @@ class Dataset:
                         if name.startswith("fl_")}  # fmt: skip
 
 
-def load_recordings(paths: Sequence[str | Path]) -> dict[str, dict]:
-    """Return dataset to what `inspect_input` read from its recording."""
-    from fovea.recordings.inspect_input import load_metadata
-
-    return {Path(path).parent.name: load_metadata(path) for path in paths}
-
-
 def read_part(
     path: str | Path, entry: Dataset, recording: dict | None, columns: Sequence[str], unit: str
 ) -> pd.DataFrame:
     """Read the traces of a field of view, or of a dataset that is given by its traces.
 
-    Parameters
-    ----------
-    path : path
-    entry : Dataset
-    recording : dict or None
-        The recording's metadata; None where the file holds the times.
-    columns : sequence of str
-        The features of the sample; those that the dataset does not measure are NaN.
-    unit : {"s", "min", "h"}
-        Of the times.
-
-    Returns
-    -------
-    DataFrame
-        By field of view, cell and frame; the columns are `KEY`, the times, `good`, position and
-        box, and the features.
-
-    Raises
-    ------
-    FoveaError
-        If a column is missing or of the wrong kind, or a cell has two rows for one frame.
+    `recording` is its metadata, None where the file holds the times; `columns` are the features of
+    the sample, NaN where the dataset does not measure them. Rows are by field of view, cell and
+    frame, columns `KEY`, the times in `unit`, `good`, position and box, and the features.
     """
     dataset, fov = place_of(path)
     own = columns_of(entry.features)
@@ -158,16 +123,7 @@ def cell_table(
 ) -> pd.DataFrame:
     """Return one row per tracked cell: its first and last frame and time, and why it was removed.
 
-    Parameters
-    ----------
-    cells : sequence of path
-        ``..._cells.csv`` of the fields of view that have one.
-    traces : DataFrame
-        Those of the sample.
-    recordings, known : mapping
-        Dataset to its recording's metadata, and to what merge knows of it.
-    unit : {"s", "min", "h"}
-        Of the times.
+    `cells` are the ``..._cells.csv`` of the fields of view that have one.
     """
     grouped = traces.groupby(CELL, sort=False)
     seen = grouped.agg(
@@ -186,8 +142,8 @@ def cell_table(
         for end in ("first", "last"):
             part[f"{end}_frame"] = part[f"{end}_frame"].astype(np.int64)
             part[f"{end}_time"] = times[part[f"{end}_frame"]]
-        good = seen.loc[(seen["dataset"] == dataset) & (seen["fov"] == fov)]
-        part["good"] = part["cell"].isin(good.loc[good["good"], "cell"])
+        good = (seen["dataset"] == dataset) & (seen["fov"] == fov) & seen["good"]
+        part["good"] = part["cell"].isin(seen.loc[good, "cell"])
         parts.append(part)
     listed = pd.MultiIndex.from_tuples([place_of(path) for path in cells], names=CELL[:2])
     others = ~pd.MultiIndex.from_frame(seen[CELL[:2]]).isin(listed)

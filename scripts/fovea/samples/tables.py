@@ -77,13 +77,7 @@ def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataF
 
 
 def numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    """Return a column of numbers, (R,) float64; NaN for what is missing.
-
-    Raises
-    ------
-    FoveaError
-        If it holds something else.
-    """
+    """Return a column of numbers, (R,) float64; NaN for what is missing."""
     column = table[name]
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         raise FoveaError(f"{path}: the column {name} holds something that is no number")
@@ -134,7 +128,7 @@ def write_traces(table: pd.DataFrame, path: str | Path, comments: Sequence[str] 
             column = compute.if_else(column, "True", "False")
         elif pa.types.is_string(column.type):
             special = compute.any(compute.match_substring_regex(column, '[,"\\r\\n]'))
-            quotes = quotes or bool(special.as_py())
+            quotes |= bool(special.as_py())
         columns.append(column)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         lines = [*(f"# {line}" for line in comments), ",".join(table.columns)]
@@ -152,10 +146,9 @@ def write_parquet(table: pd.DataFrame, path: str | Path, about: Mapping[str, Any
     from pyarrow import parquet
 
     text = json.dumps(dict(about), ensure_ascii=False).encode()
+    found = _arrow(table).replace_schema_metadata({_KEY: text})
     with whole_file(path) as temporary:
-        parquet.write_table(
-            _arrow(table).replace_schema_metadata({_KEY: text}), temporary, compression="zstd"
-        )
+        parquet.write_table(found, temporary, compression="zstd")
 
 
 def _arrow(table: pd.DataFrame):
@@ -169,10 +162,7 @@ def _arrow(table: pd.DataFrame):
 
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet file, or some of its columns, in this order.
-
-    What `write_parquet` was told about the table is in its `attrs`.
-    """
+    """Read a Parquet file, or some columns, in this order; `attrs` is what was written about it."""
     from pyarrow import parquet
 
     found = parquet.ParquetFile(path).read(columns=columns, use_threads=False)

@@ -36,29 +36,11 @@ def read_workbooks(
     features: Mapping[str, Sequence[str]],
     names: Mapping[str, str],
 ) -> list[Read]:
-    """Read features from workbooks.
+    """Read features, given by their columns, from workbooks, one part per sheet that is used.
 
-    Parameters
-    ----------
-    paths : sequence of path
-        Where several workbooks have the same feature, each is a field of view, numbered from 0
-        on in this order.
-    columns : sequence of str
-        The features' columns.
-    features : mapping of str to sequence of str
-        Channel (``pc_ch_0``, ``fl_ch_1``) to its features.
-    names : mapping of str to str
-        Channel to its name in the config.
-
-    Returns
-    -------
-    list of Read
-        One per sheet that is used; `notes` name the sheets of the workbook that are not.
-
-    Raises
-    ------
-    FoveaError
-        If a feature has no sheet, or a sheet is not of this form; the message names the cell.
+    Where several workbooks have the same feature, each is a field of view, numbered from 0 on in
+    this order. `features` and `names` map a channel (``fl_ch_1``) to its features and to its name
+    in the config. `notes` of the parts name the sheets of the workbook that are not used.
     """
     books = {path: _sheets(path) for path in paths}
     found, count = [], dict.fromkeys(columns, 0)
@@ -66,7 +48,7 @@ def read_workbooks(
         times = [name for name in sheets if _is_time(name)]
         data = [name for name in sheets if name not in times]
         if len(times) > 1:
-            raise FoveaError(f"{path}: the sheets {_listed(times)} both hold times; remove one")
+            raise FoveaError(f"{path}: the sheets {', '.join(times)} both hold times; remove one")
         shared = _shared_times(path, times[0], sheets[times[0]]) if times else None
         chosen = {column: name for column in columns
                   if (name := _sheet_of(path, column, data, features, names))}  # fmt: skip
@@ -77,12 +59,12 @@ def read_workbooks(
             part.rows["fov"] = count[column]
             count[column] += 1
             if unused:
-                part.notes.append(f"sheets that are not read: {_listed(unused)}")
+                part.notes.append(f"sheets that are not read: {', '.join(unused)}")
             found.append(part)
     lacking = [column for column in columns if not count[column]]
     if lacking:
         sheets = "; ".join(
-            f"{path}: {_listed([*sheets, *(f'{name} (hidden)' for name in hidden)]) or 'none'}"
+            f"{path}: {', '.join([*sheets, *(f'{name} (hidden)' for name in hidden)]) or 'none'}"
             for path, (sheets, hidden) in books.items()
         )
         raise FoveaError(
@@ -134,10 +116,6 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
 def _is_time(text: str) -> bool:
     """Whether a header, or the name of a sheet, says that it holds times: ``Time [h]``, ``hours``.
 
@@ -148,8 +126,7 @@ def _is_time(text: str) -> bool:
 
 def _unit_in(text: str) -> str | None:
     """Return the unit in the header of times, or the name of their sheet, if it says one."""
-    bracket = _BRACKET.search(text)
-    if bracket:
+    if bracket := _BRACKET.search(text):
         return bracket[1]
     words = re.findall(r"[^\W\d_]+", text.lower())
     return words[-1] if words and words[-1] in UNITS else None
@@ -158,11 +135,7 @@ def _unit_in(text: str) -> str | None:
 def _header(cells: np.ndarray, rows: int | None) -> tuple[list[str], int]:
     """Return the header of each column, empty where there is none, and the first row of data.
 
-    Parameters
-    ----------
-    cells : (R, C) object
-    rows : int or None
-        The number of times in a sheet of their own.
+    `cells` is (R, C) object; `rows` the number of times where they have a sheet of their own.
     """
     there = ~pd.isna(cells)
     names, width = [""] * cells.shape[1], there.any(axis=0).sum()
@@ -185,16 +158,10 @@ def _header(cells: np.ndarray, rows: int | None) -> tuple[list[str], int]:
     if not any(names) and start < len(cells):
         row = cells[start]
         count = row[there[start]].tolist()
-        numbered = len(count) > 1 and count in (
-            list(range(len(count))), list(range(1, len(count) + 1))
-        )  # fmt: skip
+        numbered = len(count) > 1 and count in ([*range(len(count))], [*range(1, len(count) + 1)])
         if numbered and (not there[start][0] or len(cells) - start - 1 == rows):
             return ["" if pd.isna(value) else str(int(value)) for value in row], start + 1
     return names, start
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _numbers(source: str, cells: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -204,7 +171,7 @@ def _numbers(source: str, cells: np.ndarray, row: int, column: int) -> np.ndarra
     empty = pd.isna(cells)
     for i, j in np.argwhere(~empty):
         value = cells[i, j]
-        if _is_number(value):
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
             continue
         kind = f"the text {value!r}"
         if isinstance(value, date | time | timedelta):
@@ -249,7 +216,7 @@ def _read_sheet(
     notes = []
     if others:
         shown = [names[j] or f"column {j + 1}" for j in others]
-        notes.append(f"columns that are taken for no cells: {_listed(shown)}")
+        notes.append(f"columns that are taken for no cells: {', '.join(shown)}")
     unit, times = None, np.arange(len(values))
     first = used[0]
     if timed:

@@ -28,6 +28,7 @@ import pandas as pd
 
 from fovea.config.names import column as column_name
 from fovea.errors import FoveaError
+from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
 from fovea.samples.imports.rows import PLACE, Read, side_by_side
 from fovea.samples.parts import GEOMETRY
 from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
@@ -60,16 +61,7 @@ def form_of(names: list[str]) -> str | None:
 def read_traces(path: str | Path, column: str | None = None) -> Read:
     """Read one file of traces.
 
-    Parameters
-    ----------
-    path : path
-    column : str, optional
-        The feature's column of a merged or wide file whose name does not contain it.
-
-    Raises
-    ------
-    FoveaError
-        If the form is not known, or a value is missing or of the wrong kind.
+    `column` is the feature's column of a merged or wide file whose name does not contain it.
     """
     suffix = Path(path).suffix.lower()
     if suffix in _SPREADSHEETS:
@@ -85,12 +77,10 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         )
     if form == "wide":
         return _wide(path, table, column)
-    names = PLACE
-    if form.startswith("G3"):
-        names = ["position", "roi", "frame"]
-    elif form == "per cell":
+    if form == "per cell":
         return _per_cell(path, table)
-    elif form == "G1 merged":
+    names = ["position", "roi", "frame"] if form.startswith("G3") else PLACE
+    if form == "G1 merged":
         names = PLACE[:2]
     rows = pd.DataFrame({place: whole_numbers(path, table, name)
                          for place, name in zip(PLACE, names, strict=False)})  # fmt: skip
@@ -106,8 +96,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         found.notes.append("PyAMA of this time took all pixels of a cell's box for the cell")
     found.rows = rows.assign(**_geometry(path, form, table))
     for name in table:
-        match = _FEATURE.fullmatch(name)
-        if match and match[1] != "time":
+        if (match := _FEATURE.fullmatch(name)) and match[1] != "time":
             found.rows[column_name(match[1], match[2])] = numbers(path, table, name)
     return found
 
@@ -190,17 +179,11 @@ def column_of(path: str | Path, form: str) -> str | None:
     path = Path(path)
     if form == "G3 merged":
         match = _FEATURE.fullmatch(path.parent.name)
-        return column_name(match[1], match[2]) if match else None
-    match = re.fullmatch(rf"(?:.*_)?({'|'.join(_known_features())})_ch_(\d+)", path.stem)
-    if match is None:
-        match = re.fullmatch(r"[^_]+_([a-z][a-z0-9_]*)_ch_(\d+)", path.stem)
+    else:
+        known = sorted([*PHASE_FEATURES, *FLUORESCENCE_FEATURES], key=len, reverse=True)
+        own = re.fullmatch(rf"(?:.*_)?({'|'.join(known)})_ch_(\d+)", path.stem)
+        match = own or re.fullmatch(r"[^_]+_([a-z][a-z0-9_]*)_ch_(\d+)", path.stem)
     return column_name(match[1], match[2]) if match else None
-
-
-def _known_features() -> list[str]:
-    from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
-
-    return sorted([*PHASE_FEATURES, *FLUORESCENCE_FEATURES], key=len, reverse=True)
 
 
 def _stated_unit(path: str | Path) -> str | None:

@@ -69,14 +69,11 @@ def convert(
         content = _load(path)
         if "samples" in content:
             done.config["samples"] = _samples(path, content["samples"], dataset, done.notes)
-        elif "results" in content:
+        elif "results" in content or "channels" in content:
             folder = path.parent
             _channels(path, content, entry)
-            entry["traces"] = _traces_of_results(path, content)
-            _params(content.get("params") or {}, entry, done)
-        elif "channels" in content:
-            folder = path.parent
-            _channels(path, content, entry)
+            if "results" in content:
+                entry["traces"] = _traces_of_results(path, content)
             _params(content.get("params") or {}, entry, done)
         else:
             raise FoveaError(
@@ -143,9 +140,7 @@ def _params(params: Mapping, entry: dict, done: Converted) -> None:
             found["copy_only"] = bool(value)
         elif key in ("fovs", "fov_list", "positions"):
             entry["fovs"] = _fovs(value, sliced=key == "positions")
-        elif (key == "segmentation_method" and value == "logstd") or (
-            key == "tracking_method" and value == "iou"
-        ):
+        elif (key, value) in (("segmentation_method", "logstd"), ("tracking_method", "iou")):
             continue
         elif key in NEEDLESS:
             done.notes.append(f"{key}: {value} is not needed: {NEEDLESS[key]}")
@@ -249,13 +244,7 @@ def _known_features(channels: Mapping, notes: list[str]) -> dict:
 
 
 def curation_rows(path: str | Path, dataset: str) -> list[tuple]:
-    """Return the rows of a curation table from traces that were edited in PyAMA.
-
-    Parameters
-    ----------
-    path : path
-        ``..._inspected.csv``.
-    dataset : str
+    """Return the rows of a curation table from traces edited in PyAMA (``..._inspected.csv``).
 
     Returns
     -------

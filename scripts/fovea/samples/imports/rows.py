@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,30 +23,17 @@ UNITS = {
 class Read:
     """What a file of traces, or a sheet of a workbook, holds.
 
-    Attributes
-    ----------
-    source : str
-        The file, and where it has several the sheet, for messages.
-    form : str
-        See `fovea.samples.imports.pyama`; ``sheet`` in a workbook.
-    rows : DataFrame
-        fov, cell, frame (int64); time, in `unit`, where the file has it; good (bool) and the
-        position and box in pixels, with exclusive ends, where the file has them; the features,
-        such as ``intensity_total_ch_1``.
-    unit : str or None
-        Unit of the times in the file's words; None where it does not say it.
-    notes : list of str
-        What a user ought to know.
-    headers : list of str or None
-        Headers of the cells' columns where these are no numbers of cells, which are numbered by
-        the order of the columns then; None else.
+    `rows` has fov, cell, frame (int64); time, in `unit`, where the file has it; good (bool) and the
+    position and box in pixels, with exclusive ends, where the file has them; and the features, such
+    as ``intensity_total_ch_1``. `headers` are those of the cells' columns where they are no numbers
+    of cells, which are numbered by the order of the columns then.
     """
 
-    source: str
-    form: str
+    source: str  # the file, and where it has several the sheet, for messages
+    form: str  # see `fovea.samples.imports.pyama`; ``sheet`` in a workbook
     rows: pd.DataFrame
-    unit: str | None = None
-    notes: list[str] = field(default_factory=list)
+    unit: str | None = None  # of the times in the file's words; None where it does not say it
+    notes: list[str] = field(default_factory=list)  # what a user ought to know
     headers: list[str] | None = None
 
     @property
@@ -56,35 +42,18 @@ class Read:
         return [name for name in self.rows if "_ch_" in name]
 
 
-def known_unit(source: str, text: str) -> str:
-    """Return the unit of time, s, min or h, for which a file has its own word."""
-    unit = UNITS.get(text.strip().lower())
-    if unit is None:
-        raise FoveaError(f"{source}: the unit of time {text!r} is not known; allowed: s, min, h")
-    return unit
-
-
 def convert_times(part: Read, unit: str, file_unit: str | None) -> pd.Series:
-    """Return the times of a part in another unit.
-
-    Parameters
-    ----------
-    part : Read
-    unit : {"s", "min", "h"}
-    file_unit : {"s", "min", "h"} or None
-        The unit of its times, where the file does not state it.
-
-    Raises
-    ------
-    FoveaError
-        If there are no times, or their unit is not known.
-    """
+    """Return a part's times in `unit` (s, min, h); theirs is `file_unit` if the file has none."""
     if "time" not in part.rows:
         raise FoveaError(
             f"{part.source}: has no times; set `time: {{interval: ..., unit: ...}}` or "
             "`time.mapping` of the dataset in the config"
         )
-    stated = file_unit if part.unit is None else known_unit(part.source, part.unit)
+    stated = file_unit if part.unit is None else UNITS.get(part.unit.strip().lower())
+    if stated is None and part.unit is not None:
+        raise FoveaError(
+            f"{part.source}: the unit of time {part.unit!r} is not known; allowed: s, min, h"
+        )
     if stated is None:
         raise FoveaError(
             f"{part.source}: does not state the unit of its times; set `time.file_unit` of the "
@@ -94,33 +63,13 @@ def convert_times(part: Read, unit: str, file_unit: str | None) -> pd.Series:
 
 
 def side_by_side(
-    source: str | Path,
-    form: str,
-    time: np.ndarray,
-    names: Sequence[str],
-    values: np.ndarray,
-    column: str,
+    source, form: str, time: np.ndarray, names: Sequence[str], values: np.ndarray, column: str
 ) -> Read:
-    """Return the traces of a table with one column per cell.
+    """Return the traces of the feature `column` from a table with one column per cell.
 
-    Parameters
-    ----------
-    source : str or path
-    form : str
-    time : (T,) float64
-        One per row; rows need not be in order.
-    names : sequence of str
-        Headers of the cells' columns. They are the cells' numbers if all are different whole
-        numbers; else the cells are numbered from 1 on.
-    values : (T, N) float64
-        NaN where a cell was not seen.
-    column : str
-        The feature's column.
-
-    Raises
-    ------
-    FoveaError
-        If a time is missing.
+    `time` is (T,) float64, in any order, and `values` (T, N), NaN where a cell was not seen. The
+    headers `names` are the cells' numbers if all are different whole numbers; else the cells are
+    numbered from 1 on.
     """
     if not np.isfinite(time).all():
         row = int(np.flatnonzero(~np.isfinite(time))[0]) + 1
