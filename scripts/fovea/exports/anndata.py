@@ -61,9 +61,8 @@ def export_anndata(
         obs = obs.join(_aligned(read_fits(path), obs[CELL]).add_prefix(f"{name}:"))
     layers = {column: spread(one, one.value, len(frames)) for column, one in data.items()}
     for column, one in data.items():
-        layers.setdefault(
-            names.column("time", names.channel_of(column)), spread(one, one.time, len(frames))
-        )
+        time = names.column("time", names.channel_of(column))
+        layers.setdefault(time, spread(one, one.time, len(frames)))
     with whole_file(target) as temporary, h5py.File(temporary, "w") as file:
         _mark(file, "anndata", "0.1.0")
         empty = np.empty((len(obs), len(frames)))
@@ -73,16 +72,12 @@ def export_anndata(
         _mapping(file, "layers", layers)
         for name in ("obsm", "varm", "obsp", "varp"):
             _mapping(file, name, {})
-        uns = {
-            "fovea_version": __version__,
-            "sample": about["sample"],
-            "time_unit": about["time_unit"],
-            "comments": "\n".join(about["comments"]),
-        }
         group = file.create_group("uns")
         _mark(group, "dict", "0.1.0")
-        for name, text in uns.items():
-            _text(group, name, text)
+        _text(group, "fovea_version", __version__)
+        for name in ("sample", "time_unit"):
+            _text(group, name, about[name])
+        _text(group, "comments", "\n".join(about["comments"]))
     log.info("%d cells, %d frames, layers %s", len(obs), len(frames), ", ".join(layers))
 
 
@@ -117,15 +112,13 @@ def _array(group, name: str, values: np.ndarray) -> None:
     _mark(group.create_dataset(name, data=values, track_times=False), "array", "0.2.0")
 
 
-def _text(group, name: str, value: str) -> None:
-    node = group.create_dataset(name, data=value, dtype=h5py.string_dtype(), track_times=False)
-    _mark(node, "string", "0.2.0")
+def _text(group, name: str, data, kind: str = "string") -> None:
+    node = group.create_dataset(name, data=data, dtype=h5py.string_dtype(), track_times=False)
+    _mark(node, kind, "0.2.0")
 
 
 def _texts(group, name: str, values: Sequence[str]) -> None:
-    data = np.array(list(values), dtype=object)
-    node = group.create_dataset(name, data=data, dtype=h5py.string_dtype(), track_times=False)
-    _mark(node, "string-array", "0.2.0")
+    _text(group, name, np.array(list(values), dtype=object), "string-array")
 
 
 def _mapping(parent, name: str, arrays: Mapping[str, np.ndarray]) -> None:

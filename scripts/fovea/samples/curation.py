@@ -43,11 +43,10 @@ def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> 
         rows = csv.reader(file)
         header = [name.strip() for name in next(rows, [])]
         _check_header(path, header)
-        found = []
-        for row in rows:
-            if any(cell.strip() for cell in row) and not row[0].lstrip().startswith("#"):
-                found.append(_verdict(path, header, row, rows.line_num, datasets))
-    return found
+        return [
+            _verdict(path, header, row, rows.line_num, datasets) for row in rows
+            if any(cell.strip() for cell in row) and not row[0].lstrip().startswith("#")
+        ]  # fmt: skip
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:
@@ -119,7 +118,7 @@ def apply_curation(path: str | Path, verdicts: Sequence[Verdict], traces: pd.Dat
     for verdict in verdicts:
         rows = places[verdict.dataset, verdict.fov, verdict.cell]
         part = frames[rows]
-        inside = part >= (0 if verdict.first is None else verdict.first)
+        inside = part >= (verdict.first or 0)
         if verdict.last is not None:
             inside &= part <= verdict.last
         if not inside.any():

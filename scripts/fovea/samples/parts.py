@@ -115,15 +115,12 @@ def rounded_times(
 
 
 def cell_table(
-    cells: Sequence[str | Path],
-    traces: pd.DataFrame,
-    recordings: Mapping[str, dict],
-    known: Mapping[str, Dataset],
-    unit: str,
+    cells: Sequence, traces: pd.DataFrame, recordings: Mapping, known: Mapping, unit: str
 ) -> pd.DataFrame:
     """Return one row per tracked cell: its first and last frame and time, and why it was removed.
 
-    `cells` are the ``..._cells.csv`` of the fields of view that have one.
+    `cells` are paths, ``..._cells.csv`` of the fields of view that have one; `recordings` and `known`
+    map a dataset to its recording's metadata and to its `Dataset`.
     """
     grouped = traces.groupby(CELL, sort=False)
     seen = grouped.agg(

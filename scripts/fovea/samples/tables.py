@@ -63,11 +63,9 @@ def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataF
     if texts is not None:
         own = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
     try:
-        found = arrow_csv.read_csv(
-            path,
-            arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments)),
-            convert_options=arrow_csv.ConvertOptions(**own),
-        )
+        options = arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments))
+        convert = arrow_csv.ConvertOptions(**own)
+        found = arrow_csv.read_csv(path, options, convert_options=convert)
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         reason = " ".join(str(error).split())
         raise FoveaError(f"{path}: cannot be read as a table: {reason}") from None

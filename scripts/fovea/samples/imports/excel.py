@@ -31,10 +31,7 @@ _UNNAMED = re.compile(r"(sheet|tabelle|feuil|hoja|foglio|blad)\s*\d*", re.I)  # 
 
 
 def read_workbooks(
-    paths: Sequence[str | Path],
-    columns: Sequence[str],
-    features: Mapping[str, Sequence[str]],
-    names: Mapping[str, str],
+    paths: Sequence[str | Path], columns: Sequence[str], features: Mapping, names: Mapping[str, str]
 ) -> list[Read]:
     """Read features, given by their columns, from workbooks, one part per sheet that is used.
 
@@ -217,8 +214,7 @@ def _read_sheet(
     if others:
         shown = [names[j] or f"column {j + 1}" for j in others]
         notes.append(f"columns that are taken for no cells: {', '.join(shown)}")
-    unit, times = None, np.arange(len(values))
-    first = used[0]
+    first, unit, times = used[0], None, np.arange(len(values))
     if timed:
         times, unit = values[:, timed[0]], _unit_in(names[timed[0]])
     elif shared is not None:

@@ -154,9 +154,7 @@ def _check_cells(parts: list[Read], log: logging.Logger) -> None:
 
 
 def _cells(part: Read) -> str:
-    if part.headers is None:
-        return "numbered cells"
-    return f"{len(part.headers)} cells without numbers"
+    return f"{len(part.headers)} cells without numbers" if part.headers else "numbered cells"
 
 
 def _number_frames(parts: list[Read], log: logging.Logger) -> None:

@@ -53,9 +53,8 @@ def form_of(names: list[str]) -> str | None:
         if {"position_x", "bbox_x0"} <= has:
             return "G1" if "time" in has else "G2a"
         return None
-    if len(names) > 1 and names[0].strip().lower() in ("time", "", "t", "time_h", "time (h)"):
-        return "wide"
-    return None
+    first = names[0].strip().lower() if len(names) > 1 else None
+    return "wide" if first in ("time", "", "t", "time_h", "time (h)") else None
 
 
 def read_traces(path: str | Path, column: str | None = None) -> Read:

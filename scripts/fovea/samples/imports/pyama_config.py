@@ -187,13 +187,11 @@ def _traces_of_results(path: Path, content: Mapping) -> list[str]:
     """Return the traces that a ``processing_results.yaml`` names, where they are now."""
     found = []
     for fov in sorted(content["results"], key=int):
-        named = (content["results"][fov] or {}).get("traces")
-        if not named:
+        if not (named := (content["results"][fov] or {}).get("traces")):
             continue
-        there = Path(named)
-        if not there.is_file():
-            there = path.parent.joinpath(*Path(named).parts[-2:])
-        if not there.is_file():
+        places = (Path(named), path.parent.joinpath(*Path(named).parts[-2:]))
+        there = next(filter(Path.is_file, places), None)
+        if there is None:
             raise FoveaError(f"{path}: the traces of field of view {fov} are missing: {named}")
         found.append(there.as_posix())
     return found
@@ -203,16 +201,15 @@ def _source(entry: dict, folder: Path | None, recording: str | None, done: Conve
     """Set the source of the dataset: the recording, or traces."""
     traces = entry.pop("traces", None)
     if recording is not None:
-        known = _known_features(entry["channels"], done.notes)
-        rest = {k: v for k, v in entry.items() if k != "channels"}
+        known = _known_features(entry.pop("channels"), done.notes)
+        rest = dict(entry)
         entry.clear()
         entry |= {"input": recording, **rest, "channels": known}
         return
     if traces is None and folder is not None:
         patterns = ("fov_*/*_traces.csv", "traces/position_*.csv")
-        matches = [p for p in patterns if any(folder.glob(p))]
-        if matches:
-            traces = (folder / matches[0]).as_posix()
+        found = (folder / p for p in patterns if any(folder.glob(p)))
+        traces = next((path.as_posix() for path in found), None)
     if not traces:
         raise FoveaError(
             "neither the recording nor traces of PyAMA are known; name the recording with --input"
@@ -258,12 +255,10 @@ def curation_rows(path: str | Path, dataset: str) -> list[tuple]:
     table, rows = read_traces(path).rows.sort_values(["fov", "cell", "frame"]), []
     for (fov, cell), mine in table.groupby(["fov", "cell"]):
         bad = ~mine["good"]
-        if bad.all():
-            rows.append((dataset, fov, cell, "false", "", "", note))
-            continue
-        runs = (bad != bad.shift()).cumsum()[bad]
-        for _, frames in mine["frame"][bad].groupby(runs):
-            rows.append((dataset, fov, cell, "false", frames.iloc[0], frames.iloc[-1], note))
+        runs = mine["frame"][bad].groupby((bad != bad.shift()).cumsum()[bad])
+        spans = [(frames.iloc[0], frames.iloc[-1]) for _, frames in runs]
+        spans = [("", "")] if bad.all() else spans
+        rows += [(dataset, fov, cell, "false", *span, note) for span in spans]
     return rows
 
 
