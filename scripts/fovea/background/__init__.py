@@ -1,5 +1,4 @@
 """Background of fluorescence channels: tile medians, flat field, photobleaching.
 
-Imports `store`, `jobs` and `kernels`, and `recordings` for the flat field; `cells` and `display`
-use it.
+Imports `store` and below, and `recordings` for the flat field; `cells` and `display` use it.
 """

@@ -43,8 +43,7 @@ def background(
         ``tile_medians`` (T, ny, nx) float64, from which ``0`` can be evaluated. With
         ``save_corrected`` as many groups more: raw counts less ``weight`` times background.
     labels : path or None
-        Channel group with labels of the cells to leave out, of the same shape; None where there
-        are none.
+        Channel group with labels of the cells to leave out, of the same shape, if there are any.
     parameters : dict
         ``dilation_radius, tile_size, tile_overlap, rounding_error, save_corrected``, and
         ``weight`` with the last.

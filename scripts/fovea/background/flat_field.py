@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +74,7 @@ def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     linear = _misfit(np.log(np.maximum(design @ of_gain, 1e-9)) - target)
     found = of_gain if linear < _misfit(design @ of_log - target) else of_log
     table = np.zeros((_DEGREE + 1, _DEGREE + 1))
-    for (i, j), value in zip(powers, found, strict=True):
-        table[i, j] = value
+    table[tuple(np.transpose(powers))] = found
     rows, columns = (_scaled(np.arange(n), n) for n in shape)
     surface = np.polynomial.polynomial.polygrid2d(rows, columns, table)
     gain = np.exp(surface) if found is of_log else surface
@@ -112,19 +113,16 @@ def estimate_gain(frames: Iterable[np.ndarray], dark: float = 0.0) -> tuple[np.n
     used. It is a FoveaError if the background of most frames is not above `dark`, the counts
     without light, or if the gain is too uneven.
     """
-    found, number, shape = [], 0, (0, 0)
-    for frame in frames:
-        number, shape = number + 1, frame.shape
-        ratios = log_ratios(frame, dark)
-        if ratios is not None:
-            found.append(ratios)
-    if 2 * len(found) <= number:
+    tried = [(log_ratios(frame, dark), frame.shape) for frame in frames]
+    found = [ratios for ratios, _ in tried if ratios is not None]
+    if 2 * len(found) <= len(tried):
         raise FoveaError(
-            f"the background of {number - len(found)} of {number} frames does not exceed the "
-            f"camera's dark counts everywhere; correct params.flat_field.dark ({dark:g}), or give "
-            "an image of the flat field (method: image)"
+            f"the background of {len(tried) - len(found)} of {len(tried)} frames does not exceed "
+            f"the camera's dark counts everywhere; correct params.flat_field.dark ({dark:g}), or "
+            "give an image of the flat field (method: image)"
         )
-    return checked(smooth_gain(middle_mean(np.array(found)), shape), "the recording"), len(found)
+    gain = smooth_gain(middle_mean(np.array(found)), tried[-1][1])
+    return checked(gain, "the recording"), len(found)
 
 
 def checked(gain: np.ndarray, what: str) -> np.ndarray:
@@ -171,19 +169,11 @@ def flat_field(
     image: str | Path | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
-    """Write the gain of a channel as a TIFF image, (H, W) float32, of mean 1.
+    """Write the gain of a channel, given by its index, as a TIFF image, (H, W) float32, of mean 1.
 
-    Parameters
-    ----------
-    target : path
-    parameters : dict
-        ``method`` (``"recording"`` or ``"image"``) and ``dark``, in counts.
-    channel : int
-        Index of the channel.
-    source, z, metadata
-        The recording, the plane, and what inspect found, for method ``"recording"``.
-    image : path or None
-        The image, for method ``"image"``.
+    The parameters are ``method`` and ``dark``, in counts. Method ``"recording"`` needs `source`,
+    `z` and `metadata`: the recording, the plane, and what inspect found. Method ``"image"`` needs
+    `image`.
     """
     dark = float(parameters["dark"])
     if parameters["method"] == "image":
@@ -215,11 +205,9 @@ def sampled(source, channel: int, z, metadata, log: logging.Logger) -> Iterator[
         fields = [field for field, size in zip(fields, sizes, strict=True) if size == usual]
         places = [(field.index, i) for field in fields for i in range(field.frames)]
         chosen = np.unique(np.linspace(0, len(places) - 1, FRAMES).round().astype(int))
-        wanted: dict[int, list[int]] = {}
-        for fov, i in (places[k] for k in chosen.tolist()):
-            wanted.setdefault(fov, []).append(i)
         read = 0
-        for fov, numbers in wanted.items():
+        for fov, wanted in groupby((places[k] for k in chosen.tolist()), itemgetter(0)):
+            numbers = [i for _, i in wanted]
             try:
                 for (plane,) in recording.frames(fov, [channel], z, only=numbers):
                     yield plane.astype(np.uint16, copy=False)

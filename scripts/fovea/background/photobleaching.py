@@ -63,8 +63,7 @@ def fit_decay(values: np.ndarray) -> tuple[float, float, float]:
     rest, jacobian = found.fun, slopes(found.x)
     power = (rest**2).sum()
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * (power / (len(y) - 2))
-    r = float((rest[1:] * rest[:-1]).sum() / power) if power > 0 else 0.0
-    r = min(max(r, 0.0), 0.99)
+    r = min(max(float((rest[1:] * rest[:-1]).sum() / power), 0.0), 0.99) if power > 0 else 0.0
     error = np.sqrt(covariance[1, 1] * (1 + r) / (1 - r))
     return float(found.x[0] * scale), float(found.x[1]), float(error)
 
@@ -85,21 +84,17 @@ def photobleaching(
 
     Parameters
     ----------
-    tracked : path
-        Channel group with IDs of cells.
-    channels, backgrounds : sequence of path
-        Channel groups with raw fluorescence, and with their backgrounds.
-    trend : path
-        CSV, one row per channel and frame: number of cells and of their pixels, total and mean of
-        their counts above the background, mean background of the frame.
-    fits : path
-        CSV, one row per channel and quantity: see `fit_decay`.
+    tracked, channels, backgrounds : path, and sequences of path
+        Channel groups with IDs of cells, with raw fluorescence, and with its backgrounds.
+    trend, fits : path
+        CSV with one row per channel and frame: number of cells and of their pixels, total and mean
+        of their counts above the background, mean background of the frame; and with one row per
+        channel and quantity, see `fit_decay`.
     fov : int
         Index of the field of view.
-    weight : float
-        How much of the background is subtracted.
-    dark : float
-        Counts without light, which are subtracted from the background before it is fitted.
+    weight, dark : float
+        How much of the background is subtracted; and the counts without light, which are
+        subtracted from the background before it is fitted.
     flat_fields : sequence of path
         Gains of the channels; none for no correction.
     """
@@ -127,7 +122,11 @@ def photobleaching(
             found = fit_decay(values - (dark if quantity == "background" else 0.0))
             seen = int(np.isfinite(values).sum())
             fitted.append([fov, channel, quantity, seen, *_without_nan(found)])
-            _report(name, quantity, *found, log)
+            if np.isfinite(found[1]):
+                log.info("%s, %s: %.4g exp(-k t), k = %.3g +- %.2g per frame (%+.2f %% per frame)",
+                         name, quantity, *found, 100 * np.expm1(-found[1]))  # fmt: skip
+            else:
+                log.info("%s, %s: too few frames or too little light for a rate", name, quantity)
     for path, columns, lines in ((trend, TREND_COLUMNS, rows), (fits, FIT_COLUMNS, fitted)):
         with whole_csv(path, columns) as table:
             table.writerows(lines)
@@ -140,14 +139,6 @@ def _one_frame(raw, below, gain, weight: float, inside: np.ndarray) -> tuple[flo
     total = float(counts.sum()) if len(counts) else np.nan
     mean = total / max(len(counts), 1)
     return len(counts), total, mean, float(below.mean(dtype=np.float64))
-
-
-def _report(channel: str, quantity: str, amplitude, rate, error, log: logging.Logger) -> None:
-    if not np.isfinite(rate):
-        log.info("%s, %s: too few frames or too little light for a rate", channel, quantity)
-        return
-    log.info("%s, %s: %.4g exp(-k t), k = %.3g +- %.2g per frame (%+.2f %% per frame)", channel,
-             quantity, amplitude, rate, error, 100 * np.expm1(-rate))  # fmt: skip
 
 
 def _without_nan(values) -> list[float | None]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from fovea.background.tiles import TileGrid
-from fovea.store.reader import ArrayReader
+from fovea.store.reader import ArrayReader, FrameReader
 
 
-class StoredBackground:
+class StoredBackground(FrameReader):
     """A background that the background step wrote; equal to its array ``0`` bit by bit.
 
     `shape` is (T, H, W), `about` has Fovea's attributes of the array, and `grid` the tiles.
@@ -24,18 +23,9 @@ class StoredBackground:
         self.grid.axes  # noqa: B018  computed here, once, and not in several threads
         self._medians = ArrayReader(Path(group) / "tile_medians")
 
-    def __enter__(self) -> StoredBackground:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the file of the tile medians."""
         self._medians.close()
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def coefficients(self, t: int) -> np.ndarray:
         """Coefficients (ny, nx) of one frame's spline."""
@@ -44,6 +34,3 @@ class StoredBackground:
     def __getitem__(self, t: int) -> np.ndarray:
         """One frame, (H, W) float32, counts."""
         return self.grid.evaluate(self.coefficients(t))
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[t] for t in range(len(self)))

@@ -56,9 +56,8 @@ class TileGrid:
     @property
     def step(self) -> float:
         """Backgrounds are multiples of this number of counts (0: not rounded)."""
-        if self.rounding_error == 0:
-            return 0.0
-        return float(2.0 ** np.floor(np.log2(2 * self.rounding_error)))
+        error = self.rounding_error
+        return float(2.0 ** np.floor(np.log2(2 * error))) if error else 0.0
 
     def coefficients(self, values: np.ndarray) -> np.ndarray:
         """Coefficients (ny, nx) of the spline through the tile values (ny, nx)."""

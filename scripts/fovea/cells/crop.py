@@ -39,23 +39,20 @@ def crop_windows(
     Returns (N, T, 4) int32, as the boxes; they may reach beyond the frame's borders, and are 0 in
     frames without the cell.
     """
-    if drift is not None:
-        return _still_windows(bboxes, valid, padding, np.tile(drift, 2))
-    sides = np.where(valid[..., None], bboxes[..., 2:] - bboxes[..., :2], 0)
-    size = sides.max(axis=1, initial=0, keepdims=True) + 2 * padding
-    start = (bboxes[..., :2] + bboxes[..., 2:] - size) // 2
-    windows = np.concatenate((start, start + size), axis=2)
-    return np.where(valid[..., None], windows, 0).astype(np.int32)
-
-
-def _still_windows(bboxes, valid, padding: int, drift: np.ndarray) -> np.ndarray:
-    """The smallest windows that hold all boxes in the coordinates of the first frame."""
-    boxes = bboxes.astype(np.int64) - drift
-    far = np.iinfo(np.int64).max // 2
-    start = np.where(valid[..., None], boxes[..., :2], far).min(axis=1, initial=far) - padding
-    stop = np.where(valid[..., None], boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
-    windows = np.concatenate((start, stop), axis=1)[:, None] + drift
-    return np.where(valid[..., None], windows, 0).astype(np.int32)
+    exists = valid[..., None]
+    if drift is None:
+        sides = np.where(exists, bboxes[..., 2:] - bboxes[..., :2], 0)
+        size = sides.max(axis=1, initial=0, keepdims=True) + 2 * padding
+        start = (bboxes[..., :2] + bboxes[..., 2:] - size) // 2
+        windows = np.concatenate((start, start + size), axis=2)
+    else:  # the smallest that hold all boxes in the coordinates of the first frame
+        moved = np.tile(drift, 2)
+        boxes = bboxes.astype(np.int64) - moved
+        far = np.iinfo(np.int64).max // 2
+        start = np.where(exists, boxes[..., :2], far).min(axis=1, initial=far) - padding
+        stop = np.where(exists, boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
+        windows = np.concatenate((start, stop), axis=1)[:, None] + moved
+    return np.where(exists, windows, 0).astype(np.int32)
 
 
 def crop(
@@ -88,11 +85,10 @@ def crop(
     begin(target).mkdir()
     try:
         _write(tracked, raw, backgrounds, partial(target), padding, log, drift)
-    except BaseException:
+        remove(target)
+        publish(target)
+    finally:
         remove(partial(target))
-        raise
-    remove(target)
-    publish(target)
 
 
 def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:

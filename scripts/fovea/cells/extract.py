@@ -30,11 +30,7 @@ _BLOCK = 16  # frames of a cell that are held at once
 
 
 def select_cells(
-    bboxes: np.ndarray,
-    valid: np.ndarray,
-    shape: tuple[int, int],
-    min_frames: int,
-    border_margin: int,
+    bboxes: np.ndarray, valid: np.ndarray, shape: Sequence[int], min_frames: int, border_margin: int
 ) -> list[str]:
     """Why each cell is removed.
 
@@ -46,10 +42,9 @@ def select_cells(
         Whether the cell exists in the frame.
     shape : (int, int)
         H, W of the frames.
-    min_frames : int
-        Cells with fewer frames are removed.
-    border_margin : int
-        Cells whose box ever comes within this number of pixels of the edge are removed.
+    min_frames, border_margin : int
+        Cells with fewer frames, or whose box ever comes within this number of pixels of the edge,
+        are removed.
 
     Returns
     -------
@@ -83,24 +78,21 @@ def extract(
         The ``cells.zarr`` of the field of view.
     traces, summary : path
         CSV with one row per kept cell and frame in which it exists; and with one row per tracked
-        cell: its frames, and why it was left out.
+        cell: its frames, and why it was left out, see `select_cells`.
     fov : int
         Index of the field of view.
     features : mapping of str to sequence of str
         Channel (``pc_ch_0``, ``fl_ch_1``, ...) to names of features, in the order of the columns.
     weight : float
         How much of the background is subtracted from the counts.
-    min_frames, border_margin : int
-        See `select_cells`.
     flat_fields : mapping of str to path, optional
         Fluorescence channel to its gain, by which counts are divided.
     """
     store = _Store(Path(cells), features, weight, flat_fields or {})
     # a method of tracking may leave out numbers
     tracked = np.flatnonzero(store.valid.any(axis=1)).tolist()
-    reasons = select_cells(
-        store.bboxes[tracked], store.valid[tracked], store.shape, min_frames, border_margin
-    )
+    boxes, valid = store.bboxes[tracked], store.valid[tracked]
+    reasons = select_cells(boxes, valid, store.shape, min_frames, border_margin)
     kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
     with whole_csv(traces, [*BASE_COLUMNS, *columns_of(features)]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
@@ -167,7 +159,7 @@ class _Store:
             phase = channel.startswith("pc_")
             kinds = PHASE_FEATURES if phase else FLUORESCENCE_FEATURES
             built_in = [name for name in names if kinds.get(name) is None]
-            own = {name: load(kinds, name) for name in names if kinds.get(name) is not None}
+            own = {name: load(kinds, name) for name in names if name not in built_in}
             if phase:
                 found = mask_features(masks, self.windows[i, frames, :2], built_in)
                 if own:

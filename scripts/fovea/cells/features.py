@@ -93,27 +93,24 @@ class _Shapes:
 
         return np.array([regionprops(mask.astype(np.uint8))[0].solidity for mask in self.masks])
 
+    def aspect_ratio(self) -> np.ndarray:
+        larger, smaller, _ = self.axes()
+        return np.where(smaller > 0, np.sqrt(larger / smaller), np.nan)
 
-def _aspect_ratio(shapes: _Shapes) -> np.ndarray:
-    larger, smaller, _ = shapes.axes()
-    return np.where(smaller > 0, np.sqrt(larger / smaller), np.nan)
+    def eccentricity(self) -> np.ndarray:
+        larger, _, difference = self.axes()
+        return np.where(larger > 0, np.sqrt(np.minimum(difference / larger, 1.0)), 0.0)
 
-
-def _eccentricity(shapes: _Shapes) -> np.ndarray:
-    larger, _, difference = shapes.axes()
-    return np.where(larger > 0, np.sqrt(np.minimum(difference / larger, 1.0)), 0.0)
-
-
-def _circularity(shapes: _Shapes) -> np.ndarray:
-    perimeter = shapes.perimeter()
-    return np.where(perimeter > 0, 4 * math.pi * shapes.area / perimeter**2, np.nan)
+    def circularity(self) -> np.ndarray:
+        perimeter = self.perimeter()
+        return np.where(perimeter > 0, 4 * math.pi * self.area / perimeter**2, np.nan)
 
 
 _MASK: dict[str, Callable[[_Shapes], np.ndarray]] = {
     "area": lambda shapes: shapes.area,
-    "aspect_ratio": _aspect_ratio,
-    "eccentricity": _eccentricity,
-    "circularity": _circularity,
+    "aspect_ratio": _Shapes.aspect_ratio,
+    "eccentricity": _Shapes.eccentricity,
+    "circularity": _Shapes.circularity,
     "perimeter": _Shapes.perimeter,
     "solidity": _Shapes.solidity,
     "centroid_x": lambda shapes: shapes.origins[:, 1] + shapes.sum_x / shapes.area,

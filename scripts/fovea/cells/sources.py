@@ -47,8 +47,7 @@ class _Source:
     codec = COUNTS
 
     def __init__(self, group: Path):
-        self.group = group
-        self.name = group.name
+        self.group, self.name = group, group.name
         self.array = ArrayReader(group / "0")
         self.shape = self.array.shape
 

@@ -29,53 +29,38 @@ def cache(
     log: logging.Logger = _LOG,
     drift: str | Path | None = None,
 ) -> None:
-    """Write the display level of each channel group.
+    """Write the display level of each channel group: ``1`` (T, ceil(H / 2), ceil(W / 2)) uint8.
 
-    Parameters
-    ----------
-    groups : sequence of path
-        Channel groups; ``1`` (T, ceil(H / 2), ceil(W / 2)) uint8 is written beside their ``0``.
-    threads : int
-        Frames computed side by side; does not change the result.
-    drift : path or None
-        Table of the drift, for which the display level is corrected; None for no correction.
+    It lies beside the array ``0``. The number of threads does not change the result. With `drift`,
+    the table of the drift, the display level is corrected for it.
     """
     for group in map(Path, groups):
-        with ArrayReader(group / "0") as frames:
+        with ExitStack() as stack:
+            frames = source = stack.enter_context(ArrayReader(group / "0"))
             moved = None if drift is None else read_drift(drift, len(frames))
-            _cache_array(group, frames, moved, threads, log)
-
-
-def _cache_array(group: Path, frames: ArrayReader, moved, threads: int, log) -> None:
-    known = frames.attributes["fovea"]
-    if "largest_label" in known:
-        largest = known["largest_label"]
-        scale, codec = {"largest_label": largest}, LABELS
-        reduce = partial(downsample_labels, largest=largest)
-    else:
-        low, high = known["display_limits"]
-        scale, codec = {"display_limits": [low, high]}, COUNTS
-        reduce = partial(downsample_intensity, low=low, high=high)
-    height, width = frames.shape[1:]
-    shape = (len(frames), (height + 1) // 2, (width + 1) // 2)
-    parameters = {} if moved is None else {"drift": True}
-    about = provenance("cache", parameters, unit="display level 0..255", source="0", **scale)
-    with ExitStack() as stack:
-        source = frames
-        if "tile_medians" in known:
-            # evaluating a background takes less than reading it back, and gives the same
-            stored = stack.enter_context(StoredBackground(group))
-            if moved is None:
-                source = map(stored.coefficients, range(len(stored)))
-                reduce = partial(stored.grid.level, low=low, high=high)
+            known = frames.attributes["fovea"]
+            if "largest_label" in known:
+                scale, codec = {"largest_label": known["largest_label"]}, LABELS
+                reduce = partial(downsample_labels, largest=known["largest_label"])
             else:
-                source = stored
-        out = stack.enter_context(ArrayWriter(group / "1", shape, "uint8", about, codec))
-        if moved is not None:
-            source = map(compensate, source, moved)
-        for small in progress(ordered_map(reduce, source, threads), len(frames), log):
-            out.append(small)
-    log.info("%s: shown as 0..255: %s", group.name, scale)
+                low, high = known["display_limits"]
+                scale, codec = {"display_limits": [low, high]}, COUNTS
+                reduce = partial(downsample_intensity, low=low, high=high)
+            if "tile_medians" in known:
+                # evaluating a background takes less than reading it back, and gives the same
+                source = stack.enter_context(StoredBackground(group))
+                if moved is None:
+                    reduce = partial(source.grid.level, low=low, high=high)
+                    source = map(source.coefficients, range(len(frames)))
+            if moved is not None:
+                source = map(compensate, source, moved)
+            options = {} if moved is None else {"drift": True}
+            about = provenance("cache", options, unit="display level 0..255", source="0", **scale)
+            shape = len(frames), *((n + 1) // 2 for n in frames.shape[1:])
+            out = stack.enter_context(ArrayWriter(group / "1", shape, "uint8", about, codec))
+            for small in progress(ordered_map(reduce, source, threads), len(frames), log):
+                out.append(small)
+        log.info("%s: shown as 0..255: %s", group.name, scale)
 
 
 def downsample_intensity(frame: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -10,7 +10,6 @@ files, and a call of it takes longer than compressing a frame. Any Zarr 3 reader
 from __future__ import annotations
 
 import json
-import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,13 +59,13 @@ def decode(data: bytes | memoryview, out: np.ndarray, path: Path) -> None:
 def encode_index(index: np.ndarray) -> bytes:
     """The end of a shard: its index, (n, 2) little-endian uint64, and the CRC-32C of that."""
     data = index.tobytes()
-    return data + struct.pack("<I", google_crc32c.value(data))
+    return data + google_crc32c.value(data).to_bytes(4, "little")
 
 
 def decode_index(data: bytes, path: Path) -> np.ndarray:
     """The index, (n, 2) uint64 offsets and lengths, of the shard `path`, from its last bytes."""
     index = data[:-4]
-    if struct.unpack("<I", data[-4:])[0] != google_crc32c.value(index):
+    if int.from_bytes(data[-4:], "little") != google_crc32c.value(index):
         raise damaged(path)
     return np.frombuffer(index, "<u8").reshape(-1, 2)
 
@@ -93,15 +92,13 @@ def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
         "typesize": dtype.itemsize,
     }  # fmt: skip
     order = _BYTES if dtype.itemsize > 1 else {"name": "bytes"}
+    chunk = [max(1, n) for n in shape]
     return {
         "zarr_format": 3,
         "node_type": "array",
         "shape": shape,
         "data_type": dtype.name,
-        "chunk_grid": {
-            "name": "regular",
-            "configuration": {"chunk_shape": [max(1, n) for n in shape]},
-        },
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
         # a point instead of a slash spares three folders per array
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": {"f": 0.0, "b": False}.get(dtype.kind, 0),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -35,41 +36,42 @@ class Shard:
         self.path, self.index, self.shape, self.dtype = path, index, shape, dtype
         self.file = path.open("rb", buffering=0)
 
-    def chunk(self, position: int) -> np.ndarray:
-        """One chunk; 0 where it is not stored."""
-        offset, length = self.index[position].tolist()
-        if offset == MISSING:
-            return np.zeros(self.shape, self.dtype)
-        out = np.empty(self.shape, self.dtype)
-        decode(self._bytes(offset, length), out, self.path)
-        return out
-
-    def chunks(self, positions: np.ndarray) -> np.ndarray:
-        """Some chunks, (n, ...), with one access to the file that spans them all."""
-        out = np.zeros((len(positions), *self.shape), self.dtype)
+    def chunks(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Some chunks, (n, ...), with one access to the file; 0 where one is not stored."""
+        out = np.empty((len(positions), *self.shape), self.dtype)
         index = self.index[positions]
+        out[index[:, 0] == MISSING] = 0
         there = np.flatnonzero(index[:, 0] != MISSING)
         if len(there) == 0:
             return out
         begin = int(index[there, 0].min())
         end = int(index[there].sum(axis=1).max())
-        view = memoryview(self._bytes(begin, end - begin))
-        for i, (offset, length) in zip(there, index[there].tolist(), strict=True):
-            decode(view[offset - begin : offset - begin + length], out[i], self.path)
-        return out
-
-    def _bytes(self, offset: int, length: int) -> bytes:
-        data = os.pread(self.file.fileno(), length, offset)
-        if len(data) != length:
+        data = memoryview(os.pread(self.file.fileno(), end - begin, begin))
+        if len(data) != end - begin:
             raise damaged(self.path)
-        return data
+        for i, (offset, length) in zip(there, index[there].tolist(), strict=True):
+            decode(data[offset - begin : offset - begin + length], out[i, ...], self.path)
+        return out
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
 
 
-class ArrayReader:
+class FrameReader(AbstractContextManager):
+    """Frames of an open file; a subclass has `shape`, (T, ...), `close` and `__getitem__`."""
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[frame] for frame in range(len(self)))
+
+
+class ArrayReader(FrameReader):
     """Read a (T, H, W) array frame by frame, or any other array along its first axis.
 
     `shape`, `dtype` and `attributes` are as in its ``zarr.json``. An array that is missing or
@@ -91,25 +93,13 @@ class ArrayReader:
         except OSError as error:
             raise damaged(self.path) from error
 
-    def __enter__(self) -> ArrayReader:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the shard's file."""
         self._shard.close()
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __getitem__(self, frame: int) -> np.ndarray:
         """One frame, (H, W)."""
-        return self._shard.chunk(frame)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[frame] for frame in range(len(self)))
+        return self._shard.chunks([frame])[0]
 
     def read(self, frames: np.ndarray) -> np.ndarray:
         """Some frames of a small array, (n, H, W), with one access to the file."""

@@ -31,8 +31,7 @@ from fovea.store.reader import Shard
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file, which appears only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial(path)
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    partial(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     publish(path)
 
 
@@ -128,7 +127,7 @@ class ArrayWriter:
         written = Shard(old.path, old.index, self.shape[1:], self.dtype)
         self.shard = ShardWriter(old.path.with_name(f"{old.path.name}.wider"), self.shape[0])
         for position in range(self.written):
-            frame = written.chunk(position).astype(dtype)
+            (frame,) = written.chunks([position]).astype(dtype)
             self.shard.write({position: encode(frame, self.codec)})
         written.close()
         self.shard.path = self.shard.path.replace(old.path)

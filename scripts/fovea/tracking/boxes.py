@@ -26,9 +26,8 @@ def measure_cells(ids: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """
     boxes, areas = boxes_and_areas(ids, int(ids.max(initial=0)))
     (present,) = np.nonzero(areas)
-    rows = np.empty((len(present), len(COLUMNS)), np.int32)
-    rows[:, 0], rows[:, 1], rows[:, 2:] = frame, present + 1, boxes[present]
-    return rows, areas[present]
+    rows = np.column_stack([np.full_like(present, frame), present + 1, boxes[present]])
+    return rows.astype(np.int32), areas[present]
 
 
 def write_boxes(group: Path, boxes: np.ndarray, frames: int, parameters: dict) -> None:
@@ -44,7 +43,7 @@ def write_boxes(group: Path, boxes: np.ndarray, frames: int, parameters: dict) -
 
 
 def read_boxes(group: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the boxes of a tracked channel group.
+    """Read the boxes of a tracked channel group; FoveaError if they are missing or damaged.
 
     Returns
     -------
@@ -52,11 +51,6 @@ def read_boxes(group: Path) -> tuple[np.ndarray, np.ndarray]:
         [y0, x0, y1, x1] of the IDs 1..N, ends exclusive; 0 in frames without the cell.
     valid : (N, T) bool
         Whether the cell exists in the frame.
-
-    Raises
-    ------
-    FoveaError
-        If the table is missing or damaged.
     """
     about = read_attributes(group / "boxes")["fovea"]
     shape = about["largest_label"], about["frames"]

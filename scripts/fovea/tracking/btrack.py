@@ -132,8 +132,11 @@ class BtrackTracker:
         last: dict[int, int] = {}
         for name, _, members in tracks:
             if members:
+                track = sorted(nodes[i] for i in members)
+                missed = (after[0] - here[0] - 1 for here, after in pairwise(track))
+                cuts = [i for i, n in enumerate(missed, 1) if n > self.max_gap]
                 first[name] = len(chains)
-                chains += self._cut(sorted(nodes[i] for i in members))
+                chains += [track[a:b] for a, b in pairwise([0, *cuts, len(track)])]
                 last[name] = len(chains) - 1
         parents = {}
         for name, parent, _ in tracks:
@@ -144,11 +147,6 @@ class BtrackTracker:
         joined = sum(b[0] - a[0] > 1 for track in chains for a, b in pairwise(track))
         seen = set(chain.from_iterable(chains))
         return Links(objects, [*chains, *([n] for n in nodes if n not in seen)], parents, joined)
-
-    def _cut(self, track: list[Node]) -> list[list[Node]]:
-        """Cut a track where it misses more than `max_gap` frames."""
-        cuts = [i for i, (a, b) in enumerate(pairwise(track), 1) if b[0] - a[0] - 1 > self.max_gap]
-        return [track[start:stop] for start, stop in pairwise([0, *cuts, len(track)])]
 
 
 def _package():

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fovea.tracking.assignment import assign
 from fovea.tracking.links import Links, Node
-from fovea.tracking.objects import Objects
+from fovea.tracking.objects import Objects, assign
 
 _CONTAINED = 0.5  # share of an object that must lie in another to be part of it
 _TOUCHED = 0.3  # share of a daughter that must lie where its mother was
@@ -32,11 +31,11 @@ class Chains:
         self.parents: dict[int, int] = {}
         self.joined = self.parted = 0
         for t, known in enumerate(objects):
-            left, right = matches[t - 1] if t else (np.zeros(0, int), np.zeros(0, int))
-            before = dict(zip(right.tolist(), left.tolist(), strict=True))
+            left, right = (m.tolist() for m in matches[t - 1]) if t else ([], [])
+            before = dict(zip(right, left, strict=True))
             for label in (known.members + 1).tolist():
-                earlier = self.owner[t - 1, before[label]] if label in before else None
-                chain = len(self.chains) if earlier is None else earlier
+                new = label not in before
+                chain = len(self.chains) if new else self.owner[t - 1, before[label]]
                 self.chains.setdefault(chain, []).append((t, label))
                 self.owner[t, label] = chain
         self.drift = np.cumsum([o.shift for o in objects], axis=0)
@@ -44,11 +43,9 @@ class Chains:
 
     def links(self) -> Links:
         """Return the objects of every cell, and the cells that come from a division."""
-        names = list(self.chains)
-        place = {name: i for i, name in enumerate(names)}
+        place = {name: i for i, name in enumerate(self.chains)}
         parents = {place[c]: place[p] for c, p in self.parents.items()}
-        chains = [self.chains[name] for name in names]
-        return Links(self.objects, chains, parents, self.joined, self.parted)
+        return Links(self.objects, [*self.chains.values()], parents, self.joined, self.parted)
 
     def area(self, node: Node) -> int:
         """Pixels of an object."""
@@ -149,9 +146,8 @@ class Chains:
         if swap < stay:
             rest = self.cut(host, first[0])
             self.append(host, out)
-            self.append(end, rest, merged)
-        else:
-            self.append(end, out, merged)
+            out = rest
+        self.append(end, out, merged)
         self.parted += len(merged)
 
     def _between(self, chain: int, first: Node, last: Node) -> list[Node]:
@@ -214,9 +210,8 @@ class Chains:
                     self.parents |= {daughters[0]: chain, rest: chain}
             elif self.chains[chain][-1] == mother and len(daughters) == 2:
                 first = [self.chains[d][0] for d in daughters]
-                self.parents |= dict.fromkeys(
-                    daughters if self._is_division(mother, first) else (), chain
-                )
+                born = daughters if self._is_division(mother, first) else ()
+                self.parents |= dict.fromkeys(born, chain)
 
     def _lasts(self, chain: int, t: int) -> bool:
         last = self.chains[chain][-1][0]

@@ -17,22 +17,15 @@ def coarse_mask(labels: np.ndarray) -> np.ndarray:
     """Share of objects' pixels in square blocks, at most 256 along the longer side, float32."""
     height, width = labels.shape
     block = max(1, -(-max(height, width) // _GRID))
-    rows, columns = -(-height // block), -(-width // block)
-    covered = np.zeros((rows * block, columns * block), bool)
-    covered[:height, :width] = labels > 0
-    blocks = covered.reshape(rows, block, columns, block)
+    covered = np.pad(labels > 0, ((0, -height % block), (0, -width % block)))
+    blocks = covered.reshape(len(covered) // block, block, -1, block)
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
 def read_drift(path: str | Path, frames: int) -> np.ndarray:
     """How far the image of each frame has moved since the first, (T, 2) int64, y and x in pixels.
 
-    Parameters
-    ----------
-    path : path
-        The table that the track step wrote.
-    frames : int
-        T; a table of another number of frames is a FoveaError.
+    The track step wrote the table; one of another number of frames is a FoveaError.
     """
     with open(path, encoding="utf-8", newline="") as file:
         rows = [(int(row["shift_y"]), int(row["shift_x"])) for row in csv.DictReader(file)]
@@ -44,19 +37,26 @@ def read_drift(path: str | Path, frames: int) -> np.ndarray:
     return np.array(rows, np.int64).reshape(frames, 2)
 
 
+def overlap(shape: tuple[int, int], shift: np.ndarray) -> tuple:
+    """Index of the part of a frame (H, W) that stays in view as the image moves by `shift`.
+
+    Twice a slice of rows and of columns: where the part is before, and where it is after.
+    """
+    moves = [(n, int(d)) for n, d in zip(shape, shift, strict=True)]
+    before = tuple(slice(max(0, -d), max(0, n - max(0, d))) for n, d in moves)
+    return before, tuple(slice(max(0, d), max(0, n + min(0, d))) for n, d in moves)
+
+
 def compensate(frame: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """A (H, W) frame in the coordinates of the first one.
 
     Pixel (y, x) is that of (y + shift_y, x + shift_x); 0 where the frame has none.
     """
-    dy, dx = (int(n) for n in shift)
-    if dy == dx == 0:
+    if not np.any(shift):
         return frame
-    height, width = frame.shape
     out = np.zeros_like(frame)
-    if abs(dy) < height and abs(dx) < width:
-        inside = frame[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
-        out[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)] = inside
+    before, after = overlap(frame.shape, shift)
+    out[before] = frame[after]
     return out
 
 

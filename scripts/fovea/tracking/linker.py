@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fovea.tracking.assignment import assign
 from fovea.tracking.chains import Chains
 from fovea.tracking.links import Links
-from fovea.tracking.objects import Objects, describe, shared_pixels
+from fovea.tracking.objects import Objects, assign, describe, shared_pixels
 
 
 @dataclass
@@ -50,8 +49,7 @@ class Linker(ABC):
     def link(self, frames: Iterable[np.ndarray]) -> Links:
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
         objects: list[Objects] = []
-        matches = []
-        last = None
+        matches, last = [], None
         for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
             if objects:
                 if self.needs_masks:
@@ -63,8 +61,7 @@ class Linker(ABC):
         chains = Chains(objects, matches)
         if self.max_merge:
             chains.part_merged(self.max_merge)
-        if self.max_gap:
-            chains.close_gaps(self.max_gap, self.affinity)
+        chains.close_gaps(self.max_gap, self.affinity)
         if self.divisions:
             chains.find_divisions()
         return chains.links()
@@ -75,14 +72,9 @@ class Linker(ABC):
         return bool(self.max_merge or self.divisions)
 
     def pairs(self, before: Objects, here: Objects):
-        """Score the candidate links of two consecutive frames.
+        """Score the candidate links of two consecutive frames, as `affinity` does.
 
-        Returns
-        -------
-        left, right : (P,) int64
-            Indices (label - 1) into the objects of the previous and of this frame.
-        weight : (P,) float64
-            Above 0; the larger, the better.
+        The indices are label - 1, into the objects of the previous and of this frame.
         """
         known, members = before.members, here.members
         left, right, weight = self.affinity(

@@ -60,20 +60,11 @@ class Links:
     def render(
         self, frames: Iterable[np.ndarray], targets: Iterable[np.ndarray] | None = None
     ) -> Iterator[np.ndarray]:
-        """IDs of the pixels, frame by frame.
+        """Yield the IDs of the pixels, (H, W) uint16 or uint32, 0 for background, frame by frame.
 
-        Parameters
-        ----------
-        frames : iterable of (H, W) unsigned integer
-            The labels that were linked.
-        targets : iterable of (H, W), optional
-            Arrays of `dtype` to fill and yield; without it, new ones. At least two must take
-            turns, for a frame is compared with the one before.
-
-        Yields
-        ------
-        (H, W) uint16 or uint32
-            0 background, else the ID of the cell.
+        `frames` are the labels that were linked. `targets` are arrays of `dtype` to fill and yield;
+        without them, new ones are. At least two must take turns, for a frame is compared with the
+        one before.
         """
         targets = None if targets is None else iter(targets)
         owners: list[dict[int, list[int]]] = [{} for _ in self.objects]

@@ -54,7 +54,7 @@ def track(
     source, target = Path(source), Path(target)
     options = dict(parameters)
     tracker = load(TRACKING, options.pop("method"))(**options)
-    tables, sizes = [np.zeros((0, len(COLUMNS)), np.int32)], [np.zeros(0, np.int64)]
+    measured = [(np.zeros((0, len(COLUMNS)), np.int32), np.zeros(0, np.int64))]
     with ArrayReader(source / "0") as frames:
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
         if hasattr(tracker, "link"):
@@ -68,10 +68,8 @@ def track(
             log.info("writing IDs")
             for t, ids in enumerate(progress(tracked, len(frames), log)):
                 out.append(ids)
-                table, areas = measure_cells(ids, t)
-                tables.append(table)
-                sizes.append(areas)
-            boxes, areas = np.concatenate(tables), np.concatenate(sizes)
+                measured.append(measure_cells(ids, t))
+            boxes, areas = map(np.concatenate, zip(*measured, strict=True))
             about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
     count = len(frames)
     write_boxes(target, boxes, count, parameters)
