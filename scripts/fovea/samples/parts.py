@@ -119,8 +119,8 @@ def cell_table(
 ) -> pd.DataFrame:
     """Return one row per tracked cell: its first and last frame and time, and why it was removed.
 
-    `cells` are paths, ``..._cells.csv`` of the fields of view that have one; `recordings` and `known`
-    map a dataset to its recording's metadata and to its `Dataset`.
+    `cells` are the paths of ``..._cells.csv``, for the fields of view that have one; `recordings`
+    and `known` map a dataset to the metadata of its recording and to its `Dataset`.
     """
     grouped = traces.groupby(CELL, sort=False)
     seen = grouped.agg(
