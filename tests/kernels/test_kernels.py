@@ -17,7 +17,7 @@ iterations = st.integers(1, 4)
 
 def on_mask(kernel, mask, *arguments):
     """What a kernel for packed masks makes of a mask, whether it works in place or not."""
-    packed = bits.pack(mask)
+    packed = bits.pack_above(mask, False)
     result = kernel(packed, mask.shape[1], *arguments)
     return bits.unpack(packed if result is None else result, mask.shape[1])
 
@@ -28,7 +28,7 @@ def by_disk(kernel, mask, size, repeats=1):
 
 def label(mask):
     """Labels of a mask, and their number."""
-    labels = labelling.label(bits.pack(mask), mask.shape[1])
+    labels = labelling.label(bits.pack_above(mask, False), mask.shape[1])
     return labels, int(labels.max(initial=0))
 
 
@@ -44,7 +44,7 @@ def every_mask(height, width):
 
 @given(masks())
 def test_packing(mask):
-    packed = bits.pack(mask)
+    packed = bits.pack_above(mask, False)
     height, width = mask.shape
     assert packed.shape == (height, -(-width // 64))
     assert packed.dtype == np.uint64

@@ -20,14 +20,8 @@ for _i in range(64):
 
 
 @kernel
-def pack(mask):
-    """Pack a (H, W) bool mask."""
-    return pack_above(mask, False)
-
-
-@kernel
 def pack_above(values, threshold):
-    """Pack the mask ``values > threshold`` of (H, W) unsigned integers or float32.
+    """Pack the mask ``values > threshold`` of (H, W) bool, unsigned integers or float32.
 
     The threshold is a scalar of the same type.
     """
