@@ -112,11 +112,8 @@ def cpu_time(frame: np.ndarray, parameters: dict, repeats: int = 5) -> float:
 def targets(folder: str | Path) -> list[dict]:
     """Return all scores, also with cell diameters that are wrong by a quarter, and CPU times.
 
-    Parameters
-    ----------
-    folder : path
-        With ``t98g_annotated``, ``t98g_phase.ome.tiff`` and ``ecoli_phase_fluo.ome.tiff`` and
-        their reference IDs.
+    The folder holds ``t98g_annotated``, ``t98g_phase.ome.tiff``, ``ecoli_phase_fluo.ome.tiff`` and
+    the reference IDs of both.
     """
     folder = Path(folder)
     movies = [

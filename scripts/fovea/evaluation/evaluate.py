@@ -24,10 +24,7 @@ _LOG = logging.getLogger("fovea")
 def read_labels(path: str | Path) -> np.ndarray:
     """Read labels or IDs, (T, H, W), from a TIFF or from a channel group that Fovea wrote.
 
-    Raises
-    ------
-    FoveaError
-        If the file cannot be read or does not hold labels.
+    A file that cannot be read or does not hold labels raises a FoveaError.
     """
     path = Path(path)
     if path.is_dir():
@@ -64,19 +61,9 @@ def score(
 ) -> tuple[dict[str, float], list[Match]]:
     """Compute the scores of a recording, see `segmentation_scores` and `track_scores`.
 
-    Parameters
-    ----------
-    reference, result : (T, H, W) unsigned integer
-        Labels; IDs where `tracks` is true.
-    parents, reference_parents : dict of int to int
-        Daughter to mother; None for the reference: inferred from its IDs.
-    tracks : bool
-        Whether a label stands for the same cell in all frames.
-
-    Raises
-    ------
-    FoveaError
-        If the shapes differ.
+    Reference and result are labels, (T, H, W) unsigned integer; `tracks` says whether a label
+    stands for the same cell in all frames. Parents are by daughter; those of the reference are
+    inferred from its IDs where they are None. A FoveaError is raised if the shapes differ.
     """
     if reference.shape != result.shape:
         raise FoveaError(
@@ -103,7 +90,7 @@ def evaluate(
     name: str = "",
     log: logging.Logger = _LOG,
 ) -> dict[str, float]:
-    """Score one field of view, and write its scores and a figure of its worst cells.
+    """Score a field of view, write its scores and a figure of its worst cells; return the scores.
 
     Parameters
     ----------
@@ -121,11 +108,6 @@ def evaluate(
         Whether labels are IDs.
     name : str
         Name of the row in the table.
-
-    Returns
-    -------
-    dict
-        The scores.
     """
     known, found = read_labels(reference), read_labels(result)
     parents = read_parents(lineage) if lineage else None

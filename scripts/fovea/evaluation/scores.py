@@ -45,24 +45,11 @@ class Match:
 
 
 def match_frame(reference: np.ndarray, result: np.ndarray) -> Match:
-    """Match the objects of a frame.
-
-    Parameters
-    ----------
-    reference, result : (H, W) unsigned integer
-        Labels, 0 background.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """Match the objects of a frame, two arrays of labels (H, W) unsigned integer, 0 background."""
     if reference.shape != result.shape:
         raise ValueError(f"the reference is {reference.shape}, the result {result.shape}")
-    pairs = (reference.ravel().astype(np.uint64) << np.uint64(32)) | result.ravel().astype(
-        np.uint64
-    )
-    keys, shared = np.unique(pairs, return_counts=True)
+    upper, lower = (labels.ravel().astype(np.uint64) for labels in (reference, result))
+    keys, shared = np.unique((upper << np.uint64(32)) | lower, return_counts=True)
     left = (keys >> np.uint64(32)).astype(np.int64)
     right = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     names, i = np.unique(left[left > 0], return_inverse=True)
@@ -83,14 +70,10 @@ def match_frame(reference: np.ndarray, result: np.ndarray) -> Match:
 
 
 def segmentation_scores(matches: list[Match]) -> dict[str, float]:
-    """Compute the scores of all frames together.
+    """Compute the scores of all frames together, NaN where the reference has no cell.
 
-    Returns
-    -------
-    dict
-        ``SEG``, ``F1`` (at an intersection over union of 0.5), ``foreground_IoU`` (mean over
-        frames), ``SEG_frames_mean`` and ``SEG_frames_sd`` (of the SEG of single frames),
-        ``reference_cells`` and ``cells``; NaN where the reference has no cell.
+    ``F1`` is at an intersection over union of 0.5, ``foreground_IoU`` the mean over frames;
+    ``SEG_frames_mean`` and ``SEG_frames_sd`` are of the SEG of single frames.
     """
     iou = np.concatenate([m.iou for m in matches]) if matches else np.zeros(0)
     cells = sum(len(m.result) for m in matches)

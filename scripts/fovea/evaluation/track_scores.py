@@ -56,14 +56,7 @@ def track_scores(
     parents: Mapping[int, int] | None = None,
     reference_parents: Mapping[int, int] | None = None,
 ) -> dict[str, float]:
-    """Compute the scores of a recording whose labels are IDs of cells.
-
-    Parameters
-    ----------
-    matches : list of Match
-        One per frame.
-    parents, reference_parents : mapping of int to int
-        Daughter to mother, of the result and of the reference.
+    """Compute the scores of a recording whose labels are IDs of cells; parents are by daughter.
 
     Returns
     -------
@@ -200,17 +193,9 @@ def _divisions_found(known: Tracks, found: Tracks, partner) -> int:
 
 
 def inferred_parents(labels: list[np.ndarray]) -> dict[int, int]:
-    """Infer parents from IDs alone: two new IDs in the place of one that has just ended.
+    """Infer mothers by daughter from IDs, (H, W) unsigned integer per frame, alone.
 
-    Parameters
-    ----------
-    labels : list of (H, W) unsigned integer
-        IDs, frame by frame.
-
-    Returns
-    -------
-    dict
-        Daughter to mother.
+    Daughters are two new IDs in the place of one that has just ended.
     """
     parents = {}
     for before, here in pairwise(labels):

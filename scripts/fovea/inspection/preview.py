@@ -13,13 +13,7 @@ from fovea.errors import FoveaError
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
-    """Read frames spread evenly over a recording: their indices and the frames, (H, W) uint16.
-
-    Raises
-    ------
-    FoveaError
-        If the dataset has no phase contrast, or cannot be read.
-    """
+    """Read frames spread evenly over a recording: their indices and the frames, (H, W) uint16."""
     from fovea.config.datasets import channel_indices
     from fovea.recordings.readers import open_recording
 
@@ -75,27 +69,11 @@ def preview(
     diameter: float | None = None,
     mode: str | None = None,
 ) -> list[str]:
-    """Segment a few frames, draw the result and say what was found.
+    """Segment `count` frames, draw the result as a PNG and say what was found.
 
-    Parameters
-    ----------
-    config : dict
-        As returned by `fovea.config.validation.validated`.
-    dataset : str
-        Name of the dataset.
-    target : path
-        The PNG to write.
-    fov : int
-        Index of the field of view.
-    count : int
-        Number of frames.
-    diameter, mode : float or None, str or None
-        Parameters of method `phase`. Without them the method of the config is shown.
-
-    Returns
-    -------
-    list of str
-        Lines to print: suggested diameters, parameters used and what was found.
+    `config` is as returned by `fovea.config.validation.validated`; `diameter` and `mode` are
+    parameters of method `phase`, without which the method of the config is shown. Returns the lines
+    to print: suggested diameters, parameters used and what was found.
     """
     from fovea.config.datasets import params_for
     from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
@@ -124,17 +102,12 @@ def preview(
         titles.append(f"frame {t}: {int(found.max(initial=0))} objects, "
                       f"median diameter {size:.0f} pixels")  # fmt: skip
     draw(frames, labels, titles, target)
-    shown = ", ".join(
-        f"{k}: {v:g}" if isinstance(v, float) else f"{k}: {v}"
-        for k, v in options.items()
-        if v is not None
-    )
+    texts = {k: f"{v:g}" if isinstance(v, float) else v for k, v in options.items()}
+    shown = ", ".join(f"{k}: {text}" for k, text in texts.items() if text is not None)
     return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
 
 
-def _phase_options(
-    given: dict, mode: str | None, diameter: float | None, suggested: dict[str, float | None]
-) -> dict:
+def _phase_options(given: dict, mode: str | None, diameter: float | None, suggested: dict) -> dict:
     """Return parameters of method `phase` in a mode, with a diameter given or suggested."""
     keep = given if given["method"] == "phase" else {"method": "phase"}
     kind = mode or given.get("mode", "adherent")

@@ -9,6 +9,7 @@ to integer limits of V, by bisection with the expression that defines the logari
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -167,13 +168,14 @@ def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray,
 def _other_limit(values, low: int, high: int, edges, starts, n: int, rule: str) -> float:
     counts, centres = _histogram(values, high, starts), _centres(edges)
     if rule == "otsu":
-        return _otsu(counts, centres)
+        from skimage.filters import threshold_otsu
+
+        return float(threshold_otsu(hist=(counts, centres)))
     if rule != "valley":
         raise ValueError(f"threshold must be mode, valley or otsu, got {rule!r}")
-    valley = _valley(counts)
-    if valley is None:
-        return _mode_limit(values, low, high, edges, starts, n)
-    return centres[valley]
+    if (valley := _valley(counts)) is not None:
+        return centres[valley]
+    return _mode_limit(values, low, high, edges, starts, n)
 
 
 def _logstd(v, n: int):
@@ -214,14 +216,8 @@ def _bisect(is_low: Callable[[np.ndarray], np.ndarray], low: int, high: int, gue
 
 def _last_up_to(limit: float, low: int, high: int, n: int) -> int:
     """Return the largest V in low..high with a logarithm of at most `limit`; low - 1 if none."""
-    left, right = low, high + 1
-    while left < right:
-        middle = (left + right) // 2
-        if _logstd(np.uint64(middle), n) <= limit:
-            left = middle + 1
-        else:
-            right = middle
-    return left - 1
+    up_to = bisect_right(range(low, high + 1), limit, key=lambda v: _logstd(np.uint64(v), n))
+    return low + up_to - 1
 
 
 def _bin_starts(low: int, high: int, edges: np.ndarray, n: int) -> np.ndarray:
@@ -267,9 +263,3 @@ def _valley(counts: np.ndarray) -> int | None:
     if len(peaks) == 0:
         return None
     return mode + int(np.argmin(smooth[mode : mode + peaks[0] + 1]))
-
-
-def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
-    from skimage.filters import threshold_otsu
-
-    return float(threshold_otsu(hist=(counts, centres)))

@@ -152,10 +152,7 @@ class _Roles:
         self.calm[cell, axis] = 0.0
 
     def _place(self, rng, cell, partner, apart):
-        """Draw a starting point away from the cells placed before.
-
-        A cell with a `partner` starts at the distance `apart` from it.
-        """
+        """Draw a start away from cells placed before, at the distance `apart` from a partner."""
         clear = 2 * 18 + GAP + 6
         others = np.array([i for i in range(cell) if i != partner], int)
         best, best_distance = None, -1.0
@@ -214,19 +211,8 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
     the frame and apart from each other; some enter, leave, stay at the edge, touch or divide, in
     the proportions that `behaviour` gives.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    frames, height, width : int
-    cells : int
-        Number of cells at the beginning, including those that enter later.
-    interval : float
-        Seconds between frames.
-    behaviour : Behaviour
-
-    Returns
-    -------
-    Motion
+    `cells` is their number at the beginning, including those that enter later, and `interval` the
+    seconds between frames.
     """
     hours = interval / 3600 * np.arange(frames)
     step = interval / 3600
@@ -237,9 +223,8 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
     parent[cells:] = np.repeat(parents, 2)
     alive = np.ones((total, frames), bool)
     rounded = np.zeros((total, frames), np.float32)
-    radius = rng.uniform(14.5, 17.5, total)[:, None] * np.sqrt(
-        1 + GROWTH * -np.expm1(-hours / GROWTH_TIME)
-    )
+    growth = 1 + GROWTH * -np.expm1(-hours / GROWTH_TIME)
+    radius = rng.uniform(14.5, 17.5, total)[:, None] * np.sqrt(growth)
     harmonics = _shapes(rng, hours, total)
     for index, (mother, frame) in enumerate(zip(parents, division, strict=True)):
         daughters = slice(cells + 2 * index, cells + 2 * index + 2)
@@ -286,9 +271,8 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
             )
             position[now] = np.clip(position[now], low[now], high[now])
         centre[:, frame] = position
-        velocity = keep * velocity + SPEED * calm * np.sqrt(1 - keep**2) * rng.standard_normal(
-            (total, 2)
-        )
+        noise = rng.standard_normal((total, 2))
+        velocity = keep * velocity + SPEED * calm * np.sqrt(1 - keep**2) * noise
         position = position + step * (velocity + drift[:, frame])
 
     jump = np.zeros((frames, 2))

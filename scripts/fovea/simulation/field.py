@@ -40,9 +40,8 @@ class Frame:
     @property
     def background(self) -> np.ndarray:
         """True background, (C, H, W) float32, counts."""
-        height, width = self.labels.shape
         planes = [outer_sum(*profiles) for profiles in self.profiles]
-        return np.stack(planes) if planes else np.zeros((0, height, width), np.float32)
+        return np.array(planes, np.float32).reshape(-1, *self.labels.shape)
 
 
 @dataclass(frozen=True)
@@ -81,25 +80,8 @@ def frame_times(seed: int, fov: int, frames: int, channels: int, interval: float
 class Field:
     """A simulated field of view, rendered frame by frame.
 
-    Parameters
-    ----------
-    seed : int
-        A field of view depends on the seed and its number, not on how many there are.
-    frames, height, width : int
-    cells : int
-        Cells at the beginning, including those that enter later; 0 gives a blank field.
-    fov : int
-        Number of the field of view.
-    channels : int
-        Number of fluorescence channels.
-    phase : bool
-        Whether there is a phase-contrast channel; it is channel 0 then.
-    interval : float
-        Seconds between frames.
-    sample : Sample
-        Distribution of the cells' kinetic parameters.
-    crowded : bool
-        Cells touch often, divide, and are invisible in some frames; the stage slips once.
+    Parameters are those of `fovea.simulation.simulate.simulate` for its field of view number `fov`;
+    `sample` is the distribution of the cells' kinetic parameters.
 
     Attributes
     ----------
@@ -158,22 +140,15 @@ class Field:
 
     def _parameter_row(self, cell, sample):
         life = np.flatnonzero(self.motion.alive[cell])
-        row = {
-            "fov": self.fov,
-            "cell": cell + 1,
-            "parent": int(self.motion.parent[cell]) + 1,
-            "sample": sample.name,
-            "first_frame": int(life[0]),
-            "last_frame": int(life[-1]),
-        }
+        row = {"fov": self.fov, "cell": cell + 1, "parent": int(self.motion.parent[cell]) + 1}
+        row |= {"sample": sample.name, "first_frame": int(life[0]), "last_frame": int(life[-1])}
         for channel, kinetics in zip(self.fluo_channels, self.kinetics, strict=True):
             row |= {column(name, channel): float(kinetics[name][cell]) for name in PARAMETERS}
         return row
 
     def frames(self) -> Iterator[Frame]:
-        """Yield all frames in order."""
-        for frame in range(self.shape[0]):
-            yield self.render(frame)
+        """Return all frames in order, each rendered when it is asked for."""
+        return map(self.render, range(self.shape[0]))
 
     def render(self, frame: int) -> Frame:
         """Render one frame, independently of the others.
@@ -186,9 +161,8 @@ class Field:
         the model says; more than total_ch_c only where the edge of the frame cuts the cell).
         """
         _, height, width = self.shape
-        rng = np.random.default_rng(
-            np.random.SeedSequence(self.seed, spawn_key=(self.fov, 1, frame))
-        )
+        entropy = np.random.SeedSequence(self.seed, spawn_key=(self.fov, 1, frame))
+        rng = np.random.default_rng(entropy)
         hours = self.times[frame, 0] / 3600
         views = {}
         for cell in range(len(self.motion.parent)):
@@ -232,21 +206,14 @@ class Field:
                     row |= dict(zip(names, values, strict=True))
             if row["area"]:
                 rows.append(row)
-        return Frame(
-            optics.expose_phase(rng, phase) if phase is not None else None,
-            np.stack([optics.expose(rng, signal) for signal in signals])
-            if signals
-            else np.zeros((0, height, width), np.uint16),
-            profiles,
-            labels,
-            rows,
-        )
+        phase = None if phase is None else optics.expose_phase(rng, phase)
+        fluo = np.array([optics.expose(rng, signal) for signal in signals], np.uint16)
+        return Frame(phase, fluo.reshape(-1, height, width), profiles, labels, rows)
 
     def _label(self, views):
         """Return labels (H, W); where outlines overlap, the nearer cell gets the pixel."""
-        _, height, width = self.shape
-        labels = np.zeros((height, width), np.uint16)
-        nearest = np.ones((height, width), np.float32)
+        labels = np.zeros(self.shape[1:], np.uint16)
+        nearest = np.ones(self.shape[1:], np.float32)
         for cell, view in views.items():
             inside, window = view.crop(labels)
             closer = view.rho[window] <= nearest[inside]

@@ -12,7 +12,14 @@ import numpy as np
 from fovea.errors import FoveaError
 from fovea.simulation.field import Field
 from fovea.simulation.kinetics import SAMPLES
-from fovea.simulation.truth import Truth, cell_columns, ome_identity, parameter_columns, table
+from fovea.simulation.truth import (
+    TIFF_OPTIONS,
+    Truth,
+    cell_columns,
+    ome_identity,
+    parameter_columns,
+    table,
+)
 
 CHANNEL_NAMES = ("GFP", "mCherry", "BFP", "iRFP")
 STAGE_STEP = 1000.0  # µm between neighbouring positions
@@ -55,7 +62,6 @@ def simulate(
         - ``cells.csv``, one row per cell and frame (`fovea.simulation.field.Field.render`);
         - ``parameters.csv``, one row per cell (`fovea.simulation.field.Field`);
         - ``simulation.json``, the settings, and per FOV its sample and the stage's jumps.
-    fovs, frames, height, width : int
     cells : int or sequence of int
         Cells per FOV, or one number for each FOV; 0 is a blank FOV.
     channels : int
@@ -71,8 +77,6 @@ def simulate(
     crowded : bool
         One fifth of the cells touch, some divide, one per cent are invisible in a frame, and the
         stage slips once.
-    seed : int
-    log : logging.Logger
 
     Raises
     ------
@@ -87,7 +91,9 @@ def simulate(
     target, truth = Path(target), Path(truth)
     target.parent.mkdir(parents=True, exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
-    names = ["Phase"] * phase + [_channel_name(i) for i in range(channels)]
+    further = (f"Fluorescence {i + 1}" for i in range(len(CHANNEL_NAMES), channels))
+    names = ["Phase"] * phase + [*CHANNEL_NAMES[:channels], *further]
+    options = {"channels": channels, "phase": phase, "interval": interval, "crowded": crowded}
     fluo = list(range(int(phase), len(names)))
     size = sum(2 * frames * len(names) * h * w for h, w in sizes)
     about = []
@@ -104,23 +110,12 @@ def simulate(
                 "FOV %d of %d: %d cells (%s), %d frames of %d x %d, channels %s",
                 *(fov, fovs, count, sample.name, frames, h, w, ", ".join(names)),
             )
-            field = Field(
-                *(seed, frames, h, w, count),
-                fov=fov,
-                channels=channels,
-                phase=phase,
-                interval=interval,
-                sample=sample,
-                crowded=crowded,
-            )
+            field = Field(seed, frames, h, w, count, fov=fov, sample=sample, **options)
             known = Truth(cell_table)
             recording.write(
                 known.planes(field),
                 shape=(frames, len(names), h, w),
-                dtype=np.uint16,
-                photometric="minisblack",
-                software="Fovea",
-                maxworkers=1,
+                **TIFF_OPTIONS,
                 metadata=_metadata(field, names, interval, pixel_size, seed),
             )
             known.save(truth, field, seed)
@@ -129,45 +124,23 @@ def simulate(
             jumps = [{"frame": int(t), "y_x": field.jump[t].tolist()} for t in slips]
             about.append({"sample": sample.name, "cells": count, "shape": [h, w], "jumps": jumps})
             log.info("FOV %d done: %d rows of truth", fov, known.count)
-    settings = {
-        "seed": seed,
-        "frames": frames,
-        "interval_s": interval,
-        "pixel_size_um": pixel_size,
-        "channels": names,
-        "crowded": crowded,
-        "fovs": about,
-    }
+    settings = {"seed": seed, "frames": frames, "interval_s": interval, "pixel_size_um": pixel_size}
+    settings |= {"channels": names, "crowded": crowded, "fovs": about}
     (truth / "simulation.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
 def _metadata(field, names, interval, pixel_size, seed):
     """Return the OME metadata of one FOV."""
-    planes = field.times.size
-    row, column = divmod(field.fov, 4)
-    return {
-        "axes": "TCYX",
-        "Name": f"FOV {field.fov}",
-        "PhysicalSizeX": pixel_size,
-        "PhysicalSizeXUnit": "µm",
-        "PhysicalSizeY": pixel_size,
-        "PhysicalSizeYUnit": "µm",
-        "TimeIncrement": interval,
-        "TimeIncrementUnit": "s",
-        "Channel": {"Name": names},
-        "Plane": {
-            "DeltaT": field.times.ravel().tolist(),
-            "DeltaTUnit": ["s"] * planes,
-            "PositionX": [STAGE_STEP * column] * planes,
-            "PositionXUnit": ["µm"] * planes,
-            "PositionY": [STAGE_STEP * row] * planes,
-            "PositionYUnit": ["µm"] * planes,
-        },
-    } | ome_identity(f"recording {seed}")
-
-
-def _channel_name(index):
-    return CHANNEL_NAMES[index] if index < len(CHANNEL_NAMES) else f"Fluorescence {index + 1}"
+    planes, (row, column) = field.times.size, divmod(field.fov, 4)
+    about = {"axes": "TCYX", "Name": f"FOV {field.fov}"}
+    plane = {"DeltaT": field.times.ravel().tolist(), "DeltaTUnit": ["s"] * planes}
+    for axis, steps in (("X", column), ("Y", row)):
+        about |= {f"PhysicalSize{axis}": pixel_size, f"PhysicalSize{axis}Unit": "µm"}
+        plane[f"Position{axis}"] = [STAGE_STEP * steps] * planes
+        plane[f"Position{axis}Unit"] = ["µm"] * planes
+    about |= {"TimeIncrement": interval, "TimeIncrementUnit": "s"}
+    about |= {"Channel": {"Name": names}, "Plane": plane}
+    return about | ome_identity(f"recording {seed}")
 
 
 def _check(fovs, frames, sizes, counts, channels, phase, interval):

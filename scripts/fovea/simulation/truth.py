@@ -11,6 +11,9 @@ import numpy as np
 from fovea.config.names import column
 from fovea.simulation.kinetics import PARAMETERS
 
+#: Options of `tifffile.TiffWriter.write` for all images of a simulation.
+TIFF_OPTIONS = {"dtype": np.uint16, "photometric": "minisblack", "software": "Fovea"}
+TIFF_OPTIONS |= {"maxworkers": 1}
 TOUCH = 2  # px, in rows and columns, within which cells count as touching
 
 
@@ -33,16 +36,8 @@ def parameter_columns(fluo_channels: list[int]) -> list[str]:
 def geometry(labels: np.ndarray, label: int, inside: tuple[slice, slice], mask: np.ndarray) -> dict:
     """Return area, centroid, box and neighbourhood of a cell; only its area where that is 0.
 
-    Parameters
-    ----------
-    labels : (H, W) uint16
-        All cells of the frame.
-    label : int
-        The cell's label.
-    inside : (slice, slice)
-        Part of the frame that holds the cell.
-    mask : (h, w) bool
-        The cell's pixels in that part.
+    `labels` (H, W) uint16 are those of the whole frame; `inside` is the part of it that holds the
+    cell, and `mask` (h, w) bool are the cell's pixels in that part.
     """
     area = int(mask.sum())
     if not area:
@@ -101,12 +96,9 @@ class Truth:
             writer.write(
                 iter(self.labels),
                 shape=field.shape,
-                dtype=np.uint16,
-                photometric="minisblack",
                 compression="zlib",
                 rowsperstrip=field.shape[1],
-                software="Fovea",
-                maxworkers=1,
+                **TIFF_OPTIONS,
                 metadata={"axes": "TYX", "Name": f"FOV {field.fov}"}
                 | ome_identity(f"labels {seed} {field.fov}"),
             )

@@ -10,14 +10,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import Adherent
 from fovea.kernels import bits, fields, flood, labelling, morphology
-from fovea.segmentation.phase.parts import (
-    at_least,
-    blurred,
-    depths,
-    merge,
-    sample,
-    watershed,
-)
+from fovea.segmentation.phase.parts import at_least, blurred, depths, merge, sample, watershed
 
 _BINS = 256  # of Otsu's histogram
 _LOWEST = 0.1  # percentile to which lower logarithms are clipped
@@ -56,20 +49,11 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
 
 
 def thresholds(variance: np.ndarray) -> tuple[float, float, float] | None:
-    """Return thresholds of log(standard deviation); None where all values are equal.
+    """Return Otsu's threshold, mode and sigma of log(standard deviation); None if all are equal.
 
-    Parameters
-    ----------
-    variance : (h, w) float32
-
-    Returns
-    -------
-    otsu : float
-        Otsu's threshold (1979, IEEE Transactions on Systems, Man, and Cybernetics 9, 62), the
-        first one if several maximise the variance between the classes.
-    mode, sigma : float
-        Centre of the fullest bin, which is that of the background, and the standard deviation of
-        the values up to it.
+    Otsu's threshold (1979, IEEE Transactions on Systems, Man, and Cybernetics 9, 62) is the first
+    one if several maximise the variance between the classes. The mode is the centre of the fullest
+    bin, which is that of the background; sigma is the standard deviation of the values up to it.
     """
     tiny = np.finfo(np.float32).tiny
     x = 0.5 * np.log(np.maximum(variance, tiny).astype(np.float64)).ravel()
@@ -131,9 +115,8 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
     labelling.fill_holes(cut, width, int(p.ridge_hole * area))
     depth = depths(bits.unpack(cut & packed, width), cell_diameter, p.distance_sigma)
     mask, ridge = bits.unpack(packed, width), bits.unpack(ridges, width)
-    markers = flood.maxima(
-        depth, mask, p.marker_radius * cell_diameter, np.float32(p.marker_height)
-    )
+    radius, height = p.marker_radius * cell_diameter, np.float32(p.marker_height)
+    markers = flood.maxima(depth, mask, radius, height)
     components = labelling.label(packed, width)
     parts = watershed(depth, mask, markers, components, ridge, p.ridge_step)
     return merge(

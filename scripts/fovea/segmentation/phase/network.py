@@ -45,12 +45,8 @@ def label_network(
     taps = fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER)
     depth = fields.smooth(depth - np.float32(p.contact_weight) * probability(contact), taps)
     levels = ((np.clip(depth, _LOWEST, _HIGHEST) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
-    small = basins.basins(
-        levels,
-        inside > np.float32(p.level),
-        round(p.least_rise * _LEVELS),
-        round((p.least_depth - _LOWEST) * _LEVELS),
-    )
+    rise, least = round(p.least_rise * _LEVELS), round((p.least_depth - _LOWEST) * _LEVELS)
+    small = basins.basins(levels, inside > np.float32(p.level), rise, least)
     mask = resample.resample(inside, flat.shape) > np.float32(p.level)
     labels = np.where(mask, resample.nearest(small, flat.shape), 0)
     regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
@@ -58,12 +54,9 @@ def label_network(
 
 
 def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
-    """Return the input of the network for a frame without background, (H, W) float32.
+    """Return the network's input for a frame without background, (H, W) float32.
 
-    Returns
-    -------
-    (2, h, w) float32 or None
-        Brightness and texture; None for a frame without contrast.
+    It is brightness and texture, (2, h, w) float32; None for a frame without contrast.
     """
     flat = scaled(flat)
     return None if flat is None else as_seen(flat, cell_diameter)
@@ -129,17 +122,9 @@ def _arrays(path: str | Path) -> dict[str, np.ndarray]:
 def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """Apply the network to one strip of the frame after the other, which bounds the memory.
 
-    Parameters
-    ----------
-    seen : (2, h, w) float32
-        See `features`.
-    arrays : dict of str to ndarray
-        See `read_weights`.
-
-    Returns
-    -------
-    (3, h, w) float32
-        Logits of being inside a cell and of touching another one; depth inside the cell, 0..1.
+    `seen` is what `features` returns, and `arrays` what `read_weights` does. The result, (3, h, w)
+    float32, is logits of being inside a cell and of touching another one, and the depth inside the
+    cell, 0..1.
     """
     height, width = seen.shape[1:]
     out = np.empty((len(arrays["out.b"]) // 4, height, width), np.float32)
@@ -167,10 +152,8 @@ def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarra
             image = _convolved(image, arrays, f"enc.{level}.{step}.0")
         seen_at.append(image)
     for level in reversed(range(depth - 1)):
-        name = f"lat.{level}"
-        convolution.add_doubled(
-            image, arrays[f"{name}.w"][:, :, 0], arrays[f"{name}.b"], seen_at[level]
-        )
+        weights, bias = arrays[f"lat.{level}.w"], arrays[f"lat.{level}.b"]
+        convolution.add_doubled(image, weights[:, :, 0], bias, seen_at[level])
         image = _convolved(seen_at[level], arrays, f"dec.{level}.0")
     out = np.empty((len(arrays["out.b"]) // 4, *seen.shape[1:]), np.float32)
     convolution.mix_and_spread(image, arrays["out.w"][:, :, 0], arrays["out.b"], out)

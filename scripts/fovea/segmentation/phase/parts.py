@@ -36,32 +36,12 @@ def depths(mask: np.ndarray, cell_diameter: float, sigma: float) -> np.ndarray:
     return depth
 
 
-def watershed(
-    depth: np.ndarray,
-    mask: np.ndarray,
-    markers: np.ndarray,
-    components: np.ndarray,
-    ridge: np.ndarray,
-    ridge_step: float,
-) -> np.ndarray:
-    """Flood a mask from markers, deep pixels first.
+def watershed(depth, mask, markers, components, ridge, ridge_step: float) -> np.ndarray:
+    """Flood a mask (H, W) from `markers`, (n,) int64 flat indices, deep pixels first.
 
-    Parameters
-    ----------
-    depth : (H, W) float32
-        How far inside an object a pixel lies, in cell diameters.
-    mask : (H, W) bool
-    markers : (n,) int64
-        Flat indices.
-    components : (H, W) unsigned integer
-        Connected components of the mask. Those with at most one marker are one part each.
-    ridge : (H, W) bool
-        Pixels that are `ridge_step` diameters less deep in the watershed.
-
-    Returns
-    -------
-    (H, W) int32
-        Labels of the parts.
+    `depth` (H, W) float32 is how far inside an object a pixel lies, in cell diameters. Of the
+    mask's connected `components` (H, W), those with at most one marker are one part each. Pixels
+    of `ridge` (H, W) bool are flooded as if `ridge_step` less deep. Returns labels, (H, W) int32.
     """
     labels = np.zeros(mask.shape, np.int32)
     labels.ravel()[markers] = np.arange(1, len(markers) + 1)
@@ -71,38 +51,14 @@ def watershed(
     return labels
 
 
-def merge(
-    labels: np.ndarray,
-    depth: np.ndarray,
-    ridge: np.ndarray,
-    *,
-    saddle: float,
-    ridge_weight: float,
-    small: float,
-) -> np.ndarray:
+def merge(labels, depth, ridge, *, saddle: float, ridge_weight: float, small: float) -> np.ndarray:
     """Merge neighbouring parts, those with the highest score of their border first.
 
     The score of a border is its greatest depth divided by the lower of the two parts' peaks, minus
     `ridge_weight` times the fraction of the border that lies on the ridge. Two parts are merged if
     the score exceeds `saddle` or one of them has fewer than `small` pixels. After each merger the
     borders of the new part are scored again. Of equal scores those of smaller labels come first,
-    and the smaller label remains.
-
-    Parameters
-    ----------
-    labels : (H, W) int32
-        Parts, 0 background.
-    depth : (H, W) float32
-        How far inside an object a pixel lies.
-    ridge : (H, W) bool
-        Pixels that separate objects.
-    saddle, ridge_weight, small : float
-        See above.
-
-    Returns
-    -------
-    (H, W) int32
-        Labels, with gaps.
+    and the smaller label remains. Arrays are as in `watershed`, and labels in the result have gaps.
     """
     count = int(labels.max(initial=0))
     edges = _edges(labels, depth, ridge, count)
