@@ -92,22 +92,10 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a field of view, write its scores and a figure of its worst cells; return the scores.
 
-    Parameters
-    ----------
-    reference, result : path
-        Labels, see `read_labels`.
-    table : path
-        CSV to write: one row with `name` and all scores.
-    figure : path or None
-        PNG to write: the cells of least overlap, with both outlines.
-    images : path or None
-        TIFF or channel group with the frames of the figure.
-    lineage, reference_lineage : path or None
-        Lineage tables.
-    tracks : bool
-        Whether labels are IDs.
-    name : str
-        Name of the row in the table.
+    `reference` and `result` are labels as of `read_labels`, IDs where `tracks` is true, and
+    `lineage` and `reference_lineage` tables as of `read_parents`. `table` is a CSV of one row,
+    `name` and all scores; `figure` is a PNG with the cells of least overlap and both outlines,
+    drawn on the frames of `images`, a TIFF or channel group.
     """
     known, found = read_labels(reference), read_labels(result)
     parents = read_parents(lineage) if lineage else None

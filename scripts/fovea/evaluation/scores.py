@@ -13,30 +13,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Match:
-    """Objects of one frame of the reference and of the result.
+    """Objects of one frame of the reference (R of them) and of the result (S)."""
 
-    Attributes
-    ----------
-    reference, result : (R,), (S,) int64
-        Labels, ascending.
-    reference_area, result_area : (R,), (S,) int64
-        Their areas in pixels.
-    partner : (R,) int64
-        Index into `result` of the object that covers more than half of the reference object,
-        -1 where there is none.
-    iou : (R,) float64
-        Intersection over union with the partner, 0 without one.
-    foreground_iou : float
-        Intersection over union of all objects together; 1 where both are empty.
-    """
-
-    reference: np.ndarray
-    result: np.ndarray
-    reference_area: np.ndarray
-    result_area: np.ndarray
+    reference: np.ndarray  # (R,) int64, labels, ascending
+    result: np.ndarray  # (S,) int64
+    reference_area: np.ndarray  # (R,) int64, pixels
+    result_area: np.ndarray  # (S,) int64
+    #: (R,) int64, index into `result` of the object that covers more than half of the reference
+    #: object, -1 where there is none.
     partner: np.ndarray
-    iou: np.ndarray
-    foreground_iou: float
+    iou: np.ndarray  # (R,) float64, intersection over union with the partner, 0 without one
+    foreground_iou: float  # of all objects together; 1 where both are empty
 
     @property
     def hits(self) -> int:

@@ -164,7 +164,13 @@ def measure(
     FoveaError
         If a feature is unknown or the images of a channel are not given.
     """
-    _check_features(features, images or {})
+    for channel, names in features.items():
+        kinds = PHASE_FEATURES if channel.startswith("pc_") else FLUORESCENCE_FEATURES
+        for name in names:
+            if name not in kinds:
+                raise FoveaError(kinds.unknown(name))
+        if kinds is FLUORESCENCE_FEATURES and names and channel not in (images or {}):
+            raise FoveaError(f"images: there are none of {channel}, of which features are wanted")
     count = int(ids.max(initial=0))
     found = [boxes_and_areas(labels, count) for labels in ids]
     boxes = np.stack([box for box, _ in found], axis=1)  # (N, T, 4): y0, x0, y1, x1
@@ -192,16 +198,6 @@ def measure(
     columns = [f"{name}_{channel[3:]}" for channel, names in features.items() for name in names]
     empty = pd.DataFrame(columns=[*_COLUMNS, *columns])
     return pd.concat(tables, ignore_index=True) if tables else empty
-
-
-def _check_features(features: Mapping[str, Sequence[str]], images: Mapping[str, Any]) -> None:
-    for channel, names in features.items():
-        kinds = PHASE_FEATURES if channel.startswith("pc_") else FLUORESCENCE_FEATURES
-        for name in names:
-            if name not in kinds:
-                raise FoveaError(kinds.unknown(name))
-        if kinds is FLUORESCENCE_FEATURES and names and channel not in images:
-            raise FoveaError(f"images: there are none of {channel}, of which features are wanted")
 
 
 def _crops(frames: np.ndarray, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -100,11 +100,11 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
     edges = np.linspace(_logstd(low, n), _logstd(high, n), BINS + 1)
     if edges[0] == edges[-1]:
         return None
-    starts = _bin_starts(low, high, edges, n)
+    starts, centres = _bin_starts(low, high, edges, n), (edges[:-1] + edges[1:]) / 2
     if rule == "mode":
-        limit = _mode_limit(values, low, high, edges, starts, n)
+        limit = _mode_limit(values, low, high, centres, starts, n)
     else:
-        limit = _other_limit(values, low, high, edges, starts, n, rule)
+        limit = _other_limit(values, low, high, centres, starts, n, rule)
     return bits.pack_above(values, values.dtype.type(_last_up_to(limit, low, high, n)))
 
 
@@ -116,11 +116,7 @@ def _buffer(shape: tuple[int, int], dtype: type) -> np.ndarray:
     return kept
 
 
-def _centres(edges: np.ndarray) -> np.ndarray:
-    return (edges[:-1] + edges[1:]) / 2
-
-
-def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
+def _mode_limit(values, low: int, high: int, centres, starts, n: int) -> float:
     """Return mode + 3 sigma, from counters of single values of V if they include the mode."""
     usual = int(np.median(values[::37, ::41])) - low
     for reach in [share * usual for share in _REACHES if usual < _TABLE]:
@@ -128,11 +124,11 @@ def _mode_limit(values, low: int, high: int, edges, starts, n: int) -> float:
         counts, certain = _bin_counts(table, codes, low, low + len(table), starts)
         mode = int(np.argmax(counts))
         if mode < certain:
-            centre = _centres(edges)[mode]
+            centre = centres[mode]
             weights = table[: max(0, _last_up_to(centre, low, high, n) - low + 1)]
             x = _logarithms(low, low + len(weights), n)
             return centre + 3 * variance.deviation(weights, x, centre)
-    centre = _centres(edges)[int(np.argmax(_histogram(values, high, starts)))]
+    centre = centres[int(np.argmax(_histogram(values, high, starts)))]
     last = _last_up_to(centre, low, high, n)
     return centre + 3 * _deviation_up_to(values, last, centre, n)
 
@@ -165,8 +161,8 @@ def _bin_counts(table, codes, low: int, reach: int, starts) -> tuple[np.ndarray,
     return counts, int(np.argmax(beyond)) if beyond.any() else BINS
 
 
-def _other_limit(values, low: int, high: int, edges, starts, n: int, rule: str) -> float:
-    counts, centres = _histogram(values, high, starts), _centres(edges)
+def _other_limit(values, low: int, high: int, centres, starts, n: int, rule: str) -> float:
+    counts = _histogram(values, high, starts)
     if rule == "otsu":
         from skimage.filters import threshold_otsu
 
@@ -175,7 +171,7 @@ def _other_limit(values, low: int, high: int, edges, starts, n: int, rule: str) 
         raise ValueError(f"threshold must be mode, valley or otsu, got {rule!r}")
     if (valley := _valley(counts)) is not None:
         return centres[valley]
-    return _mode_limit(values, low, high, edges, starts, n)
+    return _mode_limit(values, low, high, centres, starts, n)
 
 
 def _logstd(v, n: int):

@@ -40,32 +40,17 @@ CROWDED = Behaviour(touching=0.24, touch_time=0.9, dividing=0.16, invisible=0.01
 
 @dataclass(frozen=True)
 class Motion:
-    """Where N cells are in T frames, and what shape they have.
+    """Where N cells are in T frames, and what shape they have."""
 
-    Attributes
-    ----------
-    centre : (N, T, 2) float64
-        y, x in pixels, relative to the centre of the frame's first pixel.
-    outline : (N, T, ANGLES) float32
-        Distance from the centre to the edge in pixels, by angle (of dx + i dy), from 0 to 2 pi.
-    alive : (N, T) bool
-        False before the division that a cell comes from, and after its own.
-    visible : (N, T) bool
-        False where the cell is invisible in phase contrast.
-    rounded : (N, T) float32
-        1 for a cell about to divide, which is round and bright, else 0.
-    parent : (N,) int64
-        Index of the mother cell, -1 for none.
-    jump : (T, 2) float64
-        Shift y, x of the image by the stage, whole pixels; `centre` contains it.
-    """
-
+    #: (N, T, 2) float64, y, x in pixels, relative to the centre of the frame's first pixel.
     centre: np.ndarray
+    #: (N, T, ANGLES) float32, pixels from centre to edge, by angle (of dx + i dy) from 0 to 2 pi.
     outline: np.ndarray
-    alive: np.ndarray
-    visible: np.ndarray
-    rounded: np.ndarray
-    parent: np.ndarray
+    alive: np.ndarray  # (N, T) bool, not before the division a cell comes from, nor after its own
+    visible: np.ndarray  # (N, T) bool, false where the cell is invisible in phase contrast
+    rounded: np.ndarray  # (N, T) float32, 1 for a cell about to divide: round and bright; else 0
+    parent: np.ndarray  # (N,) int64, index of the mother cell, -1 for none
+    #: (T, 2) float64, shift y, x of the image by the stage, whole pixels; `centre` contains it.
     jump: np.ndarray
 
 

@@ -17,25 +17,15 @@ from fovea.simulation.truth import cell_columns, geometry
 
 @dataclass(frozen=True)
 class Frame:
-    """One simulated frame.
+    """One simulated frame."""
 
-    Attributes
-    ----------
-    phase : (H, W) uint16 or None
-    fluo : (C, H, W) uint16
-    profiles : list of (rows (H,), columns (W,)) float32
-        True background per channel in counts, camera offset included: the sum rows + columns.
-    labels : (H, W) uint16
-        0 background, else the cell's ID.
-    rows : list of dict
-        One per cell that has a pixel in this frame.
-    """
-
-    phase: np.ndarray | None
-    fluo: np.ndarray
+    phase: np.ndarray | None  # (H, W) uint16
+    fluo: np.ndarray  # (C, H, W) uint16
+    #: True background per channel in counts, camera offset included: the sum of rows (H,) and
+    #: columns (W,), float32.
     profiles: list[tuple[np.ndarray, np.ndarray]]
-    labels: np.ndarray
-    rows: list[dict]
+    labels: np.ndarray  # (H, W) uint16, 0 background, else the cell's ID
+    rows: list[dict]  # one per cell that has a pixel in this frame
 
     @property
     def background(self) -> np.ndarray:
@@ -46,16 +36,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Simulated:
-    """All frames of a simulated field of view.
+    """All frames of a simulated field of view; rows and parameters as of `Frame` and `Field`."""
 
-    phase (T, H, W) uint16 or None, fluo (C, T, H, W) uint16, background (C, T, H, W) float32,
-    labels (T, H, W) uint16; rows and parameters as of `Frame` and `Field`.
-    """
-
-    phase: np.ndarray | None
-    fluo: np.ndarray
-    background: np.ndarray
-    labels: np.ndarray
+    phase: np.ndarray | None  # (T, H, W) uint16
+    fluo: np.ndarray  # (C, T, H, W) uint16
+    background: np.ndarray  # (C, T, H, W) float32
+    labels: np.ndarray  # (T, H, W) uint16
     rows: list[dict]
     parameters: list[dict]
 

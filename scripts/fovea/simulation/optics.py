@@ -32,26 +32,16 @@ BACKGROUND = 420.0  # counts above the camera's offset
 
 @dataclass(frozen=True)
 class View:
-    """One cell in one frame: a window of pixels, which may extend beyond the frame.
+    """One cell in one frame: a window of pixels, which may extend beyond the frame."""
 
-    Attributes
-    ----------
-    y, x : int
-        First row and column of the window.
-    dy, dx : (h, 1), (1, w) float32
-        Offset of pixel centres from the cell's centre.
-    rho : (h, w) float32
-        Distance from the centre relative to the edge's in that direction: the cell is rho <= 1.
-    away : (h, w) float32
-        Distance from the edge in pixels, negative inside.
-    """
-
-    y: int
-    x: int
-    dy: np.ndarray
-    dx: np.ndarray
+    y: int  # first row of the window
+    x: int  # first column of the window
+    dy: np.ndarray  # (h, 1) float32, offset of pixel centres from the cell's centre
+    dx: np.ndarray  # (1, w) float32
+    #: (h, w) float32, distance from the centre relative to the edge's in that direction: the cell
+    #: is rho <= 1.
     rho: np.ndarray
-    away: np.ndarray
+    away: np.ndarray  # (h, w) float32, distance from the edge in pixels, negative inside
 
     def crop(self, frame: np.ndarray) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return the slices of `frame` (H, W) and of the window where the two overlap."""

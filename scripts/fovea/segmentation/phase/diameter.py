@@ -37,20 +37,10 @@ def suggest_diameter(frames: Sequence[np.ndarray], mode: str = "adherent") -> fl
     Trials that yield few objects, or objects that cover less than half the area of those of
     another trial, are ignored.
 
-    Parameters
-    ----------
-    frames : sequence of (H, W) uint16
-        Phase contrast.
-    mode : {"adherent", "dark"}
-        As of `fovea.segmentation.phase.segment_phase.segment_phase`.
-
-    Returns
-    -------
-    float or None
-        Pixels; None where there are too few objects.
+    Frames are (H, W) uint16, mode is "adherent" or "dark" as of `segment_phase`. The result is in
+    pixels; None where there are too few objects.
     """
-    tried = []
-    diameter = _SMALLEST
+    tried, diameter = [], _SMALLEST
     while diameter <= min(frames[0].shape) / 4:
         tried.append((diameter, *_found(frames, diameter, mode)))
         diameter *= _STEP

@@ -90,10 +90,7 @@ def probability(values: np.ndarray) -> np.ndarray:
 def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
     """Read the arrays of a network by name, float32; those of convolutions as (out, in, pixels).
 
-    Raises
-    ------
-    FoveaError
-        If the file cannot be read, or if its arrays differ in shape from Fovea's own network.
+    Their shapes must be those of Fovea's own network.
     """
     arrays = _arrays(path)
     if path != WEIGHTS and _shapes(arrays) != _shapes(_arrays(WEIGHTS)):
