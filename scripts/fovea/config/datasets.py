@@ -47,28 +47,17 @@ def _channels(config: dict, dataset: str) -> dict[str, dict]:
 
 
 def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> list[int]:
-    """Return the fields of view of a dataset that are to be processed.
+    """Return the fields of view of a dataset that are to be processed, ascending.
 
     Parameters
     ----------
-    config : dict
-        As returned by `fovea.config.validation.validated`.
-    dataset : str
-        Name of the dataset.
     available : int, optional
         Number of fields of view in the recording; needed where the config says ``all``.
-
-    Returns
-    -------
-    list of int
-        Ascending, without those excluded.
 
     Raises
     ------
     FoveaError
         If the config names a field of view beyond `available`, or excludes all that there are.
-    ValueError
-        If the config says ``all`` and `available` is not given.
     """
     entry = config["datasets"][dataset]
     fovs, excluded = entry["fovs"], entry["exclude_fovs"]
@@ -77,11 +66,9 @@ def dataset_fovs(config: dict, dataset: str, available: int | None = None) -> li
         raise FoveaError(f"{place}: the recording has no field of view")
     if available is not None:
         _check_range(config, dataset, available)
-    if fovs == ALL:
-        if available is None:
-            raise ValueError(f"the number of fields of view of {dataset} is not known")
-        fovs = range(available)
-    kept = sorted(set(fovs) - set(excluded))
+    elif fovs == ALL:
+        raise ValueError(f"the number of fields of view of {dataset} is not known")
+    kept = sorted(set(range(available) if fovs == ALL else fovs) - set(excluded))
     if not kept:
         raise FoveaError(
             f"{show_path(('datasets', dataset, 'exclude_fovs'))}: {format_fovs(excluded)} excludes "

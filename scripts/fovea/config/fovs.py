@@ -14,23 +14,11 @@ _PART = re.compile(r"([0-9]+)(?:\s*-\s*([0-9]+))?")
 
 
 def parse_fovs(value: str | list[int]) -> list[int] | None:
-    """Read a list of fields of view.
+    """Read a list of fields of view: ascending, without duplicates, None for all.
 
-    Parameters
-    ----------
-    value : str or list of int
-        ``"all"``; comma-separated indices and ranges, both ends inclusive; or a list of indices.
-
-    Returns
-    -------
-    list of int or None
-        Ascending, without duplicates; None for all fields of view.
-
-    Raises
-    ------
-    FoveaError
-        If the value is none of these, or names no field of view. The message does not say where
-        the value stands.
+    It is ``"all"``; comma-separated indices and ranges, both ends inclusive; or a list of indices.
+    If it is none of these, or names no field of view, the message of the FoveaError does not say
+    where the value stands.
     """
     if isinstance(value, str):
         if value.strip() == ALL:
@@ -62,18 +50,15 @@ def format_fovs(fovs: Iterable[int]) -> str:
 
 
 def _parse_text(text: str) -> list[int]:
-    if not text.strip():
-        return []
     found: list[int] = []
-    for part in text.split(","):
-        match = _PART.fullmatch(part.strip())
+    for part in map(str.strip, text.split(",") if text.strip() else ()):
+        match = _PART.fullmatch(part)
         if match is None:
-            raise FoveaError(_explain(part.strip(), text))
-        first = _in_bounds(int(match[1]))
-        last = first if match[2] is None else _in_bounds(int(match[2]))
+            raise FoveaError(_explain(part, text))
+        first, last = (_in_bounds(int(number)) for number in (match[1], match[2] or match[1]))
         if last < first:
             raise FoveaError(
-                f"the range {show(part.strip())} runs backwards; did you mean '{last}-{first}'?"
+                f"the range {show(part)} runs backwards; did you mean '{last}-{first}'?"
             )
         found.extend(range(first, last + 1))
     return found

@@ -34,24 +34,22 @@ def resolve_input(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
         ``{"pattern": "img_{fov}_{channel}_{frame}.tif"}``. For a pattern these are the
         directories that hold its files, which may be hundreds of thousands.
     base : path
-        Directory that relative paths start from.
-
-    Returns
-    -------
-    list of str
-        Relative paths stay relative to `base`.
+        Directory that relative paths start from; they stay relative to it.
 
     Raises
     ------
     FoveaError
         If something does not exist, matches nothing, is listed twice or has a wrong form.
     """
-    if isinstance(source, dict):
-        check_mapping(source)
-        if "pattern" in source:
-            return pattern_directories(source["pattern"], base)
-        source = source["files"]
-    return resolve_files(source, base)
+    if not isinstance(source, dict):
+        return resolve_files(source, base)
+    check_mapping(source)
+    if "files" in source:
+        return resolve_files(source["files"], base)
+    from fovea.config.patterns import match_pattern
+
+    found = match_pattern(source["pattern"], base)
+    return natural_sorted({os.path.dirname(match.path) or "." for match in found})
 
 
 def check_mapping(source: dict[str, Any]) -> None:
@@ -136,36 +134,21 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path) and any(os.path.exists(os.path.join(path, f)) for f in ZARR_FILES)
 
 
-def natural_key(text: str) -> tuple[Any, ...]:
-    """Sort key that puts ``pos2`` before ``pos10``."""
-    parts = re.split(r"(\d+)", text)
-    return (tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts), text)
-
-
 def natural_sorted(names: Iterable[str]) -> list[str]:
-    """Sort with numbers by value."""
-    return sorted(names, key=natural_key)
+    """Sort with numbers by value: ``pos2`` comes before ``pos10``."""
 
+    def key(text: str) -> tuple[Any, ...]:
+        parts = re.split(r"(\d+)", text)
+        return (tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts), text)
 
-def pattern_directories(pattern: str, base: str | os.PathLike[str] = ".") -> list[str]:
-    """List the directories whose files a pattern describes."""
-    from fovea.config.patterns import match_pattern
-
-    return natural_sorted(
-        {os.path.dirname(match.path) or "." for match in match_pattern(pattern, base)}
-    )
+    return sorted(names, key=key)
 
 
 def resolve_traces(source: str | list[str]) -> list[str]:
     """List the files of traces that a path, a glob or a list of these means.
 
-    Where an edited version of a file lies beside it, as PyAMA writes it
-    (``..._inspected.csv``, or the same name in a folder ``inspected``), that one is taken.
-
-    Raises
-    ------
-    FoveaError
-        If a file does not exist, or a glob matches nothing.
+    Where an edited version of a file lies beside it, as PyAMA writes it (``..._inspected.csv``, or
+    the same name in a folder ``inspected``), it is taken. FoveaError for what matches nothing.
     """
     found: list[str] = []
     for item in source if isinstance(source, list) else [source]:

@@ -14,15 +14,9 @@ _PIXELS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "cen
 
 
 def group_name(kind: str, channel: int | str) -> str:
-    """Return the name of a channel group.
+    """Return the name of a channel group; `channel` may be a wildcard.
 
-    Parameters
-    ----------
-    kind : str
-        What it holds: ``pc``, ``fl``, ``seg_labeled``, ``seg_tracked``, ``fl_background`` or
-        ``fl_corrected``.
-    channel : int or str
-        Index of the channel, or a wildcard in its place.
+    Kinds are pc, fl, seg_labeled, seg_tracked, fl_background and fl_corrected.
     """
     return f"{kind}{_CHANNEL}{channel}"
 
@@ -53,10 +47,7 @@ def time_column(table: Container[str], name: str) -> str:
 def split(name: str) -> tuple[str, int]:
     """Return kind and channel of a channel group, or feature and channel of a column.
 
-    Raises
-    ------
-    ValueError
-        If the name does not end with a channel.
+    ValueError if the name does not end with a channel.
     """
     what, _, channel = name.rpartition(_CHANNEL)
     return what, int(channel)

@@ -9,8 +9,6 @@ from fovea.config.schema import Place, Problems, filled
 from fovea.errors import suggestion
 from fovea.plugins.registry import METHODS, PREPROCESSING, Registry
 
-# Sections that may use the drift that tracking estimates.
-_DRIFTING = ("cropping", "display")
 # (section, the smaller key, the larger key)
 _ORDERED = (
     ("segmentation", "min_object_size", "max_object_size"),
@@ -44,22 +42,10 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
 def check_params(
     place: Place, params: dict, given: dict, channels: dict, rules: dict, problems: Problems
 ) -> None:
-    """Add to `problems` what the schema cannot say of parameters.
+    """Add to `problems` what the schema of parameters, `rules`, cannot say of those at `place`.
 
-    Parameters
-    ----------
-    place : tuple
-        Where they stand in the config.
-    params : dict
-        The parameters that apply there, see `merged_params`.
-    given : dict
-        The keys that are set there; only these are reported.
-    channels : dict
-        The channels of the dataset; none for the parameters of all datasets.
-    rules : dict
-        The schema of parameters.
-    problems : dict
-        Problems found so far.
+    `params` apply there, see `merged_params`; only those `given` there are reported. `channels`
+    are those of the dataset, none for the parameters of all datasets.
     """
     preprocess = given.get("preprocess")
     if isinstance(preprocess, str) and preprocess not in PREPROCESSING:
@@ -77,8 +63,7 @@ def check_params(
     for section, small, large in _ORDERED:
         own = given.get(section)
         keys = [key for key in (small, large) if isinstance(own, dict) and key in own]
-        text = _disorder(params[section], small, large, keys)
-        if text:
+        if text := _disorder(params[section], small, large, keys):
             problems.setdefault((*place, section, keys[0]), text)
 
 
@@ -87,11 +72,9 @@ def _check_method(
 ) -> None:
     if not isinstance(method, str):
         return
-    if method not in registry:
-        if "method" in given:
-            problems.setdefault((*place, "method"), registry.unknown(method))
-        return
-    for key in given:
+    if method not in registry and "method" in given:
+        problems.setdefault((*place, "method"), registry.unknown(method))
+    for key in given if method in registry else ():
         owners = registry.owners(key)
         if owners and method not in owners:
             text = (
@@ -137,18 +120,20 @@ def _check_drift(place: Place, params: dict, given: dict, problems: Problems) ->
     """Report sections that use the drift of the stage where tracking does not estimate it."""
     if params["tracking"].get("drift") is True:
         return
-    for section in _DRIFTING:
+    for section in ("cropping", "display"):
         if params[section].get("drift") is not True:
             continue
-        own = {name: given.get(name) for name in (section, "tracking")}
-        own = {name: keys for name, keys in own.items() if isinstance(keys, dict) and keys}
-        if isinstance(own.get(section), dict) and "drift" in own[section]:
+        own, tracking = (
+            keys if isinstance(keys := given.get(name), dict) else {}
+            for name in (section, "tracking")
+        )
+        if "drift" in own:
             problems.setdefault(
                 (*place, section, "drift"),
                 "true, but tracking.drift is not, so that no drift is known; "
                 "allowed: false, or true with tracking: {drift: true}",
             )
-        elif keys := [key for key in ("drift", "method") if key in own.get("tracking", {})]:
+        elif keys := [key for key in ("drift", "method") if key in tracking]:
             problems.setdefault(
                 (*place, "tracking", keys[0]),
                 f"no drift is estimated, but {section}.drift is true and needs it; "

@@ -30,19 +30,8 @@ def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Matc
 
     ``{frame}`` and ``{z}`` match digits. ``{fov}`` and ``{channel}`` match digits, or any text if
     more files are found so. ``*`` matches any text. None of them matches a ``/``. A placeholder
-    that occurs twice matches the same text.
-
-    Parameters
-    ----------
-    pattern : str
-        Path with placeholders, relative to `base`.
-    base : path
-        Directory that relative paths start from.
-
-    Raises
-    ------
-    FoveaError
-        For unknown placeholders, or if no file matches.
+    that occurs twice matches the same text. Relative paths start from `base`. FoveaError for
+    unknown placeholders, or if no file matches.
     """
     names = re.findall(r"\{([^{}]*)\}", pattern)
     for name in names:
@@ -57,11 +46,9 @@ def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Matc
             "or {z} where the numbers stand, or name the file without `pattern`"
         )
     texts = [name for name in ("fov", "channel") if name in names]
-    best: list[Match] = []
-    for forms in product((r"\d+", r"[^/]+?"), repeat=len(texts)):
-        found = list(_find(pattern, base, dict(zip(texts, forms, strict=True))))
-        if len(found) > len(best):
-            best = found
+    forms = product((r"\d+", r"[^/]+?"), repeat=len(texts))
+    found = (list(_find(pattern, base, dict(zip(texts, form, strict=True)))) for form in forms)
+    best = max(found, key=len)  # the first of several that find as many
     if not best:
         raise FoveaError(f"input: no file matches the pattern {pattern!r}; correct the pattern")
     return best
@@ -69,13 +56,11 @@ def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Matc
 
 def _find(pattern: str, base: str | os.PathLike[str], forms: dict[str, str]) -> Iterator[Match]:
     forms = {**dict.fromkeys(NUMBERS, r"\d+"), **forms}
-    absolute = os.path.isabs(pattern)
     segments = [segment for segment in pattern.split("/") if segment not in ("", ".")]
-    start = "/" if absolute else ""
+    start = "/" if os.path.isabs(pattern) else ""
     for path, values in _descend(os.fspath(base), start, segments, forms, {}):
-        numbers = {name: int(values[name]) for name in NUMBERS if name in values}
-        texts = {name: values[name] for name in ("fov", "channel") if name in values}
-        yield Match(path, **texts, **numbers)  # type: ignore[arg-type]
+        found = {name: int(text) if name in NUMBERS else text for name, text in values.items()}
+        yield Match(path, **found)  # type: ignore[arg-type]
 
 
 def _descend(

@@ -29,15 +29,16 @@ Problems = dict[Place, str]
 _IS: dict[str, Callable[[object], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: _number(value) and float(value).is_integer(),
-    "number": lambda value: _number(value),
+    "integer": lambda value: is_number(value) and float(value).is_integer(),
+    "number": lambda value: is_number(value),
     "string": lambda value: isinstance(value, str),
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
 }
 
 
-def _number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether a value is a number; YAML's true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -77,7 +78,7 @@ def plain(value: object, problems: Problems, place: Place = ()) -> object:
         for key, item in value.items():
             name = key if isinstance(key, str) else show(key)
             here = (*place, name)
-            indexed = _number(key) and place[-2:] in _BY_INDEX
+            indexed = is_number(key) and place[-2:] in _BY_INDEX
             if isinstance(key, bool):
                 problems[here] = (
                     "YAML reads the words yes, no, on and off as true and false; "
@@ -143,7 +144,7 @@ def filled(value: object, schema: dict, *, defaults: bool = True) -> object:
         return result
     if isinstance(value, list):
         return [filled(item, schema.get("items", {}), defaults=defaults) for item in value]
-    if _number(value):
+    if is_number(value):
         # 3 and 3.0 are the same parameter: a change from one to the other reruns no step.
         if "integer" in types_of(schema) and _IS["integer"](value):
             return int(value)
@@ -218,14 +219,14 @@ def _wrong_type(value: object, schema: dict) -> str:
         elif "default" in schema:
             text += f"; leave the key out for the default, {show(schema['default'])}"
         return f"null (no value) is not allowed here{text}"
-    if _number(value) and "integer" in types and "number" not in types:
+    if is_number(value) and "integer" in types and "number" not in types:
         return f"{show(value)} is not a whole number{text}"
     text = f"{show(value)} is {kind(value)}{text}"
     if isinstance(value, str):
         return text + _unquote(value, types)
     if "array" in types and _admits(schema.get("items", {}), value):
         return f"{text}; write [{show(value)}]"
-    if _number(value) and "string" in types and "enum" not in schema:
+    if is_number(value) and "string" in types and "enum" not in schema:
         return f"{text}; write it in quotes: '{value}'"
     return text
 

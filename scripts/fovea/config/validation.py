@@ -11,7 +11,16 @@ from collections.abc import Collection, Iterable, Mapping
 from fovea.config.checks import Checker
 from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
-from fovea.config.schema import SCHEMA, Place, Problems, check_schema, filled, load_schema, plain
+from fovea.config.schema import (
+    SCHEMA,
+    Place,
+    Problems,
+    check_schema,
+    filled,
+    is_number,
+    load_schema,
+    plain,
+)  # fmt: skip
 from fovea.config.words import kind, show_path
 from fovea.errors import FoveaError
 
@@ -27,16 +36,7 @@ class ConfigError(FoveaError):
 
 
 def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: str = SOURCE) -> dict:
-    """Check a config and complete it.
-
-    Parameters
-    ----------
-    config : mapping
-        As read from YAML or JSON; left unchanged.
-    schema : path
-        The JSON schema.
-    source : str
-        Name of the config for messages.
+    """Check a config, as read from YAML or JSON, and complete it; `source` names it in messages.
 
     Returns
     -------
@@ -89,21 +89,9 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
 def check_inputs(
     config: dict, made_by_workflow: Collection[str] = (), *, source: str = SOURCE
 ) -> None:
-    """Check that the datasets' inputs exist.
+    """Check that the inputs of a checked config's datasets exist, or are made by the workflow.
 
-    Parameters
-    ----------
-    config : dict
-        As returned by `validated`.
-    made_by_workflow : collection of str
-        Paths that the workflow itself makes, and that need not exist yet.
-    source : str
-        Name of the config for messages.
-
-    Raises
-    ------
-    ConfigError
-        If an input is missing; the message names the key, the path and the working directory.
+    The message of the ConfigError names the key, the path and the working directory.
     """
     made = {os.path.normpath(path) for path in made_by_workflow}
     lines = []
@@ -165,15 +153,14 @@ def _mapping(value: object) -> dict:
 
 def _channels_as_mappings(dataset: object) -> None:
     channels = _mapping(_mapping(dataset).get("channels"))
-
-    def entry(value: object) -> object:
-        is_index = isinstance(value, int | float) and not isinstance(value, bool)
-        return {"channel": value} if is_index else value
-
     if "pc" in channels:
-        channels["pc"] = entry(channels["pc"])
+        channels["pc"] = _as_mapping(channels["pc"])
     if isinstance(channels.get("fl"), list):
-        channels["fl"] = [entry(value) for value in channels["fl"]]
+        channels["fl"] = list(map(_as_mapping, channels["fl"]))
+
+
+def _as_mapping(channel: object) -> object:
+    return {"channel": channel} if is_number(channel) else channel
 
 
 def _places(value: object, place: Place = ()) -> Iterable[Place]:
@@ -185,7 +172,5 @@ def _places(value: object, place: Place = ()) -> Iterable[Place]:
 
 def _rank(place: Place, order: dict[Place, int]) -> tuple[int, Place]:
     """Sort key of a problem: a missing key follows the last known key around it."""
-    known = place
-    while known not in order:
-        known = known[:-1]
-    return order[known], tuple(map(str, place))
+    around = (place[:n] for n in range(len(place), -1, -1))
+    return next(order[known] for known in around if known in order), tuple(map(str, place))
