@@ -28,18 +28,10 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `fovea`.
+    """Run the command `fovea` with the words after its name, by default those of the command line.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Words after the program's name; those of the command line without it.
-
-    Returns
-    -------
-    int
-        Exit code: 0; 1 after an error of the input, which is one line on standard error; 2 where
-        the command itself is wrong.
+    The exit code is 0, 1 after an error of the input, which is one line on standard error, or 2
+    where the command itself is wrong.
     """
     try:
         app(None if arguments is None else list(arguments), prog_name="fovea")
@@ -52,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+def _option(text: str, metavar: str | None = None) -> Any:
+    return typer.Option(metavar=metavar, help=text)
+
+
 def _file(text: str) -> Any:
-    """Return an option that names a file, with its help."""
-    return typer.Option(metavar="FILE", help=text)
+    return _option(text, "FILE")
 
 
 def _version(wanted: bool) -> None:
@@ -87,10 +82,10 @@ def describe(
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="AXIS=N",
-            help="Size of an axis that the number of pages does not tell, such as C=2; "
+        _option(
+            "Size of an axis that the number of pages does not tell, such as C=2; "
             "may be given several times.",
+            "AXIS=N",
         ),
     ] = None,
     together: Annotated[
@@ -107,21 +102,20 @@ def describe(
         known = {key: int(value) for key, value in (size.split("=") for size in sizes or [])}
     except ValueError:
         raise typer.BadParameter("--sizes takes pairs such as C=2") from None
-    sources: list[Any] = [files] if together else list(files)
-    failed = False
-    for number, source in enumerate(sources):
+    failed = 0
+    for number, source in enumerate([files] if together else files):
         if isinstance(source, str) and "{" in source:
             source = {"pattern": source}
         elif axes:
-            source = {"files": source, "axes": axes, **({"sizes": known} if known else {})}
+            source = {"files": source, "axes": axes} | ({"sizes": known} if known else {})
         if number:
             print()
         try:
             print(described(source))
         except FoveaError as error:
             print(error, file=sys.stderr)
-            failed = True
-    raise typer.Exit(int(failed))
+            failed = 1
+    raise typer.Exit(failed)
 
 
 def _config(file: Path) -> dict[str, Any]:
@@ -133,8 +127,7 @@ def _config(file: Path) -> dict[str, Any]:
     try:
         given = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        text = f"{file}: {error.strerror}; name the config with --configfile"
-        raise FoveaError(text) from error
+        raise FoveaError(f"{file}: {error.strerror}; name the config with --configfile") from error
     except yaml.YAMLError as error:
         raise FoveaError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
     return validated(given, source=str(file))
@@ -149,12 +142,9 @@ def preview(
     fov: Annotated[int, typer.Option(help="Field of view.")] = 0,
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 3,
     cell_diameter: Annotated[
-        float | None,
-        typer.Option(metavar="PIXELS", help="Show segmentation `phase` with this diameter."),
+        float | None, _option("Show segmentation `phase` with this diameter.", "PIXELS")
     ] = None,
-    mode: Annotated[
-        Mode | None, typer.Option(help="Show segmentation `phase` in this mode.")
-    ] = None,
+    mode: Annotated[Mode | None, _option("Show segmentation `phase` in this mode.")] = None,
     output: Annotated[Path, _file("Picture to draw.")] = Path("preview.png"),
 ) -> None:
     """Segment a few frames of a recording and draw the outlines into a picture.
@@ -174,9 +164,7 @@ def preview(
 
 @app.command(epilog="Example: fovea status --directory my_experiment")
 def status(
-    directory: Annotated[
-        Path, typer.Option(metavar="DIR", help="Working directory of the run.")
-    ] = Path(),
+    directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),
     configfile: Annotated[
         Path | None, _file("Config of the run; default: DIR/config/config.yaml.")
     ] = None,
@@ -222,26 +210,24 @@ def evaluate(
     """
     if result is None and targets is None:
         raise typer.BadParameter("name a reference and a result, or a folder as --targets")
-    from fovea.evaluation.evaluate import as_text, draw_worst, read_labels, read_parents, score
-    from fovea.evaluation.evaluate import write_table as write
+    from fovea.evaluation import evaluate as of
 
     if targets is not None:
         from fovea.evaluation.accuracy import targets as scored
 
         shown = rows = scored(targets)
     else:
-        known, found = read_labels(reference), read_labels(result)
-        parents = read_parents(lineage) if lineage else None
-        theirs = read_parents(reference_lineage) if reference_lineage else None
-        scores, matches = score(known, found, parents, theirs, tracks=not stills)
+        known, found = of.read_labels(reference), of.read_labels(result)
+        parents, theirs = (of.read_parents(p) if p else None for p in (lineage, reference_lineage))
+        scores, matches = of.score(known, found, parents, theirs, tracks=not stills)
         rows = [scores]
         shown = [{"measure": key, "value": value} for key, value in scores.items()]
-    print(as_text(shown))
+    print(of.as_text(shown))
     if table:
-        write(rows, table)
+        of.write_table(rows, table)
     if figure and targets is None:
-        frames = read_labels(images) if images else known * 0
-        draw_worst(frames, known, found, matches, figure)
+        frames = of.read_labels(images) if images else known * 0
+        of.draw_worst(frames, known, found, matches, figure)
 
 
 @app.command("import", epilog="Example: fovea import processing_config.yaml samples.yaml "
@@ -269,23 +255,24 @@ def import_pyama(
     from fovea.samples.imports.pyama_config import convert, curation_rows, write_curation
 
     edited = [path for path in files if path.endswith(".csv")]
-    settings = [path for path in files if path not in edited]
     if edited:
         rows = [row for path in edited for row in curation_rows(path, dataset)]
         write_curation(curation, rows)
         print(f"{curation}: {len(rows)} rows added", file=sys.stderr)
-    if settings:
-        done = convert(settings, dataset, recording)
-        text = "".join(f"# {note}\n" for note in done.notes)
-        text += yaml.safe_dump(done.config, sort_keys=False, allow_unicode=True, width=100)
-        if output is None:
-            print(text, end="")
-            return
-        if output.exists():
-            raise FoveaError(f"{output}: exists already; name another file with --output")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, "utf-8")
-        print(f"{output}: written", file=sys.stderr)
+    settings = [path for path in files if path not in edited]
+    if not settings:
+        return
+    done = convert(settings, dataset, recording)
+    text = "".join(f"# {note}\n" for note in done.notes)
+    text += yaml.safe_dump(done.config, sort_keys=False, allow_unicode=True, width=100)
+    if output is None:
+        print(text, end="")
+        return
+    if output.exists():
+        raise FoveaError(f"{output}: exists already; name another file with --output")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, "utf-8")
+    print(f"{output}: written", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -43,19 +43,13 @@ def suggestion(word: str, known: Iterable[str | None]) -> str:
     given = _plain(word)
     close = get_close_matches(given, plain, n=1, cutoff=0.7)
     if not close:  # one contains the other: `mean` and intensity_mean, `minutes` and min
-        close = [
-            name
-            for name in plain
-            if min(len(name), len(given)) > 2 and (name in given or given in name)
-        ]
+        close = [name for name in plain if name in given or given in name]
+        close = [name for name in close if min(len(name), len(given)) > 2]
     return f"; did you mean {plain[close[0]]!r}?" if len(close) == 1 else ""
 
 
 def unknown(word: object, what: str, known: Iterable[str]) -> str:
-    """Say that a word is not known: ``'aera' is no feature; allowed: area; did you mean 'area'?``.
-
-    `what` it should be, and all words that are known.
-    """
+    """Say that a word is not known: ``'aera' is no name; allowed: area; did you mean 'area'?``"""
     words = list(known)
     return f"{show(word)} is no {what}; allowed: {', '.join(words)}{suggestion(str(word), words)}"
 

@@ -13,11 +13,7 @@ Model = Any  # fovea.fits.models.declarations.Model: config imports no stage
 
 
 def check_analysis(config: dict, found: Problems) -> None:
-    """Add to `found` what is wrong with the fits of a config.
-
-    The config is one that the schema allows, with its defaults filled in, and nothing is wrong
-    with its datasets and samples.
-    """
+    """Add to `found` what is wrong with the fits of a config; nothing else is wrong with it."""
     taken: set[tuple] = set()
     for i, entry in enumerate(config["analysis"]):
         place = ("analysis", i)
@@ -52,9 +48,8 @@ def _parameters(place: Place, model: Model, entry: Fit, problems: Problems) -> N
         if name not in model.names:
             problems[here] = unknown(name, unknown_to, model.names)
         elif model.measure is not None:
-            problems[here] = (
-                f"{model.name!r} is a measure, which has nothing to set; remove this key"
-            )
+            text = f"{model.name!r} is a measure, which has nothing to set; remove this key"
+            problems[here] = text
         else:
             _bounds(here, model.parameter(name), change, problems)
     if not any(_is_fitted(p, given.get(p.name) or {}) for p in model.parameters):
@@ -62,10 +57,11 @@ def _parameters(place: Place, model: Model, entry: Fit, problems: Problems) -> N
             (*place, "parameters"), "no parameter is left to fit; set fit: true for one of them"
         )
     for i, name in enumerate(entry["shared"]):
+        here = (*place, "shared", i)
         if name not in model.names:
-            problems[(*place, "shared", i)] = unknown(name, unknown_to, model.names)
+            problems[here] = unknown(name, unknown_to, model.names)
         elif model.measure is not None:
-            problems[(*place, "shared", i)] = f"{model.name!r} is a measure; remove this key"
+            problems[here] = f"{model.name!r} is a measure; remove this key"
 
 
 def _is_fitted(parameter: Any, change: dict) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 from fovea.config.analysis import check_analysis
@@ -19,12 +19,8 @@ PLACEHOLDERS = ("fov", "channel", "frame")
 class Checker:
     """Adds to `problems` what is wrong with a config whose defaults are filled in.
 
-    Parameters
-    ----------
-    config : dict
-        The config. Lists of fields of view are replaced by ``"all"`` or a list of int.
-    problems : dict
-        Problems found so far; values that have one are not checked again.
+    Values that have a problem are not checked again. In the config, lists of fields of view are
+    replaced by ``"all"`` or a list of int.
     """
 
     def __init__(self, config: dict, problems: Problems):
@@ -33,14 +29,16 @@ class Checker:
 
     def check(self) -> None:
         """Check everything but `params`."""
-        for name in self._keys("datasets"):
+        datasets = self.config.get("datasets")
+        datasets = list(datasets) if isinstance(datasets, dict) else []
+        for name in datasets:
             self._source(("datasets", name))
             self._input(("datasets", name, "input"))
             self._fovs(("datasets", name))
             self._channels(("datasets", name, "channels"))
             self._time(("datasets", name, "time"))
             self._reference(("datasets", name))
-        self._samples()
+        self._samples(datasets)
         if not self.problems:  # it relies on samples and channels without problems
             check_analysis(self.config, self.problems)
 
@@ -93,14 +91,11 @@ class Checker:
     def _pattern(self, place: Place, pattern: str) -> None:
         text = "; allowed: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
         names = re.findall(r"\{([^{}]*)\}", pattern)
-        for name in names:
-            if name not in PLACEHOLDERS:
-                self.problems.setdefault(
-                    place,
-                    f"{show(pattern)} has {{{name}}}, which is no placeholder{text}"
-                    + suggestion(name, PLACEHOLDERS),
-                )
-        if not names:
+        wrong = [name for name in names if name not in PLACEHOLDERS]
+        if wrong:
+            text = f"{show(pattern)} has {{{wrong[0]}}}, which is no placeholder{text}"
+            self.problems[place] = text + suggestion(wrong[0], PLACEHOLDERS)
+        elif not names:
             self.problems[place] = f"{show(pattern)} has no placeholder{text}"
 
     def _reference(self, place: Place) -> None:
@@ -131,7 +126,7 @@ class Checker:
         fovs, excluded = (self._get((*place, key)) for key in ("fovs", "exclude_fovs"))
         if excluded == ALL or (fovs != ALL and not set(fovs) - set(excluded)):
             self.problems[(*place, "exclude_fovs")] = (
-                f"{show(_words(excluded))} excludes every field of view of the dataset; "
+                f"{show(format_fovs(excluded))} excludes every field of view of the dataset; "
                 "leave at least one"
             )
 
@@ -185,13 +180,9 @@ class Checker:
     def _features(self, place: Place, features: object, registry: Registry) -> None:
         other = FLUORESCENCE_FEATURES if registry is PHASE_FEATURES else PHASE_FEATURES
         for i, feature in enumerate(features if isinstance(features, list) else []):
-            here = (*place, i)
-            if here in self.problems or feature in registry:
-                continue
-            text = registry.unknown(feature)
-            self.problems[here] = text + (
-                f"; {feature!r} is a {other.kind}" if feature in other else ""
-            )
+            if (*place, i) not in self.problems and feature not in registry:
+                also = f"; {feature!r} is a {other.kind}" if feature in other else ""
+                self.problems[(*place, i)] = registry.unknown(feature) + also
 
     def _time(self, place: Place) -> None:
         if not self._ok(*place):
@@ -210,16 +201,14 @@ class Checker:
                 self.problems[(*place, "mapping", key)] = f"frame {int(key)} is given twice"
             times[int(key)] = value
         time["mapping"] = dict(sorted(times.items()))
-        frames = list(time["mapping"])
-        for before, frame in pairwise(frames):
+        for before, frame in pairwise(time["mapping"]):
             if times[frame] <= times[before]:
                 self.problems[(*place, "mapping", str(frame))] = (
                     f"{show(times[frame])} is not later than frame {before}, "
                     f"{show(times[before])}; times must increase"
                 )
 
-    def _samples(self) -> None:
-        datasets = list(self._keys("datasets"))
+    def _samples(self, datasets: list[str]) -> None:
         samples = self.config.get("samples")
         earlier: dict[str, list[dict]] = {}
         for i, sample in enumerate(samples if isinstance(samples, list) else []):
@@ -230,7 +219,11 @@ class Checker:
                 sample["dataset"] = datasets[0]
             name = sample.get("dataset")
             if datasets and name not in datasets:
-                self.problems.setdefault((*place, "dataset"), _no_dataset(name, datasets))
+                text = "this key is missing, and there are several datasets; allowed: "
+                text += ", ".join(datasets)
+                if name is not None:
+                    text = unknown(name, "dataset of this config", datasets)
+                self.problems.setdefault((*place, "dataset"), text)
             self._parse((*place, "fovs"))
             checked = (("datasets", name, key) for key in ("fovs", "exclude_fovs"))
             if self._ok(*place) and all(self._ok(*there) for there in checked):
@@ -259,40 +252,20 @@ class Checker:
             if both:
                 self.problems.setdefault(
                     place,
-                    f"{show(_words(both))} is in sample {other['name']!r} already; "
+                    f"{show(format_fovs(both))} is in sample {other['name']!r} already; "
                     "allowed: each field of view in one sample, once",
                 )
 
-    def _keys(self, key: str) -> Iterator[str]:
-        value = self.config.get(key)
-        return iter(list(value) if isinstance(value, dict) else [])
-
     def _ok(self, *place: str | int) -> bool:
         """Whether there is a value at `place` and nothing is wrong with it."""
-        for i in range(len(place)):
-            holder = self._get(place[:i])
-            if isinstance(holder, list) and isinstance(place[i], int) and place[i] < len(holder):
-                continue
-            if not isinstance(holder, dict) or place[i] not in holder:
-                return False
-        return not any(bad[: len(place)] == place for bad in self.problems)
+        is_there = self._get(place, self) is not self
+        return is_there and not any(bad[: len(place)] == place for bad in self.problems)
 
-    def _get(self, place: Place) -> object:
+    def _get(self, place: Place, missing: object = None) -> object:
         value = self.config
         for part in place:
             try:
                 value = value[part]
             except (KeyError, IndexError, TypeError):
-                return None
+                return missing
         return value
-
-
-def _words(fovs: Iterable[int] | str) -> str:
-    return fovs if isinstance(fovs, str) else format_fovs(fovs)
-
-
-def _no_dataset(name: object, datasets: list[str]) -> str:
-    if name is None:
-        names = ", ".join(datasets)
-        return f"this key is missing, and there are several datasets; allowed: {names}"
-    return unknown(name, "dataset of this config", datasets)

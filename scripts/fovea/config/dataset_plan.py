@@ -27,26 +27,13 @@ PHASE_KINDS = ("pc", "seg_labeled", "seg_tracked")
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """What is made of a dataset that is a recording. Paths are templates.
-
-    Attributes
-    ----------
-    name : str
-        Name of the dataset.
-    entry : mapping
-        Its part of the checked config.
-    pc : int or None
-        Index of the phase-contrast channel.
-    fl : list of int
-        Indices of the fluorescence channels.
-    features : mapping of str to list of str
-        Channel group to its features, in the order of the columns.
-    """
+    """What is made of a dataset that is a recording. Paths are templates."""
 
     name: str
-    entry: Mapping = field(repr=False)
-    pc: int | None
-    fl: list[int]
+    entry: Mapping = field(repr=False)  # its part of the checked config
+    pc: int | None  # index of the phase-contrast channel
+    fl: list[int]  # indices of the fluorescence channels
+    #: Channel group to its features, in the order of the columns.
     features: Mapping[str, Sequence[str]] = field(repr=False)
 
     @property
@@ -79,11 +66,8 @@ class DatasetPlan:
     def groups(self, *kinds: str) -> list[str]:
         """Return the channel groups of these kinds, such as ``pc``, ``fl`` and ``seg_tracked``."""
         phase = [] if self.pc is None else [self.pc]
-        return [
-            group_name(kind, channel)
-            for kind in kinds
-            for channel in (phase if kind in PHASE_KINDS else self.fl)
-        ]
+        return [group_name(kind, channel) for kind in kinds
+                for channel in (phase if kind in PHASE_KINDS else self.fl)]  # fmt: skip
 
     def raw_channels(self) -> dict[str, int]:
         """Return the groups that are copied, with the indices of their channels."""
@@ -218,19 +202,11 @@ class DatasetPlan:
         return resources.enlarged(size, self.params["segmentation"])
 
     def plugin_code(self, step: str) -> dict[str, str]:
-        """Return the plug-in files that a step uses, with a digest of each.
-
-        Parameters
-        ----------
-        step : {"segmentation", "tracking", "extraction"}
-        """
+        """Return the plug-in files of segmentation, tracking or extraction, with their digests."""
         if step == "extraction":
             kinds = {"pc": registry.PHASE_FEATURES, "fl": registry.FLUORESCENCE_FEATURES}
-            used = [
-                (kinds[split(group)[0]], feature)
-                for group, features in self.features.items()
-                for feature in features
-            ]
+            used = [(kinds[split(group)[0]], feature)
+                    for group, own in self.features.items() for feature in own]  # fmt: skip
         else:
             used = [(registry.METHODS[step], self.params[step]["method"])]
         if step == "segmentation":
@@ -238,16 +214,9 @@ class DatasetPlan:
         return loader.digests(used)
 
     def environment(self, step: str) -> str | None:
-        """Return the conda environment file that the method of a step asks for, or None.
+        """Return the conda environment file that segmentation or tracking asks for, if it does.
 
-        Parameters
-        ----------
-        step : {"segmentation", "tracking"}
-
-        Returns
-        -------
-        str or None
-            An absolute path, for Snakemake takes relative ones from the folder of its rules.
+        The path is absolute, for Snakemake takes relative ones from the folder of its rules.
         """
         file = loader.environment(registry.METHODS[step], self.params[step]["method"])
         return os.path.abspath(file) if file else None

@@ -38,8 +38,10 @@ def parse_fovs(value: str | list[int]) -> list[int] | None:
     return sorted(set(found))
 
 
-def format_fovs(fovs: Iterable[int]) -> str:
+def format_fovs(fovs: Iterable[int] | str) -> str:
     """Write fields of view as `parse_fovs` reads them, as briefly as possible: ``0-5, 7``."""
+    if isinstance(fovs, str):
+        return fovs
     runs: list[list[int]] = []
     for fov in sorted(set(fovs)):
         if runs and fov == runs[-1][1] + 1:

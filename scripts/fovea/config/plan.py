@@ -28,29 +28,18 @@ class Layout:
 
     Snakemake wants the number of a rule's outputs to be fixed and the same wildcards in all of
     them, so that each layout needs a rule of its own.
-
-    Attributes
-    ----------
-    rule : str
-        Name of the rule: that of the step where there is one layout only.
-    members : list of str
-        The datasets or samples.
-    step : Step
-        The step, with wildcards for dataset and field of view, or for the sample.
     """
 
-    rule: str
-    members: list[str]
-    step: Step
+    rule: str  # its name: that of the step where there is one layout only
+    members: list[str]  # the datasets or samples
+    step: Step  # with wildcards for dataset and field of view, or for the sample
 
 
 class Plan:
-    """What a config asks for.
+    """What a checked config asks for.
 
     Parameters
     ----------
-    config : mapping
-        The checked config, as `fovea.config.validation.validated` returns it.
     left_out : mapping
         What samples do without because it failed.
     only : sequence of str, optional
@@ -129,31 +118,23 @@ class Plan:
     ) -> dict[str, list[str] | str]:
         """Return what a sample is merged from.
 
-        Parameters
-        ----------
-        sample : str
-            Its name.
-        fovs : callable
-            Returns the fields of view of a dataset that are processed, or raises FoveaError.
+        `fovs` returns the fields of view of a dataset that are processed, or raises FoveaError.
         """
-        traces: list[str] = []
-        cells: list[str] = []
-        metadata: list[str] = []
+        found: dict[str, list[str] | str] = {"traces": [], "cells": [], "metadata": []}
         for dataset in samples.sample_parts(self.config, sample):
             if dataset in self.traces:
-                traces += self.traces[dataset].files
+                found["traces"] += self.traces[dataset].files
                 continue
             try:
                 chosen = self.sample_fovs(sample, dataset, fovs)
             except FoveaError:  # the job that makes this file says what is wrong, and fails
-                metadata.append(fill(paths.PROCESSING_CONFIG, dataset=dataset))
+                found["metadata"] += [fill(paths.PROCESSING_CONFIG, dataset=dataset)]
                 continue
-            done = [steps.EXTRACT.of(dataset=dataset, fov=f"{fov:03d}") for fov in chosen]
-            traces += [step.outputs["traces"] for step in done]
-            cells += [step.outputs["cells"] for step in done]
-            if chosen:
-                metadata.append(fill(paths.METADATA, dataset=dataset))
-        found = {"traces": traces, "cells": cells, "metadata": metadata}
+            for fov in chosen:
+                done = steps.EXTRACT.of(dataset=dataset, fov=f"{fov:03d}")
+                found["traces"] += [done["traces"]]
+                found["cells"] += [done["cells"]]
+            found["metadata"] += [fill(paths.METADATA, dataset=dataset)] * bool(chosen)
         curation = self.config["curation"]
         return found | ({"curation": curation} if curation and os.path.exists(curation) else {})
 
@@ -217,13 +198,7 @@ class Plan:
         return [file for step in alone + self.common_steps() for file in step.files]
 
     def check(self, source: str) -> None:
-        """Raise FoveaError if two steps of samples write the same file.
-
-        Parameters
-        ----------
-        source : str
-            Name of the config for the message.
-        """
+        """Raise FoveaError if two steps of samples write the same file; `source` is the config."""
         written: dict[str, str] = {}
         for sample in (*self.samples, None):
             for step in self.common_steps() if sample is None else self.sample_steps(sample):

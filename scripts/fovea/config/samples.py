@@ -7,35 +7,28 @@ from typing import Any
 
 from fovea.config import names
 from fovea.config.analysis import fit_label
-from fovea.config.datasets import features_for, params_for
+from fovea.config.datasets import features_for
 from fovea.config.fovs import ALL
 from fovea.plugins import registry
 
 
 def sample_names(config: Mapping) -> list[str]:
     """Return the samples for which there are traces, in the order of the config."""
+    having = {
+        name for name, entry in config["datasets"].items() if entry["traces"] is not None
+        or (entry["channels"]["pc"] is not None and not entry["params"]["copy_only"])
+    }  # fmt: skip
     given = dict.fromkeys(sample["name"] for sample in config["samples"])
-    return [
-        name for name in given if all(_has_traces(config, d) for d in sample_parts(config, name))
-    ]
-
-
-def _has_traces(config: Mapping, dataset: str) -> bool:
-    entry = config["datasets"][dataset]
-    if entry["traces"] is not None:
-        return True
-    return entry["channels"]["pc"] is not None and not params_for(config, dataset)["copy_only"]
+    return [name for name in given if having.issuperset(sample_parts(config, name))]
 
 
 def sample_parts(config: Mapping, sample: str) -> dict[str, list[int] | str]:
     """Return a sample's datasets, in its order, and its fields of view in each, or ``"all"``."""
     found: dict[str, list[int] | str] = {}
-    for entry in config["samples"]:
-        if entry["name"] != sample:
-            continue
-        before = found.get(entry["dataset"], [])
-        together = ALL if ALL in (before, entry["fovs"]) else sorted({*before, *entry["fovs"]})
-        found[entry["dataset"]] = together
+    for entry in (entry for entry in config["samples"] if entry["name"] == sample):
+        dataset, fovs = entry["dataset"], entry["fovs"]
+        before = found.get(dataset, [])
+        found[dataset] = ALL if ALL in (before, fovs) else sorted({*before, *fovs})
     return found
 
 
@@ -79,11 +72,8 @@ def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str]
     """Return dataset to the column of its cells' area, if values are divided by it."""
     if entry["normalise"] != "area":
         return None
-    found = {}
-    for dataset in sample_parts(config, sample):
-        channel = config["datasets"][dataset]["channels"]["pc"]["channel"]
-        found[dataset] = names.column("area", channel)
-    return found
+    return {dataset: names.column("area", config["datasets"][dataset]["channels"]["pc"]["channel"])
+            for dataset in sample_parts(config, sample)}  # fmt: skip
 
 
 def fit_parameters(entry: Mapping) -> dict:

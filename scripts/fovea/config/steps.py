@@ -17,24 +17,12 @@ from fovea.config.paths import fill
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the workflow.
+    """A step of the workflow; log and outputs are templates, see `fovea.config.paths`."""
 
-    Attributes
-    ----------
-    name : str
-        What messages call it; for a dataset and its fields of view also the rule.
-    log : str
-        Its log; like the outputs a template, see `fovea.config.paths`.
-    outputs : mapping of str to str or list of str
-        What it writes, by the names that the rule gives to its outputs.
-    kept : bool
-        False where the outputs are deleted as soon as no step needs them any more.
-    """
-
-    name: str
+    name: str  # what messages call it; for a dataset and its fields of view also the rule
     log: str
-    outputs: Mapping[str, str | Sequence[str]]
-    kept: bool = True
+    outputs: Mapping[str, str | Sequence[str]]  # by the names that the rule gives to them
+    kept: bool = True  # False where they are deleted as soon as no step needs them any more
 
     def __getitem__(self, name: str) -> str | Sequence[str]:
         return self.outputs[name]
@@ -55,16 +43,10 @@ class Step:
         """Return the step with these wildcards filled in."""
 
         def filled(out: str | Sequence[str]) -> str | list[str]:
-            if isinstance(out, str):
-                return fill(out, **wildcards)
-            return [fill(file, **wildcards) for file in out]
+            return fill(out, **wildcards) if isinstance(out, str) else list(map(filled, out))
 
-        return replace(
-            self,
-            name=fill(self.name, **wildcards),
-            log=fill(self.log, **wildcards),
-            outputs={name: filled(out) for name, out in self.outputs.items()},
-        )
+        outputs = {name: filled(out) for name, out in self.outputs.items()}
+        return replace(self, name=filled(self.name), log=filled(self.log), outputs=outputs)
 
 
 def dataset_step(name: str, **outputs: str) -> Step:

@@ -18,14 +18,12 @@ _TYPES = {
 
 def show_path(path: Iterable[str | int]) -> str:
     """Write where a value stands: ``datasets.demo.channels.fl[0].features``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            plain = part.replace("_", "").replace("-", "").isalnum()
-            text += ("." if text else "") + (part if plain else repr(part))
-    return text
+    parts = (
+        f"[{part}]" if isinstance(part, int)
+        else "." + (part if part.replace("_", "").replace("-", "").isalnum() else repr(part))
+        for part in path
+    )  # fmt: skip
+    return "".join(parts).removeprefix(".")
 
 
 def flow(value: Any) -> str:
@@ -33,10 +31,8 @@ def flow(value: Any) -> str:
     import yaml
 
     # A list around it, because a bare scalar would get an end-of-document mark.
-    text = yaml.dump(
-        [value], Dumper=yaml.CSafeDumper, default_flow_style=True, width=1 << 30,
-        allow_unicode=True, sort_keys=False,
-    )  # fmt: skip
+    text = yaml.dump([value], Dumper=yaml.CSafeDumper, default_flow_style=True, width=1 << 30,
+                     allow_unicode=True, sort_keys=False)  # fmt: skip
     return text.strip()[1:-1]
 
 
@@ -51,10 +47,8 @@ def kind(value: object) -> str:
         (list, tuple): "a list",
         Mapping: "a mapping (keys and values)",
     }
-    return next(
-        (name for types, name in names.items() if isinstance(value, types)),
-        f"a {type(value).__name__}",
-    )
+    found = (name for types, name in names.items() if isinstance(value, types))
+    return next(found, f"a {type(value).__name__}")
 
 
 def types_of(schema: dict) -> list[str]:
