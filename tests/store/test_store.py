@@ -172,3 +172,15 @@ def test_groups_keep_their_attributes(tmp_path):
     assert read_attributes(tmp_path / "g") == {"µ": "ä"}
     assert dict(zarr.open_group(tmp_path / "g", mode="r").attrs) == {"µ": "ä"}
     assert json.loads((tmp_path / "g" / "zarr.json").read_text("utf-8"))["node_type"] == "group"
+
+
+def test_what_a_killed_job_left_is_removed(tmp_path):
+    """Killed between writing a file and giving it its name."""
+    for folder in ("array/0", "small"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / ".zarr.json.host.1").write_text("{}")
+    (tmp_path / "small" / ".c.0.host.1").write_bytes(b"half")
+    write(tmp_path / "array/0", np.ones((1, 2, 2), np.uint16))
+    write_array(tmp_path / "small", np.arange(3), ["cell"])
+    left = [p.name for p in tmp_path.rglob("*") if p.name.startswith(".")]
+    assert left == []

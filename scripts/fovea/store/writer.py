@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.jobs.atomic import begin, partial, publish, taken_over
+from fovea.jobs.atomic import begin, publish, taken_over
 from fovea.store.format import (
     COUNTS,
     MISSING,
@@ -31,7 +31,7 @@ from fovea.store.reader import Shard
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file, which appears only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    begin(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     publish(path)
 
 
@@ -49,7 +49,7 @@ def write_array(
     if data.size:
         path.mkdir(parents=True, exist_ok=True)
         chunk = shard_path(path, data.ndim)
-        partial(chunk).write_bytes(encode(data))
+        begin(chunk).write_bytes(encode(data))
         publish(chunk)
     write_json(path / "zarr.json", content)
 
