@@ -10,6 +10,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.evaluation.evaluate import read_labels, score
+from fovea.evaluation.scores import Match, segmentation_scores
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.linker import Linker
@@ -19,6 +20,9 @@ T98G = {"cell_diameter": 48.0, "mode": "network"}
 ADHERENT = {"cell_diameter": 48.0, "mode": "adherent"}
 ECOLI = {"cell_diameter": 18.0, "mode": "dark"}
 DEMO = {"cell_diameter": 36.0, "mode": "dark", "tuning": {"expand": 0.05}}
+#: The stills on which the network that Fovea brings was trained, and how rows call them.
+TRAINED_ON = ("set2", "set12", "set22", "set32", "set42")
+TRAINED, FURTHER = "stills of the training, together", "further stills, together"
 #: Parameters of tracking for all of them.
 TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
 _COLUMNS = ("SEG", "SEG_frames_mean", "SEG_frames_sd", "F1", "foreground_IoU", "TRA", "CT",
@@ -62,18 +66,21 @@ def _row(name: str, parameters: dict, scores: dict) -> dict:
     return {"recording": name} | row | {key: scores[key] for key in _COLUMNS if key in scores}
 
 
-def stills(folder: Path, parameters: dict = T98G) -> list[dict]:
-    """Return the scores of annotated stills: one row for each, then one for all together."""
-    rows, references, results = [], [], []
+def stills(folder: Path, parameters: dict = T98G) -> tuple[list[dict], list[dict]]:
+    """Return the scores of annotated stills: a row for each, and one for each kind of them.
+
+    Stills on which the network was trained are kept apart from all others; sizes may differ.
+    """
+    rows: list[dict] = []
+    matches: dict[str, list[Match]] = {}
     for name, frame, labels in annotated(folder):
-        found = segment_phase(frame, **parameters)
-        rows.append(_row(name, parameters, score(labels[None], found[None])[0]))
-        references.append(labels)
-        results.append(found)
+        scores, found = score(labels[None], segment_phase(frame, **parameters)[None])
+        rows.append(_row(name, parameters, scores))
+        matches.setdefault(TRAINED if name in TRAINED_ON else FURTHER, []).extend(found)
     if not rows:
         raise FoveaError(f"{folder} has no annotated frames (*_ids.ome.tiff)")
-    scores, _ = score(np.stack(references), np.stack(results), tracks=False)
-    return [*rows, _row("all stills", parameters, scores)]
+    return rows, [_row(kind, parameters, segmentation_scores(matches[kind]))
+                  for kind in (TRAINED, FURTHER) if kind in matches]  # fmt: skip
 
 
 def movie(frames: Path, reference: Path, parameters: dict, name: str) -> dict:
@@ -122,10 +129,10 @@ def targets(folder: str | Path) -> list[dict]:
     ]  # fmt: skip
     rows = []
     for usual in (T98G, ADHERENT):
-        rows += stills(folder / "t98g_annotated", usual)
+        rows += [row for part in stills(folder / "t98g_annotated", usual) for row in part]
         for factor in (0.75, 1.25):
             wrong = usual | {"cell_diameter": usual["cell_diameter"] * factor}
-            rows.append(stills(folder / "t98g_annotated", wrong)[-1])
+            rows += stills(folder / "t98g_annotated", wrong)[1]
     for name, file, usual in movies:
         reference = folder / f"{name}_reference_ids.ome.tiff"
         for factor in (1, 0.75, 1.25):
