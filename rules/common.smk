@@ -64,6 +64,17 @@ def files(ask):
     ]
 
 
+# A step that has to run waits until the config is known to fit the recording; it does not run again
+# because that was looked at anew.
+CHECKED = ancient(steps.PROCESSING_CONFIG["config"])
+
+
+def curation_table(wildcards):
+    """The curation table, where there is one."""
+    table = config["curation"]
+    return [table] if table and os.path.exists(table) else []
+
+
 def of_fit(ask):
     """A function of wildcards that asks about the job's entry of `analysis`."""
     return lambda wildcards: ask(plan.fits[wildcards.fit])

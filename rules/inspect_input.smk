@@ -12,18 +12,20 @@ checkpoint inspect_input:
         "../envs/fovea.yaml"
     params:
         source=of_dataset(lambda dataset: dataset.entry["input"]),
-        channels=of_dataset(lambda dataset: dataset.channel_names),
     message:
         "Inspect the recording of {wildcards.dataset}"
     script:
         "../scripts/inspect_input.py"
 
 
+# It checks, too, that the config fits the recording, and the steps of the fields of view wait for
+# that. A check that fails must not delete what a former one wrote, or all of them would run again.
 rule processing_config:
     input:
         metadata=steps.INSPECT_INPUT["metadata"],
+        curation=curation_table,
     output:
-        config=steps.PROCESSING_CONFIG["config"],
+        config=update(steps.PROCESSING_CONFIG["config"]),
     log:
         steps.PROCESSING_CONFIG.log,
     benchmark:
@@ -34,6 +36,7 @@ rule processing_config:
         dataset=of_dataset(lambda dataset: dataset.entry),
         parameters=param(),
         samples=config["samples"],
+        names=list(config["datasets"]),
     message:
         "Write down how {wildcards.dataset} is processed"
     script:

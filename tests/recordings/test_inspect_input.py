@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -113,28 +112,6 @@ def test_two_processes_never_write_the_same_file(tmp_path, monkeypatch):
     whole = tmp_path / "again.yaml"
     inspect_input("rec.nd2", whole, base=tmp_path)
     assert target.read_bytes() == whole.read_bytes()
-
-
-def test_names_of_channels(tmp_path):
-    names = ["PC", "GFP/ä  1", "GFP/ä  1", ""]
-    write_nd2(tmp_path / "rec.nd2", pixels(channels=4), names=names)
-    for good in (
-        {0: "PC", 1: "GFP/ä 1"},
-        {2: "GFP/ä  1", 3: None},
-        {1: unicodedata.normalize("NFD", "GFP/ä 1")},
-        {3: "Channel 3"},
-    ):
-        inspected(tmp_path, "rec.nd2", expected_channels=good)
-    for bad, message in [
-        ({1: "PC"}, 'channel 1 is called "GFP/ä 1", not "PC"'),
-        ({0: "pc"}, 'channel 0 is called "PC", not "pc"'),
-        ({1: "GFP"}, 'not "GFP"; the input has 0 "PC", 1 "GFP/ä 1", 2 "GFP/ä 1", 3 "Channel 3"'),
-        ({4: None}, "there is no channel 4; the input has 0"),
-    ]:
-        with pytest.raises(FoveaError) as error:
-            inspected(tmp_path, "rec.nd2", expected_channels=bad)
-        assert str(error.value).startswith("rec.nd2: ")
-        assert message in str(error.value)
 
 
 FORMATS = {

@@ -42,13 +42,6 @@ class DatasetPlan:
         return self.entry["params"]
 
     @property
-    def channel_names(self) -> dict[int, str | None]:
-        """Index of each channel that is used to the name that the config expects, or None."""
-        channels = self.entry["channels"]
-        given = [channels["pc"], *channels["fl"]]
-        return {channel["channel"]: channel["name"] for channel in given if channel}
-
-    @property
     def flat_field_params(self) -> dict:
         """Parameters that a flat field depends on."""
         return {key: self.params["flat_field"][key] for key in ("method", "dark")}

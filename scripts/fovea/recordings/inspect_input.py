@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import unicodedata
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fovea.config.words import flow
@@ -28,7 +26,6 @@ def inspect_input(
     source: Any,
     target: str | os.PathLike[str],
     *,
-    expected_channels: Mapping[int, str | None] | None = None,
     log: logging.Logger = LOG,
     base: str | os.PathLike[str] = ".",
 ) -> None:
@@ -40,8 +37,6 @@ def inspect_input(
         The config's `input`.
     target : path
         The file to write.
-    expected_channels : dict, optional
-        Channel index to the name that the config expects, or None for an index without a name.
     log : Logger
         Receives what was found.
     base : path
@@ -50,39 +45,16 @@ def inspect_input(
     Raises
     ------
     FoveaError
-        If the input cannot be read, or a channel does not exist or is called otherwise.
+        If the input cannot be read.
     """
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, base=base) as recording:
         info = recording.info
-        for index, name in (expected_channels or {}).items():
-            recording.check_channel(index)
-            check_channel_name(recording.source, info.channels, index, name)
         text = metadata_text(info)
     log_info(info, log)
     with whole_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def check_channel_name(source: str, channels: list[str], index: int, name: str | None) -> None:
-    """Raise FoveaError if a channel has another name than the config says.
-
-    Names are compared as a reader sees them: composed and decomposed umlauts are equal, and so
-    are different runs of blanks.
-    """
-    from fovea.recordings.readers.checks import list_channels
-
-    if name is None or _plain(name) == _plain(channels[index]):
-        return
-    raise FoveaError(
-        f'{source}: channel {index} is called "{channels[index]}", not "{name}"; the input has '
-        f"{list_channels(channels)}; correct `channels` in the config"
-    )
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", str(name)).split())
 
 
 def metadata_text(info: RecordingInfo) -> str:

@@ -9,9 +9,7 @@ from pathlib import Path
 import yaml
 
 from fovea import __version__
-from fovea.config.datasets import dataset_fovs
 from fovea.jobs.atomic import whole_file
-from fovea.recordings.inspect_input import fov_count
 
 #: Packages whose version can change a result.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "numcodecs", "nd2", "tifffile", "snakemake")
@@ -22,10 +20,8 @@ _LOG = logging.getLogger("fovea")
 def processing_config(
     metadata: str | Path,
     target: str | Path,
-    name: str,
     dataset: dict,
     parameters: dict,
-    samples: list[dict],
     log: logging.Logger = _LOG,
 ) -> None:
     """Write ``processing_config.yaml``.
@@ -36,21 +32,11 @@ def processing_config(
         The dataset's ``metadata.yaml``.
     target : path
         The file to write.
-    name : str
-        The dataset's name.
     dataset : dict
         The dataset's entry in the config.
     parameters : dict
         The parameters as run: general ones, overridden by the dataset's own.
-    samples : list of dict
-        The config's samples.
-
-    Raises
-    ------
-    FoveaError
-        If the config names a field of view that the recording does not have.
     """
-    dataset_fovs({"datasets": {name: dataset}, "samples": samples}, name, fov_count(metadata))
     if dataset["channels"]["pc"] is None and not parameters["copy_only"]:
         log.warning(
             "there is no phase-contrast channel (channels.pc): no cells are found, so there are no "

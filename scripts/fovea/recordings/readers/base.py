@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.checks import list_channels, reading
+from fovea.recordings.readers.checks import check_channel, reading
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 
 if TYPE_CHECKING:
@@ -140,11 +140,7 @@ class Recording(ABC):
     def check_channel(self, channel: int) -> int:
         """Return `channel`, or raise FoveaError if there is none of that index."""
         channel = operator.index(channel)
-        if not 0 <= channel < len(self.info.channels):
-            raise FoveaError(
-                f"{self.source}: there is no channel {channel}; the input has "
-                f"{list_channels(self.info.channels)}; correct `channels` in the config"
-            )
+        check_channel(self.source, self.info.channels, channel)
         return channel
 
     def check_z(self, z: int | str, info: FieldInfo) -> int | str:

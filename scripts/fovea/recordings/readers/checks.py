@@ -59,6 +59,15 @@ def list_channels(names: Sequence[str]) -> str:
     return ", ".join(f'{index} "{name}"' for index, name in enumerate(names)) or "no channel"
 
 
+def check_channel(source: str, names: Sequence[str], channel: int) -> None:
+    """Raise FoveaError unless there is a channel of this index."""
+    if not 0 <= channel < len(names):
+        raise FoveaError(
+            f"{source}: there is no channel {channel}; the input has {list_channels(names)}; "
+            "correct `channels` in the config"
+        )
+
+
 def channel_names(names: Sequence[str | None], count: int) -> list[str]:
     """Fill unnamed channels with ``"Channel <index>"``."""
     names = [*names, *([None] * count)][:count]

@@ -1,0 +1,187 @@
+"""Whether a config fits its recording: told from `metadata.yaml`, before anything long starts.
+
+The rule `processing_config` does it as soon as a recording has been inspected, and again after a
+change of the config or of the curation table. The steps of the dataset's fields of view wait for
+it, so that a wrong index or a time stamp that cannot be used is not found after hours of work.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fovea.config.datasets import dataset_fovs
+from fovea.config.fovs import ALL, format_fovs
+from fovea.errors import FoveaError
+from fovea.recordings.inspect_input import load_metadata
+from fovea.recordings.readers.checks import check_channel, list_channels
+from fovea.recordings.times import frame_times
+from fovea.samples.curation import Verdict, read_curation
+
+_LOG = logging.getLogger("fovea")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A dataset of the config, and what is known of its recording."""
+
+    name: str
+    entry: Mapping[str, Any]  # its part of the checked config
+    samples: Sequence[Mapping[str, Any]]  # all of the config
+    metadata: Mapping[str, Any]  # content of metadata.yaml
+    curation: str | None = None  # the curation table, if there is one
+    datasets: Collection[str] = field(default_factory=tuple)  # names that the table may hold
+
+    @property
+    def source(self) -> str:
+        """The recording, for messages."""
+        files = self.metadata["files"]
+        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+
+    @property
+    def channels(self) -> dict[int, str | None]:
+        """Index of each channel that is used to the name that the config expects, or None."""
+        own = self.entry["channels"]
+        return {channel["channel"]: channel["name"]
+                for channel in (own["pc"], *own["fl"]) if channel}  # fmt: skip
+
+    @property
+    def fovs(self) -> list[int]:
+        """The fields of view that are processed."""
+        config = {"datasets": {self.name: self.entry}, "samples": self.samples}
+        return dataset_fovs(config, self.name, len(self.metadata["fields"]))
+
+    @property
+    def in_samples(self) -> list[int]:
+        """The fields of view that belong to a sample."""
+        named = [sample["fovs"] for sample in self.samples if sample["dataset"] == self.name]
+        return [fov for fov in self.fovs if any(chosen == ALL or fov in chosen for chosen in named)]
+
+
+def check_recording(
+    name: str,
+    entry: Mapping[str, Any],
+    samples: Sequence[Mapping[str, Any]],
+    metadata: str | Path,
+    curation: str | Path | None = None,
+    datasets: Collection[str] = (),
+    log: logging.Logger = _LOG,
+) -> None:
+    """Raise FoveaError if a dataset's config does not fit its recording, naming all that is wrong.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's name.
+    entry : mapping
+        Its entry in the checked config.
+    samples : sequence of mapping
+        All samples of the config.
+    metadata : path
+        The dataset's ``metadata.yaml``.
+    curation : path, optional
+        The curation table.
+    datasets : collection of str
+        All datasets of the config, which the curation table may name.
+    """
+    curated = None if curation is None else str(curation)
+    given = Given(name, entry, samples, load_metadata(metadata), curated, datasets)
+    wrong = []
+    for check in CHECKS:
+        try:
+            check(given)
+        except FoveaError as error:
+            wrong.append(str(error))
+            if check in (check_fields, check_channels):  # the others rely on these
+                break
+    if wrong:
+        raise FoveaError("; ".join(dict.fromkeys(wrong)))
+    log.info("the config fits the recording of %s", name)
+
+
+def check_fields(given: Given) -> None:
+    """Raise FoveaError for a field of view that the recording does not have."""
+    given.fovs  # noqa: B018  it raises the error
+
+
+def check_channels(given: Given) -> None:
+    """Raise FoveaError for a channel that does not exist, or that has another name.
+
+    Names are compared as a reader sees them: composed and decomposed umlauts are equal, and so
+    are different runs of blanks.
+    """
+    names = given.metadata["channels"]
+    for index, name in given.channels.items():
+        check_channel(given.source, names, index)
+        if name is not None and _plain(name) != _plain(names[index]):
+            raise FoveaError(
+                f'{given.source}: channel {index} is called "{names[index]}", not "{name}"; the '
+                f"input has {list_channels(names)}; correct `channels` in the config"
+            )
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", str(name)).split())
+
+
+def check_z(given: Given) -> None:
+    """Raise FoveaError for a z plane that no channel of a field of view has."""
+    z = given.entry["z"]
+    if isinstance(z, str):
+        return
+    for fov in given.fovs:
+        planes = given.metadata["fields"][fov]["planes"]
+        if z >= planes:
+            raise FoveaError(
+                f"{given.source}: field of view {fov} has no z plane {z}; it has "
+                f"{planes} (0 to {planes - 1}); correct `z` in the config"
+            )
+
+
+def check_times(given: Given) -> None:
+    """Raise FoveaError if the times of a sample's frames are not known."""
+    time = given.entry["time"]
+    for fov in given.in_samples:
+        for channel in given.channels:
+            frame_times(
+                given.metadata, fov, channel, time["interval"], time["mapping"], time["unit"]
+            )
+
+
+def check_curation(given: Given) -> None:
+    """Raise FoveaError for rows of the curation table that cannot concern any cell."""
+    if given.curation is None:
+        return
+    fields = given.metadata["fields"]
+    for row in read_curation(given.curation, given.datasets or None):
+        if row.dataset == given.name and given.in_samples:
+            _check_row(given, row, fields)
+
+
+def _check_row(given: Given, row: Verdict, fields: Sequence[Mapping[str, Any]]) -> None:
+    place = f"{given.curation}: line {row.line}"
+    if row.fov >= len(fields):
+        raise FoveaError(
+            f"{place}: {given.name} has no field of view {row.fov}; its recording has "
+            f"{format_fovs(range(len(fields)))}; correct fov"
+        )
+    frames = fields[row.fov]["frames"]
+    if row.first is not None and row.first >= frames:
+        raise FoveaError(
+            f"{place}: from_frame is {row.first}, and the last frame of {given.name}, field of "
+            f"view {row.fov}, is {frames - 1}; correct from_frame"
+        )
+
+
+#: What is checked, in this order. Each raises FoveaError with one line.
+CHECKS: tuple[Callable[[Given], None], ...] = (
+    check_fields,
+    check_channels,
+    check_z,
+    check_times,
+    check_curation,
+)

@@ -1,0 +1,59 @@
+"""A config that does not fit its recording is found before the long steps, and repaired at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.harness import dataset, dry_run, files, snakemake, write_config
+
+pytestmark = pytest.mark.xdist_group("workflow-variants")
+SAMPLES = [{"name": "s", "dataset": "a", "fovs": "0-1"}]
+
+
+def configured(folder, **entry) -> None:
+    given = dataset("data/small.ome.tiff", fl=(1,)) | entry
+    write_config(folder, {"a": given}, samples=SAMPLES)
+
+
+@pytest.mark.parametrize("fovs", ["all", "0-1"])
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"z": 4}, "field of view 0 has no z plane 4"),
+        ({"channels": {"pc": 0, "fl": [7]}}, "there is no channel 7"),
+        ({"time": {"mapping": {0: 0.0, 1: 5.0}}}, "time.mapping has no time for frame 2"),
+    ],
+)
+def test_nothing_long_is_started(workplace, fovs, entry, message):
+    configured(workplace, **entry, fovs=fovs)
+    run = snakemake(workplace, expected=1)
+    assert f"step processing_config: {message}" in run.text.replace("data/small.ome.tiff: ", "")
+    assert files(workplace / "results") == ["a/metadata.yaml", "status.csv"]
+
+
+def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):
+    configured(workplace)
+    snakemake(workplace)
+    curation = workplace / "config/curation.csv"
+    for text, message in [
+        ("dataset,fov,cell,good\na,7,1,false\n", "curation.csv: line 2: a has no field of view 7"),
+        ("dataset,fov,cell,good\na,0,1,perhaps\n", "curation.csv: line 2: good is 'perhaps'"),
+    ]:
+        curation.write_text(text, "utf-8")
+        run = snakemake(workplace, expected=1)
+        assert message in run.text
+    # A parameter of every field of view, too: nothing is computed with a config that is refused.
+    write_config(
+        workplace,
+        {"a": dataset("data/small.ome.tiff", fl=(1,))},
+        {"segmentation": {"method": "logstd", "window_size": 5}},
+        samples=SAMPLES,
+    )
+    run = snakemake(workplace, expected=1)
+    assert message in run.text
+    assert "Segment:" not in run.text
+    # Repaired: what was computed before is still there, and only the check is done again.
+    curation.unlink()
+    configured(workplace)
+    rules = {job["rule_name"] for job in dry_run(workplace).jobs}
+    assert rules == {"all", "processing_config"}
