@@ -32,8 +32,7 @@ class TiffData(NamedTuple):
     first: tuple[int, int, int]  # t, c, z
     ifd: int
     count: int | None
-    file: str | None
-    uuid: str | None
+    key: tuple[str | None, str | None]  # the file's name and UUID
 
 
 class TiffDataList:
@@ -48,23 +47,49 @@ class TiffDataList:
         uuid = _child(element, "UUID")
         count = element.get("PlaneCount", element.get("NumPlanes"))
         default = 1 if "IFD" in element.attrib else -1
-        file = None if uuid is None else uuid.get("FileName")
+        file = None if uuid is None else (uuid.get("FileName") or "").strip() or None
         own = None if uuid is None else (uuid.text or "").strip() or None
-        self._numbers.extend(int(element.get(f"First{axis}", 0)) for axis in "TCZ")
-        self._numbers.append(int(element.get("IFD", 0)))
-        self._numbers.append(int(count) if count is not None else default)
-        self._numbers.append(self._files.setdefault((file, own), len(self._files)))
+        numbers = [int(element.get(f"First{axis}", 0)) for axis in "TCZ"]
+        numbers.append(int(element.get("IFD", 0)))
+        if min(numbers) < 0:
+            raise ValueError(f"the place of a plane: {element.attrib}")
+        numbers.append(int(count) if count is not None else default)
+        numbers.append(self._files.setdefault((file, own), len(self._files)))
+        self._numbers.extend(numbers)
 
-    def __iter__(self) -> Iterator[TiffData]:
-        files = list(self._files)
-        for i in range(0, len(self._numbers), 6):
-            t, c, z, ifd, count, file = self._numbers[i : i + 6]
-            yield TiffData((t, c, z), ifd, None if count < 0 else count, *files[file])
+    def runs(self) -> Iterator[TiffData]:
+        """Go through the elements that do not stand for exactly one plane."""
+        keys, table = self.keys, self._table()
+        for t, c, z, ifd, count, key in table[table[:, 4] != 1].tolist():
+            yield TiffData((t, c, z), ifd, None if count < 0 else count, keys[key])
+
+    def single(self) -> Iterator[tuple[tuple[str | None, str | None], np.ndarray]]:
+        """Go through the files, with the planes that elements of one plane each put there.
+
+        The planes are (n, 4) int64: t, c, z and page.
+        """
+        table = self._table()
+        table = table[table[:, 4] == 1]
+        order = np.argsort(table[:, 5], kind="stable")
+        cuts = np.flatnonzero(np.diff(table[order, 5])) + 1
+        for part in np.split(table[order], cuts):
+            if len(part):
+                yield self.keys[int(part[0, 5])], part[:, :4]
+
+    def extent(self) -> tuple[int, int, int]:
+        """Return how many frames, channels and z planes the first planes of all elements need."""
+        table = self._table()
+        return tuple((table[:, :3].max(axis=0) + 1).tolist()) if len(table) else (0, 0, 0)
+
+    def _table(self) -> np.ndarray:
+        return np.frombuffer(self._numbers, np.int64).reshape(-1, 6) if self._numbers else (
+            np.empty((0, 6), np.int64)
+        )  # fmt: skip
 
     @property
-    def files(self) -> set[str | None]:
-        """Names of the files that hold the planes; None stands for the document's own."""
-        return {file for file, _ in self._files}
+    def keys(self) -> list[tuple[str | None, str | None]]:
+        """Names and UUIDs of the files that hold the planes; None where one is not stated."""
+        return list(self._files)
 
 
 class PlaneList:
@@ -104,6 +129,7 @@ class OmeImage(Stack):
 
     order: str = "XYZCT"  # axes from the fastest on
     samples: int = 1  # per pixel; more than one in colour images
+    stated: tuple[int, int, int] = (0, 0, 0)  # sizes without planes beyond them
     data: TiffDataList = field(default_factory=TiffDataList)
 
     def planes(self, start: tuple[int, int, int], count: int) -> Iterator[tuple[int, int, int]]:
@@ -190,6 +216,10 @@ def _image(
     samples = max((int(ch.get("SamplesPerPixel", 1)) for ch in channels), default=1)
     if samples > 1 and len(channels) * samples == c:
         c //= samples
+    # Micro-Manager counts channels without the second camera, and states its planes.
+    stated, (t, c, z) = (t, c, z), map(max, (t, c, z), data.extent())
+    if t * c * z > MOST:
+        raise ValueError(f"planes beyond its sizes: {t} frames, {c} channels, {z} planes")
     label = _child(element, "StageLabel")
     position = planes.position_um
     if position is None and label is not None:
@@ -199,8 +229,9 @@ def _image(
         name=" ".join((element.get("Name") or "").split()),
         height=int(pixels.attrib["SizeY"]),
         width=int(pixels.attrib["SizeX"]),
-        dtype="",  # the pages say it, too
+        dtype=pixels.get("Type", ""),
         sizes=(t, c, z),
+        stated=stated,
         channels=[ch.get("Name") for ch in channels],
         pixel_size_um=_pixel_size(pixels),
         position_um=position,

@@ -7,6 +7,7 @@ import logging
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.raw import RawFile
 
 MAX_OPEN = 8
+UNREADABLE = "{}: is no readable TIFF file, or is cut off ({}); export or copy it again"
 
 
 class TiffSource:
@@ -34,23 +36,28 @@ class TiffSource:
         try:
             with collect_log(self.complaints):
                 self.tif = tifffile.TiffFile(path)
-                self.count = len(self.tif.pages)
         except Exception as error:
             self.raw.close()
-            raise FoveaError(
-                f"{name}: is no readable TIFF file, or is cut off ({brief(error)}); "
-                "export or copy it again"
-            ) from error
+            raise FoveaError(UNREADABLE.format(name, brief(error))) from error
 
     def close(self) -> None:
         """Close the file."""
         self.tif.close()
         self.raw.close()
 
+    @cached_property
+    def count(self) -> int:
+        """Number of pages. To find it, the position of each is read."""
+        try:
+            with collect_log(self.complaints):
+                return len(self.tif.pages)
+        except Exception as error:
+            raise FoveaError(UNREADABLE.format(self.name, brief(error))) from error
+
     @property
     def cut_off(self) -> bool:
         """Whether the chain of pages leads beyond the end of the file."""
-        return any("invalid page offset" in text for text in self.complaints)
+        return self.count == 0 or any("invalid page offset" in text for text in self.complaints)
 
     def description(self) -> str:
         """Return the first page's description."""
@@ -71,7 +78,7 @@ class TiffSource:
         """Return, for each page, whether it and all its pixels lie inside the file."""
         if not indices:
             return []
-        pages, result = self.tif.pages, []
+        pages, count, result = self.tif.pages, self.count, []
         with collect_log([]):
             light = pages.useframes
             try:
@@ -82,7 +89,7 @@ class TiffSource:
                 pages.useframes = False
             try:
                 for index in indices:
-                    result.append(index < self.count and self._data_inside(pages, index))
+                    result.append(index < count and self._data_inside(pages, index))
             finally:
                 pages.useframes = light
         return result

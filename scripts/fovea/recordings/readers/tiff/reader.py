@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import nothing_complete
-from fovea.recordings.readers.tiff.ome import is_ome, is_part_of_set, ome_stacks
+from fovea.recordings.readers.tiff.align import align_channels
+from fovea.recordings.readers.tiff.heads import read_head
+from fovea.recordings.readers.tiff.ome import is_part_of_set, ome_stacks, slices_as_frames
+from fovea.recordings.readers.tiff.ome_set import is_companion
 from fovea.recordings.readers.tiff.pages import TiffSources, collect_log
 from fovea.recordings.readers.tiff.plain import plain_stacks
 from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 
 
 def belong_together(files: list[str], base: str | os.PathLike[str]) -> bool:
-    """Return whether files are parts of one OME-TIFF set, as the first of them states."""
+    """Return whether any of the files is part of an OME-TIFF set, as it states."""
     with contextlib.closing(TiffSources()) as sources:
-        return is_part_of_set(sources, files[0], base)
+        return any(is_part_of_set(sources, file, base) for file in files)
 
 
 class TiffRecording(TiffStacksRecording):
-    """One TIFF file, or the files of one OME-TIFF set; `axes` and `sizes` as for `plain_stacks`."""
+    """One TIFF file, or the files of OME-TIFF sets; `axes` and `sizes` as for `plain_stacks`."""
 
     def __init__(
         self,
@@ -38,31 +40,35 @@ class TiffRecording(TiffStacksRecording):
         file = files[0]
         remarks: list[str] = []
         with self.closed_on_error():
+            # several files are those of sets, of which the first may be damaged
+            ome = len(files) > 1 or is_companion(file) or read_head(join(base, file)).ome
             with collect_log([]):
-                ome = axes is None and (
-                    file.lower().endswith(".ome")
-                    or is_ome(self._sources.get(join(base, file), file).description())
-                )
-                if ome:
-                    self._stacks = ome_stacks(self._sources, files, base, remarks)
+                if ome and axes is None:
+                    stacks = ome_stacks(self._sources, files, base, remarks)
+                elif ome and not sizes:
+                    stacks = slices_as_frames(self._sources, file, base, axes, remarks)
                 else:
-                    self._stacks = plain_stacks(self._sources, file, base, axes, sizes, remarks)
-            if not self._stacks:
+                    stacks = []
+                if not stacks:
+                    stacks = plain_stacks(self._sources, file, base, axes, sizes, remarks)
+            if not stacks:
                 raise nothing_complete(self.source)
-            for stack in self._stacks:
-                _check_alike(self._stacks[0], stack)
-            self.info = self.describe_stacks("OME-TIFF" if ome else "TIFF", list(files), remarks)
+            _check_alike(stacks)
+            align_channels(stacks)
+            self._stacks = stacks
+            kind = "OME-TIFF" if ome and axes is None else "TIFF"
+            self.info = self.describe_stacks(kind, list(files), remarks)
 
 
-def _check_alike(first: TiffStack, other: TiffStack) -> None:
-    """Raise FoveaError unless all positions have the same channels and pixel type."""
-    pairs: dict[str, tuple[Any, Any]] = {
-        "numbers of channels": (first.sizes[1], other.sizes[1]),
-        "pixel types": (first.dtype, other.dtype),
-    }
-    for what, (a, b) in pairs.items():
-        if a != b:
+def _check_alike(stacks: list[TiffStack]) -> None:
+    """Raise FoveaError unless all positions have the same pixel type."""
+    readable = [stack for stack in stacks if stack.readable] or stacks
+    for stack in stacks:
+        if not stack.readable:
+            stack.dtype = readable[0].dtype
+        if stack.dtype != readable[0].dtype:
             raise FoveaError(
-                f"{other.source}: its positions have different {what} ({a} and {b}); "
-                "save those that are alike as files of their own"
+                f"{stack.source}: its positions have different pixel types "
+                f"({readable[0].dtype} and {stack.dtype}); save those that are alike as files of "
+                "their own"
             )

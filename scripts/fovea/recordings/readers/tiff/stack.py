@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ from fovea.recordings.readers.tiff.pages import TiffSources
 
 @dataclass
 class TiffStack(Stack, ABC):
-    """One field of view in TIFF files."""
+    """One field of view in TIFF files; `readable` unless no page of it can be read."""
+
+    readable: bool = True
 
     @abstractmethod
     def existing(self, sources: TiffSources) -> np.ndarray:
@@ -25,6 +27,14 @@ class TiffStack(Stack, ABC):
     @abstractmethod
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         """Return a plane as a new (H, W) array."""
+
+    def place_channels(self, place: Sequence[int], count: int) -> None:
+        """Put the channels at the indices `place` of `count`; the others have no frame."""
+        raise NotImplementedError(f"{type(self).__name__} has one list of channels")
+
+    def swap_frames_and_planes(self) -> None:
+        """Take z planes as frames, and frames as z planes."""
+        self.sizes, self.stamps = self.sizes[::-1], None
 
     def missing(self, t: int, c: int, z: int) -> FoveaError:
         """Return the error for a plane that was there when the recording was inspected."""
@@ -56,20 +66,35 @@ class PageTable:
 
     def put(self, plane: tuple[int, ...], path: str, name: str, page: int) -> None:
         """Note where a plane (t, c, z) lies."""
+        self.pages[plane], self.owners[plane] = page, self._number(path, name)
+
+    def put_all(self, planes: np.ndarray, path: str, name: str) -> None:
+        """Note where planes lie, (n, 4) int64: t, c, z and page of each.
+
+        It is a FoveaError if another page was noted for one of them.
+        """
+        t, c, z, page = planes.T
+        known, number = self.pages[t, c, z], self._number(path, name)
+        clash = (known >= 0) & ((known != page) | (self.owners[t, c, z] != number))
+        self.pages[t, c, z], self.owners[t, c, z] = page, number
+        clash |= self.pages[t, c, z] != page  # given twice among these
+        if clash.any():
+            frame, channel, plane, _ = planes[np.argmax(clash)].tolist()
+            raise FoveaError(
+                f"{name}: its description gives the image of frame {frame}, channel {channel}, "
+                f"plane {plane} twice, so which is right cannot be told; export it again"
+            )
+
+    def _number(self, path: str, name: str) -> int:
         number = self._numbers.setdefault((path, name), len(self.files))
         if number == len(self.files):
             self.files.append((path, name))
-        self.pages[plane], self.owners[plane] = page, number
+        return number
 
     def get(self, plane: tuple[int, int, int]) -> tuple[str, str, int] | None:
         """Return path, name and page of a plane, or None."""
         page = int(self.pages[plane])
         return None if page < 0 else (*self.files[self.owners[plane]], page)
-
-    def first(self) -> tuple[str, str, int]:
-        """Return path, name and page of the first plane that there is."""
-        plane = np.unravel_index(np.argmax(self.pages >= 0), self.pages.shape)
-        return (*self.files[self.owners[plane]], int(self.pages[plane]))
 
     def by_file(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
         """Go through the files, with the flat indices of the planes that each holds."""
@@ -87,6 +112,18 @@ class PageStack(TiffStack):
     """Every plane is a page, perhaps in another file."""
 
     table: PageTable = field(default_factory=lambda: PageTable((0, 0, 0)))
+
+    def place_channels(self, place: Sequence[int], count: int) -> None:
+        self.sizes = (self.sizes[0], count, self.sizes[2])
+        self.table.pages = _spread(self.table.pages, place, count, 1, -1)
+        self.table.owners = _spread(self.table.owners, place, count, 1, 0)
+        if self.stamps is not None:
+            self.stamps = _spread(self.stamps, place, count, 0, np.nan)
+
+    def swap_frames_and_planes(self) -> None:
+        super().swap_frames_and_planes()
+        self.table.pages = np.ascontiguousarray(self.table.pages.swapaxes(0, 2))
+        self.table.owners = np.ascontiguousarray(self.table.owners.swapaxes(0, 2))
 
     def existing(self, sources: TiffSources) -> np.ndarray:
         there = np.zeros(self.sizes, bool)
@@ -107,6 +144,17 @@ class PageStack(TiffStack):
         return source.read(source.page(index), self.height, self.width, self.dtype)
 
 
+def _spread(
+    rows: np.ndarray, place: Sequence[int], count: int, axis: int, fill: float
+) -> np.ndarray:
+    """Return `rows` at the indices `place` along an axis of `count`, and `fill` elsewhere."""
+    shape = list(rows.shape)
+    shape[axis] = count
+    result = np.full(shape, fill, rows.dtype)
+    np.moveaxis(result, axis, 0)[list(place)] = np.moveaxis(rows, axis, 0)
+    return result
+
+
 @dataclass
 class ContiguousStack(TiffStack):
     """All planes follow one another, uncompressed, from `offset` on.
@@ -118,6 +166,10 @@ class ContiguousStack(TiffStack):
     offset: int = 0
     strides: tuple[int, ...] = (1, 1, 1)
     stored: Any = None  # dtype without byte order
+
+    def swap_frames_and_planes(self) -> None:
+        super().swap_frames_and_planes()
+        self.strides = self.strides[::-1]
 
     def _plane_offset(self, *plane: Any) -> Any:
         number = sum(i * step for i, step in zip(plane, self.strides, strict=True))
