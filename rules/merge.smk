@@ -20,6 +20,8 @@ rule import_traces:
         fovs=lambda wildcards: config["datasets"][wildcards.dataset]["fovs"],
         exclude_fovs=lambda wildcards: config["datasets"][wildcards.dataset]["exclude_fovs"],
         names=lambda wildcards: datasets.channel_names(config, wildcards.dataset),
+        dataset=lambda wildcards: wildcards.dataset,
+        beside=lambda wildcards: datasets.with_same_traces(config, wildcards.dataset),
     message:
         "Read the traces of {wildcards.dataset}"
     script:

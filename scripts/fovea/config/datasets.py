@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from fovea.config.fovs import ALL, format_fovs
+from fovea.config.inputs import resolve_traces
 from fovea.config.names import group_name
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
@@ -30,6 +31,14 @@ def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
 def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
     return {group: list(entry["features"]) for group, entry in _channels(config, dataset).items()}
+
+
+def with_same_traces(config: dict, dataset: str) -> list[str]:
+    """Return the other datasets that are read from some of the same files of traces."""
+    entries = config["datasets"].items()
+    files = {name: set(resolve_traces(entry["traces"]))
+             for name, entry in entries if entry["traces"] is not None}  # fmt: skip
+    return [name for name in files if name != dataset and files[name] & files[dataset]]
 
 
 def channel_names(config: dict, dataset: str) -> dict[str, str]:

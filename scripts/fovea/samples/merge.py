@@ -103,6 +103,19 @@ def merge(
         write_traces(part, f"{start}_{column}.csv", [f"Time units: {unit}"])
     for line in comments:
         log.info("%s", line)
+    _warn_of_pyama(table, log)
+
+
+def _warn_of_pyama(table: pd.DataFrame, log: logging.Logger) -> None:
+    """Warn where PyAMA, which knows no datasets, would join cells of several."""
+    cells = table[CELL].drop_duplicates()
+    same = cells[cells.duplicated(CELL[1:])]
+    if len(same):
+        log.warning(
+            "%d cells of different datasets have the same field of view and number, such as %d and "
+            "%d; PyAMA, which passes over the column dataset, would take them for one: give it a "
+            "sample of each dataset", len(same), same["fov"].iloc[0], same["cell"].iloc[0],
+        )  # fmt: skip
 
 
 def _rank(path: str | Path, order: list[str]) -> tuple[int, int]:

@@ -102,8 +102,9 @@ def _times_of_file(path: str | Path, table: pd.DataFrame, entry: Dataset, unit: 
     """Return the same of a file of traces that holds its own times, in the sample's unit."""
     stated = [c.partition(":")[2].strip() for c in comment_lines(path) if c.startswith("Time unit")]
     factor = SECONDS[stated[0]] / SECONDS[unit]
-    time = np.round(numbers(path, table, "time") * factor, DECIMALS[unit])
-    return dict.fromkeys(entry.time_columns, time) | {"time_source": table["time_source"]}
+    found = {name: np.round(numbers(path, table, name if name in table else "time") * factor,
+                            DECIMALS[unit]) for name in entry.time_columns}  # fmt: skip
+    return found | {"time_source": table["time_source"]}
 
 
 def rounded_times(

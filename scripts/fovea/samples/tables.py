@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, show
 from fovea.jobs.atomic import number_text, whole_file
+from fovea.samples.saved_csv import MISSING, TRUTH, has_decimal_commas, hint, open_csv
 
 _KEY = b"fovea"
 
@@ -46,29 +47,85 @@ def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataF
     path : path
     texts : collection of str, optional
         The columns of text in a table that Fovea wrote, in which nothing but an empty number is
-        missing. Without it, words such as ``NA`` and ``NaN`` stand for missing values, too.
+        missing. Without it, the file may be saved by any spreadsheet program, see
+        `fovea.samples.saved_csv`, and words such as ``NA`` and ``NaN`` stand for missing values;
+        the attribute `comments` of the table has the lines before its header.
 
     Raises
     ------
     FoveaError
-        If the file is no table, or two columns have the same name.
+        If the file is no table, two columns have the same name, or a number has two meanings.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    if texts is None:
+        return _read_saved(path)
     comments, names = _head(path)
-    if len(set(names)) < len(names):
-        raise FoveaError(f"{path}: two columns have the same name; rename one of them")
-    own = {"strings_can_be_null": True}
-    if texts is not None:
-        own = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
+    options = arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments))
+    convert = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
+    return _data_frame(path, _parsed(path, path, options, convert), names)
+
+
+def _read_saved(path: str | Path) -> pd.DataFrame:
+    """Read a CSV file that any program may have saved."""
+    import pyarrow as pa
+    from pyarrow import compute
+    from pyarrow import csv as arrow_csv
+
+    saved = open_csv(path)
+    body = "\n".join(saved.lines).encode()
+    options = arrow_csv.ReadOptions(
+        use_threads=False, column_names=[f"{i}" for i in range(len(saved.names))]
+    )
+    nulls = [*arrow_csv.ConvertOptions().null_values, *MISSING]
+    convert = {"strings_can_be_null": True, "null_values": nulls}
+    if not saved.names:
+        raise FoveaError(f"{path}: cannot be read as a table: it is empty; save it again")
+
+    def parsed(point: str) -> pa.Table:
+        if not body.strip():
+            return pa.table([pa.nulls(0)] * len(saved.names), options.column_names)
+        source = pa.BufferReader(body)
+        return _parsed(path, source, options, convert | {"decimal_point": point}, saved.separator)
+
+    found = parsed(".")
+    words = [value for column in found.columns if pa.types.is_string(column.type)
+             for value in compute.unique(column).to_pylist() if value is not None]  # fmt: skip
+    if has_decimal_commas(saved, words):
+        found = parsed(",")
+    # a spreadsheet's empty columns on the right
+    count = len(saved.names)
+    while (
+        count > 1
+        and not saved.names[count - 1]
+        and found.column(count - 1).null_count == len(found)
+    ):
+        count -= 1
+    table = _data_frame(path, found.select(range(count)), saved.names[:count])
+    table.attrs["comments"] = saved.comments
+    return table
+
+
+def _parsed(path: str | Path, source, options, convert: dict, separator: str = ","):
+    """Return the Arrow table of a CSV file, or of a buffer of its rows."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    parse = arrow_csv.ParseOptions(delimiter=separator)
     try:
-        options = arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments))
-        convert = arrow_csv.ConvertOptions(**own)
-        found = arrow_csv.read_csv(path, options, convert_options=convert)
+        return arrow_csv.read_csv(source, options, parse, arrow_csv.ConvertOptions(**convert))
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         reason = " ".join(str(error).split())
         raise FoveaError(f"{path}: cannot be read as a table: {reason}") from None
+
+
+def _data_frame(path: str | Path, found, names: list[str]) -> pd.DataFrame:
+    """Return the data frame of an Arrow table; columns without any value are of numbers."""
+    import pyarrow as pa
+
+    if len(set(names)) < len(names):
+        raise FoveaError(f"{path}: two columns have the same name; rename one of them")
     types = [pa.float64() if pa.types.is_null(kind) else kind for kind in found.schema.types]
     schema = pa.schema([*zip(found.column_names, types, strict=True)])
     return found.cast(schema).to_pandas().set_axis(names, axis="columns")
@@ -78,27 +135,58 @@ def numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
     """Return a column of numbers, (R,) float64; NaN for what is missing."""
     column = table[name]
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        raise FoveaError(f"{path}: the column {name} holds something that is no number")
+        row, text = _first_word(column)
+        raise FoveaError(
+            f"{path}: the column {name} holds something that is no number: {show(text)} in line "
+            f"{_line(path, row)}{hint(text)}"
+        )
     return column.to_numpy(np.float64)
+
+
+def _first_word(column: pd.Series) -> tuple[int, str]:
+    """Return the row and the text of the first value that is no number."""
+    texts = column.astype(object).map(lambda value: "" if pd.isna(value) else str(value))
+    wrong = (texts != "") & pd.to_numeric(texts, errors="coerce").isna()
+    row = int(np.argmax(wrong.to_numpy())) if len(texts) else 0
+    return row, texts.iloc[row] if len(texts) else ""
+
+
+def _line(path: str | Path, row: int) -> int:
+    """Return the number of the line of a row of a file; 0 where it cannot be read again."""
+    return open_csv(path).line_of(row) if Path(path).is_file() else row + 2
 
 
 def whole_numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
     """Return a column of whole numbers, (R,) int64; raises like `numbers`, or if one is missing."""
     value = numbers(path, table, name)
-    if not (np.isfinite(value).all() and (value == np.round(value)).all()):
+    wrong = ~np.isfinite(value) | (value != np.round(value))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        what = "is missing" if np.isnan(value[row]) else f"is {value[row]:g}"
         raise FoveaError(
-            f"{path}: the column {name} must hold whole numbers; one is missing or no whole number"
+            f"{path}: the column {name} must hold whole numbers; the one in line "
+            f"{_line(path, row)} {what}"
         )
     return value.astype(np.int64)
 
 
 def truth(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    """Return a column of truth values, (R,) bool; a missing column or value is true."""
+    """Return a column of truth values, (R,) bool; a missing column or value is true.
+
+    Words are those of `TRUTH`, in any language in which Excel writes them.
+    """
     if name not in table:
         return np.ones(len(table), bool)
     column = table[name]
-    if not column.dropna().isin([True, False]).all():
-        raise FoveaError(f"{path}: the column {name} must hold True or False")
+    if pd.api.types.is_string_dtype(column):
+        column = column.map(lambda value: TRUTH.get(value.strip().lower(), value), "ignore")
+    wrong = ~(column.isna() | column.isin([True, False])).to_numpy(bool)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise FoveaError(
+            f"{path}: the column {name} must hold True or False, and not "
+            f"{show(column.iloc[row])} as in line {_line(path, row)}"
+        )
     return (column.isna() | (column == True)).to_numpy(bool)  # noqa: E712, 1 is true as well
 
 

@@ -19,10 +19,9 @@ import pandas as pd
 from fovea.config.names import channel_of, columns_of, split
 from fovea.errors import FoveaError
 from fovea.samples.imports.pyama import column_of
-from fovea.samples.imports.rows import UNITS, Read, side_by_side
+from fovea.samples.imports.rows import UNITS, Read, is_time, side_by_side, unit_in
 
 WORKBOOKS = (".xlsx", ".xlsm")
-_TIME = re.compile(r"\s*(times?|zeit|t)(?![^\W_])", re.I)
 _FRAMES = {"frame", "frames"}
 _NO_CELLS = {"mean", "average", "median", "std", "sd", "sem", "stdev", "index"}
 _DECIMAL = re.compile(r"\s*[-+]?\d*[.,]\d+(e[-+]?\d+)?\s*", re.I)
@@ -42,7 +41,7 @@ def read_workbooks(
     books = {path: _sheets(path) for path in paths}
     found, count = [], dict.fromkeys(columns, 0)
     for path, (sheets, hidden) in books.items():
-        times = [name for name in sheets if _is_time(name)]
+        times = [name for name in sheets if is_time(name)]
         data = [name for name in sheets if name not in times]
         if len(times) > 1:
             raise FoveaError(f"{path}: the sheets {', '.join(times)} both hold times; remove one")
@@ -113,22 +112,6 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
-def _is_time(text: str) -> bool:
-    """Whether a header, or the name of a sheet, says that it holds times: ``Time [h]``, ``hours``.
-
-    ``t1`` and ``m2`` do not: cells may be called so.
-    """
-    return bool(_TIME.match(text)) or text.strip(" []()").lower() in UNITS
-
-
-def _unit_in(text: str) -> str | None:
-    """Return the unit in the header of times, or the name of their sheet, if it says one."""
-    if bracket := _BRACKET.search(text):
-        return bracket[1]
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return words[-1] if words and words[-1] in UNITS else None
-
-
 def _header(cells: np.ndarray, rows: int | None) -> tuple[list[str], int]:
     """Return the header of each column, empty where there is none, and the first row of data.
 
@@ -191,7 +174,7 @@ def _shared_times(path, name: str, table: pd.DataFrame) -> tuple[np.ndarray, str
         raise FoveaError(f"{source}: has {len(used)} columns; the sheet of times must have one")
     names, start = _header(cells, None)
     times = _numbers(source, cells[start:, used], start, used[0])[:, 0]
-    return times, _unit_in(names[used[0]]) or _unit_in(name)
+    return times, unit_in(names[used[0]]) or unit_in(name)
 
 
 def _read_sheet(
@@ -205,7 +188,7 @@ def _read_sheet(
     if not np.isfinite(values).any():
         raise FoveaError(f"{source}: holds no numbers; write those of each cell in a column")
     words = {j: _plain(names[j]).split(" ")[0] for j in used}
-    timed = [j for j in used if _is_time(names[j])]
+    timed = [j for j in used if is_time(names[j])]
     frames = [j for j in used if words[j] in _FRAMES]
     others = [j for j in used if words[j] in _NO_CELLS]
     if timed or shared is not None:
@@ -216,7 +199,7 @@ def _read_sheet(
         notes.append(f"columns that are taken for no cells: {', '.join(shown)}")
     first, unit, times = used[0], None, np.arange(len(values))
     if timed:
-        times, unit = values[:, timed[0]], _unit_in(names[timed[0]])
+        times, unit = values[:, timed[0]], unit_in(names[timed[0]])
     elif shared is not None:
         times, unit = shared
         if len(times) != len(values):
@@ -230,15 +213,16 @@ def _read_sheet(
         times, timed = values[:, first], [first]
         notes.append("the first column is taken for the times")
     used = [j for j in used if j not in (*timed[:1], *frames, *others)]
-    part = side_by_side(source, "sheet", times, [names[j] for j in used], values[:, used], column)
+    part = side_by_side(
+        source, "sheet", times, [names[j] for j in used], values[:, used], column,
+        lambda row: f"row {start + row + 1}",
+    )  # fmt: skip
     if not timed and shared is None:
-        if frames:
-            part.rows["frame"] = part.rows["time"].astype(np.int64)
-        part.rows = part.rows.drop(columns="time")
+        part.rows = part.rows.rename(columns={"time": "frame"}).astype({"frame": np.int64})
     bracket = _BRACKET.search(sheet)
     if unit is None and bracket and bracket[1].lower() in UNITS:
         unit = bracket[1]
-    return replace(part, unit=unit, notes=notes)
+    return replace(part, unit=unit, notes=[*notes, *part.notes])
 
 
 def _counts(values: np.ndarray) -> bool:

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fovea.config.fovs import ALL, format_fovs
-from fovea.config.names import columns_of
+from fovea.config.names import channel_of, column, columns_of
 from fovea.errors import FoveaError
 from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
+from fovea.samples.imports.frames import check_across, number_frames
 from fovea.samples.imports.pyama import read_traces
-from fovea.samples.imports.rows import PLACE, Read, convert_times
+from fovea.samples.imports.rows import PLACE, Read, factor
 from fovea.samples.parts import DECIMALS, GEOMETRY
 from fovea.samples.tables import write_traces
 
 _LOG = logging.getLogger("fovea")
-_PER_FEATURE = ("G1 merged", "G2 merged", "G3 merged", "wide", "per cell", "sheet")
+_PER_FEATURE = ("G1 merged", "G2 merged", "G3 merged", "wide", "per cell", "sheet", "long")
 
 
 def import_traces(
@@ -31,17 +31,45 @@ def import_traces(
     fovs: Sequence[int] | str = ALL,
     exclude_fovs: Sequence[int] = (),
     names: Mapping[str, str] | None = None,
+    dataset: str | None = None,
+    beside: Sequence[str] = (),
     log: logging.Logger = _LOG,
 ) -> None:
     """Write one table of the traces in files of any form that `fovea.samples.imports` knows.
+
+    `target` is a CSV file as the traces of a field of view, with the columns `time` and
+    `time_source`, and `time_ch_1` and the like where a channel has times of its own. The other
+    parameters are those of `gather`.
+    """
+    rows, notes = gather(
+        paths, features, time, fovs, exclude_fovs, names, dataset, beside, log
+    )  # fmt: skip
+    write_traces(rows, target, [f"Time units: {time['unit']}", *notes])
+    cells = rows[PLACE[:2]].drop_duplicates()
+    log.info("%d cells of %d fields of view", len(cells), cells["fov"].nunique())
+
+
+def gather(
+    paths: Sequence[str | Path],
+    features: Mapping[str, Sequence[str]],
+    time: Mapping[str, Any],
+    fovs: Sequence[int] | str = ALL,
+    exclude_fovs: Sequence[int] = (),
+    names: Mapping[str, str] | None = None,
+    dataset: str | None = None,
+    beside: Sequence[str] = (),
+    log: logging.Logger = _LOG,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read and join the traces in files of any form.
+
+    Values are joined by field of view, cell and frame, and frames are told by the times where the
+    files have no frames, see `fovea.samples.imports.frames`.
 
     Parameters
     ----------
     paths : sequence of path
         Files of traces, of different fields of view; or merged files, of different features; or
         Excel workbooks with a sheet per feature, see `fovea.samples.imports.excel`.
-    target : path
-        CSV as the traces of a field of view, with the columns `time` and `time_source`.
     features : mapping of str to sequence of str
         Channel (``pc_ch_0``, ``fl_ch_1``) to its features; all of them must be there.
     time : mapping
@@ -50,11 +78,23 @@ def import_traces(
         Fields of view that are taken, and that are not.
     names : mapping of str to str, optional
         Channel to its name in the config, which tells its sheet in a workbook.
+    dataset : str, optional
+        Name of the dataset in the config, which tells its rows in files of several datasets.
+    beside : sequence of str
+        Datasets of the config that are read from the same files.
+
+    Returns
+    -------
+    rows : DataFrame
+        By field of view, cell and frame.
+    notes : list of str
+        What the reader of the table ought to know.
 
     Raises
     ------
     FoveaError
-        If a feature, a field of view or the times are missing.
+        If a feature, a field of view or the times are missing, a cell has two rows for one frame or
+        time, or times run backwards.
     """
     columns = list(columns_of(features))
     books = [path for path in paths if Path(path).suffix.lower() in WORKBOOKS]
@@ -63,54 +103,118 @@ def import_traces(
     if books:
         rest = [name for name in columns if not any(name in part.rows for part in parts)]
         parts += read_workbooks(books, rest, features, names or {})
-    source = ""
     for part in parts:
         log.info("%s: %s, %d rows", part.source, part.form, len(part.rows))
+    _number_tables(parts)
+    notes = split_datasets(parts, dataset, beside)
+    for part in parts:
         for note in part.notes:
             log.warning("%s: %s", part.source, note)
-        source = _set_times(part, time)
-    rows = _joined(parts, source, log)
+    source = _set_times(parts, time, log)
+    rows = _joined(parts, columns, log)
     _check(paths, rows, columns, fovs, exclude_fovs)
     if fovs != ALL:
         rows = rows[rows["fov"].isin(fovs)]
     rows = rows[~rows["fov"].isin(exclude_fovs)].sort_values(PLACE, ignore_index=True)
-    if rows.duplicated(PLACE).any():
-        raise FoveaError(
-            f"{paths[0]}: a cell has two rows for one frame; give each field of view and feature "
-            "once"
-        )
-    rows["time"] = rows["time"].round(DECIMALS[time["unit"]])
+    own = [column("time", channel_of(group)) for group in features if group.startswith("fl_")]
+    own = [name for name in own if name in rows and (rows[name] != rows["time"]).any()]
+    for name in ("time", *own):
+        rows[name] = rows[name].round(DECIMALS[time["unit"]])
     rows["time_source"] = source
-    kept = [*PLACE, "time", "time_source", "good", *(n for n in GEOMETRY if n in rows), *columns]
-    write_traces(rows[kept], target, [f"Time units: {time['unit']}"])
-    cells = rows[PLACE[:2]].drop_duplicates()
-    log.info("%d cells of %d fields of view", len(cells), cells["fov"].nunique())
+    kept = [*PLACE, "time", *own, "time_source", "good", *(n for n in GEOMETRY if n in rows)]
+    return rows[[*kept, *columns]], notes
 
 
-def _set_times(part: Read, time: Mapping[str, Any]) -> str:
-    """Give a part times in the config's unit, and return where they come from."""
-    if time["mapping"]:
-        known = {int(frame): float(value) for frame, value in time["mapping"].items()}
+def _number_tables(parts: list[Read]) -> None:
+    """Number tables with one column per cell that have the same feature as fields of view."""
+    count: dict[str, int] = {}
+    for part in (part for part in parts if part.form == "wide"):
+        name = part.features[0]
+        part.rows["fov"] = count.setdefault(name, 0)
+        count[name] += 1
+    for part in (part for part in parts if part.form == "wide"):
+        if count[part.features[0]] > 1 and len(part.rows):
+            part.notes.append(f"is taken for field of view {part.rows['fov'].iloc[0]}")
+
+
+def split_datasets(parts: list[Read], dataset: str | None, beside: Sequence[str]) -> list[str]:
+    """Tell the cells of several datasets in one file apart.
+
+    Where the config has the datasets that the files name, each takes its own rows. Else the fields
+    of view of each dataset are numbered on after those of the one before, which the returned
+    sentences say.
+    """
+    named = [part for part in parts if "dataset" in part.rows]
+    rows = [part.rows[["dataset", "fov"]].drop_duplicates() for part in named]
+    found = list(dict.fromkeys(name for part in rows for name in part["dataset"]))
+    if len(found) > 1 and len(named) < len(parts):
+        other = next(part for part in parts if part not in named)
+        raise FoveaError(
+            f"{other.source}: has no column dataset, but {named[0].source} has the datasets "
+            f"{', '.join(found)}; make a dataset of each file, or add the column"
+        )
+    first, notes = 0, []
+    lacking = [name for name in found if name not in (dataset, *beside)]
+    if len(found) > 1 and dataset in found and lacking:
+        raise FoveaError(
+            f"{named[0].source}: holds the datasets {', '.join(found)}, of which the config reads "
+            f"{dataset}; give {lacking[0]} its own entry with the same traces, or call this "
+            "dataset otherwise to take all of them"
+        )
+    for name in [dataset] if dataset in found else found:
+        places = [part.loc[part["dataset"] == name, "fov"] for part in rows]
+        if len(found) > 1 and dataset not in found:
+            known = sorted({*pd.concat(places)})
+            notes.append(f"Dataset {name}: its fields of view {format_fovs(known)} are "
+                         f"{format_fovs([fov + first for fov in known])} here")  # fmt: skip
+        for part in named:
+            part.rows.loc[part.rows["dataset"] == name, "fov"] += first
+        first += max((fovs.max() for fovs in places if len(fovs)), default=-1) + 1
+    for part in named:
+        if dataset in found:
+            part.rows = part.rows[part.rows["dataset"] == dataset]
+        part.rows = part.rows.drop(columns="dataset")
+    if named:
+        named[0].notes.extend(notes)
+    return notes
+
+
+def _set_times(parts: list[Read], time: Mapping[str, Any], log: logging.Logger) -> str:
+    """Give parts frames and times in the config's unit, and return where the times come from."""
+    given = bool(time["mapping"]) or time["interval"] is not None
+    for part in parts:
+        if not given or "time" in part.rows:
+            known = part.unit is not None or time.get("file_unit") is not None
+            scale = factor(part, time["unit"], time.get("file_unit")) if known or not given else 1.0
+            part.rows[part.times] *= scale
+    number_frames(parts, given, log)
+    if not given:
+        return "file"
+    if time["interval"] is not None:
+        for part in parts:
+            part.rows = part.rows.drop(columns=part.times)
+            part.rows["time"] = part.rows["frame"] * float(time["interval"])
+        return "interval"
+    known = {int(frame): float(value) for frame, value in time["mapping"].items()}
+    for part in parts:
         lacking = sorted(set(part.rows["frame"]) - set(known))
         if lacking:
             raise FoveaError(
                 f"{part.source}: time.mapping has no time for frame {lacking[0]}; give a time for "
                 "each"
             )
+        part.rows = part.rows.drop(columns=part.times)
         part.rows["time"] = part.rows["frame"].map(known).astype(float)
-        return "mapping"
-    if time["interval"] is not None:
-        part.rows["time"] = part.rows["frame"] * float(time["interval"])
-        return "interval"
-    part.rows["time"] = convert_times(part, time["unit"], time.get("file_unit"))
-    return "file"
+    return "mapping"
 
 
-def _joined(parts: list[Read], source: str, log: logging.Logger) -> pd.DataFrame:
+def _joined(parts: list[Read], columns: list[str], log: logging.Logger) -> pd.DataFrame:
     """Join parts: rows of the same feature follow each other, features stand side by side."""
     by_feature: dict[tuple[str, ...], list[Read]] = {}
     for part in parts:
         by_feature.setdefault(tuple(sorted(part.features)), []).append(part)
+    for group in by_feature.values():
+        check_across(group)
     if len(by_feature) == 1:
         return pd.concat([part.rows for part in parts], join="inner", ignore_index=True)
     if not all(part.form in _PER_FEATURE for part in parts):
@@ -119,17 +223,18 @@ def _joined(parts: list[Read], source: str, log: logging.Logger) -> pd.DataFrame
             "the same columns"
         )
     _check_cells(parts, log)
-    if source == "file":
-        _number_frames(parts, log)
-    for group in by_feature.values():
-        rows = pd.concat([part.rows for part in group])
-        if rows.duplicated(PLACE).any():
-            raise FoveaError(
-                f"{group[0].source}: a cell has two rows for one frame; give each field of view "
-                "and feature once"
-            )
+    places = [min((columns.index(name) for name in part.features if name in columns),
+                  default=len(columns)) for part in parts]  # fmt: skip
+    tables = []
+    for number in sorted(range(len(parts)), key=places.__getitem__):
+        rows, known = parts[number].rows, parts[number].times
+        own = {column("time", channel_of(name)) for name in parts[number].features} - {*known}
+        tables.append(rows.assign(**dict.fromkeys(sorted(own), rows["time"])))
     # the first value of each column that is not missing
-    return pd.concat([part.rows for part in parts]).groupby(PLACE, as_index=False).first()
+    rows = pd.concat(tables).groupby(PLACE, as_index=False).first()
+    for name in rows.columns[rows.columns.str.startswith("time_ch_")]:
+        rows[name] = rows[name].fillna(rows["time"])
+    return rows
 
 
 def _check_cells(parts: list[Read], log: logging.Logger) -> None:
@@ -155,28 +260,6 @@ def _check_cells(parts: list[Read], log: logging.Logger) -> None:
 
 def _cells(part: Read) -> str:
     return f"{len(part.headers)} cells without numbers" if part.headers else "numbered cells"
-
-
-def _number_frames(parts: list[Read], log: logging.Logger) -> None:
-    """Number the frames of files with times of their own alike.
-
-    The files' frames were numbered by their own times, of which one file may have fewer. Times
-    less than half a step apart are those of one frame, for channels are exposed after each other.
-    """
-    timed = [part.rows for part in parts if part.form in ("G1 merged", "wide", "sheet")]
-    for fov in sorted(set().union(*(rows["fov"] for rows in timed))):
-        axes = [np.unique(rows.loc[rows["fov"] == fov, "time"]) for rows in timed]
-        step = min((np.diff(axis).min() for axis in axes if len(axis) > 1), default=0.0)
-        every = np.unique(np.concatenate(axes))
-        gaps = np.diff(every)
-        same = gaps < step / 2 * (1 - 1e-9)
-        number = np.cumsum(np.r_[0, ~same])
-        if same.any() and gaps[same].max() > step / 1000:
-            log.warning("the times of features differ by up to %.3g within a frame; those of the "
-                        "first file or sheet are taken", gaps[same].max())  # fmt: skip
-        for rows in timed:
-            here = rows["fov"] == fov
-            rows.loc[here, "frame"] = number[np.searchsorted(every, rows.loc[here, "time"])]
 
 
 def _check(paths, rows: pd.DataFrame, columns: list[str], fovs, excluded) -> None:

@@ -11,6 +11,7 @@ G2a        as G1 without time; so do Fovea's traces                    from the 
 G2b        fov, cell, frame, good, xc, yc, x, y, w, h                  from the config
 G3         position, roi, frame, is_good, x, y, w, h                   from the config
 per cell   roi, t, area, background, sum, corrected                    from the config
+long       fov, cell, time and features, or frame, or both             ``# Time units: ...``
 G1 merged  time, fov, cell, value                                      ``# Time units: ...``
 G2 merged  frame, fov, cell, value                                     from the config
 G3 merged  position, roi, frame, value                                 from the config
@@ -21,6 +22,7 @@ wide       time and one column per cell                                from the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +31,16 @@ import pandas as pd
 from fovea.config.names import column as column_name
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
-from fovea.samples.imports.rows import PLACE, Read, side_by_side
+from fovea.samples.imports.frames import check_rows
+from fovea.samples.imports.rows import PLACE, Read, is_time, side_by_side, unit_in
 from fovea.samples.parts import GEOMETRY
-from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
+from fovea.samples.saved_csv import open_csv
+from fovea.samples.tables import numbers, read_csv, truth, whole_numbers
 
+_KEYS = {"dataset", "time", "t", "frame", "fov", "cell", "value", "good", "position", "roi",
+         "is_good"}  # fmt: skip
 _FEATURE = re.compile(r"(.+)_ch?_?(\d+)")
+_CHANNEL_TIME = re.compile(r"time_ch_\d+")
 _SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
 _NO_CLOCK = 60_000  # what PyAMA divided frame numbers by where a recording had no times
 
@@ -50,11 +57,17 @@ def form_of(names: list[str]) -> str | None:
     if {"fov", "cell", "frame"} <= has:
         if {"xc", "yc"} <= has:
             return "G2b"
-        if {"position_x", "bbox_x0"} <= has:
+        if {"position_x", "bbox_x0"} <= has or _has_features(names):
             return "G1" if "time" in has else "G2a"
         return None
-    first = names[0].strip().lower() if len(names) > 1 else None
-    return "wide" if first in ("time", "", "t", "time_h", "time (h)") else None
+    if {"fov", "cell", "time"} <= has and _has_features(names):
+        return "long"
+    first = names[0].strip() if len(names) > 1 else None
+    return "wide" if first == "" or (first and is_time(first)) else None
+
+
+def _has_features(names: list[str]) -> bool:
+    return any(_FEATURE.fullmatch(name) and not _CHANNEL_TIME.fullmatch(name) for name in names)
 
 
 def read_traces(path: str | Path, column: str | None = None) -> Read:
@@ -68,6 +81,9 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
             f"{path}: spreadsheets are not read in the format {suffix}; save it as .xlsx or CSV"
         )
     table = read_csv(path)
+    small = {name: name.lower() for name in table if name.lower() in _KEYS}
+    if not set(small.values()) & (set(table) - set(small)):
+        table = table.rename(columns=small)
     form = form_of(list(table))
     if form is None:
         raise FoveaError(
@@ -79,25 +95,48 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     if form == "per cell":
         return _per_cell(path, table)
     names = ["position", "roi", "frame"] if form.startswith("G3") else PLACE
-    if form == "G1 merged":
+    if form in ("G1 merged", "long"):
         names = PLACE[:2]
     rows = pd.DataFrame({place: whole_numbers(path, table, name)
                          for place, name in zip(PLACE, names, strict=False)})  # fmt: skip
+    found = Read(str(path), form, rows, _lines(path))
+    if "dataset" in table:
+        rows["dataset"] = _datasets(found, table["dataset"])
     if form.endswith("merged"):
-        return _merged(path, form, table, rows, column)
+        _merged(path, table, found, column)
+        check_rows(found)
+        return found
     rows["good"] = truth(path, table, "is_good" if form == "G3" else "good")
-    found = Read(str(path), form, rows)
+    if form in ("G1", "long"):
+        for name in ("time", *filter(_CHANNEL_TIME.fullmatch, table)):
+            rows[name] = numbers(path, table, name)
+        found.unit = _stated_unit(table)
     if form == "G1":
-        rows["time"] = numbers(path, table, "time")
-        found.unit = _stated_unit(path) or "min"
-        _check_clock(found)
+        found.unit = found.unit or ("min" if "position_x" in table else None)
     if form == "G2b":
         found.notes.append("PyAMA of this time took all pixels of a cell's box for the cell")
     found.rows = rows.assign(**_geometry(path, form, table))
     for name in table:
         if (match := _FEATURE.fullmatch(name)) and match[1] != "time":
             found.rows[column_name(match[1], match[2])] = numbers(path, table, name)
+    if form == "G1":
+        _check_clock(found)
+    check_rows(found)
     return found
+
+
+def _lines(path: str | Path) -> Callable[[int], str]:
+    """Return a function that says in which line of a file a row stands."""
+    return lambda row: f"line {open_csv(path).line_of(row)}"
+
+
+def _datasets(found: Read, column: pd.Series) -> pd.Series:
+    """Return the names of datasets of a merged table; FoveaError if one is missing."""
+    if column.isna().any():
+        row = column.index[column.isna()][0]
+        raise FoveaError(f"{found.source}: {found.line(row)} does not name its dataset, as others "
+                         "do; name it, or remove the column dataset")  # fmt: skip
+    return column.astype(str).str.strip()
 
 
 def _geometry(path, form: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -120,7 +159,7 @@ def _check_clock(found: Read) -> None:
     """Leave out times that PyAMA made of frame numbers."""
     frames, time = found.rows["frame"], found.rows["time"]
     if frames.max() > 0 and np.allclose(time, frames / _NO_CLOCK, atol=1e-6):
-        del found.rows["time"]
+        found.rows = found.rows.drop(columns=found.times)
         found.notes.append(
             "the column time holds nothing but frame numbers, for the recording had no times"
         )
@@ -130,19 +169,17 @@ def _check_clock(found: Read) -> None:
         )
 
 
-def _merged(path, form: str, table: pd.DataFrame, rows: pd.DataFrame, column: str | None) -> Read:
-    column = column_of(path, form) or column
+def _merged(path, table: pd.DataFrame, found: Read, column: str | None) -> None:
+    """Add times and values of a file of one feature."""
+    column = column_of(path, found.form) or column
     if column is None:
         raise FoveaError(
             f"{path}: its name does not tell which feature it holds; name it like "
             "control_intensity_total_ch_1.csv, or give the dataset one feature only"
         )
-    rows["good"], rows[column] = True, numbers(path, table, "value")
-    unit = None
-    if form == "G1 merged":
-        rows["time"], unit = numbers(path, table, "time"), _stated_unit(path)
-        rows["frame"] = rows.groupby("fov")["time"].rank("dense").astype(np.int64) - 1
-    return Read(str(path), form, rows, unit)
+    found.rows["good"], found.rows[column] = True, numbers(path, table, "value")
+    if found.form == "G1 merged":
+        found.rows["time"], found.unit = numbers(path, table, "time"), _stated_unit(table)
 
 
 def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
@@ -152,8 +189,9 @@ def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
             f"{path}: its name does not tell which feature it holds; give the dataset one feature"
         )
     time, *values = (numbers(path, table, name) for name in table)
-    found = side_by_side(path, "wide", time, list(table)[1:], np.stack(values, axis=1), column)
-    found.unit = _stated_unit(path)
+    names = list(table)[1:]
+    found = side_by_side(path, "wide", time, names, np.stack(values, axis=1), column, _lines(path))
+    found.unit = _stated_unit(table) or unit_in(table.columns[0])
     return found
 
 
@@ -170,7 +208,9 @@ def _per_cell(path, table: pd.DataFrame) -> Read:
     for name in table.columns.drop(["roi", "t"]):
         rows[column_name(name, int(place[2]))] = numbers(path, table, name)
     notes = ["the column t is taken for the number of the frame"]
-    return Read(str(path), "per cell", rows, notes=notes)
+    found = Read(str(path), "per cell", rows, _lines(path), notes=notes)
+    check_rows(found)
+    return found
 
 
 def column_of(path: str | Path, form: str) -> str | None:
@@ -185,6 +225,8 @@ def column_of(path: str | Path, form: str) -> str | None:
     return column_name(match[1], match[2]) if match else None
 
 
-def _stated_unit(path: str | Path) -> str | None:
-    matches = (re.fullmatch(r"time units?:\s*(.*)", line.lower()) for line in comment_lines(path))
+def _stated_unit(table: pd.DataFrame) -> str | None:
+    """Return the unit of times that the comments before the header of a table state."""
+    lines = (line.lower() for line in table.attrs["comments"])
+    matches = (re.fullmatch(r"time units?:\s*(.*)", line) for line in lines)
     return next((match[1] for match in matches if match), None)
