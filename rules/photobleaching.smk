@@ -1,5 +1,6 @@
 rule photobleaching:
     input:
+        checked=CHECKED,
         raw=arrays("fl"),
         backgrounds=arrays("fl_background"),
         medians=files(DatasetPlan.medians),

@@ -81,7 +81,7 @@ def write_all(folder, data):
             plane = folder / "planes" / f"img_{p}_{NAMES[c]}_{t:03d}.tif"
             plane.parent.mkdir(exist_ok=True)
             tifffile.imwrite(plane, data[p, t, 0, c])
-    pattern = {"pattern": "data/planes/img_{fov}_{channel}_{frame}.tif"}
+    pattern = {"pattern": "data/planes/img_{fov}_{channel:name}_{frame}.tif"}
     return {
         "ome_tiff": dataset("data/one.ome.tiff"),
         "nd2": dataset("data/rec.nd2"),

@@ -8,12 +8,15 @@ from itertools import pairwise
 
 from fovea.config.analysis import check_analysis
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
+from fovea.config.inputs import FORMS
+from fovea.config.layouts import LAYOUTS
+from fovea.config.patterns import PLACEHOLDERS, check_pattern
 from fovea.config.schema import SCHEMA, Place, Problems, load_schema
 from fovea.config.words import allowed, show_path
-from fovea.errors import FoveaError, show, suggestion, unknown
+from fovea.errors import FoveaError, show, unknown
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry
 
-PLACEHOLDERS = ("fov", "channel", "frame")
+_PLACEHOLDER = re.compile(rf"\{{(?:{'|'.join(PLACEHOLDERS)})(?::[^{{}}]*)?\}}")
 
 
 class Checker:
@@ -70,33 +73,31 @@ class Checker:
         if not isinstance(value, dict):
             for i, path in enumerate(value if isinstance(value, list) else [value]):
                 here = (*place, i) if isinstance(value, list) else place
-                if any(f"{{{name}}}" in path for name in PLACEHOLDERS):
+                if _PLACEHOLDER.search(path):
                     self.problems[here] = (
                         f"{show(path)} has placeholders; write input: {{pattern: {path!r}}}"
                     )
-        elif ("pattern" in value) == ("files" in value) or ("pattern" in value and len(value) > 1):
+        elif set(value) - {"axes", "sizes"} not in map(set, FORMS) or (
+            "files" not in value and {"axes", "sizes"} & set(value)
+        ):
             self.problems[place] = (
-                f"{show(value)} is not understood; "
-                "allowed: {pattern: ...}, {files: ...} or {files: ..., axes: ...}"
+                f"{show(value)} is not understood; allowed: {{pattern: ...}}, "
+                "{layout: ..., folder: ...}, {files: ...} or {files: ..., axes: ...}"
             )
         elif "pattern" in value:
-            self._pattern((*place, "pattern"), value["pattern"])
+            wrong = check_pattern(value["pattern"])
+            if wrong:
+                self.problems[(*place, "pattern")] = f"{show(value['pattern'])} {wrong}"
+        elif "layout" in value:
+            if value["layout"] not in LAYOUTS:
+                text = unknown(value["layout"], "layout", LAYOUTS)
+                self.problems[(*place, "layout")] = text
         else:
             axes = value.get("axes", "YX").removesuffix("YX")
             for axis in set(value.get("sizes", {})) - set(axes):
                 self.problems[(*place, "sizes", axis)] = (
                     f"there is no axis {axis} in axes; allowed: {', '.join(axes) or 'none'}"
                 )
-
-    def _pattern(self, place: Place, pattern: str) -> None:
-        text = "; allowed: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        names = re.findall(r"\{([^{}]*)\}", pattern)
-        wrong = [name for name in names if name not in PLACEHOLDERS]
-        if wrong:
-            text = f"{show(pattern)} has {{{wrong[0]}}}, which is no placeholder{text}"
-            self.problems[place] = text + suggestion(wrong[0], PLACEHOLDERS)
-        elif not names:
-            self.problems[place] = f"{show(pattern)} has no placeholder{text}"
 
     def _reference(self, place: Place) -> None:
         here = (*place, "reference")

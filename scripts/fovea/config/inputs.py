@@ -19,7 +19,8 @@ IMAGE_SUFFIXES = (
     ".companion.ome",
 )  # fmt: skip
 ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
-KEYS = ("pattern", "files", "axes", "sizes")
+KEYS = ("pattern", "layout", "folder", "files", "axes", "sizes")
+FORMS = (("pattern",), ("layout", "folder"), ("files",))
 _EDITED = "_inspected"  # what PyAMA adds to the name of traces that were looked through
 
 
@@ -30,9 +31,10 @@ def resolve_input(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
     ----------
     source : str, list or dict
         The config's `input`: a path, a glob, an OME-Zarr directory, a directory of files, a list
-        of these (one file per position), ``{"files": ..., "axes": "TCYX"}`` or
-        ``{"pattern": "img_{fov}_{channel}_{frame}.tif"}``. For a pattern these are the
-        directories that hold its files, which may be hundreds of thousands.
+        of these (one file per position), ``{"files": ..., "axes": "TCYX"}``,
+        ``{"pattern": "img_{fov}_{channel}_{frame}.tif"}`` or ``{"layout": "nis", "folder": ...}``.
+        For a pattern or a layout these are the directories that hold the files, of which there may
+        be hundreds of thousands.
     base : path
         Directory that relative paths start from; they stay relative to it.
 
@@ -46,19 +48,21 @@ def resolve_input(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
     check_mapping(source)
     if "files" in source:
         return resolve_files(source["files"], base)
-    from fovea.config.patterns import match_pattern
+    from fovea.config.folders import find_source
 
-    found = match_pattern(source["pattern"], base)
-    return natural_sorted({os.path.dirname(match.path) or "." for match in found})
+    return natural_sorted(find_source(source, base).folders)
 
 
 def check_mapping(source: dict[str, Any]) -> None:
-    """Raise FoveaError unless `source` is a mapping with `pattern` or with `files`."""
+    """Raise FoveaError unless `source` has one of the forms of a mapping."""
     unknown = [key for key in source if key not in KEYS]
     if unknown:
         raise FoveaError(f"input: unknown key {unknown[0]!r}; allowed are {', '.join(KEYS)}")
-    if ("pattern" in source) == ("files" in source):
-        raise FoveaError("input: give either `pattern` or `files`, and not both")
+    if sum(all(key in source for key in form) for form in FORMS) != 1:
+        raise FoveaError(
+            "input: give either `pattern` or `files`, or `layout` and `folder`, and not more of "
+            "these"
+        )
 
 
 def resolve_files(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:

@@ -1,106 +1,252 @@
-"""Find files by a pattern such as ``img_{fov}_{channel}_{frame}.tif``."""
+"""File names with placeholders, such as ``img_{fov}_{channel:name}_{frame}.tif``.
+
+`fovea.config.folders` finds the files that a pattern describes. Standard library only.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, suggestion
 
-PLACEHOLDERS = ("fov", "channel", "frame", "z")
-NUMBERS = ("frame", "z")
+_NUMBER = "[0-9]+"
+_NAME = "[^/]+?"  # the shortest text that makes the whole path fit
+_GUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_CLOCK = ("year", "month", "day", "hour", "minute", "second", "ms")
+
+#: What a placeholder without a form matches.
+PLACEHOLDERS = {
+    **dict.fromkeys(("fov", "channel", "frame", "z"), _NUMBER),
+    # not in the middle of a word: A1 to AF48, the wells of 6 to 1536
+    "well": "(?<![A-Za-z0-9])(?:[A-P]|A[A-F])[0-9]{1,2}(?![0-9])",
+    "row": "(?:[A-Za-z]{1,2}|[0-9]+)",
+    "column": _NUMBER,
+    "label": _NAME,  # a channel's name beside its number
+    **dict.fromkeys(_CLOCK, _NUMBER),
+    "guid": f"(?:{_GUID})?",
+    "skip": _NUMBER,
+}
+#: Placeholders that also match text, as in ``{channel:name}``.
+NAMED = ("fov", "channel", "well", "row", "label", "skip")
+#: Names that programs give to images that are made of a recording's images.
+_MADE = re.compile(
+    r"(?i)(?<![a-z])(?:thumb(?:nail)?s?|(?:cp_)?masks?|seg|segm|segmentation|outlines?|labels?|"
+    r"flows?|cellprob|prob(?:abilities)?|overlay|merged?|composite|montage|stitched|roi|rois|"
+    r"simple)(?![a-z])|thumb"
+)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A file, and the values of the placeholders in its path; None without that placeholder."""
+    """A file, and what its path says; None for what the pattern does not hold.
+
+    `fov` is the field's name with that of its well, `channel` the number or name of the channel and
+    `label` its name beside a number. `seconds` is the time, of the day 0 or of the calendar.
+    """
 
     path: str
     fov: str | None = None
     channel: str | None = None
     frame: int | None = None
     z: int | None = None
+    label: str | None = None
+    seconds: float | None = None
 
 
-def match_pattern(pattern: str, base: str | os.PathLike[str] = ".") -> list[Match]:
-    """Find the files that a pattern describes.
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern, ready to be compared with paths. Made by `compiled`."""
 
-    ``{frame}`` and ``{z}`` match digits. ``{fov}`` and ``{channel}`` match digits, or any text if
-    more files are found so. ``*`` matches any text. None of them matches a ``/``. A placeholder
-    that occurs twice matches the same text. Relative paths start from `base`. FoveaError for
-    unknown placeholders, or if no file matches.
-    """
-    names = re.findall(r"\{([^{}]*)\}", pattern)
-    for name in names:
+    text: str
+    regex: re.Pattern = field(repr=False)
+    start: str  # the folder before the first placeholder; empty for the present one
+    #: Regular expressions of the folders on the way; None where any folder may be on it.
+    folders: tuple[re.Pattern, ...] | None = field(repr=False)
+
+    def match(self, path: str) -> Match | None:
+        """Return what a path says, or None where it does not fit."""
+        found = self.regex.fullmatch(path)
+        if found is None or ("thumb" in path.lower() and "thumb" not in self.text.lower()):
+            return None
+        return _match(path, found)
+
+    def may_hold(self, folder: str, depth: int) -> bool:
+        """Return whether files of the pattern may lie in a folder, `depth` below the start."""
+        if self.folders is None:
+            return True
+        return depth < len(self.folders) and bool(self.folders[depth].fullmatch(folder))
+
+
+def check_pattern(text: str) -> str | None:
+    """Return what is wrong with a pattern, in words that follow its text; None if it is right."""
+    names = re.findall(r"\{([^{}]*)\}", text)
+    allowed = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    for whole in names:
+        name, _, form = whole.partition(":")
         if name not in PLACEHOLDERS:
-            allowed = ", ".join(f"{{{p}}}" for p in PLACEHOLDERS)
-            raise FoveaError(
-                f"input: pattern {pattern!r}: {{{name}}} is unknown; allowed are {allowed}"
-            )
-    if not names:
-        raise FoveaError(
-            f"input: pattern {pattern!r} has no placeholder; put {{fov}}, {{channel}}, {{frame}} "
-            "or {z} where the numbers stand, or name the file without `pattern`"
-        )
-    texts = [name for name in ("fov", "channel") if name in names]
-    forms = product((r"\d+", r"[^/]+?"), repeat=len(texts))
-    found = (list(_find(pattern, base, dict(zip(texts, form, strict=True)))) for form in forms)
-    best = max(found, key=len)  # the first of several that find as many
-    if not best:
-        raise FoveaError(f"input: no file matches the pattern {pattern!r}; correct the pattern")
-    return best
-
-
-def _find(pattern: str, base: str | os.PathLike[str], forms: dict[str, str]) -> Iterator[Match]:
-    forms = {**dict.fromkeys(NUMBERS, r"\d+"), **forms}
-    segments = [segment for segment in pattern.split("/") if segment not in ("", ".")]
-    start = "/" if os.path.isabs(pattern) else ""
-    for path, values in _descend(os.fspath(base), start, segments, forms, {}):
-        found = {name: int(text) if name in NUMBERS else text for name, text in values.items()}
-        yield Match(path, **found)  # type: ignore[arg-type]
-
-
-def _descend(
-    base: str, path: str, segments: list[str], forms: dict[str, str], values: dict[str, str]
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Follow a pattern from directory to directory: path and values of each match."""
-    segment, rest = segments[0], segments[1:]
-    names = [segment]
-    if "{" in segment or "*" in segment:
-        try:
-            names = sorted(os.listdir(os.path.join(base, path) or "."))
-        except OSError:
-            return
-    regex = re.compile(_regex(segment, forms, values))
-    for name in names:
-        match = regex.fullmatch(name)
-        if match is None:
+            text = f"has {{{whole}}}, which is no placeholder; allowed: {allowed}"
+            return text + suggestion(name, PLACEHOLDERS)
+        if form in ("", "number") or (form.isdigit() and int(form) > 0):
             continue
-        here, found = os.path.join(path, name), {**values, **match.groupdict()}
-        if rest:
-            if os.path.isdir(os.path.join(base, here)):
-                yield from _descend(base, here, rest, forms, found)
-        elif os.path.isfile(os.path.join(base, here)):
-            yield here, found
+        if name not in NAMED or (form != "name" and "|" not in form):
+            forms = "a width such as {frame:4}, {channel:name} for text, {channel:GFP|Phase}"
+            return f"has {{{whole}}}, which is no form of {{{name}}}; allowed: {forms}"
+    if not set(names) - {"guid", "skip"}:
+        return "has no placeholder; allowed: " + allowed
+    depth = 0
+    for sign in re.findall("[<>]", text):
+        depth += 1 if sign == "<" else -1
+        if depth not in (0, 1):
+            break
+    return "has a < without its >, or one inside the other" if depth else None
 
 
-def _regex(segment: str, forms: dict[str, str], values: dict[str, str]) -> str:
-    parts: list[str] = []
-    seen: set[str] = set()
-    for piece in re.split(r"(\{[^{}]*\}|\*)", segment):
-        name = piece[1:-1]
-        if piece == "*":
-            parts.append(r"[^/]*")
-        elif not (piece.startswith("{") and piece.endswith("}")):
-            parts.append(re.escape(piece))
-        elif name in values:
-            parts.append(re.escape(values[name]))
-        elif name in seen:
-            parts.append(f"(?P={name})")
-        else:
-            seen.add(name)
-            parts.append(f"(?P<{name}>{forms[name]})")
-    return "".join(parts)
+@cache
+def compiled(text: str) -> Pattern:
+    """Compile a pattern. FoveaError says what is wrong with it.
+
+    ``{fov}``, ``{channel}``, ``{frame}``, ``{z}`` and the parts of a time match digits, with a
+    width such as ``{channel:1}`` as many. ``{channel:name}`` matches text, ``{channel:A|B}`` one of
+    these. ``*`` matches any text, ``**/`` any folders. ``<...>`` is optional; of ``<a|b|c>`` each
+    may stand there once, in any order. A placeholder that occurs twice matches the same text. The
+    suffix is the same in capitals.
+    """
+    wrong = check_pattern(text)
+    if wrong:
+        raise FoveaError(f"input: pattern {text!r} {wrong}")
+    tidy = re.sub(r"^(?:\./)+|(?<=/)\./|(?<=/)/+", "", text)
+    literal = re.match(r"(?:[^{}*<>/]*/)*", tidy)
+    start = literal.group() if literal else ""
+    whole = _Regex().of(tidy)
+    plain = "**/" not in tidy and not any("/" in part for part in re.findall("<[^>]*>", tidy))
+    folders = None
+    if plain:
+        parts = tidy[len(start) :].split("/")[:-1]
+        paths = [start + "/".join(parts[: n + 1]) for n in range(len(parts))]
+        folders = tuple(re.compile(_Regex().of(path, suffix=False)) for path in paths)
+    return Pattern(text, re.compile(whole), start.rstrip("/") or start[:1], folders)
+
+
+class _Regex:
+    """Writes the regular expression of a pattern; `known` are placeholders that occurred."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.count = 0
+
+    def of(self, text: str, *, suffix: bool = True) -> str:
+        end = re.search(r"\.[A-Za-z0-9]+(?:<f>)?$", text) if suffix else None
+        body = text[: end.start()] if end else text
+        pieces = re.split(r"(<[^<>]*>)", body)
+        written = [self._choice(p[1:-1]) if p[:1] == "<" else self._plain(p) for p in pieces]
+        ending = re.escape(end.group().removesuffix("<f>")) if end else ""
+        optional = "f?" if end and end.group().endswith("<f>") else ""
+        return "".join(written) + (f"(?i:{ending}{optional})" if end else "")
+
+    def _choice(self, text: str) -> str:
+        """Write parts of which each may stand there once, as a tree, so that it fails early."""
+        parts = re.split(r"\|(?![^{]*\})", text)
+
+        def tree(rest: tuple[int, ...]) -> str:
+            ways = [self._plain(parts[i], local=True) + tree(tuple(set(rest) - {i})) for i in rest]
+            return f"(?:{'|'.join(ways)})?" if ways else ""
+
+        return tree(tuple(range(len(parts))))
+
+    def _plain(self, text: str, *, local: bool = False) -> str:
+        written = []
+        for piece in re.split(r"(\{[^{}]*\}|\*\*/|\*)", text):
+            if piece == "**/":
+                written.append("(?:[^/]+/)*?")
+            elif piece == "*":
+                written.append("[^/]*?")
+            elif piece.startswith("{") and piece.endswith("}"):
+                written.append(self._placeholder(piece[1:-1], local))
+            else:
+                written.append(re.escape(piece))
+        return "".join(written)
+
+    def _placeholder(self, whole: str, local: bool) -> str:
+        name, _, form = whole.partition(":")
+        expression = PLACEHOLDERS[name]
+        if form == "name":
+            expression = _NAME
+        elif form == "number":
+            expression = _NUMBER
+        elif form.isdigit():
+            expression = f"[0-9]{{{int(form)}}}"
+        elif form:
+            ways = sorted(map(re.escape, form.split("|")), key=len, reverse=True)
+            expression = f"(?:{'|'.join(ways)})"
+        if name in ("guid", "skip"):
+            text = form == "name"
+            self.count += text
+            return f"(?P<skip_{self.count}>{expression})" if text else f"(?:{expression})"
+        if name in self.known:
+            return f"(?P={name})"
+        if not local:
+            self.known.add(name)
+            return f"(?P<{name}>{expression})"
+        self.count += 1
+        return f"(?P<{name}_{self.count}>{expression})"
+
+
+def is_made(name: str) -> bool:
+    """Return whether a name is one that programs give to what is made of images, such as masks."""
+    return bool(_MADE.search(name))
+
+
+def _match(path: str, found: re.Match) -> Match | None:
+    values = {key.partition("_")[0]: text for key, text in found.groupdict().items() if text}
+    names = [values.get(key) for key in ("fov", "channel", "label", "skip")]
+    if any(is_made(name) for name in names if name):
+        return None
+    clock = {key: int(values[key]) for key in _CLOCK if key in values}
+    match = Match(path, _field_name(values), values.get("channel"), label=values.get("label"))
+    if clock:
+        seconds = _seconds(clock)
+        if seconds is None:
+            return None
+        match = replace(match, seconds=seconds)
+    numbers = {key: int(values[key]) for key in ("frame", "z") if key in values}
+    return replace(match, **numbers) if numbers else match
+
+
+def _field_name(values: dict[str, str]) -> str | None:
+    """Return the name of a field: that of its well, then its own."""
+    well = values.get("well")
+    if well is not None and well.isdigit():
+        well = f"W{int(well)}"
+    if "row" in values or "column" in values:
+        row = values.get("row", "")
+        row = _letters(int(row)) if row.isdigit() else row
+        column = values.get("column", "")
+        well = row + (f"{int(column):02d}" if column else "")
+    return "_".join(name for name in (well, values.get("fov")) if name) or None
+
+
+def _letters(row: int) -> str:
+    """Return the letters of a plate's row, counted from 1: A to Z, then AA."""
+    if not 0 < row <= 702:
+        return str(row)
+    return (chr(64 + (row - 1) // 26) if row > 26 else "") + chr(65 + (row - 1) % 26)
+
+
+def _seconds(clock: dict[str, int]) -> float | None:
+    """Return a time in seconds; None for a date that does not exist."""
+    rest = clock.get("ms", 0) / 1000
+    if "year" not in clock and "month" not in clock:
+        days, hours, minutes = (clock.get(key, 0) for key in ("day", "hour", "minute"))
+        return ((days * 24 + hours) * 60 + minutes) * 60 + clock.get("second", 0) + rest
+    year = clock.get("year", 2000)
+    year += 2000 if year < 100 else 0
+    given = (
+        clock.get(key, least) for key, least in zip(_CLOCK[1:-1], (1, 1, 0, 0, 0), strict=True)
+    )
+    try:
+        return (datetime(year, *given) - datetime(1970, 1, 1)).total_seconds() + rest
+    except ValueError:
+        return None

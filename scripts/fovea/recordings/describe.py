@@ -32,17 +32,22 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
     FoveaError
         If it cannot be read.
     """
+    from fovea.recordings.layouts import groups_of, recognise
     from fovea.recordings.readers import open_recording
 
+    known = recognise(os.fspath(source), base) if isinstance(source, (str, os.PathLike)) else None
+    source = known.source if known else source
     with open_recording(source, base=base) as recording:
         info = recording.info
         lines = [
             f"{_files(info.files)}: {info.format}, {info.dtype}",
+            *([f"  names            {known.about}"] if known else []),
             *_fields(info),
             f"  channels         {_channels(info.channels)}",
             f"  pixel size       {_pixel_size(info)}",
             *_times(info.fields),
             *(f"  note             {note}" for note in info.notes),
+            *([f"  left out         {groups_of(info.left_out)}"] if info.left_out else []),
         ]
         lines += ["", "In config/config.yaml:", "", *snippet(source, info)]
     return "\n".join(lines)

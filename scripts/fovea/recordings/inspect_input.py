@@ -122,6 +122,7 @@ def _compact_times(field: FieldInfo) -> dict[str, Any]:
 
 def log_info(info: RecordingInfo, log: logging.Logger) -> None:
     """Log what an input holds, and a warning for each remark."""
+    from fovea.recordings.layouts import groups_of
     from fovea.recordings.readers.checks import list_channels
     from fovea.recordings.readers.info import ranges
 
@@ -138,6 +139,8 @@ def log_info(info: RecordingInfo, log: logging.Logger) -> None:
     log.info("times: %s", ", ".join(sorted({f.times_source for f in info.fields})))
     for note in info.notes:
         log.warning("%s", note)
+    if info.left_out:
+        log.info("left out of the folder: %s", groups_of(info.left_out))
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

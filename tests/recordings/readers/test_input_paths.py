@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from fovea.config.folders import find
 from fovea.config.inputs import resolve_input
-from fovea.config.patterns import match_pattern
 from fovea.errors import FoveaError
 from fovea.recordings.readers import open_recording
 from support.recordings import assert_same_pixels, pixels
@@ -63,10 +63,18 @@ def test_what_is_found(tmp_path):
         ({"files": "a.nd2", "axis": "TYX"}, "unknown key 'axis'"),
         ({"axes": "TYX"}, "either `pattern` or `files`"),
         ({"files": "a.nd2", "pattern": "{fov}"}, "either `pattern` or `files`"),
+        ({"files": "a.nd2", "layout": "nis", "folder": "."}, "either `pattern` or `files`"),
+        ({"layout": "nis"}, "or `layout` and `folder`"),
+        ({"layout": "niss", "folder": "."}, "no layout 'niss'; allowed: metaxpress, metamorph"),
+        ({"layout": "nis", "folder": "nothing"}, "there is no folder nothing"),
+        ({"layout": "nis", "folder": "mixed"}, "no file in mixed is named as layout nis expects"),
         (
             {"pattern": "x_{time}.tif"},
-            "{time} is unknown; allowed are {fov}, {channel}, {frame}, {z}",
+            "{time}, which is no placeholder; allowed: {fov}, {channel}, {frame}, {z}, {well}",
         ),
+        ({"pattern": "x_{frame:name}.tif"}, "{frame:name}, which is no form of {frame}; allowed:"),
+        ({"pattern": "x_{fov}<_{frame}.tif"}, "has a < without its >"),
+        ({"pattern": "{channel}.tif"}, "stands for a number; for names write '{channel:name}.tif'"),
         ({"pattern": "x.tif"}, "has no placeholder"),
         ({"pattern": "x_{fov}.tif"}, "no file matches the pattern 'x_{fov}.tif'"),
         ({"pattern": "no/x_{fov}.tif"}, "no file matches the pattern"),
@@ -94,19 +102,19 @@ def test_resolving_imports_only_the_standard_library():
 def test_placeholders(tmp_path):
     touch(tmp_path, "Pos0/img_000_GFP.tif", "Pos0/img_001_GFP.tif", "Pos12/img_000_Cy 5.tif",
           "Pos12/img_000_GFP.txt", "Pos/img_000_GFP.tif")  # fmt: skip
-    found = match_pattern("Pos{fov}/img_{frame}_{channel}.tif", tmp_path)
+    found = find("Pos{fov}/img_{frame}_{channel:name}.tif", tmp_path).matches
     assert [(m.path, m.fov, m.frame, m.channel, m.z) for m in found] == [
         ("Pos0/img_000_GFP.tif", "0", 0, "GFP", None),
         ("Pos0/img_001_GFP.tif", "0", 1, "GFP", None),
         ("Pos12/img_000_Cy 5.tif", "12", 0, "Cy 5", None),
     ]
     touch(tmp_path, "w/A01_s1_x7.tif", "w/A02_s2_y.tif", "w/B01_s2.tif")
-    found = match_pattern("w/{fov}_s{frame}*.tif", tmp_path)
+    found = find("w/{well}_s{frame}*.tif", tmp_path).matches
     assert [(m.fov, m.frame) for m in found] == [("A01", 1), ("A02", 2), ("B01", 2)]
     touch(tmp_path, "r/1/1_2.tif", "r/1/2_2.tif", "r/2/2_5.tif")
-    found = match_pattern("r/{fov}/{fov}_{frame}.tif", tmp_path)
+    found = find("r/{fov}/{fov}_{frame}.tif", tmp_path).matches
     assert [m.path for m in found] == ["r/1/1_2.tif", "r/2/2_5.tif"]
-    assert match_pattern(str(tmp_path / "r/{fov}/{fov}_{frame}.tif"))[0].path.startswith("/")
+    assert find(str(tmp_path / "r/{fov}/{fov}_{frame}.tif")).matches[0].path.startswith("/")
 
 
 def write_planes(base: Path, data: np.ndarray, template: str, **options) -> None:
@@ -120,9 +128,9 @@ def write_planes(base: Path, data: np.ndarray, template: str, **options) -> None
 @pytest.mark.parametrize(
     ("template", "pattern"),
     [
-        ("img_{p:03d}_{name}_{t:05d}.tif", "img_{fov}_{channel}_{frame}.tif"),
+        ("img_{p:03d}_{name}_{t:05d}.tif", "img_{fov}_{channel:name}_{frame}.tif"),
         ("s{p}/t{t}/w{c}.tif", "s{fov}/t{frame}/w{channel}.tif"),
-        ("a_w{c}{name}_s{p}_t{t}.TIF", "a_w{channel}_s{fov}_t{frame}.TIF"),
+        ("a_w{c}{name}_s{p}_t{t}.TIF", "a_w{channel:name}_s{fov}_t{frame}.tif"),
     ],
 )
 @pytest.mark.parametrize("compression", [None, "lzw"])
@@ -184,11 +192,8 @@ def test_planes_that_do_not_fit(tmp_path):
     data = pixels(1, 3, 1, 1, 6, 5)
     write_planes(tmp_path, data, "i_{t}.tif")
     tifffile.imwrite(tmp_path / "i_1.tif", data[0, 1, 0, 0, :, :4], metadata=None)
-    with open_recording({"pattern": "i_{frame}.tif"}, base=tmp_path) as recording:
-        frames = recording.frames(0, [0])
-        next(frames)
-        with pytest.raises(FoveaError, match=r"i_1\.tif: page 0 is 6 x 4 pixels"):
-            next(frames)
+    with pytest.raises(FoveaError, match=r"i_1\.tif: is 6 x 4 pixels of uint16, not 6 x 5 of"):
+        open_recording({"pattern": "i_{frame}.tif"}, base=tmp_path)
     tifffile.imwrite(tmp_path / "i_01.tif", data[0, 1, 0, 0])
     with pytest.raises(FoveaError, match=r"takes i_01\.tif and i_1\.tif for the same image"):
         open_recording({"pattern": "i_{frame}.tif"}, base=tmp_path)

@@ -82,7 +82,7 @@ class RecordingInfo:
 
     `start_s` is the reading of the file's clock at time 0 of `times`, in seconds; None without a
     clock. `fields_per_file` tells how many fields each file holds, where files are independent of
-    one another.
+    one another. `left_out` are files in the folders of the input that are none of its images.
     """
 
     format: str  # its name for people
@@ -94,6 +94,7 @@ class RecordingInfo:
     remarks: list[str] = field(default_factory=list)  # of the reader for people; see `notes`
     start_s: float | None = None
     fields_per_file: list[int] | None = None
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:

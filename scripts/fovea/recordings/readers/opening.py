@@ -57,11 +57,11 @@ def open_recording(
     options: dict[str, Any] = {}
     if isinstance(source, dict):
         check_mapping(source)
-        if "pattern" in source:
+        if "files" not in source:
             from fovea.recordings.readers.tiff.pattern import PatternRecording
 
-            with reading(source["pattern"]):
-                return PatternRecording(source["pattern"], base)
+            with reading(source.get("pattern") or source["folder"]):
+                return PatternRecording(source, base)
         options = {key: source[key] for key in ("axes", "sizes") if source.get(key) is not None}
         source = source["files"]
     files = resolve_files(source, base)

@@ -4,127 +4,85 @@ from __future__ import annotations
 
 import math
 import os
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from fovea.config.folders import Found, find_source
 from fovea.config.inputs import natural_sorted
-from fovea.config.patterns import Match, match_pattern
+from fovea.config.patterns import Match
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
-from fovea.recordings.readers.info import FieldInfo, RecordingInfo
-from fovea.recordings.readers.tiff.pages import TiffSources, check_page
-from fovea.recordings.readers.tiff.plain import plain_stacks, resolution
-from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
-
-ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
-
-
-@dataclass
-class FileStack(TiffStack):
-    """A field of view of which each file holds one plane, one channel's frames or its z planes.
-
-    `files` maps (t, c, z) to the file. `inner` is the axis within the files, ``"T"``, ``"Z"`` or an
-    empty string; the index along it is 0 in `files`.
-    """
-
-    base: str = "."
-    files: dict[tuple[int, int, int], str] = field(default_factory=dict)
-    inner: str = ""
-    sound: set[int] = field(default_factory=set)
-    parts: OrderedDict[str, TiffStack] = field(default_factory=OrderedDict)
-
-    def existing(self, sources: TiffSources) -> np.ndarray:
-        there = np.zeros(self.sizes, bool)
-        for (t, c, z), file in self.files.items():
-            if self.inner:
-                pages = self._part(sources, file).existing(sources).ravel()
-                inside = slice(len(pages))
-                there[(inside, c, z) if self.inner == "T" else (t, c, inside)] = pages
-            else:
-                there[t, c, z] = self._whole(sources, file)
-        return there
-
-    def _whole(self, sources: TiffSources, file: str) -> bool:
-        """Return whether a file is whole; one uncompressed file of each size is checked."""
-        path = join(self.base, file)
-        try:
-            size = os.stat(path).st_size
-            if size in self.sound:
-                return True
-            source = sources.get(path, file)
-            page = source.page(0)
-        except (OSError, FoveaError):
-            return False
-        whole = source.page_inside(page)
-        if whole and page.is_contiguous:
-            self.sound.add(size)
-        return whole
-
-    def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
-        outer = (0 if self.inner == "T" else t, c, 0 if self.inner == "Z" else z)
-        if outer not in self.files:
-            raise self.missing(t, c, z)
-        file = self.files[outer]
-        if self.inner:
-            inside = (t, 0, 0) if self.inner == "T" else (0, 0, z)
-            return self._part(sources, file).read(sources, *inside)
-        source = sources.get(join(self.base, file), file)
-        page = source.page(0)
-        return source.read(page, self.height, self.width, self.dtype)
-
-    def _part(self, sources: TiffSources, file: str) -> TiffStack:
-        if file not in self.parts:
-            while len(self.parts) >= 8:
-                self.parts.popitem(last=False)
-            axes = f"{self.inner}YX"
-            self.parts[file] = plain_stacks(sources, file, self.base, axes, None, [])[0]
-        return self.parts[file]
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+from fovea.recordings.readers.tiff.files import FileStack, Plane
+from fovea.recordings.readers.tiff.pages import check_page
+from fovea.recordings.readers.tiff.plain import resolution
+from fovea.recordings.readers.tiff.stack import TiffStacksRecording
 
 
 class PatternRecording(TiffStacksRecording):
-    """The files that a pattern describes, see `fovea.config.patterns.match_pattern`."""
+    """The files that a pattern or a layout describes, see `fovea.config.folders.find_source`."""
 
-    def __init__(self, pattern: str, base: str | os.PathLike[str] = ".") -> None:
-        self.source = pattern
+    def __init__(self, source: Mapping[str, Any], base: str | os.PathLike[str] = ".") -> None:
+        self.source = source.get("pattern") or source["folder"]
         self._base = os.fspath(base)
+        self._repeats: dict[tuple[int, str], list[int]] = {}
+        self._notes: list[str] = []
         super().__init__()
         with self.closed_on_error():
-            self.info = self._describe(match_pattern(pattern, base))
+            found = find_source(dict(source), base)
+            self.info = self._describe(found)
+            self.info.left_out = found.left
 
-    def _describe(self, matches: list[Match]) -> RecordingInfo:
-        fovs = natural_sorted({m.fov or "" for m in matches})
-        names = natural_sorted({m.channel or "" for m in matches})
+    def _describe(self, found: Found) -> RecordingInfo:
+        matches, pattern = found.matches, found.pattern
+        fields: dict[str, list[Match]] = {}
+        names: dict[str, str] = {}
+        for m in matches:
+            name = names.setdefault(_plain(m.fov), m.fov or "")
+            fields.setdefault(name, []).append(m)
+        keys = natural_sorted({_channel(m) for m in matches})
+        place = {key: i for i, key in enumerate(keys)}
+        by_clock = matches[0].frame is None and matches[0].seconds is not None
         frames = _axis(m.frame for m in matches)
         planes = _axis(m.z for m in matches)
-        place = {name: i for i, name in enumerate(names)}
-        by_fov: dict[str, dict[tuple[int, int, int], str]] = {fov: {} for fov in fovs}
-        for m in matches:
-            key = (frames[m.frame], place[m.channel or ""], planes[m.z])
-            files = by_fov[m.fov or ""]
-            if key in files:
-                raise FoveaError(
-                    f"input: pattern {self.source!r} takes {files[key]} and {m.path} for the same "
-                    "image; add a placeholder where they differ, or correct the pattern"
-                )
-            files[key] = m.path
-        notes: list[str] = []
-        sizes = (max(frames.values()) + 1, len(names), max(planes.values()) + 1)
-        has = [matches[0].frame is not None, matches[0].z is not None]
-        words = [None if name.isdigit() else name for name in names]
-        self._stacks = [self._stack(by_fov[fov], fov, sizes, words, has, notes) for fov in fovs]
-        return self.describe_stacks("TIFF files", [self.source], list(dict.fromkeys(notes)))
+        together = by_clock and _one_clock(fields.values())
+        clock = _ranks(matches) if together else {}
+        self._stacks = []
+        for name in natural_sorted(fields):
+            own = fields[name]
+            ranks = _ranks(own) if by_clock and not together else clock
+            files: dict[Plane, str] = {}
+            seconds: dict[Plane, float] = {}
+            for m in own:
+                t = ranks[_channel(m), m.seconds] if by_clock else frames[m.frame]
+                key = (t, place[_channel(m)], planes[m.z])
+                if key in files:
+                    raise FoveaError(
+                        f"input: pattern {pattern!r} takes {files[key]} and {m.path} for the same "
+                        "image; add a placeholder where they differ, or correct the pattern"
+                    )
+                files[key] = m.path
+                if m.seconds is not None:
+                    seconds[key] = m.seconds
+            count = max(ranks.values()) + 1 if by_clock else max(frames.values()) + 1
+            sizes = (count, len(keys), max(planes.values()) + 1)
+            has = [by_clock or matches[0].frame is not None, any(m.z is not None for m in matches)]
+            self._stacks.append(self._stack(files, name, sizes, has, seconds))
+        words = _channel_names(matches, keys, pattern)
+        for stack in self._stacks:
+            stack.channels = words
+        return self.describe_stacks("TIFF files", [self.source], self._notes)
 
     def _stack(
         self,
-        files: dict[tuple[int, int, int], str],
+        files: dict[Plane, str],
         name: str,
         sizes: tuple[int, int, int],
-        channels: list[str | None],
         has: list[bool],
-        notes: list[str],
+        seconds: dict[Plane, float],
     ) -> FileStack:
         """Describe a field of view by its first file."""
         file = files[min(files)]
@@ -133,47 +91,135 @@ class PatternRecording(TiffStacksRecording):
         dtype = check_page(source, page)
         inner = ""
         one = source.count <= 1 and source.tif.is_imagej
-        about = (source.tif.imagej_metadata or {}) if one else {}
-        if source.count > 1 or int(about.get("images", 1)) > 1:
+        about = (source.tif.imagej_metadata or {}) if source.tif.is_imagej else {}
+        if source.count > 1 or (one and int(about.get("images", 1)) > 1):
+            if int(about.get("channels", 1)) > 1:
+                raise FoveaError(
+                    f"{file}: holds several channels; name the files without a pattern, as "
+                    "`input: {files: …}`, or save each channel as a file of its own"
+                )
             if all(has):
                 raise FoveaError(
                     f"{file}: holds several images, but the pattern {self.source!r} leaves no axis "
                     "for them; leave out {frame} or {z}"
                 )
             inner, what = ("Z", "z planes") if has[0] else ("T", "frames")
-            notes.append(f"the images within each file are taken as {what}")
+            deep = all(int(about.get(key, 1)) > 1 for key in ("frames", "slices"))
+            if deep and not any(has):
+                inner, what = "TZ", "frames and z planes"
+            self._note(f"the images within each file are taken as {what}")
         stack = FileStack(
-            file, name, page.imagelength, page.imagewidth, dtype, sizes, channels,
+            file, name, page.imagelength, page.imagewidth, dtype, sizes,
             pixel_size_um=resolution(page), base=self._base, files=files, inner=inner,
+            seconds=seconds,
         )  # fmt: skip
         if inner:
-            parts = [stack._part(self._sources, f) for f in files.values()]
-            count = max(max(part.sizes) for part in parts)
+            parts = [stack.part(self._sources, f).sizes for f in files.values()]
+            most = [max(size[axis] for size in parts) for axis in (0, 2)]
             t, c, z = sizes
-            stack.sizes = (count, c, z) if inner == "T" else (t, c, count)
+            stack.sizes = (most[0] if "T" in inner else t, c, most[1] if "Z" in inner else z)
         return stack
 
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def existing_planes(self, fov: int) -> np.ndarray:
+        """Return which planes were recorded, (T, C, Z) bool; repeated ones were not."""
+        stack = self._stacks[fov]
+        there = stack.existing(self._sources)
+        again = stack.repeated(self._sources, there)
+        self._sources.release()
+        for c in np.flatnonzero(again.any(axis=(0, 2))).tolist():
+            frames = ranges(np.flatnonzero(again[:, c].any(axis=1)).tolist())
+            fields = self._repeats.setdefault((c, frames), [])
+            if fov not in fields:
+                self._set_repeats(c, frames, sorted([*fields, fov]))
+        return there & ~again
+
+    def _set_repeats(self, channel: int, frames: str, fields: list[int]) -> None:
+        """Note which frames of a channel repeat the one before, in one line for all fields."""
+        start = f"channel {channel} was not recorded in frames {frames}: their files repeat the "
+        start += "pixels and the time stamp of the frame before"
+        self._repeats[channel, frames] = fields
+        kept = [note for note in self._notes if not note.startswith(start)]
+        self._notes[:] = [*kept, f"{start} (field of view {ranges(fields)})"]
+
     def stamps(self, info: FieldInfo) -> np.ndarray | None:
-        """Return (C, T) times in seconds that Micro-Manager put into each file, if it did."""
-        stack, values = self._stacks[info.index], None
-        if not stack.inner and self._elapsed(stack, min(stack.files)) is not None:
-            channels = range(stack.sizes[1])
-            rows = [[self._elapsed(stack, (t, c, 0)) for t in info.frame_numbers] for c in channels]
-            values = np.array(rows, np.float64)  # nan where a file has no time
+        """Return (C, T) times in seconds that the files' names or the files state, if they do."""
+        stack = self._stacks[info.index]
+        firsts: dict[tuple[int, int], Plane] = {}
+        for t, c, z in sorted(stack.files):
+            firsts.setdefault((c, t), (t, c, z))
+        values = None
+        if not stack.inner and np.isfinite(stack.time_of(self._sources, min(stack.files))):
+            values = np.full((stack.sizes[1], info.frames), np.nan)
+            for i, t in enumerate(info.frame_numbers):
+                for c in range(stack.sizes[1]):
+                    if (c, t) in firsts:
+                        values[c, i] = stack.time_of(self._sources, firsts[c, t])
         self._sources.release()
         return values
 
-    def _elapsed(self, stack: FileStack, plane: tuple[int, int, int]) -> float | None:
-        file = stack.files[plane]
-        tag = self._sources.get(join(stack.base, file), file).page(0).tags.get(51123)
-        value = tag.value.get(ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
-        return float(value) / 1000 if isinstance(value, (int, float)) else None
+
+def _plain(name: str | None) -> str:
+    """Return the name of a field with its numbers without leading zeros."""
+    return re.sub(r"0*([0-9]+)", r"\1", name or "")
+
+
+def _channel(match: Match) -> str:
+    """Return what tells a channel from others: its number or name, and its label."""
+    channel = match.channel or ""
+    number = str(int(channel)) if channel.isdigit() else channel
+    return f"{number}\n{match.label or ''}"
+
+
+def _channel_names(matches: list[Match], keys: list[str], pattern: str) -> list[str | None]:
+    """Return the names of channels; None for those that are numbered from 0 or from 1 on."""
+    parts = [key.split("\n") for key in keys]
+    for texts in ([label for _, label in parts], [text for text, _ in parts]):
+        clean = [text.strip(" -_") for text in texts]
+        if all(clean) and len(set(clean)) == len(keys) and not all(t.isdigit() for t in clean):
+            return list(clean)
+    numbers = [text for text, _ in parts]
+    if len(set(numbers)) < len(keys):
+        return [f"{label} {text}".strip() for text, label in parts]
+    if not all(text.isdigit() for text in numbers):
+        return [None if text.isdigit() else text or None for text in numbers]
+    if [int(text) for text in numbers] in (list(range(len(keys))), list(range(1, len(keys) + 1))):
+        return [None] * len(keys)
+    before = re.search(r"([A-Za-z]+)[_ -]?\{channel", pattern)
+    return [f"{before.group(1) if before else 'channel '}{text}" for text in numbers]
 
 
 def _axis(values: Iterable[int | None]) -> dict[int | None, int]:
-    """Number the values of a placeholder from 0, in steps of their common difference."""
+    """Number the values of a placeholder from 0, in steps of their common difference.
+
+    An image without the number, as one of a channel without z planes, counts as the first.
+    """
     given = sorted({v for v in values if v is not None})
     if not given:
         return {None: 0}
     step = math.gcd(*(v - given[0] for v in given)) or 1
-    return {v: (v - given[0]) // step for v in given}
+    return {None: 0, **{v: (v - given[0]) // step for v in given}}
+
+
+def _ranks(matches: list[Match]) -> dict[tuple[str, float | None], int]:
+    """Number the frames of files whose names hold times: channel and time to frame.
+
+    Channels that were recorded as often, one after the other, have times of their own.
+    """
+    times: dict[str, set[float]] = {}
+    for m in matches:
+        times.setdefault(_channel(m), set()).add(m.seconds or 0.0)
+    union = sorted(set().union(*times.values()))
+    apart = len(union) == sum(map(len, times.values()))
+    if apart and len(set(map(len, times.values()))) == 1:
+        return {(c, s): i for c, own in times.items() for i, s in enumerate(sorted(own))}
+    return {(c, s): i for c in times for i, s in enumerate(union)}
+
+
+def _one_clock(fields: Iterable[list[Match]]) -> bool:
+    """Return whether the fields share their times, as those of one plate that is scanned."""
+    own = [{m.seconds for m in matches} for matches in fields]
+    return len(set().union(*own)) < 1.5 * max(map(len, own))

@@ -1,0 +1,252 @@
+"""Recognise how the single images in a folder are named, and write the `input` that reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from fovea.config.folders import Found, best_layout, in_folder, sort_out, walk
+from fovea.config.inputs import is_zarr
+from fovea.config.layouts import LAYOUTS
+from fovea.config.patterns import compiled, is_made
+from fovea.errors import FoveaError
+
+#: What people and programs write before a number, and what it counts.
+ROLES = {
+    **dict.fromkeys(("t", "time", "timepoint", "tp", "frame", "fr", "cycle", "scan"), "frame"),
+    **dict.fromkeys(("xy", "pos", "position", "p", "s", "site", "field", "fov", "fld", "series",
+                     "scene", "point", "view", "loc", "location", "f", "m", "stage"), "fov"),
+    **dict.fromkeys(("c", "ch", "chan", "channel", "w", "wv", "wave", "wavelength"), "channel"),
+    **dict.fromkeys(("z", "slice", "plane", "zstep", "stack"), "z"),
+}  # fmt: skip
+_CHANNELS = re.compile(
+    r"(?i)phase|phaco|bright|dic|trans|bf$|^ph\d?$|fp$|gfp|rfp|yfp|cfp|cherry|dapi|hoechst|fitc|"
+    r"tritc|texas|cy\d|alexa|red|green|blue|fluo|venus|tomato|mono|light|camera|ch\d|\d{3}"
+)
+_OTHERS = (".nd2", ".czi", ".lif", ".lsm", ".companion.ome", ".zarr")  # recordings of their own
+_CLOCK = (
+    r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?[0-9]{2}[-_.]?[0-9]{2}[-_ T.]{1,2}"
+    r"[0-9]{2}[-_.h]?[0-9]{2}(?:[-_.m]?[0-9]{2})?(?![0-9])"
+)
+_TOKEN = re.compile(rf"{_CLOCK}|(?<![A-Za-z0-9])[A-P][0-9]{{1,2}}(?![A-Za-z0-9])|[0-9]+")
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The `input` that reads a folder, and in words how its files were understood."""
+
+    source: dict[str, Any]
+    about: str
+
+
+def recognise(folder: str, base: str | os.PathLike[str] = ".") -> Recognised | None:
+    """Recognise a folder of single images by the names of its files.
+
+    Returns None where it is none: no folder, a folder of recordings of their own, or of images
+    whose names tell neither frames nor channels nor z planes.
+    """
+    full = os.path.join(base, folder)
+    if not os.path.isdir(full) or is_zarr(full):
+        return None
+    if any(name.lower().endswith(_OTHERS) for name in os.listdir(full)):
+        return None
+    files = [f for f in walk(base, folder) if f.lower().endswith((".tif", ".tiff"))]
+    best = best_layout(files, folder)
+    if best is not None and _several(best[1]) and 2 * len(best[1].matches) >= _likely(files):
+        name, layout = best[0], LAYOUTS[best[0]]
+        about = f"{name} ({layout.instrument})"
+        return Recognised({"layout": name, "folder": folder}, about)
+    pattern = propose(files, folder)
+    if pattern is None or ("{frame}" in pattern and _images(files[0], base) > 1):
+        return None
+    return Recognised({"pattern": pattern}, "guessed from the names of the files; check them")
+
+
+def _images(file: str, base: str | os.PathLike[str]) -> int:
+    """Return how many images a TIFF file holds; 0 if it cannot be read."""
+    from fovea.recordings.readers.tiff.pages import TiffSource
+
+    try:
+        source = TiffSource(os.path.join(base, file), file)
+    except FoveaError:
+        return 0
+    with contextlib.closing(source):
+        about = source.tif.imagej_metadata if source.tif.is_imagej else None
+        return max(source.count, int((about or {}).get("images", 1)))
+
+
+def _several(found: Found) -> bool:
+    """Return whether names tell frames, channels or z planes apart, and not fields alone."""
+    ways = ("channel", "frame", "z", "seconds")
+    return any(len({getattr(m, way) for m in found.matches}) > 1 for way in ways)
+
+
+def _likely(files: list[str]) -> int:
+    """Count the files that may be images of a recording."""
+    return sum(not is_made(os.path.basename(file)) for file in files)
+
+
+def propose(files: Sequence[str], folder: str) -> str | None:
+    """Return a pattern for files by the words before the numbers in their names, or None.
+
+    The pattern is strict: other names than those of the files' channels do not match it.
+    """
+    files = [f for f in files if not f.lower().endswith((".ome.tif", ".ome.tiff"))]
+    start = "" if folder in (".", "") else os.path.normpath(folder) + os.sep
+    kept = [f.removeprefix(start) for f in files if not is_made(os.path.basename(f))]
+    groups: dict[tuple[tuple[str, ...], str], list[list[str]]] = {}
+    for name in kept:
+        values = _TOKEN.findall(name)
+        key = tuple(_TOKEN.split(name)), "".join(map(_kind, values))
+        groups.setdefault(key, []).append(values)
+    if not groups:
+        return None
+    texts, kinds = max(groups, key=lambda key: (len(groups[key]), key))
+    place, names = _variants(texts, [own for own, kind in groups if kind == kinds])
+    rows = [row for (own, kind), found in groups.items() if kind == kinds
+            and all(a == b or i == place for i, (a, b) in enumerate(zip(own, texts, strict=False)))
+            and len(own) == len(texts) for row in found]  # fmt: skip
+    roles = _roles(texts, kinds, rows, named=bool(names))
+    if roles is None or not any(role.startswith("{") for role in roles):
+        return None
+    written = list(texts)
+    if names:
+        before, after = _around(names)
+        inner = {name: name[len(before) : len(name) - len(after)] for name in names}
+        kind = _name_kind(inner, roles, place, groups, kinds)
+        if kind is None:
+            return None
+        written[place] = f"{before}{{{kind}:{'|'.join(sorted(inner.values()))}}}{after}"
+    pairs = zip(written, [*roles, ""], strict=True)
+    pattern = in_folder(folder, "".join(text + role for text, role in pairs))
+    found = sort_out(compiled(pattern), files)
+    good = found.matches and found.images == len(found.matches) and _several(found)
+    return pattern if good else None
+
+
+def _kind(value: str) -> str:
+    if value.isdigit() and len(value) < 14:
+        return "n"
+    return "w" if value[0].isalpha() else "c"
+
+
+def _variants(texts: tuple[str, ...], others: list[tuple[str, ...]]) -> tuple[int, list[str]]:
+    """Return where other names differ from `texts` by a word, and the words; -1 and none."""
+    found: dict[int, list[str]] = {}
+    for own in others:
+        if len(own) == len(texts):
+            places = [i for i, (a, b) in enumerate(zip(own, texts, strict=True)) if a != b]
+            if len(places) == 1:
+                found.setdefault(places[0], [texts[places[0]]]).append(own[places[0]])
+    usable = {}
+    for i, names in found.items():
+        before, after = _around(names)
+        inner = [name[len(before) : len(name) - len(after)] for name in names]
+        if all(inner) and not any("/" in name or "{" in name or "|" in name for name in inner):
+            usable[i] = names
+    place = max(usable, key=lambda i: (len(usable[i]), i), default=-1)
+    return place, usable.get(place, [])
+
+
+def _around(names: list[str]) -> tuple[str, str]:
+    """Return the common beginning and end of names, cut where a word begins or ends."""
+    before = re.sub(r"[A-Za-z0-9]+$", "", _beginning(names))
+    rest = [name[len(before) :][::-1] for name in names]
+    return before, re.sub(r"^[A-Za-z0-9]+", "", _beginning(rest)[::-1])
+
+
+def _beginning(names: list[str]) -> str:
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
+
+
+def _roles(
+    texts: Sequence[str], kinds: str, rows: list[list[str]], *, named: bool
+) -> list[str] | None:
+    """Return the placeholder of each number, or the number where it is always the same."""
+    columns = list(zip(*rows, strict=True))
+    roles: list[str] = []
+    used: dict[str, int] = {}
+    unknown: list[int] = []
+    for i, (kind, values) in enumerate(zip(kinds, columns, strict=True)):
+        word = re.search(r"([A-Za-z]+)[ _.(-]*$", texts[i])
+        role = ROLES.get(word.group(1).lower(), "") if word else ""
+        if len(set(values)) == 1:
+            roles.append(values[0])
+        elif kind == "c":
+            roles.append(_clock(values[0]))
+            used["clock"] = i
+        elif kind == "w":
+            roles.append("{well}")
+        elif role and role not in used:
+            used[role] = i
+            roles.append(f"{{{role}}}")
+        elif role and all(int(a) == int(b) for a, b in zip(values, columns[used[role]],
+                                                           strict=True)):  # fmt: skip
+            roles.append(f"{{{role}}}" if values == columns[used[role]] else "{skip}")
+        elif role == "fov" and not roles.count("{well}"):
+            roles[used["fov"]] = "{well:number}"
+            roles.append("{fov}")
+        else:
+            roles.append("")
+            unknown.append(i)
+    free = [role for role in ("frame", "fov") if role not in used]
+    if "clock" in used and "frame" in free:
+        free.remove("frame")
+    if len(unknown) > 1 or (unknown and not free):
+        return None
+    if unknown:
+        roles[unknown[0]] = f"{{{free[0]}}}"
+    return roles
+
+
+def _clock(example: str) -> str:
+    """Write the placeholders of a date with a time of the day."""
+    names = iter(("year", "month", "day", "hour", "minute", "second"))
+    widths = iter((4, 2, 2, 2, 2, 2))
+    written, rest = "", example
+    while rest:
+        if rest[0].isdigit():
+            width = next(widths)
+            written, rest = f"{written}{{{next(names)}:{width}}}", rest[width:]
+        else:
+            written, rest = written + rest[0], rest[1:]
+    return written
+
+
+def _name_kind(
+    inner: dict[str, str], roles: list[str], place: int, groups: dict, kinds: str
+) -> str | None:
+    """Return what differing words name: channels, fields of view or their wells."""
+    if "{channel}" in roles:
+        column = roles.index("{channel}")
+        numbers: dict[str, set[str]] = {}
+        for (texts, kind), rows in groups.items():
+            if kind == kinds and texts[place : place + 1] and texts[place] in inner:
+                numbers.setdefault(texts[place], set()).update(row[column] for row in rows)
+        if len(set().union(*numbers.values())) == sum(map(len, numbers.values())):
+            return "label"
+    elif any(_CHANNELS.search(name) for name in inner.values()):
+        return "channel"
+    if "{fov}" not in roles:
+        return "fov"
+    return "well" if "{well}" not in roles and "{well:number}" not in roles else None
+
+
+def groups_of(left: Sequence[str], most: int = 6) -> str:
+    """Say which files are left out, by their kinds, images first: ``9 like a_masks.tif, a.npz``."""
+    kinds: dict[tuple[bool, str], list[str]] = {}
+    for path in left:
+        name = os.path.basename(path)
+        kind = re.sub(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|[0-9]+", "0", name)
+        kinds.setdefault((not name.lower().endswith((".tif", ".tiff")), kind), []).append(path)
+    order = sorted(kinds, key=lambda kind: (kind[0], -len(kinds[kind]), kind[1]))
+    parts = [f"{len(kinds[kind])} like {kinds[kind][0]}" if len(kinds[kind]) > 1 else
+             kinds[kind][0] for kind in order[:most]]  # fmt: skip
+    rest = sum(len(kinds[kind]) for kind in order[most:])
+    return ", ".join(parts) + (f", and {rest} more" if rest else "")

@@ -1,0 +1,171 @@
+"""A field of view of which each TIFF file holds one plane, one channel's frames or its z planes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from fovea.errors import FoveaError
+from fovea.recordings.readers.base import join
+from fovea.recordings.readers.tiff.pages import TiffSources
+from fovea.recordings.readers.tiff.plain import plain_stacks
+from fovea.recordings.readers.tiff.stack import TiffStack
+
+Plane = tuple[int, int, int]
+
+_MICRO_MANAGER, _DATE_TIME = 51123, 306  # tags
+_ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
+_METASERIES = re.compile(r'id="acquisition-time-local"[^>]*value="([^"]+)"')
+
+
+@dataclass
+class FileStack(TiffStack):
+    """A field of view of which each file holds one plane, or the planes along `inner`.
+
+    `files` maps (t, c, z) to the file. `inner` are the axes within the files, ``"T"``, ``"Z"``,
+    ``"TZ"`` or an empty string; the index along them is 0 in `files`. `seconds` are times in names.
+    """
+
+    base: str = "."
+    files: dict[Plane, str] = field(default_factory=dict)
+    inner: str = ""
+    seconds: dict[Plane, float] = field(default_factory=dict)
+    sound: set[int] = field(default_factory=set)
+    parts: OrderedDict[str, TiffStack] = field(default_factory=OrderedDict)
+
+    def existing(self, sources: TiffSources) -> np.ndarray:
+        there = np.zeros(self.sizes, bool)
+        for (t, c, z), file in self.files.items():
+            if self.inner:
+                pages = self.part(sources, file).existing(sources)[:, 0]
+                frames, planes = pages.shape
+                there[t : t + frames, c, z : z + planes] = pages
+            else:
+                there[t, c, z] = self._whole(sources, file)
+        return there
+
+    def _whole(self, sources: TiffSources, file: str) -> bool:
+        """Return whether a file is whole; one uncompressed file of each size is checked.
+
+        It is a FoveaError if it holds an image of another size or type than the first file.
+        """
+        path = join(self.base, file)
+        try:
+            size = os.stat(path).st_size
+            if size in self.sound:
+                return True
+            source = sources.get(path, file)
+            page = source.page(0)
+        except (OSError, FoveaError):
+            return False
+        if (page.imagelength, page.imagewidth, str(page.dtype)) != (
+            self.height, self.width, self.dtype,
+        ):  # fmt: skip
+            raise FoveaError(
+                f"{file}: is {page.imagelength} x {page.imagewidth} pixels of {page.dtype}, not "
+                f"{self.height} x {self.width} of {self.dtype} as {self.source}; images of one "
+                "field of view must be alike: move it out of the folder, or export it again"
+            )
+        whole = source.page_inside(page)
+        if whole and page.is_contiguous:
+            self.sound.add(size)
+        return whole
+
+    def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
+        outer = (0 if "T" in self.inner else t, c, 0 if "Z" in self.inner else z)
+        if outer not in self.files:
+            raise self.missing(t, c, z)
+        file = self.files[outer]
+        if self.inner:
+            inside = (t if "T" in self.inner else 0, 0, z if "Z" in self.inner else 0)
+            return self.part(sources, file).read(sources, *inside)
+        source = sources.get(join(self.base, file), file)
+        page = source.page(0)
+        return source.read(page, self.height, self.width, self.dtype)
+
+    def part(self, sources: TiffSources, file: str) -> TiffStack:
+        """Return the planes of one file."""
+        if file not in self.parts:
+            while len(self.parts) >= 8:
+                self.parts.popitem(last=False)
+            axes = None if self.inner == "TZ" else f"{self.inner}YX"
+            self.parts[file] = plain_stacks(sources, file, self.base, axes, None, [])[0]
+        return self.parts[file]
+
+    def repeated(self, sources: TiffSources, there: np.ndarray) -> np.ndarray:
+        """Return which planes repeat the one of an earlier frame, (T, C, Z) bool.
+
+        MetaXpress writes the last plane of a channel again where it was not recorded: pixels and
+        time stamp are the same. Files without stamps repeat nothing. `there` are the planes that
+        exist, (T, C, Z) bool.
+        """
+        found = np.zeros(self.sizes, bool)
+        if self.inner or self._stamp(sources, min(self.files)) is None:
+            return found
+        for c, z in np.ndindex(self.sizes[1:]):
+            last: tuple[int, str] | None = None  # frame and stamp of the last plane recorded
+            for t in np.flatnonzero(there[:, c, z]).tolist():
+                stamp = self._stamp(sources, (t, c, z))
+                if stamp is None:
+                    continue
+                same = last is not None and stamp == last[1]
+                if last is not None and same and self._equal(sources, last[0], t, c, z):
+                    found[t, c, z] = True
+                else:
+                    last = t, stamp
+        return found
+
+    def _equal(self, sources: TiffSources, first: int, second: int, c: int, z: int) -> bool:
+        one, other = (self.read(sources, t, c, z) for t in (first, second))
+        return bool(np.array_equal(one, other))
+
+    def _stamp(self, sources: TiffSources, plane: Plane) -> str | None:
+        page = self._page(sources, plane)
+        if page is None:
+            return None
+        local = _METASERIES.search(page.description or "")
+        if local:
+            return local.group(1)
+        tag = page.tags.get(_DATE_TIME)
+        return str(tag.value) if tag is not None and tag.value else None
+
+    def time_of(self, sources: TiffSources, plane: Plane) -> float:
+        """Return the time of a plane in seconds, by its file's name or by the file; else NaN.
+
+        Micro-Manager states the time from the start of the recording, MetaMorph and MetaXpress
+        that of the day's clock.
+        """
+        if plane in self.seconds:
+            return self.seconds[plane]
+        page = None if self.inner else self._page(sources, plane)
+        if page is None:
+            return np.nan
+        tag = page.tags.get(_MICRO_MANAGER)
+        value = tag.value.get(_ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
+        if isinstance(value, (int, float)):
+            return float(value) / 1000
+        local = _METASERIES.search(page.description or "")
+        return _clock(local.group(1)) if local else np.nan
+
+    def _page(self, sources: TiffSources, plane: Plane) -> Any:
+        file = self.files.get(plane)
+        try:
+            return None if file is None else sources.get(join(self.base, file), file).page(0)
+        except FoveaError:
+            return None
+
+
+def _clock(text: str) -> float:
+    """Return seconds since 1970 of a time such as ``20240501 12:30:00.250``; NaN if it is none."""
+    for form in ("%Y%m%d %H:%M:%S.%f", "%Y%m%d %H:%M:%S"):
+        try:
+            return (datetime.strptime(text.strip(), form) - datetime(1970, 1, 1)).total_seconds()
+        except ValueError:
+            continue
+    return np.nan
