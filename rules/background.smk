@@ -7,7 +7,6 @@ for layout in plan.layouts("background"):
         name:
             layout.rule
         input:
-            checked=CHECKED,
             raw=arrays("fl"),
             groups=group_files("fl"),
             labels=arrays("seg_labeled"),

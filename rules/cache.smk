@@ -6,7 +6,6 @@ for layout in plan.layouts("cache"):
         name:
             layout.rule
         input:
-            checked=CHECKED,
             arrays=files(lambda dataset: paths.arrays(dataset.image_groups())),
             drift=files(lambda dataset: dataset.drift("display")),
         output:

@@ -64,11 +64,6 @@ def files(ask):
     ]
 
 
-# A step that has to run waits until the config is known to fit the recording; it does not run again
-# because that was looked at anew.
-CHECKED = ancient(steps.PROCESSING_CONFIG["config"])
-
-
 def curation_table(wildcards):
     """The curation table, where there is one."""
     table = config["curation"]

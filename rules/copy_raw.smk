@@ -6,7 +6,6 @@ for layout in plan.layouts("copy_raw"):
         name:
             layout.rule
         input:
-            checked=CHECKED,
             metadata=steps.INSPECT_INPUT["metadata"],
             recording=of_dataset(lambda dataset: dataset.recording()),
         output:

@@ -6,7 +6,6 @@ for layout in plan.layouts("crop"):
         name:
             layout.rule
         input:
-            checked=CHECKED,
             raw=arrays("pc", "fl"),
             backgrounds=arrays("fl_background"),
             medians=files(DatasetPlan.medians),

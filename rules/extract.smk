@@ -1,6 +1,5 @@
 rule extract:
     input:
-        checked=CHECKED,
         cells=files(lambda dataset: [dataset.cells()]),
         flat_fields=files(DatasetPlan.flat_fields),
     output:

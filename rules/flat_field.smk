@@ -1,7 +1,6 @@
 # One job for all fields of view of a channel: the light is the same in all of them.
 rule flat_field:
     input:
-        checked=CHECKED,
         metadata=steps.INSPECT_INPUT["metadata"],
         recording=of_dataset(lambda dataset: dataset.flat_field_recording()),
         image=lambda wildcards: plan.datasets[wildcards.dataset].flat_field_image(wildcards.fl),

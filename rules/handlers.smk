@@ -1,7 +1,9 @@
+import atexit
+import shlex
 import shutil
 
 from fovea.jobs import orphaned
-from fovea.runs import status
+from fovea.runs import cell_counts, check_recording, old_results, status
 
 if plan.left_out:
 
@@ -17,21 +19,54 @@ def command():
     return ["snakemake" if short else program, *options]
 
 
+# What a failed run says below everything that Snakemake says.
+closing_words = []
+
+
+def clean_command():
+    """The command that moves old results away; None where it would not know the whole config."""
+    if workflow.config_settings.config or len(workflow.configfiles) > 1:
+        return None
+    words = ["fovea", "clean"]
+    if workflow.overwrite_workdir is not None:
+        words += ["--directory", str(workflow.overwrite_workdir)]
+    for file in workflow.configfiles:
+        if str(file) != "config/config.yaml":
+            words += ["--configfile", str(file)]
+    return shlex.join(words)
+
+
+@atexit.register
+def close():
+    """Say last, also of a run that had nothing to do: old files, missing cells, what failed.
+
+    Snakemake calls none of the handlers below where there is nothing to do.
+    """
+    ran = workflow.is_main_process and getattr(workflow, "scheduler", None) is not None
+    if not ran or workflow.dryrun or workflow.touch:
+        return
+    texts = []
+    if not plan.left_out:  # else the first part of the run will say it
+        places = [(row.dataset, row.fov) for row in status.collect(plan)]
+        texts.append(old_results.words(old_results.old_results(plan), clean_command()))
+        texts.append(cell_counts.without_cells(plan, places))
+    for text in filter(None, [*texts, *closing_words]):
+        print(text, file=sys.stderr)
+
+
 def write_status(failed=False):
-    """Write results/status.csv; after a failed run, say what failed, why, and what to do."""
+    """Write results/status.csv; after a failed run, gather what failed, why, and what to do."""
     rows = status.collect(plan)
     status.write(rows, paths.STATUS, failed_fields.left_out_of(plan, plan.left_out))
     if not failed:
         return
     # With targets, the run was not to make samples.
     options = None if workflow.dag_settings.targets else command()
-    for text in (
+    closing_words.extend((
         status.failures(rows, command()),
         failed_fields.failures(plan),
         failed_fields.after_failure(plan, rows, options),
-    ):
-        if text:
-            print(text, file=sys.stderr)
+    ))  # fmt: skip
 
 
 def cancel_leftovers():
@@ -45,6 +80,19 @@ def cancel_leftovers():
     return jobs
 
 
+def compare_with_recordings():
+    """Stop before the first job if the config does not fit a recording that was inspected before.
+
+    What is to be inspected now is compared then: the recording may have been exchanged.
+    """
+    due = {job.wildcards.dataset for job in workflow.dag.needrun_jobs()
+           if job.rule.name == "inspect_input"}  # fmt: skip
+    try:
+        check_recording.check_recordings(config, [n for n in plan.datasets if n not in due])
+    except FoveaError as error:
+        raise WorkflowError(f"{error}\nNothing has been started")
+
+
 # `--unlock` implies that the run before was killed. Its jobs are cancelled here, because a run that
 # finds them at its start has built its DAG while they were still running, and has to stop.
 if "--unlock" in sys.argv:
@@ -54,6 +102,7 @@ if "--unlock" in sys.argv:
 onstart:
     if cancel_leftovers():
         raise WorkflowError("Nothing has been started; give the same command again")
+    compare_with_recordings()
     write_status()
 
 

@@ -1,4 +1,6 @@
-# A checkpoint, because `fovs: all` is known only when the recording has been looked at.
+# A checkpoint, because `fovs: all` is known only when the recording has been looked at. It compares
+# the config with the recording, too, without taking it as `params`: a change of the config must not
+# inspect the recording again. Then the handler `onstart` compares them.
 checkpoint inspect_input:
     input:
         recording=of_dataset(lambda dataset: dataset.recording()),
@@ -18,14 +20,12 @@ checkpoint inspect_input:
         "../scripts/inspect_input.py"
 
 
-# It checks, too, that the config fits the recording, and the steps of the fields of view wait for
-# that. A check that fails must not delete what a former one wrote, or all of them would run again.
 rule processing_config:
     input:
         metadata=steps.INSPECT_INPUT["metadata"],
         curation=curation_table,
     output:
-        config=update(steps.PROCESSING_CONFIG["config"]),
+        config=steps.PROCESSING_CONFIG["config"],
     log:
         steps.PROCESSING_CONFIG.log,
     benchmark:
@@ -36,7 +36,6 @@ rule processing_config:
         dataset=of_dataset(lambda dataset: dataset.entry),
         parameters=param(),
         samples=config["samples"],
-        names=list(config["datasets"]),
     message:
         "Write down how {wildcards.dataset} is processed"
     script:

@@ -1,6 +1,5 @@
 rule photobleaching:
     input:
-        checked=CHECKED,
         raw=arrays("fl"),
         backgrounds=arrays("fl_background"),
         medians=files(DatasetPlan.medians),

@@ -1,6 +1,5 @@
 rule segment:
     input:
-        checked=CHECKED,
         phase=paths.fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
         group=paths.fill(paths.GROUP, group="pc_ch_{pc}"),
         weights=of_dataset(lambda dataset: dataset.network_weights()),

@@ -6,7 +6,6 @@ for layout in plan.layouts("track"):
         name:
             layout.rule
         input:
-            checked=CHECKED,
             labels=arrays("seg_labeled"),
             group=group_files("seg_labeled"),
         output:

@@ -1,11 +1,13 @@
 """The command `fovea`: what people call by hand, beside the workflow itself.
 
 Each command reads its options here and calls one function of the library, which is imported only
-then, so that `fovea --help` and shell completion stay fast.
+then, so that `fovea --help` and shell completion stay fast. One file, because options that several
+commands have are to be alike.
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,10 +173,51 @@ def status(
 ) -> None:
     """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
     from fovea.config.plan import Plan
+    from fovea.runs.cell_counts import without_cells
+    from fovea.runs.old_results import old_results, words
     from fovea.runs.status import collect, table
 
-    config = _config(configfile or directory / "config" / "config.yaml")
-    print(table(collect(Plan(config), directory)))
+    plan = Plan(_config(configfile or directory / "config" / "config.yaml"))
+    rows = collect(plan, directory)
+    print(table(rows))
+    options = [] if configfile is None else ["--configfile", str(configfile)]
+    options += [] if directory == Path() else ["--directory", str(directory)]
+    for text in (
+        words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
+        without_cells(plan, [(row.dataset, row.fov) for row in rows], directory),
+    ):
+        if text:
+            print(text)
+
+
+@app.command(epilog="Example: fovea clean --dry-run")
+def clean(
+    directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),
+    configfile: Annotated[
+        Path | None, _file("Config of the run; default: DIR/config/config.yaml.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List them, no more.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Move files in results that the config does not make to a folder results_old_N beside it.
+
+    They are left from runs with other datasets, fields of view, samples, channels or features.
+    Nothing is deleted, and logs and benchmarks stay where they are.
+    """
+    from fovea.config.plan import Plan
+    from fovea.runs.old_results import move_away, old_results
+
+    found = old_results(Plan(_config(configfile or directory / "config/config.yaml")), directory)
+    print("\n".join(found) or "The config makes everything that is in results")
+    if dry_run or not found:
+        return
+    if any((directory / ".snakemake" / "locks").glob("*")):
+        raise FoveaError(
+            f"{directory}: Snakemake is at work here, or was killed; wait for its end, or give "
+            "its command with --unlock first"
+        )
+    if yes or typer.confirm(f"Move these {len(found)} files and folders away?", err=True):
+        print(f"Moved to {move_away(found, directory)}")
 
 
 @app.command(epilog="Example: fovea evaluate annotated.tif results/demo/fov_000/images.zarr/"

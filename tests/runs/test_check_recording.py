@@ -26,14 +26,13 @@ def check(folder: Path, rows: str = "", names: tuple = (None, None), samples=(),
     """Check a dataset `a`; `rows` are those of the curation table."""
     pc, fl = ({"channel": index, "name": name} for index, name in enumerate(names))
     given = {"input": "data/rec.nd2", "channels": {"pc": pc, "fl": [fl]}} | entry
-    config = validated({"datasets": {"a": given, "b": given}, "samples": list(samples)})
-    (folder / "metadata.yaml").write_text(METADATA, "utf-8")
+    datasets = {"a": given, "b": given}
     table = folder / "curation.csv"
+    config = {"datasets": datasets, "samples": list(samples), "curation": str(table)}
+    config = validated(config)
+    (folder / "metadata.yaml").write_text(METADATA, "utf-8")
     table.write_text(f"dataset,fov,cell,good,from_frame,to_frame\n{rows}", "utf-8")
-    check_recording(
-        "a", config["datasets"]["a"], config["samples"], folder / "metadata.yaml", table,
-        list(config["datasets"]),
-    )  # fmt: skip
+    check_recording("a", config, folder / "metadata.yaml")
 
 
 SAMPLE = {"name": "s", "dataset": "a", "fovs": "0-1"}

@@ -27,8 +27,8 @@ def configured(folder, **entry) -> None:
 def test_nothing_long_is_started(workplace, fovs, entry, message):
     configured(workplace, **entry, fovs=fovs)
     run = snakemake(workplace, expected=1)
-    assert f"step processing_config: {message}" in run.text.replace("data/small.ome.tiff: ", "")
-    assert files(workplace / "results") == ["a/metadata.yaml", "status.csv"]
+    assert f"step inspect_input: {message}" in run.text.replace("data/small.ome.tiff: ", "")
+    assert files(workplace / "results") == ["status.csv"]
 
 
 def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):
@@ -42,6 +42,7 @@ def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):
         curation.write_text(text, "utf-8")
         run = snakemake(workplace, expected=1)
         assert message in run.text
+        assert "Nothing has been started" in run.text
     # A parameter of every field of view, too: nothing is computed with a config that is refused.
     write_config(
         workplace,
@@ -52,8 +53,7 @@ def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):
     run = snakemake(workplace, expected=1)
     assert message in run.text
     assert "Segment:" not in run.text
-    # Repaired: what was computed before is still there, and only the check is done again.
+    # Repaired: what was computed before is still there.
     curation.unlink()
     configured(workplace)
-    rules = {job["rule_name"] for job in dry_run(workplace).jobs}
-    assert rules == {"all", "processing_config"}
+    assert dry_run(workplace).jobs == []

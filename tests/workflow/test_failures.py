@@ -82,8 +82,8 @@ def test_nothing_of_the_broken_one_looks_finished(broken):
 FAILED = {
     ("torn", ""): ("inspect_input", "data/torn.ome.tiff", "copy it again"),
     ("positions", "001"): ("copy_raw", BROKEN, "copy it again"),
-    ("excluded", ""): ("processing_config", "datasets.excluded.exclude_fovs: 7", "only one (0)"),
-    ("beyond", ""): ("processing_config", "datasets.beyond.fovs: 4", "only one (0)"),
+    ("excluded", ""): ("inspect_input", "datasets.excluded.exclude_fovs: 7", "only one (0)"),
+    ("beyond", ""): ("inspect_input", "datasets.beyond.fovs: 4", "only one (0)"),
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 #: Made by a rule, unlike other recordings.
 DEMO_RECORDING, DEMO_TRUTH = "data/demo.ome.tiff", "data/demo_truth"
 
+RESULTS = "results"
 STATUS = "results/status.csv"
 
 # --- Of a dataset

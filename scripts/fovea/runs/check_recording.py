@@ -1,21 +1,22 @@
 """Whether a config fits its recording: told from `metadata.yaml`, before anything long starts.
 
-The rule `processing_config` does it as soon as a recording has been inspected, and again after a
-change of the config or of the curation table. The steps of the dataset's fields of view wait for
-it, so that a wrong index or a time stamp that cannot be used is not found after hours of work.
+The rule `inspect_input` does it as soon as a recording has been inspected, and every later run does
+it at its start, for config and curation table may have changed. So a wrong index, or times that
+cannot be used, are not found after hours of work.
 """
 
 from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs
+from fovea.config.paths import METADATA, fill
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import load_metadata
 from fovea.recordings.readers.checks import check_channel, list_channels
@@ -30,11 +31,19 @@ class Given:
     """A dataset of the config, and what is known of its recording."""
 
     name: str
-    entry: Mapping[str, Any]  # its part of the checked config
-    samples: Sequence[Mapping[str, Any]]  # all of the config
+    config: Mapping[str, Any]  # all of it, checked
     metadata: Mapping[str, Any]  # content of metadata.yaml
-    curation: str | None = None  # the curation table, if there is one
-    datasets: Collection[str] = field(default_factory=tuple)  # names that the table may hold
+
+    @property
+    def entry(self) -> Mapping[str, Any]:
+        """The dataset's part of the config."""
+        return self.config["datasets"][self.name]
+
+    @property
+    def curation(self) -> str | None:
+        """The curation table, where there is one."""
+        table = self.config["curation"]
+        return table if table and Path(table).exists() else None
 
     @property
     def source(self) -> str:
@@ -52,23 +61,20 @@ class Given:
     @property
     def fovs(self) -> list[int]:
         """The fields of view that are processed."""
-        config = {"datasets": {self.name: self.entry}, "samples": self.samples}
-        return dataset_fovs(config, self.name, len(self.metadata["fields"]))
+        return dataset_fovs(self.config, self.name, len(self.metadata["fields"]))
 
     @property
     def in_samples(self) -> list[int]:
         """The fields of view that belong to a sample."""
-        named = [sample["fovs"] for sample in self.samples if sample["dataset"] == self.name]
+        samples = self.config["samples"]
+        named = [sample["fovs"] for sample in samples if sample["dataset"] == self.name]
         return [fov for fov in self.fovs if any(chosen == ALL or fov in chosen for chosen in named)]
 
 
 def check_recording(
     name: str,
-    entry: Mapping[str, Any],
-    samples: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
     metadata: str | Path,
-    curation: str | Path | None = None,
-    datasets: Collection[str] = (),
     log: logging.Logger = _LOG,
 ) -> None:
     """Raise FoveaError if a dataset's config does not fit its recording, naming all that is wrong.
@@ -77,19 +83,12 @@ def check_recording(
     ----------
     name : str
         The dataset's name.
-    entry : mapping
-        Its entry in the checked config.
-    samples : sequence of mapping
-        All samples of the config.
+    config : mapping
+        The checked config.
     metadata : path
         The dataset's ``metadata.yaml``.
-    curation : path, optional
-        The curation table.
-    datasets : collection of str
-        All datasets of the config, which the curation table may name.
     """
-    curated = None if curation is None else str(curation)
-    given = Given(name, entry, samples, load_metadata(metadata), curated, datasets)
+    given = Given(name, config, load_metadata(metadata))
     wrong = []
     for check in CHECKS:
         try:
@@ -157,7 +156,7 @@ def check_curation(given: Given) -> None:
     if given.curation is None:
         return
     fields = given.metadata["fields"]
-    for row in read_curation(given.curation, given.datasets or None):
+    for row in read_curation(given.curation, list(given.config["datasets"])):
         if row.dataset == given.name and given.in_samples:
             _check_row(given, row, fields)
 
@@ -185,3 +184,24 @@ CHECKS: tuple[Callable[[Given], None], ...] = (
     check_times,
     check_curation,
 )
+
+
+def check_recordings(config: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Check those of the datasets that have been inspected, see `check_recording`.
+
+    Raises
+    ------
+    FoveaError
+        One line for each dataset whose recording the config does not fit.
+    """
+    wrong = []
+    for name in names:
+        metadata = fill(METADATA, dataset=name)
+        if not Path(metadata).exists():
+            continue
+        try:
+            check_recording(name, config, metadata)
+        except FoveaError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise FoveaError("\n".join(dict.fromkeys(wrong)))

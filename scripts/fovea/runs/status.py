@@ -17,6 +17,7 @@ from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log_state import read_log
 from fovea.recordings.inspect_input import load_metadata
+from fovea.runs.cell_counts import field_counts
 
 _BAD = ("failed", "interrupted")
 
@@ -35,6 +36,13 @@ class Row:
     target: str = ""  # what to ask Snakemake for to make just this
     frames: int | None = None  # that the recording holds
     planned_frames: int | None = None  # that it should have held
+    cells_found: int | None = None  # that were tracked, once they are measured
+    cells_kept: int | None = None  # that have traces
+
+    @property
+    def cells(self) -> str:
+        """How many cells have traces, of all that were tracked; empty where it is not known."""
+        return "" if self.cells_kept is None else f"{self.cells_kept} of {self.cells_found}"
 
 
 def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
@@ -61,6 +69,8 @@ def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
             rows.append(_row(name, number, steps, folder, active))
             last = [step.files[0] for step in steps if step.name in LAST_STEPS]
             rows[-1].target = " ".join(last or steps[-1].files[:1])
+            if counts := field_counts(dataset, number, folder):
+                rows[-1].cells_found, rows[-1].cells_kept = counts.found, counts.kept
             if recorded is not None and fov < len(recorded):
                 rows[-1].frames = recorded[fov]["frames"]
                 rows[-1].planned_frames = recorded[fov]["planned_frames"]
@@ -109,18 +119,18 @@ def write(
     `left_out_of` maps (dataset, field of view) to the samples that are made without it.
     """
     header = ("dataset", "fov", "state", "failed_step", "error", "log", "frames",
-              "planned_frames", "left_out_of")  # fmt: skip
+              "planned_frames", "left_out_of", "cells_found", "cells_kept")  # fmt: skip
     with whole_csv(path, header) as lines:
         for row in rows:
             failed = (row.step, row.error, row.log) if row.state in _BAD else ("", "", "")
             without = (left_out_of or {}).get((row.dataset, row.fov), "")
-            counts = row.frames, row.planned_frames
-            lines.writerow((row.dataset, row.fov, row.state, *failed, *counts, without))
+            frames, cells = (row.frames, row.planned_frames), (row.cells_found, row.cells_kept)
+            lines.writerow((row.dataset, row.fov, row.state, *failed, *frames, without, *cells))
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the state of every field of view, for people."""
-    columns = ("dataset", "fov", "state", "step", "progress", "error")
+    columns = ("dataset", "fov", "state", "cells", "step", "progress", "error")
     cells = [columns, *(tuple(getattr(row, name) for name in columns) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]

@@ -1,0 +1,132 @@
+"""How many cells there are, and what to say of datasets and samples that have none."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fovea.config import samples, steps
+from fovea.config.dataset_plan import DatasetPlan
+from fovea.config.paths import METADATA, fill
+from fovea.config.plan import Plan
+from fovea.recordings.inspect_input import load_metadata
+
+#: Why extraction leaves out a cell, with the parameter that did it.
+_WHY = {
+    "short": "seen in fewer frames than extraction.min_frames = {min_frames}",
+    "border": "nearer to the edge than extraction.border_margin = {border_margin} pixels",
+}
+
+
+@dataclass
+class Counts:
+    """Cells of one field of view or of several."""
+
+    found: int = 0  # that were tracked
+    kept: int = 0  # that have traces
+    good: int = 0  # that curation has not rejected
+    reasons: Counter = field(default_factory=Counter)  # why cells were left out, how many
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.found + other.found, self.kept + other.kept, self.good + other.good,
+                      self.reasons + other.reasons)  # fmt: skip
+
+
+def count_cells(path: str | Path) -> Counts | None:
+    """Count the cells in ``..._cells.csv`` of a field of view, or ``..._traces_cells.csv``.
+
+    None where the table is not there.
+    """
+    if not Path(path).exists():
+        return None
+    with open(path, encoding="utf-8", newline="") as file:
+        found = Counts()
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            found.found += 1
+            found.kept += not row["reason"]
+            found.good += row.get("good", "True") == "True" and not row["reason"]
+            found.reasons.update(filter(None, row["reason"].split(", ")))
+    return found
+
+
+def field_counts(dataset: DatasetPlan, fov: str, folder: str | Path = ".") -> Counts | None:
+    """Return the counts of a field of view; None where its cells are not, or not yet, measured."""
+    if not fov or dataset.pc is None or dataset.params["copy_only"]:
+        return None
+    return count_cells(Path(folder) / str(steps.EXTRACT.of(dataset=dataset.name, fov=fov)["cells"]))
+
+
+def without_cells(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> str:
+    """Say which datasets and samples have no cell, and why; empty where all have some.
+
+    Parameters
+    ----------
+    places : iterable of (str, str)
+        Dataset and number of each field of view that is processed.
+    """
+    return "\n".join(f"Fovea: WARNING: {line}" for line in _lines(plan, places, Path(folder)))
+
+
+def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Iterator[str]:
+    counted: dict[str, list[Counts]] = {}
+    for dataset, fov in places:
+        if (counts := field_counts(plan.datasets[dataset], fov, folder)) is not None:
+            counted.setdefault(dataset, []).append(counts)
+    empty = []
+    for name, fields in counted.items():
+        total = sum(fields, Counts())
+        if not total.kept:
+            empty.append(name)
+            several = f"any of the {len(fields)} fields of view"
+            yield (
+                f"no cell was kept in {several if len(fields) > 1 else 'the only field of view'} "
+                f"of dataset {name}: "
+                f"{_why(total, plan.datasets[name], folder)}"
+            )
+    for sample in plan.samples:
+        merged = str(steps.merged("traces_cells", "csv")).replace("{sample}", sample)
+        counts = count_cells(folder / merged)
+        if counts is None or counts.good:
+            continue
+        parts = samples.sample_parts(plan.config, sample)
+        if counts.kept:
+            why = f"all {counts.kept} cells with traces are judged bad in {plan.config['curation']}"
+        elif set(parts) <= set(empty):
+            why = "see above"
+        else:
+            recorded = next((plan.datasets[name] for name in parts if name in plan.datasets), None)
+            why = _why(counts, recorded, folder)
+        yield f"sample {sample} has no cell, so its tables, fits and figures are empty: {why}"
+
+
+def _why(counts: Counts, dataset: DatasetPlan | None, folder: Path) -> str:
+    """Say which parameters removed the cells."""
+    if dataset is None:
+        return "its files of traces hold no good cell"
+    if not counts.found:
+        method = dataset.params["segmentation"]["method"]
+        return (
+            f"nothing was found in channel {dataset.pc}; look at channels.pc and at the parameters "
+            f"of segmentation (method {method}) with `fovea preview --dataset {dataset.name}`"
+        )
+    given: Mapping = dataset.params["extraction"]
+    words = [
+        f"{n} of {counts.found} cells were {_WHY[reason].format(**given)}"
+        if reason in _WHY else f"{n} of {counts.found} cells were left out as {reason}"
+        for reason, n in counts.reasons.most_common()
+    ]  # fmt: skip
+    if counts.reasons["short"]:
+        words += _recorded(dataset, given["min_frames"], folder)
+    return f"{'; '.join(words)}; change these parameters and give the same command again"
+
+
+def _recorded(dataset: DatasetPlan, min_frames: int, folder: Path) -> Iterable[str]:
+    """Say how many frames there are, where no cell could have been seen in enough of them."""
+    path = folder / fill(METADATA, dataset=dataset.name)
+    if not path.exists():  # what a failed inspection leaves
+        return []
+    frames = max((entry["frames"] for entry in load_metadata(path)["fields"]), default=0)
+    return [f"the recording has {frames} frames"] if frames < min_frames else []
