@@ -97,7 +97,11 @@ def mean_interval(metadata: dict | None, fov: int) -> float | None:
     rows, _ = stored_times(metadata, fov) if metadata else (None, "none")
     if rows is None or len(rows[0]) < 2:
         return None
-    interval = round(float(rows[0][-1] - rows[0][0]) / (len(rows[0]) - 1), 6)
+    known = np.flatnonzero(np.isfinite(rows[0]))  # the first channel may lack frames
+    if len(known) < 2:
+        return None
+    first, last = known[0], known[-1]
+    interval = round(float(rows[0][last] - rows[0][first]) / int(last - first), 6)
     return interval if interval > 0 else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fovea.config.words import flow
@@ -75,18 +76,33 @@ def metadata_text(info: RecordingInfo) -> str:
         head["fields_per_file"] = counts[0] if len(set(counts)) == 1 else counts
     if common is not None:
         head["times"] = common
+    frames = [_channel_texts(field.channel_frames) for field in info.fields]
+    alike = all(texts == frames[0] for texts in frames)
+    if alike and frames[0] is not None:
+        head["channel_frames"] = frames[0]
     lines = [f"{key}: {flow(value)}" for key, value in head.items()]
     lines.append("fields:")
-    for field, own in zip(info.fields, times, strict=True):
+    for field, own, recorded in zip(info.fields, times, frames, strict=True):
         keys = "name", "height", "width", "planes", "frames", "planned_frames"
         entry: dict[str, Any] = {key: getattr(field, key) for key in keys}
         if field.missing:
             entry["missing"] = list(field.missing)
+        if recorded is not None and not alike:
+            entry["channel_frames"] = recorded
+        if field.channel_planes is not None:
+            entry["channel_planes"] = _channel_texts(field.channel_planes)
         entry["stage_position_um"] = field.stage_position_um
         if common is None:
             entry["times"] = own
         lines.append(f"- {flow(entry)}")
     return "\n".join(lines) + "\n"
+
+
+def _channel_texts(numbers: Sequence[Sequence[int]] | None) -> list[str] | None:
+    """Return the frames or planes of each channel as ranges, such as ``0-3, 7``."""
+    from fovea.recordings.readers.info import ranges
+
+    return None if numbers is None else [ranges(row) for row in numbers]
 
 
 def _relative(file: str) -> str:

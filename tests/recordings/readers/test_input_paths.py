@@ -181,9 +181,11 @@ def test_missing_and_damaged_files(tmp_path):
     (tmp_path / "i_1_0_3.tif").write_bytes(b"")
     with open_recording({"pattern": "i_{fov}_{channel}_{frame}.tif"}, base=tmp_path) as recording:
         first, second = recording.info.fields
-        assert (first.frames, first.missing, first.planned_frames) == (4, (2,), 5)
+        assert (first.frames, first.missing, first.planned_frames) == (5, (), 5)
+        assert first.channel_frames == ((0, 1, 2, 3, 4), (0, 1, 3, 4))
         assert (second.frames, second.missing, second.planned_frames) == (3, (), 5)
-        np.testing.assert_array_equal(list(recording.frames(0, [0, 1])), data[0, [0, 1, 3, 4], 0])
+        np.testing.assert_array_equal(list(recording.frames(0, [0])), data[0, :, 0, :1])
+        assert [planes[0] is None for planes in recording.frames(0, [1])] == [0, 0, 1, 0, 0]
         np.testing.assert_array_equal(list(recording.frames(1, [1])), data[1, :3, 0, 1:])
         assert len(recording.info.notes) == 2
 

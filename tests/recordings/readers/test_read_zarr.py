@@ -125,14 +125,29 @@ def test_frames_that_were_never_written(tmp_path, version):
     _remove(store, name.format(4, 1))
     with open_recording("a.zarr", base=tmp_path) as recording:
         field = recording.info.fields[0]
-        assert (field.frames, field.planned_frames, field.missing) == (4, 6, ())
-        np.testing.assert_array_equal(list(recording.frames(0, [0, 1])), data[0, :4, 0])
-        assert "4 of 6 planned frames" in recording.info.notes[0]
+        assert (field.frames, field.planned_frames, field.missing) == (5, 6, ())
+        assert field.channel_frames == ((0, 1, 2, 3, 4), (0, 1, 2, 3))
+        *first, (phase, nothing) = recording.frames(0, [0, 1])
+        np.testing.assert_array_equal(first, data[0, :4, 0])
+        np.testing.assert_array_equal(phase, data[0, 4, 0, 0])
+        assert nothing is None
+        assert "5 of 6 planned frames" in recording.info.notes[0]
+        assert recording.info.notes[1] == (
+            'channel 1 "Channel 1" was recorded in 4 of 5 frames (0-3) in every field of view'
+        )
     _remove(store, name.format(1, 0))
     with open_recording("a.zarr", base=tmp_path) as recording:
         field = recording.info.fields[0]
-        assert (field.frames, field.missing) == (3, (1,))
-        np.testing.assert_array_equal(list(recording.frames(0, [0, 1])), data[0, [0, 2, 3], 0])
+        assert (field.frames, field.missing) == (5, ())
+        assert field.channel_frames == ((0, 2, 3, 4), (0, 1, 2, 3))
+        without, second = next(iter(recording.frames(0, [0, 1], only=[1])))
+        assert without is None
+        np.testing.assert_array_equal(second, data[0, 1, 0, 1])
+    _remove(store, name.format(1, 1))
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        field = recording.info.fields[0]
+        assert (field.frames, field.missing) == (4, (1,))
+        assert field.channel_frames == ((0, 1, 2, 3), (0, 1, 2))
 
 
 def test_shards_that_are_not_full(tmp_path):

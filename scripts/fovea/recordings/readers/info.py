@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fovea.recordings.readers.checks import reading
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class _Lazy:
@@ -39,12 +42,15 @@ class _Lazy:
 class FieldInfo:
     """One field of view.
 
-    `frames` counts the complete frames: those of which every channel and plane exists.
-    `planned_frames` is the number that the file announces, and `missing` are the planned numbers of
-    frames that do not exist although later ones do. `times` are in seconds: one list of `frames`
-    values for all channels, or one list per channel. `times_source` is ``"stamps"`` (acquisition
-    times), ``"nominal"`` (from an interval) or ``"none"``. `load_frames` and `load_times` are
-    functions of the reader that set these attributes when one of them is first used.
+    `frames` counts the frames that at least one channel has. `planned_frames` is the number that
+    the file announces, and `missing` are the planned numbers of frames that do not exist although
+    later ones do. `channel_frames` has, for each channel, the indices into the existing frames
+    in which it was recorded; it is None if every channel has all of them. `channel_planes` has,
+    for each channel, its z planes; it is None if every channel has all `planes`. `times` are in
+    seconds: one list of `frames` values for all channels, or one list per channel, NaN in frames
+    that the channel lacks. `times_source` is ``"stamps"`` (acquisition times), ``"nominal"`` (from
+    an interval) or ``"none"``. `load_frames` and `load_times` are functions of the reader that set
+    these attributes when one of them is first used.
     """
 
     index: int  # number of the field in the recording, from 0
@@ -56,6 +62,8 @@ class FieldInfo:
     frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
     planned_frames: int = _Lazy("load_frames", 0)  # type: ignore[assignment]
     missing: tuple[int, ...] = _Lazy("load_frames", ())  # type: ignore[assignment]
+    channel_frames: tuple[tuple[int, ...], ...] | None = _Lazy("load_frames", None)  # type: ignore[assignment]
+    channel_planes: tuple[tuple[int, ...], ...] | None = _Lazy("load_frames", None)  # type: ignore[assignment]
     times: list[list[float]] | None = _Lazy("load_times", None)  # type: ignore[assignment]
     times_source: str = _Lazy("load_times", "none")  # type: ignore[assignment]
     source: ClassVar[str] = "the input"  # for messages
@@ -68,12 +76,51 @@ class FieldInfo:
         gaps = set(self.missing)
         return [n for n in range(self.frames + len(gaps)) if n not in gaps]
 
-    def set_existing(self, exists: Sequence[bool]) -> None:
-        """Set `frames`, `planned_frames` and `missing` from one flag per planned frame."""
-        numbers = [n for n, there in enumerate(exists) if there]
+    def set_existing(self, exists: np.ndarray, recorded: np.ndarray | None = None) -> None:
+        """Set what exists from one flag per planned plane.
+
+        A channel's own z planes are those that were recorded in any frame of the field. A channel
+        has a frame in which all its own planes are whole, and a frame exists if any channel has
+        it. Frames at the end of which planes that were recorded are not whole are left out, as
+        the file is cut off there.
+
+        Parameters
+        ----------
+        exists : (T, C, Z) bool
+            Whether the plane is whole, for every planned frame, channel and z plane.
+        recorded : (T, C, Z) bool, optional
+            Whether the file announces the plane; without it, those that exist.
+        """
+        recorded = exists if recorded is None else recorded
+        own = recorded.any(axis=0)
+        has = (exists | ~own).all(axis=2) & own.any(axis=1)
+        cut = (recorded & ~exists).any(axis=(1, 2)).tolist()
+        numbers = has.any(axis=1).nonzero()[0].tolist()
+        while numbers and cut[numbers[-1]]:
+            numbers.pop()
         self.planned_frames, self.frames = len(exists), len(numbers)
         last = numbers[-1] if numbers else 0
-        self.missing = tuple(n for n in range(last) if not exists[n])
+        self.missing = tuple(sorted(set(range(last)) - set(numbers)))
+        rows = has[numbers].T
+        self.channel_frames = None if rows.all() else _indices(rows)
+        self.channel_planes = None if own.all() else _indices(own)
+
+    def has_frame(self, channel: int, index: int) -> bool:
+        """Return whether a channel was recorded in an existing frame, given by its index."""
+        return self.channel_frames is None or index in self.channel_frames[channel]
+
+    def frames_of(self, channel: int) -> Sequence[int]:
+        """Return the indices of the existing frames in which a channel was recorded."""
+        return range(self.frames) if self.channel_frames is None else self.channel_frames[channel]
+
+    def planes_of(self, channel: int) -> Sequence[int]:
+        """Return the z planes in which a channel was recorded."""
+        return range(self.planes) if self.channel_planes is None else self.channel_planes[channel]
+
+
+def _indices(flags: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Return the places of the true values in each row."""
+    return tuple(tuple(row.nonzero()[0].tolist()) for row in flags)
 
 
 @dataclass
@@ -101,7 +148,11 @@ class RecordingInfo:
         """Remarks for people: missing frames, assumptions, time stamps that were not used."""
         for info in self.fields:
             _ = info.times  # reading frames and times may add remarks
-        return [*self.remarks, *incomplete_notes(self.fields)]
+        return [
+            *self.remarks,
+            *incomplete_notes(self.fields),
+            *channel_notes(self.fields, self.channels),
+        ]
 
 
 def incomplete_notes(fields: Sequence[FieldInfo]) -> list[str]:
@@ -113,11 +164,36 @@ def incomplete_notes(fields: Sequence[FieldInfo]) -> list[str]:
             groups.setdefault(key, []).append(info.index)
     notes = []
     for (frames, planned, missing), indices in groups.items():
-        every = len(indices) == len(fields)
-        who = "every field of view" if every else f"field of view {ranges(indices)}"
+        who = _fields_text(indices, len(fields))
         gaps = f" (missing in between: {ranges(missing)})" if missing else ""
         notes.append(f"incomplete: {frames} of {planned} planned frames exist in {who}{gaps}")
     return notes
+
+
+def channel_notes(fields: Sequence[FieldInfo], channels: Sequence[str]) -> list[str]:
+    """Say which channels lack frames or z planes, one line for each distinct set."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for info in fields:
+        for channel, name in enumerate(channels):
+            frames, planes = info.frames_of(channel), info.planes_of(channel)
+            who = f'channel {channel} "{name}" was recorded'
+            texts = []
+            if len(frames) < info.frames:
+                which = f" ({ranges(frames)})" if frames else ""
+                texts.append(f"{who} in {len(frames)} of {info.frames} frames{which}")
+            if 0 < len(planes) < info.planes and frames:
+                texts.append(f"{who} in {len(planes)} of {info.planes} z planes ({ranges(planes)})")
+            for text in texts:
+                groups.setdefault((channel, text), []).append(info.index)
+    return [
+        f"{text} in {_fields_text(indices, len(fields))}"
+        for (_, text), indices in sorted(groups.items(), key=lambda group: group[0][0])
+    ]
+
+
+def _fields_text(indices: Sequence[int], count: int) -> str:
+    everyone = len(indices) == count
+    return "every field of view" if everyone else f"field of view {ranges(indices)}"
 
 
 def ranges(numbers: Sequence[int]) -> str:

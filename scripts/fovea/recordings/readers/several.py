@@ -71,6 +71,7 @@ class SeveralRecordings(Recording):
                     replace(
                         own, index=len(fields), name=name, frames=own.frames, times=own.times,
                         planned_frames=own.planned_frames, missing=own.missing,
+                        channel_frames=own.channel_frames, channel_planes=own.channel_planes,
                         times_source=own.times_source,
                     )
                 )  # fmt: skip
@@ -113,6 +114,7 @@ def fields_per_file(metadata: Mapping[str, Any], files: int) -> list[int] | None
 
 def recorded_info(metadata: Mapping[str, Any], files: list[str]) -> RecordingInfo:
     """Return the description in the metadata."""
+    from fovea.recordings.frames import recorded_frames, recorded_planes
     from fovea.recordings.times import stored_times
 
     fields = []
@@ -121,6 +123,8 @@ def recorded_info(metadata: Mapping[str, Any], files: list[str]) -> RecordingInf
             index, entry["name"], entry["height"], entry["width"], entry["planes"],
             entry["stage_position_um"], frames=entry["frames"],
             planned_frames=entry["planned_frames"], missing=tuple(entry.get("missing", ())),
+            channel_frames=recorded_frames(metadata, index),
+            channel_planes=recorded_planes(metadata, index),
         )  # fmt: skip
         rows, info.times_source = stored_times(metadata, index)
         info.times = None if rows is None else [row.tolist() for row in rows]
@@ -134,7 +138,9 @@ def recorded_info(metadata: Mapping[str, Any], files: list[str]) -> RecordingInf
 
 def _check_unchanged(file: str, expected: FieldInfo, info: RecordingInfo, own: int) -> None:
     found = info.fields[own] if own < len(info.fields) else None
-    names = ("height", "width", "planes", "frames", "missing")
+    names = (
+        "height", "width", "planes", "frames", "missing", "channel_frames", "channel_planes"
+    )  # fmt: skip
     if found is None or any(getattr(found, n) != getattr(expected, n) for n in names):
         now = "gone" if found is None else f"{found.frames} x {found.height} x {found.width}"
         raise FoveaError(

@@ -63,13 +63,22 @@ class StackRecording(Recording):
         return result
 
     def _find_frames(self, info: FieldInfo) -> None:
-        info.set_existing(self.existing_planes(info.index).all(axis=(1, 2)).tolist())
+        info.set_existing(*self.planes(info.index))
 
     def find_times(self, info: RecordingInfo) -> Times:
         """Return stamps and nominal times of all fields, and the clock's zero."""
         pairs = list(zip(self._stacks, info.fields, strict=True))
         nominal = [regular_times(own.planned_frames, stack.interval_s) for stack, own in pairs]
         return [self.stamps(own) for own in info.fields], nominal, 0.0
+
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which planes of a field of view are whole, and which its file announces.
+
+        Both are (T, C, Z) bool. A plane that is announced and not whole was cut off or damaged;
+        one that is not announced was not recorded. By default all planes are announced.
+        """
+        exists = self.existing_planes(fov)
+        return exists, np.ones_like(exists)
 
     @abstractmethod
     def existing_planes(self, fov: int) -> np.ndarray:

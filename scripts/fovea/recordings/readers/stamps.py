@@ -53,8 +53,10 @@ def set_times(
     for info, given in zip(fields, stamps, strict=True):
         if given is None or info.frames == 0:
             continue
-        values = np.atleast_2d(np.asarray(given, dtype=np.float64))
-        fault = _fault(values)
+        values = np.atleast_2d(np.array(given, dtype=np.float64))
+        lacking = _lacking(info, len(values))
+        values[lacking] = np.nan
+        fault = _fault(values, ~lacking)
         if fault:
             faults.setdefault(fault, []).append(info.index)
         else:
@@ -69,12 +71,13 @@ def set_times(
         faults[SAME] = sorted(good)
         good = {}
 
-    start = min((float(values.min()) for values in good.values()), default=None)
+    start = min((float(np.nanmin(values)) for values in good.values()), default=None)
     for info, regular in zip(fields, nominal, strict=True):
         if info.index in good:
             values = good[info.index] - start
-            if len(values) > 1 and (values == values[0]).all():
-                values = values[:1]
+            known = values[np.isfinite(values).all(axis=1)][:1]
+            if len(values) > 1 and len(known) and (np.isnan(values) | (values == known)).all():
+                values = known
             info.times, info.times_source = values.tolist(), "stamps"
         elif regular is not None and info.frames:
             info.times = [[float(regular[n]) for n in info.frame_numbers]]
@@ -85,11 +88,23 @@ def set_times(
     return remarks, start
 
 
-def _fault(values: np.ndarray) -> str | None:
-    """Return why (C, T) stamps cannot be used, or None."""
-    if not np.isfinite(values).all():
+def _lacking(info: FieldInfo, rows: int) -> np.ndarray:
+    """Return in which frames each row of stamps has none, as its channel was not recorded."""
+    lacking = np.zeros((rows, info.frames), bool)
+    if rows > 1 and info.channel_frames is not None:
+        lacking[:] = True
+        for row, frames in zip(lacking, info.channel_frames, strict=True):
+            row[list(frames)] = False
+    return lacking
+
+
+def _fault(values: np.ndarray, present: np.ndarray) -> str | None:
+    """Return why (C, T) stamps cannot be used, or None; `present` tells where one is needed."""
+    if not np.isfinite(values[present]).all() or not present.any():
         return "time stamps not used: some are missing"
-    steps = np.diff(values, axis=1)
+    steps = np.concatenate(
+        [np.diff(row[there]) for row, there in zip(values, present, strict=True)]
+    )
     if steps.size and (steps == 0).all():
         return SAME
     if (steps < 0).any():

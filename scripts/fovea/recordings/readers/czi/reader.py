@@ -52,6 +52,7 @@ class CziRecording(RawRecording, StackRecording):
             raise nothing_complete(self.source)
         about = CziAbout(content.xml)
         notes = list(about.notes)
+        self._recovered = content.recovered
         if content.recovered:
             notes.append(
                 "the file is cut off: its directory is lost; the complete tiles were found"
@@ -115,6 +116,13 @@ class CziRecording(RawRecording, StackRecording):
         np.add.at(found, place, scene.column("position") < self._whole)
         return found == expected.max()
 
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = self._stacks[fov]
+        # Without its directory, a file does not tell which planes were recorded.
+        recorded = np.full(scene.sizes, self._recovered)
+        recorded[tuple(scene.column(axis) for axis in "TCZ")] = True
+        return self.existing_planes(fov), recorded
+
     def _scene_planes(self, fov: int) -> dict[PlaneKey, list[Tile]]:
         """Return the tiles of each plane of a scene, in the order in which they are laid."""
         if fov not in self._planes:
@@ -137,7 +145,9 @@ class CziRecording(RawRecording, StackRecording):
             ticks = np.zeros((len(info.channels), own.frames), np.int64)
             for i, t in enumerate(own.frame_numbers):
                 for c in range(len(info.channels)):
-                    ticks[c, i] = tile_tags(file, planes[t, c, 0][0].position)[0] or 0
+                    if own.has_frame(c, i):
+                        tile = planes[t, c, own.planes_of(c)[0]][0]
+                        ticks[c, i] = tile_tags(file, tile.position)[0] or 0
             found.append(ticks)
         file.close()
         zero = min((int(ticks[ticks > 0].min()) for ticks in found if ticks.any()), default=0)

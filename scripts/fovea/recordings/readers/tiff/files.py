@@ -50,6 +50,13 @@ class FileStack(TiffStack):
                 there[t, c, z] = self._whole(sources, file)
         return there
 
+    def recorded(self) -> np.ndarray:
+        there = np.zeros(self.sizes, bool)
+        every = slice(None)
+        for t, c, z in self.files:
+            there[every if "T" in self.inner else t, c, every if "Z" in self.inner else z] = True
+        return there
+
     def _whole(self, sources: TiffSources, file: str) -> bool:
         """Return whether a file is whole; one uncompressed file of each size is checked.
 

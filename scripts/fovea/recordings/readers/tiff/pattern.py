@@ -124,8 +124,8 @@ class PatternRecording(TiffStacksRecording):
         if text not in self._notes:
             self._notes.append(text)
 
-    def existing_planes(self, fov: int) -> np.ndarray:
-        """Return which planes were recorded, (T, C, Z) bool; repeated ones were not."""
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which planes are whole, and which were recorded: repeated ones were not."""
         stack = self._stacks[fov]
         there = stack.existing(self._sources)
         again = stack.repeated(self._sources, there)
@@ -135,7 +135,7 @@ class PatternRecording(TiffStacksRecording):
             fields = self._repeats.setdefault((c, frames), [])
             if fov not in fields:
                 self._set_repeats(c, frames, sorted([*fields, fov]))
-        return there & ~again
+        return there & ~again, stack.recorded() & ~again
 
     def _set_repeats(self, channel: int, frames: str, fields: list[int]) -> None:
         """Note which frames of a channel repeat the one before, in one line for all fields."""

@@ -24,6 +24,10 @@ class TiffStack(Stack, ABC):
     def existing(self, sources: TiffSources) -> np.ndarray:
         """Return which planes are whole, (T, C, Z) bool."""
 
+    def recorded(self) -> np.ndarray:
+        """Return which planes the file announces, (T, C, Z) bool."""
+        return np.ones(self.sizes, bool)
+
     @abstractmethod
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         """Return a plane as a new (H, W) array."""
@@ -125,6 +129,9 @@ class PageStack(TiffStack):
         self.table.pages = np.ascontiguousarray(self.table.pages.swapaxes(0, 2))
         self.table.owners = np.ascontiguousarray(self.table.owners.swapaxes(0, 2))
 
+    def recorded(self) -> np.ndarray:
+        return self.table.pages >= 0
+
     def existing(self, sources: TiffSources) -> np.ndarray:
         there = np.zeros(self.sizes, bool)
         for (path, name), planes in self.table.by_file():
@@ -193,6 +200,9 @@ class TiffStacksRecording(StackRecording):
 
     def close(self) -> None:
         self._sources.close()
+
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.existing_planes(fov), self._stacks[fov].recorded()
 
     def existing_planes(self, fov: int) -> np.ndarray:
         there = self._stacks[fov].existing(self._sources)

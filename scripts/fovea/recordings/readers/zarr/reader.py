@@ -59,6 +59,10 @@ class ZarrRecording(StackRecording):
                     "channels or pixel type; name the images that are alike as a list"
                 )
 
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        exists = self.existing_planes(fov)
+        return exists, exists  # a store does not tell what was planned from what was recorded
+
     def existing_planes(self, fov: int) -> np.ndarray:
         return stored_planes(self._stacks[fov])
 
