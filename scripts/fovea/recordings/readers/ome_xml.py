@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -11,17 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from fovea.recordings.readers.stack import Stack
+from fovea.recordings.readers.units import micrometers, seconds
 
-UM = {
-    "m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3,
-    "pm": 1e-6, "Å": 1e-4, "in": 25400.0, "ft": 304800.0, "micrometer": 1.0, "micron": 1.0,
-    "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6,
-}  # fmt: skip
-SECONDS = {
-    "d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "μs": 1e-6,
-    "us": 1e-6, "ns": 1e-9, "day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0,
-    "millisecond": 1e-3,
-}  # fmt: skip
 PIECE = 1 << 16  # characters that are parsed at once
 MOST = 1 << 26  # planes of an image; more are a damaged description
 
@@ -105,10 +96,10 @@ class PlaneList:
         place = [int(element.get(f"The{axis}", 0)) for axis in "TCZ"]
         if self.position_um is None:
             self.position_um = _position(element, "Position{}")
-        seconds = _quantity(element, "DeltaT", SECONDS, "s")
-        if seconds is not None:
+        time = _quantity(element, "DeltaT", seconds, "s")
+        if time is not None:
             self.places.extend(place)
-            self.seconds.append(seconds)
+            self.seconds.append(time)
 
     def stamps(self, frames: int, channels: int) -> np.ndarray | None:
         """Return (C, T) seconds, nan where there is none; None without any."""
@@ -235,7 +226,7 @@ def _image(
         channels=[ch.get("Name") for ch in channels],
         pixel_size_um=_pixel_size(pixels),
         position_um=position,
-        interval_s=_quantity(pixels, "TimeIncrement", SECONDS, "s"),
+        interval_s=_quantity(pixels, "TimeIncrement", seconds, "s"),
         stamps=planes.stamps(t, c),
         order=pixels.get("DimensionOrder", "XYZCT"),
         samples=samples,
@@ -244,8 +235,8 @@ def _image(
 
 
 def _pixel_size(pixels: ElementTree.Element) -> dict[str, float] | None:
-    x = _quantity(pixels, "PhysicalSizeX", UM, "µm")
-    y = _quantity(pixels, "PhysicalSizeY", UM, "µm")
+    x = _quantity(pixels, "PhysicalSizeX", micrometers, "µm")
+    y = _quantity(pixels, "PhysicalSizeY", micrometers, "µm")
     return {"y": y, "x": x} if x and y and x > 0 and y > 0 else None
 
 
@@ -254,16 +245,17 @@ def _position(element: ElementTree.Element, template: str) -> dict[str, float] |
     found = {
         axis.lower(): value
         for axis in "XYZ"
-        if (value := _quantity(element, template.format(axis), UM, "reference frame")) is not None
+        if (value := _quantity(element, template.format(axis), micrometers, "reference frame"))
+        is not None
     }
     return found if {"x", "y"} <= set(found) else None
 
 
 def _quantity(
-    element: ElementTree.Element, name: str, units: dict[str, float], default: str
+    element: ElementTree.Element, name: str, units: Callable[[str], float | None], default: str
 ) -> float | None:
     text = element.get(name)
-    factor = units.get(element.get(f"{name}Unit", default))
+    factor = units(element.get(f"{name}Unit", default))
     if text is None or factor is None:
         return None
     try:

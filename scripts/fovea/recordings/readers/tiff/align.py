@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.tiff.stack import TiffStack
+from fovea.recordings.readers.tiff.stack import PageStack, TiffStack
 
 
 def align_channels(stacks: Sequence[TiffStack]) -> None:
@@ -20,7 +20,8 @@ def align_channels(stacks: Sequence[TiffStack]) -> None:
     places: list[list[int]] = []
     for stack in stacks:
         names = stack.channels[: stack.sizes[1]]
-        if _named(names, stack.sizes[1]) and _named(union, len(union)) and set(names) & set(union):
+        named = _named(names, stack.sizes[1]) and _named(union, len(union))
+        if named and set(names) & set(union):
             union += [name for name in names if name not in union]
             places.append([union.index(name) for name in names])
         elif stack.sizes[1] == first.sizes[1]:
@@ -32,7 +33,7 @@ def align_channels(stacks: Sequence[TiffStack]) -> None:
                 "same; save those that are alike as files of their own"
             )
     for stack, place in zip(stacks, places, strict=True):
-        if place != list(range(len(union))):
+        if place != list(range(len(union))) and isinstance(stack, PageStack):
             stack.place_channels(place, len(union))
         stack.channels = union
 

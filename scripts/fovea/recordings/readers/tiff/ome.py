@@ -16,6 +16,7 @@ from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeImage
 from fovea.recordings.readers.stack import Stack
+from fovea.recordings.readers.tiff.about import program_pixel_size
 from fovea.recordings.readers.tiff.heads import plain_uuid, read_head
 from fovea.recordings.readers.tiff.ome_set import Folders, OmeSet, is_companion, open_set
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page
@@ -236,5 +237,7 @@ def _stack(
                 f"{file}: its description says {image.height} x {image.width} pixels, its pages "
                 f"have {page.imagelength} x {page.imagewidth}; export it again"
             )
+        if image.pixel_size_um is None:
+            described["pixel_size_um"] = program_pixel_size(page)[1]
         return PageStack(**{**described, "dtype": dtype}, table=table)
     return PageStack(**described, table=table, readable=False)

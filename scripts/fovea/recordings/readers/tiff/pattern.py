@@ -16,9 +16,9 @@ from fovea.config.patterns import Match
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+from fovea.recordings.readers.tiff.about import pixel_size
 from fovea.recordings.readers.tiff.files import FileStack, Plane
 from fovea.recordings.readers.tiff.pages import check_page
-from fovea.recordings.readers.tiff.plain import resolution
 from fovea.recordings.readers.tiff.stack import TiffStacksRecording
 
 
@@ -110,7 +110,7 @@ class PatternRecording(TiffStacksRecording):
             self._note(f"the images within each file are taken as {what}")
         stack = FileStack(
             file, name, page.imagelength, page.imagewidth, dtype, sizes,
-            pixel_size_um=resolution(page), base=self._base, files=files, inner=inner,
+            pixel_size_um=pixel_size(page), base=self._base, files=files, inner=inner,
             seconds=seconds,
         )  # fmt: skip
         if inner:

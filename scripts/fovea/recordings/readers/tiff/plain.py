@@ -10,9 +10,10 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
-from fovea.recordings.readers.ome_xml import UM
+from fovea.recordings.readers.tiff.about import pixel_size, series_facts
 from fovea.recordings.readers.tiff.pages import TiffSource, TiffSources, check_page, collect_log
 from fovea.recordings.readers.tiff.stack import ContiguousStack, PageStack, PageTable, TiffStack
+from fovea.recordings.readers.units import seconds
 
 PLAIN_KINDS = ("generic", "uniform", "nih", "sis", "mdgel")
 
@@ -85,12 +86,20 @@ def _stacks_by_axes(
             shape = [n for n in source.tif.series[0].shape[:-2] if len(source.tif.series) == 1]
         if len(shape) == len(outer):
             sizes = dict(zip(outer, shape, strict=True))
+    whole: TiffStack | None = None
+    if source.tif.is_imagej and source.tif.imagej_metadata is not None:
+        whole = _imagej_stack(source, page, path)
+        if not sizes and _are_slices(whole, outer):
+            whole.swap_frames_and_planes()
+            return [whole]
+        contiguous = whole if count == 1 else None
+    elif count == 1:
+        contiguous = _planes_of_one_page(source, page, path)
+    if contiguous is not None:
+        count = math.prod(contiguous.sizes)
     size = {axis: int(sizes.get(axis, 0)) for axis in outer}
     if any(n < 0 for n in size.values()) or set(sizes) - set(outer):
         raise FoveaError(f"input: sizes {sizes} must be positive numbers for axes of {axes!r}")
-    if source.tif.is_imagej and count == 1:
-        contiguous = _imagej_stack(source, page, path)
-        count = math.prod(contiguous.sizes)
     unknown = [axis for axis in outer if not size[axis]]
     if len(unknown) > 1:
         example = ", ".join(f"{axis}: 2" for axis in unknown[1:])
@@ -117,7 +126,29 @@ def _stacks_by_axes(
             stacks.append(_contiguous(source, page, path, shape, offset, steps))
         else:
             stacks.append(_page_stack(source, page, path, _pages(shape, first, steps, count)))
+    if whole is not None:
+        for stack in stacks:
+            stack.pixel_size_um, stack.interval_s = whole.pixel_size_um, whole.interval_s
     return stacks
+
+
+def _are_slices(stack: TiffStack, outer: str) -> bool:
+    """Return whether a stack is one frame of z planes that the axes `outer` call frames."""
+    frames, channels, planes = stack.sizes
+    named = set(outer) == {"T", "C"} or (set(outer) == {"T"} and channels == 1)
+    return frames == 1 < planes and named
+
+
+def _planes_of_one_page(source: TiffSource, page: Any, path: str) -> ContiguousStack | None:
+    """Return the planes that follow the only page of a file, if its program says there are some."""
+    with collect_log(source.complaints):
+        series = source.tif.series
+    if len(series) != 1 or series[0].dataoffset is None or page.bitspersample not in (8, 16):
+        return None
+    count = math.prod(series[0].shape) // (page.imagelength * page.imagewidth)
+    if count < 2:
+        return None
+    return _contiguous(source, page, path, (count, 1, 1), series[0].dataoffset, (1, 1, 1))
 
 
 def _by_axis(values: dict[str, int], default: int) -> tuple[int, ...]:
@@ -140,7 +171,7 @@ def _common(source: TiffSource, page: Any, sizes: tuple[int, ...]) -> dict[str, 
         "width": page.imagewidth,
         "dtype": check_page(source, page),
         "sizes": sizes,
-        "pixel_size_um": resolution(page),
+        "pixel_size_um": pixel_size(page),
     }
 
 
@@ -173,9 +204,10 @@ def _imagej_stack(source: TiffSource, page: Any, path: str) -> TiffStack:
         stack: TiffStack = _contiguous(source, page, path, sizes, page.dataoffsets[0], strides)
     else:
         stack = _page_stack(source, page, path, _pages(sizes, 0, strides, source.count))
-    stack.pixel_size_um = resolution(page, str(meta.get("unit", "")))
-    interval = meta.get("finterval")
-    stack.interval_s = float(interval) if isinstance(interval, (int, float)) else None
+    stack.pixel_size_um = pixel_size(page, str(meta.get("unit", "")), str(meta.get("yunit", "")))
+    interval, unit = meta.get("finterval"), seconds(str(meta.get("tunit", "s")))
+    if isinstance(interval, (int, float)) and unit is not None:
+        stack.interval_s = float(f"{interval * unit:.15g}")
     if channels > 1 and len(labels) == channels:
         stack.channels = [str(label) for label in labels]
     return stack
@@ -204,7 +236,20 @@ def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
     stride = {a: math.prod(size[b] for b in outer[i + 1 :]) for i, a in enumerate(outer)}
     sizes, steps = _by_axis(size, 1), _by_axis(stride, 0)
     if series.dataoffset is not None and page.bitspersample in (8, 16):
-        return _contiguous(source, page, path, sizes, series.dataoffset, steps)
+        stack: TiffStack = _contiguous(source, page, path, sizes, series.dataoffset, steps)
+    else:
+        stack = _series_pages(source, series, path, sizes, steps)
+    facts = series_facts(source.tif, series.kind)
+    stack.pixel_size_um = facts.pixel_size_um or stack.pixel_size_um
+    if facts.seconds is not None and len(facts.seconds) == sizes[0]:
+        stack.stamps = np.repeat([facts.seconds], sizes[1], axis=0)
+    return stack
+
+
+def _series_pages(
+    source: TiffSource, series: Any, path: str, sizes: tuple[int, ...], steps: tuple[int, ...]
+) -> PageStack:
+    """Return a series of which each plane is a page, perhaps in another file."""
     table = PageTable(sizes)
     for plane in np.ndindex(sizes):
         number = sum(i * step for i, step in zip(plane, steps, strict=True))
@@ -214,22 +259,4 @@ def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
         elif own is not None:  # of a series in several files
             name = f"{source.name} ({own.parent.filename})"
             table.put(plane, own.parent.filehandle.path, name, own.index)
-    return PageStack(**_common(source, page, sizes), table=table)
-
-
-def resolution(page: Any, unit: str = "") -> dict[str, float] | None:
-    """Return the pixel size in micrometers, if the resolution tags name a length.
-
-    Resolutions per inch are not used: many programs write 72 or 96 dots per inch by default.
-    """
-    x, y = page.tags.get("XResolution"), page.tags.get("YResolution")
-    unit = unit.replace("\\u00B5", "µ").strip()
-    factor = UM.get(unit)
-    if factor is None and not unit and page.tags.get("ResolutionUnit") is not None:
-        factor = 1e4 if page.tags["ResolutionUnit"].value == 3 else None
-    if x is None or y is None or factor is None or unit == "in":
-        return None
-    (a, b), (c, d) = x.value, y.value
-    if not (a and b and c and d):
-        return None
-    return {"y": float(f"{factor * d / c:.9g}"), "x": float(f"{factor * b / a:.9g}")}
+    return PageStack(**_common(source, series.keyframe, sizes), table=table)

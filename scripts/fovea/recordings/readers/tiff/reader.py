@@ -10,6 +10,7 @@ from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import nothing_complete
 from fovea.recordings.readers.tiff.align import align_channels
 from fovea.recordings.readers.tiff.heads import read_head
+from fovea.recordings.readers.tiff.ndtiff import index_of, ndtiff_stacks
 from fovea.recordings.readers.tiff.ome import is_part_of_set, ome_stacks, slices_as_frames
 from fovea.recordings.readers.tiff.ome_set import is_companion
 from fovea.recordings.readers.tiff.pages import TiffSources, collect_log
@@ -18,7 +19,9 @@ from fovea.recordings.readers.tiff.stack import TiffStack, TiffStacksRecording
 
 
 def belong_together(files: list[str], base: str | os.PathLike[str]) -> bool:
-    """Return whether any of the files is part of an OME-TIFF set, as it states."""
+    """Return whether any of the files is part of a set (OME-TIFF, NDTiff), as it states."""
+    if all(index_of(file, base) for file in files):
+        return True
     with contextlib.closing(TiffSources()) as sources:
         return any(is_part_of_set(sources, file, base) for file in files)
 
@@ -40,10 +43,15 @@ class TiffRecording(TiffStacksRecording):
         file = files[0]
         remarks: list[str] = []
         with self.closed_on_error():
+            ndtiff = axes is None and index_of(file, base) is not None
             # several files are those of sets, of which the first may be damaged
-            ome = len(files) > 1 or is_companion(file) or read_head(join(base, file)).ome
+            ome = not ndtiff and (
+                len(files) > 1 or is_companion(file) or read_head(join(base, file)).ome
+            )
             with collect_log([]):
-                if ome and axes is None:
+                if ndtiff:
+                    stacks = ndtiff_stacks(self._sources, files, base, remarks)
+                elif ome and axes is None:
                     stacks = ome_stacks(self._sources, files, base, remarks)
                 elif ome and not sizes:
                     stacks = slices_as_frames(self._sources, file, base, axes, remarks)
@@ -56,7 +64,7 @@ class TiffRecording(TiffStacksRecording):
             _check_alike(stacks)
             align_channels(stacks)
             self._stacks = stacks
-            kind = "OME-TIFF" if ome and axes is None else "TIFF"
+            kind = "NDTiff" if ndtiff else "OME-TIFF" if ome and axes is None else "TIFF"
             self.info = self.describe_stacks(kind, list(files), remarks)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.recordings.readers.info import FieldInfo
 from fovea.recordings.readers.stack import Stack, StackRecording
+from fovea.recordings.readers.tiff.about import page_seconds
 from fovea.recordings.readers.tiff.pages import TiffSources
 
 
@@ -32,9 +34,9 @@ class TiffStack(Stack, ABC):
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         """Return a plane as a new (H, W) array."""
 
-    def place_channels(self, place: Sequence[int], count: int) -> None:
-        """Put the channels at the indices `place` of `count`; the others have no frame."""
-        raise NotImplementedError(f"{type(self).__name__} has one list of channels")
+    def page_times(self, sources: TiffSources) -> np.ndarray | None:
+        """Return when each frame was taken, as its pages say: (C, T) seconds, nan for none."""
+        return None
 
     def swap_frames_and_planes(self) -> None:
         """Take z planes as frames, and frames as z planes."""
@@ -118,6 +120,7 @@ class PageStack(TiffStack):
     table: PageTable = field(default_factory=lambda: PageTable((0, 0, 0)))
 
     def place_channels(self, place: Sequence[int], count: int) -> None:
+        """Put the channels at the indices `place` of `count`; the others have no frame."""
         self.sizes = (self.sizes[0], count, self.sizes[2])
         self.table.pages = _spread(self.table.pages, place, count, 1, -1)
         self.table.owners = _spread(self.table.owners, place, count, 1, 0)
@@ -141,6 +144,26 @@ class PageStack(TiffStack):
             except FoveaError:
                 continue
         return there
+
+    def page_times(self, sources: TiffSources) -> np.ndarray | None:
+        frames, channels, _ = self.sizes
+        stamps = np.full((channels, frames), np.nan)
+        there = self.table.pages >= 0
+        first = np.zeros_like(there)  # the lowest z plane of each channel and frame
+        np.put_along_axis(first, there.argmax(axis=2)[:, :, None], True, axis=2)
+        first &= there
+        for (path, name), planes in self.table.by_file():
+            for plane in planes[first.flat[planes]]:
+                t, c, _ = np.unravel_index(plane, self.sizes)
+                try:
+                    page = sources.get(path, name).page(int(self.table.pages.flat[plane]))
+                except FoveaError:
+                    continue  # a page that is cut off
+                time = page_seconds(page)
+                if time is None:
+                    return None  # then no page has any
+                stamps[c, t] = time
+        return None if np.isnan(stamps).all() else stamps
 
     def read(self, sources: TiffSources, t: int, c: int, z: int) -> np.ndarray:
         place = self.table.get((t, c, z))
@@ -208,6 +231,13 @@ class TiffStacksRecording(StackRecording):
         there = self._stacks[fov].existing(self._sources)
         self._sources.release()
         return there
+
+    def stamps(self, info: FieldInfo) -> np.ndarray | None:
+        stack = self._stacks[info.index]
+        if stack.stamps is None:
+            stack.stamps = stack.page_times(self._sources)
+            self._sources.release()
+        return super().stamps(info)
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         stack = self._stacks[fov]

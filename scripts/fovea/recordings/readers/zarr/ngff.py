@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fovea.errors import FoveaError
-from fovea.recordings.readers.ome_xml import SECONDS, UM, OmeImage, parse_ome
+from fovea.recordings.readers.ome_xml import OmeImage, parse_ome
 from fovea.recordings.readers.stack import Stack
+from fovea.recordings.readers.units import SECONDS, UM
 
 UNITS_UM = {**UM, "centimeter": 1e4, "kilometer": 1e9, "picometer": 1e-6, "angstrom": 1e-4}
 UNITS_S = {**SECONDS, "microsecond": 1e-6, "nanosecond": 1e-9}
