@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import tifffile
 import yaml
 
 from fovea.config.validation import validated
 from fovea.recordings.describe import dataset_name, describe, guess_phase
+from fovea.recordings.inspect_input import inspect_input
 from support.nd2_writer import write_nd2
 from support.recordings import pixels, shared, write_ome_tiff
 
@@ -86,3 +89,20 @@ def test_names_of_datasets():
     assert dataset_name("/data/My exp (2)ä.nd2") == "My_exp_2"
     assert dataset_name("img_{fov}_{channel}.tif") == "img"
     assert dataset_name("x/report.zarr/") == "recording"
+
+
+def test_slices_that_may_be_time_points(tmp_path):
+    data = pixels(1, 1, 5, 1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, metadata={"axes": "TZCYX"})
+    text = describe("a.tif", tmp_path)
+    assert "saved as slices, set `input: {files: a.tif, axes: TYX}`" in text
+    assert "z: max  # see the note on slices" in text
+    assert "slices" not in describe({"files": "a.tif", "axes": "TYX"}, tmp_path)
+    tifffile.imwrite(tmp_path / "b.tif", pixels(1, 2, 5, 1)[0], imagej=True)
+    assert "slices" not in describe("b.tif", tmp_path)
+    log = logging.getLogger("slices")
+    messages = []
+    log.addHandler(handler := logging.Handler())
+    handler.emit = lambda record: messages.append(record.getMessage())
+    inspect_input("a.tif", tmp_path / "metadata.yaml", base=tmp_path, log=log)
+    assert any("axes: TYX" in message for message in messages)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fovea.config.words import flow
-from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges, slices_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
             f"  channels         {_channels(info.channels)}",
             f"  pixel size       {_pixel_size(info)}",
             *_times(info.fields),
-            *(f"  note             {note}" for note in info.notes),
+            *(f"  note             {note}" for note in [*info.notes, slices_note(info)] if note),
             *([f"  left out         {groups_of(info.left_out)}"] if info.left_out else []),
         ]
         lines += ["", "In config/config.yaml:", "", *snippet(source, info)]
@@ -132,7 +132,7 @@ def snippet(source: Any, info: RecordingInfo) -> list[str]:
     lines.append("      fl:" if others else "      fl: []")
     lines += [f"        - {flow(_entry(info.channels, i, 'intensity_total'))}" for i in others]
     if any(field.planes > 1 for field in info.fields):
-        lines.append("    z: max")
+        lines.append("    z: max" + ("  # see the note on slices" if slices_note(info) else ""))
     empty = [field.index for field in info.fields if not field.frames]
     if empty:
         lines.append(f"    exclude_fovs: {empty}")

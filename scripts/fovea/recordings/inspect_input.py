@@ -140,7 +140,7 @@ def log_info(info: RecordingInfo, log: logging.Logger) -> None:
     """Log what an input holds, and a warning for each remark."""
     from fovea.recordings.layouts import groups_of
     from fovea.recordings.readers.checks import list_channels
-    from fovea.recordings.readers.info import ranges
+    from fovea.recordings.readers.info import ranges, slices_note
 
     shapes = sorted({(f.height, f.width) for f in info.fields})
     frames = sorted({f.frames for f in info.fields})
@@ -153,8 +153,9 @@ def log_info(info: RecordingInfo, log: logging.Logger) -> None:
     if info.pixel_size_um is None:
         log.info("the input does not state its pixel size")
     log.info("times: %s", ", ".join(sorted({f.times_source for f in info.fields})))
-    for note in info.notes:
-        log.warning("%s", note)
+    for note in (*info.notes, slices_note(info)):
+        if note:
+            log.warning("%s", note)
     if info.left_out:
         log.info("left out of the folder: %s", groups_of(info.left_out))
 

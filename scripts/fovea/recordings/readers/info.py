@@ -196,6 +196,20 @@ def _fields_text(indices: Sequence[int], count: int) -> str:
     return "every field of view" if everyone else f"field of view {ranges(indices)}"
 
 
+def slices_note(info: RecordingInfo) -> str | None:
+    """Say how to read a TIFF of z planes as a time series, which ImageJ often saves so; or None."""
+    planes = max((field.planes for field in info.fields), default=1)
+    frames = max((field.planned_frames for field in info.fields), default=1)
+    if not info.format.endswith("TIFF") or planes < 2 or frames > 1:
+        return None
+    axes = "TYX" if len(info.channels) == 1 else "TCYX"
+    file = info.files[0] if len(info.files) == 1 else "…"
+    return (
+        f"1 frame of {planes} z planes; if these are time points that were saved as slices, set "
+        f"`input: {{files: {file}, axes: {axes}}}`"
+    )
+
+
 def ranges(numbers: Sequence[int]) -> str:
     """Write ascending integers as ranges: ``0-3, 7``."""
     parts: list[list[int]] = []

@@ -21,7 +21,7 @@ _LENGTHS = {
     "å": 1e-4, "ångström": 1e-4, "ångstrom": 1e-4,
 }  # fmt: skip
 _TIMES = {
-    **SECONDS, "sec": 1.0, "hr": 3600.0, "msec": 1e-3, "usec": 1e-6, "µsec": 1e-6,
+    **SECONDS, "sec": 1.0, "hr": 3600.0, "msec": 1e-3, "usec": 1e-6, "microsec": 1e-6,
     "microsecond": 1e-6, "nanosecond": 1e-9, "nsec": 1e-9, "mn": 60.0,
 }  # fmt: skip
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
+from fovea.recordings.readers.tiff.about import metaseries, page_seconds
 from fovea.recordings.readers.tiff.pages import TiffSources
 from fovea.recordings.readers.tiff.plain import plain_stacks
 from fovea.recordings.readers.tiff.stack import TiffStack
 
 Plane = tuple[int, int, int]
 
-_MICRO_MANAGER, _DATE_TIME = 51123, 306  # tags
-_ELAPSED = "ElapsedTime-ms"  # Micro-Manager's time of a plane
-_METASERIES = re.compile(r'id="acquisition-time-local"[^>]*value="([^"]+)"')
+_DATE_TIME = 306  # tag
 
 
 @dataclass
@@ -136,9 +133,9 @@ class FileStack(TiffStack):
         page = self._page(sources, plane)
         if page is None:
             return None
-        local = _METASERIES.search(page.description or "")
+        local = metaseries(page).get("acquisition-time-local")
         if local:
-            return local.group(1)
+            return local
         tag = page.tags.get(_DATE_TIME)
         return str(tag.value) if tag is not None and tag.value else None
 
@@ -153,12 +150,8 @@ class FileStack(TiffStack):
         page = None if self.inner else self._page(sources, plane)
         if page is None:
             return np.nan
-        tag = page.tags.get(_MICRO_MANAGER)
-        value = tag.value.get(_ELAPSED) if tag is not None and isinstance(tag.value, dict) else None
-        if isinstance(value, (int, float)):
-            return float(value) / 1000
-        local = _METASERIES.search(page.description or "")
-        return _clock(local.group(1)) if local else np.nan
+        time = page_seconds(page)
+        return np.nan if time is None else time
 
     def _page(self, sources: TiffSources, plane: Plane) -> Any:
         file = self.files.get(plane)
@@ -166,13 +159,3 @@ class FileStack(TiffStack):
             return None if file is None else sources.get(join(self.base, file), file).page(0)
         except FoveaError:
             return None
-
-
-def _clock(text: str) -> float:
-    """Return seconds since 1970 of a time such as ``20240501 12:30:00.250``; NaN if it is none."""
-    for form in ("%Y%m%d %H:%M:%S.%f", "%Y%m%d %H:%M:%S"):
-        try:
-            return (datetime.strptime(text.strip(), form) - datetime(1970, 1, 1)).total_seconds()
-        except ValueError:
-            continue
-    return np.nan

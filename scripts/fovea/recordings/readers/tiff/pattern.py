@@ -110,8 +110,8 @@ class PatternRecording(TiffStacksRecording):
             self._note(f"the images within each file are taken as {what}")
         stack = FileStack(
             file, name, page.imagelength, page.imagewidth, dtype, sizes,
-            pixel_size_um=pixel_size(page), base=self._base, files=files, inner=inner,
-            seconds=seconds,
+            pixel_size_um=pixel_size(page, str(about.get("unit", ""))), base=self._base,
+            files=files, inner=inner, seconds=seconds,
         )  # fmt: skip
         if inner:
             parts = [stack.part(self._sources, f).sizes for f in files.values()]
