@@ -144,6 +144,12 @@ class NdtiffStack(TiffStack):
             there[plane] = entry.offset + self._length(entry) <= ends[entry.file]
         return there
 
+    def recorded(self) -> np.ndarray:
+        announced = np.zeros(self.sizes, bool)
+        for plane in self.planes:
+            announced[plane] = True
+        return announced
+
     def _length(self, entry: Entry) -> int:
         return entry.height * entry.width * np.dtype(self.dtype).itemsize
 
