@@ -10,5 +10,6 @@ with job(snakemake) as log:
         snakemake.params.segmentation,
         snakemake.params.preprocess,
         threads=snakemake.threads,
+        fov=int(snakemake.wildcards.fov),
         log=log,
     )

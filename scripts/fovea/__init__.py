@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "errors": ["FoveaError"],
         "recordings.readers": ["open_recording"],
-        "inspection.arrays": ["estimate_background", "fit", "measure", "segment", "track"],
+        "inspection.arrays": ["estimate_background", "fit", "segment", "track"],
+        "inspection.measure": ["measure"],
     },
 )

@@ -260,7 +260,7 @@ def evaluate(
 
         shown = rows = scored(targets)
     else:
-        known, found = of.read_labels(reference), of.read_labels(result)
+        (known, found, frames), numbers = of.read_stacks(reference, result, images)
         parents, theirs = (of.read_parents(p) if p else None for p in (lineage, reference_lineage))
         scores, matches = of.score(known, found, parents, theirs, tracks=not stills)
         rows = [scores]
@@ -269,8 +269,7 @@ def evaluate(
     if table:
         of.write_table(rows, table)
     if figure and targets is None:
-        frames = of.read_labels(images) if images else known * 0
-        of.draw_worst(frames, known, found, matches, figure)
+        of.draw_worst(frames, known, found, matches, figure, numbers)
 
 
 @app.command("import", epilog="Example: fovea import processing_config.yaml samples.yaml "

@@ -119,8 +119,8 @@ def defaults_in_the_library(package):
 
 OTHER_DEFAULTS = {
     # Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
-    ("arrays.measure", "min_frames", 1),
-    ("arrays.measure", "border_margin", 0),
+    ("measure.measure", "min_frames", 1),
+    ("measure.measure", "border_margin", 0),
     # The order of dimensions in OME-XML is no parameter of `logstd`.
     ("ome_xml.OmeImage", "order", "XYZCT"),
 }

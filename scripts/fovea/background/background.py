@@ -51,6 +51,9 @@ def background(
         Frames computed side by side; does not change the result.
     flat_fields : sequence of path
         Gains of the channels, by which raw counts are divided first; none for no correction.
+
+    What is derived from a channel lacks the frames that the channel lacks. In a frame without
+    labels the cells of the nearest frame that has them are left out.
     """
     corrected = targets[len(channels) :] or [None] * len(channels)
     gains = flat_fields or [None] * len(channels)
@@ -70,14 +73,25 @@ def background(
                     f"{labels} of {cells.shape}; delete both and run Snakemake again"
                 )
 
-        def estimate(t: int):
-            mask = cover(cells[t] if cells else None, shape[1:], parameters["dilation_radius"])
-            return [channel.estimate(t, mask) for channel in outputs]
+        here = sorted(set().union(*(channel.frames.present.tolist() for channel in outputs)))
+        if cells and (without := cells.missing.intersection(here)):
+            log.warning(
+                "%d of %d fluorescence frames have no phase contrast; there the cells of the "
+                "nearest frame that has it are left out of the background, and no cell is "
+                "measured", len(without), len(here),
+            )  # fmt: skip
 
-        results = ordered_map(estimate, range(shape[0]), threads)
-        for result in progress(results, shape[0], log):
+        def estimate(t: int):
+            known = cells[cells.nearest(t)] if cells else None
+            mask = cover(known, shape[1:], parameters["dilation_radius"])
+            return [None if t in channel.frames.missing else channel.estimate(t, mask)
+                    for channel in outputs]  # fmt: skip
+
+        results = ordered_map(estimate, here, threads)
+        for result in progress(results, len(here), log):
             for channel, part in zip(outputs, result, strict=True):
-                channel.append(*part)
+                if part is not None:
+                    channel.append(*part)
         for channel in outputs:
             channel.add_attributes()
     for channel in outputs:
@@ -87,10 +101,14 @@ def background(
 class _Output:
     """A stack of float32 frames with its display limits, written frame by frame."""
 
-    def __init__(self, stack: ExitStack, group: Path, shape, step: float, codec, about: dict):
+    def __init__(
+        self, stack: ExitStack, group: Path, raw: ArrayReader, step: float, codec, about: dict
+    ):
         self.group, self.about = group, about["fovea"]
         self.limits = SmoothLimits(step)
-        self.frames = stack.enter_context(ArrayWriter(group / "0", shape, "float32", about, codec))
+        self.frames = stack.enter_context(
+            ArrayWriter(group / "0", raw.shape, "float32", about, codec, missing=raw.missing)
+        )
 
     def append(self, frame: np.ndarray, bounds: tuple[float, float] | None = None) -> None:
         self.frames.append(frame)
@@ -114,16 +132,16 @@ class _Channel:
             return provenance("background", parameters, source=raw.name, unit="count", **here,
                               **more)  # fmt: skip
 
-        self.smooth = _Output(stack, group, shape, step, SMOOTH,
+        self.smooth = _Output(stack, group, self.frames, step, SMOOTH,
                               about(step_size=step, tile_medians="../tile_medians"))  # fmt: skip
         tiles = len(self.frames), *map(len, starts)
         grid = {"tile_starts": [s.tolist() for s in starts], "tile_shape": list(self.grid.sizes)}
-        self.medians = stack.enter_context(
-            ArrayWriter(group / "tile_medians", tiles, "float64", about(**grid), SMOOTH)
-        )
+        writer = ArrayWriter(group / "tile_medians", tiles, "float64", about(**grid), SMOOTH,
+                             missing=self.frames.missing)  # fmt: skip
+        self.medians = stack.enter_context(writer)
         self.corrected = None
         if corrected:
-            self.corrected = _Output(stack, Path(corrected), shape, step, COUNTS, about())
+            self.corrected = _Output(stack, Path(corrected), self.frames, step, COUNTS, about())
 
     def estimate(self, t: int, covered: np.ndarray):
         """Estimate one frame under the packed mask of the cells: the arguments of `append`."""
@@ -159,8 +177,12 @@ class _Channel:
             if output:
                 window = (*bounds, *output.about["display_limits"])
                 write_derived_group(output.group, self.raw, window)
-        low, high = self.smooth.about["display_limits"]
-        log.info("%s: background mostly %.1f to %.1f counts", self.raw.name, low, high)
+        recorded, frames = len(self.frames.present), len(self.frames)
+        if recorded < frames:
+            log.info("%s: recorded in %d of %d frames", self.raw.name, recorded, frames)
+        if recorded:
+            low, high = self.smooth.about["display_limits"]
+            log.info("%s: background mostly %.1f to %.1f counts", self.raw.name, low, high)
         if self.without_background:
             log.warning(
                 "%s: in %d frames the cells leave no background pixel; there the background was "

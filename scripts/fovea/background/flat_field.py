@@ -192,18 +192,18 @@ def sampled(source, channel: int, z, metadata, log: logging.Logger) -> Iterator[
 
     They come from the whole recording, not only from the fields of view that are processed, so
     that another choice of these does not change the gain. A field of view that cannot be read is
-    left out, with a warning.
+    left out, with a warning, and so is one in which the channel was not recorded.
     """
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, metadata=metadata) as recording:
-        fields = [field for field in recording.info.fields if field.frames]
+        fields = [field for field in recording.info.fields if len(field.frames_of(channel))]
         sizes = [(field.height, field.width) for field in fields]
         usual = max(sizes, key=sizes.count, default=None)
         if usual is None:
             raise FoveaError(f"{recording.source}: there is no frame to tell the flat field from")
         fields = [field for field, size in zip(fields, sizes, strict=True) if size == usual]
-        places = [(field.index, i) for field in fields for i in range(field.frames)]
+        places = [(field.index, i) for field in fields for i in field.frames_of(channel)]
         chosen = np.unique(np.linspace(0, len(places) - 1, FRAMES).round().astype(int))
         read = 0
         for fov, wanted in groupby((places[k] for k in chosen.tolist()), itemgetter(0)):

@@ -88,7 +88,8 @@ def photobleaching(
         Channel groups with IDs of cells, with raw fluorescence, and with its backgrounds.
     trend, fits : path
         CSV with one row per channel and frame: number of cells and of their pixels, total and mean
-        of their counts above the background, mean background of the frame; and with one row per
+        of their counts above the background, mean background of the frame, empty where the frame
+        was not recorded; and with one row per
         channel and quantity, see `fit_decay`.
     fov : int
         Index of the field of view.
@@ -107,17 +108,21 @@ def photobleaching(
         gains = [read_gain(path, shape) for path in flat_fields] or [None] * len(sources)
         tables = np.full((len(sources), frames, 5), np.nan)
         for t in progress(range(frames), frames, log):
+            seen = t not in labels.missing  # else there are no masks, but still a background
             ids = labels[t]
             inside = ids > 0
-            cells = len(np.unique(ids[inside]))
+            tables[:, t, 0] = len(np.unique(ids[inside])) if seen else np.nan
+            tables[:, t, 1] = inside.sum() if seen else np.nan
             for table, raw, below, gain in zip(tables, sources, smooth, gains, strict=True):
-                table[t] = cells, *_one_frame(raw[t], below[t], gain, weight, inside)
+                if t not in raw.missing:
+                    table[t, 2:] = _one_frame(raw[t], below[t], gain, weight, inside)
     rows, fitted = [], []
     for group, table in zip(channels, tables, strict=True):
         name = Path(group).name
         channel = channel_of(name)
         for t, (cells, pixels, *values) in enumerate(table.tolist()):
-            rows.append([fov, channel, t, int(cells), int(pixels), *_without_nan(values)])
+            counts = [None if np.isnan(n) else int(n) for n in (cells, pixels)]
+            rows.append([fov, channel, t, *counts, *_without_nan(values)])
         for quantity, values in zip(QUANTITIES, table.T[2:], strict=True):
             found = fit_decay(values - (dark if quantity == "background" else 0.0))
             seen = int(np.isfinite(values).sum())
@@ -133,12 +138,12 @@ def photobleaching(
 
 
 def _one_frame(raw, below, gain, weight: float, inside: np.ndarray) -> tuple[float, ...]:
-    """Pixels of cells, the total and mean of their counts, and the mean background."""
+    """Total and mean of the counts of cells, NaN without any, and the mean background."""
     frame = raw.astype(np.float32) if gain is None else flattened(raw, gain)
     counts = frame[inside].astype(np.float64) - weight * below[inside].astype(np.float64)
     total = float(counts.sum()) if len(counts) else np.nan
     mean = total / max(len(counts), 1)
-    return len(counts), total, mean, float(below.mean(dtype=np.float64))
+    return total, mean, float(below.mean(dtype=np.float64))
 
 
 def _without_nan(values) -> list[float | None]:

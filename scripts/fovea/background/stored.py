@@ -19,6 +19,7 @@ class StoredBackground(FrameReader):
     def __init__(self, group: str | Path):
         with ArrayReader(Path(group) / "0") as array:
             self.shape, self.about = array.shape, array.attributes["fovea"]
+            self.missing = array.missing
         self.grid = TileGrid.of(self.about["parameters"], self.shape[1:])
         self.grid.axes  # noqa: B018  computed here, once, and not in several threads
         self._medians = ArrayReader(Path(group) / "tile_medians")

@@ -15,7 +15,7 @@ from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
 from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
-from fovea.store.groups import derived_metadata, provenance
+from fovea.store.groups import derived_metadata, pixel_size, provenance
 from fovea.store.writer import ShardWriter, write_array, write_group
 from fovea.tracking.boxes import read_boxes
 from fovea.tracking.drift import read_drift
@@ -64,7 +64,7 @@ def crop(
     log: logging.Logger = _LOG,
     drift: str | Path | None = None,
 ) -> None:
-    """Write ``cells.zarr``: a crop per cell, channel and frame.
+    """Write ``cells.zarr``: a crop per cell, channel and frame in which the channel was recorded.
 
     Parameters
     ----------
@@ -114,7 +114,10 @@ def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) ->
             source.close()
     _write_metadata(target / "metadata", bboxes, valid, windows, parameters)
     shape = list(sources[-1].shape)
-    write_group(target, provenance("crop", parameters, cells=cells, frames=frames, shape=shape))
+    size = pixel_size(tracked)
+    known = {} if size is None else {"pixel_size_um": size}
+    about = provenance("crop", parameters, cells=cells, frames=frames, shape=shape, **known)
+    write_group(target, about)
     log.info("%d cells, %d crops per channel", cells, int(valid.sum()))
 
 
@@ -159,6 +162,8 @@ class _CropStore:
             return
         batch = Batch(cells + 1, self.windows[cells, t])
         for s, source in enumerate(self.sources):
+            if t in source.missing:
+                continue
             source.cut(t, batch)
             for level, (values, starts) in enumerate(
                 ((batch.crops, batch.starts), (batch.levels, batch.small_starts))
@@ -182,7 +187,8 @@ class _CropStore:
         sizes = (self.windows[..., 2:] - self.windows[..., :2]).max(axis=1, initial=0)
         for s, source in enumerate(self.sources):
             group = group_metadata(derived_metadata(source.group, source.name, placed=False))
-            about = [provenance("crop", parameters, **more) for more in source.about]
+            gaps = {"missing_frames": sorted(source.missing)} if source.missing else {}
+            about = [provenance("crop", parameters, **more, **gaps) for more in source.about]
             for cell, size in enumerate(sizes):
                 for level, dtype in enumerate(("float32", "uint8")):
                     shard = self.shards[s, cell, level]

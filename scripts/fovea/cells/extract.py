@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fovea.background.gains import gain_in, read_gain
-from fovea.cells.features import intensity_features, mask_features
-from fovea.cells.sources import FULL_SCALE
-from fovea.config.names import channel_of, columns_of, group_name
-from fovea.jobs.atomic import number_text, whole_csv
+from fovea.cells.cell_store import CellStore
+from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
-from fovea.kernels.cells import above_background
-from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, load
-from fovea.store.format import read_attributes
-from fovea.store.reader import ArrayReader, read_array
 
 BASE_COLUMNS = (
     "fov", "cell", "frame", "good", "position_x", "position_y",
     "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
 )  # fmt: skip
+#: Warning of pixels as bright as the camera can tell, which the summary of a run repeats.
+SATURATED = (
+    "%s: the camera saturates in %d of %d cells (%d rows of the traces), so their intensities are "
+    "too low there; the feature saturated_pixels says which rows these are"
+)
 CELL_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason")
 
 _LOG = logging.getLogger("fovea")
-_BLOCK = 16  # frames of a cell that are held at once
 
 
 def select_cells(
@@ -78,7 +75,9 @@ def extract(
         The ``cells.zarr`` of the field of view.
     traces, summary : path
         CSV with one row per kept cell and frame in which it exists; and with one row per tracked
-        cell: its frames, and why it was left out, see `select_cells`.
+        cell: its frames, and why it was left out, see `select_cells`. Features of a channel are
+        empty in frames in which it was not recorded. Measures in micrometers come last; they are
+        left out where the size of a pixel is not known.
     fov : int
         Index of the field of view.
     features : mapping of str to sequence of str
@@ -88,13 +87,13 @@ def extract(
     flat_fields : mapping of str to path, optional
         Fluorescence channel to its gain, by which counts are divided.
     """
-    store = _Store(Path(cells), features, weight, flat_fields or {})
+    store = CellStore(Path(cells), features, weight, flat_fields or {})
     # a method of tracking may leave out numbers
     tracked = np.flatnonzero(store.valid.any(axis=1)).tolist()
     boxes, valid = store.bboxes[tracked], store.valid[tracked]
     reasons = select_cells(boxes, valid, store.shape, min_frames, border_margin)
     kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
-    with whole_csv(traces, [*BASE_COLUMNS, *columns_of(features)]) as rows:
+    with whole_csv(traces, [*BASE_COLUMNS, *store.columns]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
             rows.writerows([fov, *row] for row in store.rows(i))
     with whole_csv(summary, CELL_COLUMNS) as rows:
@@ -116,81 +115,12 @@ def extract(
             else "no cell was found; look at channels.pc and the parameters of segmentation"
         )
         log.warning("the traces have a header and no rows: %s", text)
+    _warn_of_saturation(store, features, len(kept), log)
 
 
-class _Store:
-    """A ``cells.zarr``, and how its cells are measured."""
-
-    def __init__(self, path: Path, features, weight: float, flat_fields: Mapping):
-        self.path, self.features, self.weight = path, features, float(weight)
-        self.shape = tuple(read_attributes(path)["fovea"]["shape"][1:])
-        self.ids, self.bboxes, self.windows, self.valid = (
-            read_array(path / "metadata" / name)
-            for name in ("cell_ids", "bboxes", "windows", "valid_frames")
-        )
-        self.gains = {name: read_gain(file, self.shape) for name, file in flat_fields.items()}
-        self.masks = next((group.name for group in path.glob("seg_tracked_ch_*")), "")
-
-    def rows(self, i: int) -> Iterator[list]:
-        """The rows of a cell, without the field of view, sorted by frame."""
-        frames = np.flatnonzero(self.valid[i])
-        for start in range(0, len(frames), _BLOCK):
-            part = frames[start : start + _BLOCK]
-            columns = self._measure(i, part)
-            for t, (y0, x0, y1, x1), *values in zip(
-                part.tolist(), self.bboxes[i, part].tolist(), *columns, strict=True
-            ):
-                position = (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2
-                numbers = map(number_text, values)
-                yield [int(self.ids[i]), t, True, *position, x0, y0, x1, y1, *numbers]
-
-    def _crops(self, group: str, i: int, frames: np.ndarray) -> np.ndarray:
-        """Crops (n, h, w) float32 of a cell."""
-        with ArrayReader(self.path / group / str(self.ids[i]) / "0") as array:
-            return array.read(frames)
-
-    def _measure(self, i: int, frames: np.ndarray) -> list[list[float]]:
-        """One list of values per column, for some frames of a cell."""
-        masks = self._crops(self.masks, i, frames) > 0
-        columns = []
-        for channel, names in self.features.items():
-            if not names:
-                continue
-            phase = channel.startswith("pc_")
-            kinds = PHASE_FEATURES if phase else FLUORESCENCE_FEATURES
-            built_in = [name for name in names if kinds.get(name) is None]
-            own = {name: load(kinds, name) for name in names if name not in built_in}
-            if phase:
-                found = mask_features(masks, self.windows[i, frames, :2], built_in)
-                if own:
-                    crops = self._crops(channel, i, frames)
-                    values = np.rint(crops * FULL_SCALE).astype(np.uint16)
-            else:
-                values = self._above_background(channel, i, frames)
-                found = intensity_features(values, masks, built_in)
-            for name, function in own.items():
-                found[name] = np.array([
-                    function(values[k], masks[k], self._context(channel, i, int(t)))
-                    for k, t in enumerate(frames)
-                ])  # fmt: skip
-            columns += [found[name].tolist() for name in names]
-        return columns
-
-    def _above_background(self, channel: str, i: int, frames: np.ndarray) -> np.ndarray:
-        """Counts less the background, divided by the gain, in the crops: (n, h, w) float64."""
-        background = group_name("fl_background", channel_of(channel))
-        array = self.path / background / str(self.ids[i]) / "0"
-        step = float(read_attributes(array)["fovea"]["step_size"])
-        raw, below = (self._crops(group, i, frames) for group in (channel, background))
-        values = np.empty(raw.shape)
-        if channel not in self.gains:
-            above_background(raw, below, step, self.weight, values)
-            return values
-        above_background(np.zeros_like(raw), below, step, self.weight, values)
-        counts = np.rint(raw.astype(np.float64) * FULL_SCALE)
-        return values + counts / gain_in(self.gains[channel], self.windows[i, frames])
-
-    def _context(self, channel: str, i: int, t: int):
-        from fovea.plugins.loader import Context
-
-        return Context(channel, int(self.ids[i]), t, tuple(self.windows[i, t, :2].tolist()))
+def _warn_of_saturation(store: CellStore, features: Mapping, cells: int, log) -> None:
+    """Warn of each fluorescence channel in which the camera saturates within cells."""
+    for channel in features:
+        rows = [n for (name, _), n in store.saturated.items() if name == channel and n]
+        if rows:
+            log.warning(SATURATED, channel, len(rows), cells, sum(rows))

@@ -36,7 +36,7 @@ def mask_features(
 
 
 def intensity_features(
-    values: np.ndarray, masks: np.ndarray, names: Sequence[str]
+    values: np.ndarray, masks: np.ndarray, names: Sequence[str], bright: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Features of a cell's fluorescence.
 
@@ -46,19 +46,48 @@ def intensity_features(
         Counts, background subtracted.
     masks, names
         As for `mask_features`.
+    bright : (n, h, w) bool, optional
+        Pixels in which the camera is saturated; none by default.
 
     Returns
     -------
     dict of str to (n,) float64
-        Counts.
+        Counts, and numbers of pixels.
     """
-    columns = {name: _INTENSITY[name] for name in names}
-    found = intensity_statistics(
-        np.ascontiguousarray(values, np.float64),
-        np.ascontiguousarray(masks, bool),
-        "intensity_median" in columns,
-    )
-    return {name: found[:, column] for name, column in columns.items()}
+    masks = np.ascontiguousarray(masks, bool)
+    found = dict.fromkeys(names, np.zeros(len(masks)))
+    if columns := {name: _INTENSITY[name] for name in names if name != SATURATED_PIXELS}:
+        values = np.ascontiguousarray(values, np.float64)
+        table = intensity_statistics(values, masks, "intensity_median" in columns)
+        found |= {name: table[:, column] for name, column in columns.items()}
+    if SATURATED_PIXELS in names and bright is not None:
+        found[SATURATED_PIXELS] = (bright & masks).sum(axis=(1, 2), dtype=np.float64)
+    return found
+
+
+def in_micrometers(name: str, values: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:
+    """Return a measure in micrometers, (n,) float64, or an area in their square.
+
+    Parameters
+    ----------
+    name : str
+        Its column: ``position_x``, ``area_ch_0``, ``perimeter_ch_0``, ``centroid_y_ch_0``.
+    values : (n,) float64
+        The measure in pixels.
+    pixel_um : (float, float)
+        Height and width of a pixel in micrometers. A perimeter is NaN where they differ: its
+        steps in x and y are not known any more.
+    """
+    height, width = pixel_um
+    if name.startswith("area"):
+        return values * (height * width)
+    if name.startswith("perimeter"):
+        return values * (height if math.isclose(height, width, rel_tol=1e-3) else np.nan)
+    return values * (width if name.partition("_ch_")[0].endswith("x") else height)
+
+
+#: The only feature of raw counts.
+SATURATED_PIXELS = "saturated_pixels"
 
 
 class _Shapes:

@@ -49,7 +49,7 @@ class _Source:
     def __init__(self, group: Path):
         self.group, self.name = group, group.name
         self.array = ArrayReader(group / "0")
-        self.shape = self.array.shape
+        self.shape, self.missing = self.array.shape, self.array.missing
 
     def close(self) -> None:
         self.array.close()
@@ -68,7 +68,8 @@ class CountSource(_Source):
 
     def __init__(self, group: Path):
         super().__init__(group)
-        self.about = self._intensity_attributes()
+        level = self.array.attributes["fovea"].get("saturated_from")
+        self.about = self._intensity_attributes(**{"saturated_from": level} if level else {})
 
     def cut(self, t: int, batch: Batch) -> None:
         kernels.crop_counts(

@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 _CHANNEL = "_ch_"
-_PIXELS = {"area": "pixels", "perimeter": "pixels", "centroid_x": "pixels", "centroid_y": "pixels"}
+_PIXELS = dict.fromkeys(
+    ("area", "perimeter", "centroid_x", "centroid_y", "saturated_pixels"), "pixels"
+)
+#: Measures in pixels to the same in micrometers: the name, and the unit.
+_PHYSICAL = {
+    "position_x": ("position_x_um", "µm"),
+    "position_y": ("position_y_um", "µm"),
+    "area": ("area_um2", "µm²"),
+    "perimeter": ("perimeter_um", "µm"),
+    "centroid_x": ("centroid_x_um", "µm"),
+    "centroid_y": ("centroid_y_um", "µm"),
+}
 
 
 def group_name(kind: str, channel: int | str) -> str:
@@ -36,6 +47,23 @@ def columns_of(features: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """
     return {column(feature, channel_of(group)): group
             for group, found in features.items() for feature in found}  # fmt: skip
+
+
+def physical_columns(columns: Iterable[str]) -> dict[str, str]:
+    """Return column in micrometers to the column in pixels that it is computed from.
+
+    They stand behind all columns of a table, where the size of a pixel is known. `columns` are
+    those of the features; the position is among the sources in any case.
+    """
+    columns = list(columns)
+    found = {}
+    for source in ("position_x", "position_y", *columns):
+        feature, mark, channel = source.partition(_CHANNEL)
+        if feature in _PHYSICAL:
+            name = f"{_PHYSICAL[feature][0]}{mark}{channel}"
+            if name not in columns:  # a feature of a plug-in may be called so
+                found[name] = source
+    return found
 
 
 def time_column(table: Container[str], name: str) -> str:
@@ -67,6 +95,9 @@ def feature_unit(feature: str) -> str:
     """Return the unit of a feature, ``1`` for ratios and for features of unknown unit."""
     if feature.startswith("intensity_"):
         return "counts"
+    physical = dict(_PHYSICAL.values())
+    if feature in physical:
+        return physical[feature]
     return _PIXELS.get(feature, "1")
 
 

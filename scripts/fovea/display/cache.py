@@ -32,12 +32,14 @@ def cache(
     """Write the display level of each channel group: ``1`` (T, ceil(H / 2), ceil(W / 2)) uint8.
 
     It lies beside the array ``0``. The number of threads does not change the result. With `drift`,
-    the table of the drift, the display level is corrected for it.
+    the table of the drift, the display level is corrected for it. It lacks the frames that the
+    array lacks.
     """
     for group in map(Path, groups):
         with ExitStack() as stack:
-            frames = source = stack.enter_context(ArrayReader(group / "0"))
+            frames = images = stack.enter_context(ArrayReader(group / "0"))
             moved = None if drift is None else read_drift(drift, len(frames))
+            present = frames.present.tolist()
             known = frames.attributes["fovea"]
             if "largest_label" in known:
                 scale, codec = {"largest_label": known["largest_label"]}, LABELS
@@ -48,17 +50,21 @@ def cache(
                 reduce = partial(downsample_intensity, low=low, high=high)
             if "tile_medians" in known:
                 # evaluating a background takes less than reading it back, and gives the same
-                source = stack.enter_context(StoredBackground(group))
-                if moved is None:
-                    reduce = partial(source.grid.level, low=low, high=high)
-                    source = map(source.coefficients, range(len(frames)))
+                images = stack.enter_context(StoredBackground(group))
             if moved is not None:
-                source = map(compensate, source, moved)
+                source = map(compensate, images.recorded(), moved[present])
+            elif images is not frames:
+                reduce = partial(images.grid.level, low=low, high=high)
+                source = map(images.coefficients, present)
+            else:
+                source = frames.recorded()
             options = {} if moved is None else {"drift": True}
             about = provenance("cache", options, unit="display level 0..255", source="0", **scale)
             shape = len(frames), *((n + 1) // 2 for n in frames.shape[1:])
-            out = stack.enter_context(ArrayWriter(group / "1", shape, "uint8", about, codec))
-            for small in progress(ordered_map(reduce, source, threads), len(frames), log):
+            out = stack.enter_context(
+                ArrayWriter(group / "1", shape, "uint8", about, codec, missing=frames.missing)
+            )
+            for small in progress(ordered_map(reduce, source, threads), len(present), log):
                 out.append(small)
         log.info("%s: shown as 0..255: %s", group.name, scale)
 

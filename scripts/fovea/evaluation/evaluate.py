@@ -45,6 +45,25 @@ def read_labels(path: str | Path) -> np.ndarray:
     return labels.astype(np.uint32)
 
 
+def read_stacks(
+    reference: str | Path, result: str | Path, images: str | Path | None = None
+) -> tuple[list[np.ndarray], list[int]]:
+    """Read labels of a reference and of a result, and images, zeros without any: (P, H, W) each.
+
+    They are those of the P frames of the result in which phase contrast was recorded, whose numbers
+    come second: in the others the result has no labels, and nothing to score. Reference and images
+    may lack these frames, too.
+    """
+    found = read_labels(result)
+    numbers = np.arange(len(found))
+    if Path(result).is_dir():
+        with ArrayReader(Path(result) / "0") as frames:
+            numbers = frames.present
+    known = read_labels(reference)
+    stacks = [known, found, read_labels(images) if images else np.zeros_like(known)]
+    return [s[numbers] if len(s) == len(found) else s for s in stacks], numbers.tolist()
+
+
 def read_parents(path: str | Path) -> dict[int, int]:
     """Read daughter to mother from a lineage table (CSV with columns `cell` and `parent`)."""
     with open(path, encoding="utf-8", newline="") as file:
@@ -97,15 +116,15 @@ def evaluate(
     `name` and all scores; `figure` is a PNG with the cells of least overlap and both outlines,
     drawn on the frames of `images`, a TIFF or channel group.
     """
-    known, found = read_labels(reference), read_labels(result)
+    stacks, numbers = read_stacks(reference, result, images)
+    known, found, frames = stacks
     parents = read_parents(lineage) if lineage else None
     theirs = read_parents(reference_lineage) if reference_lineage else None
     scores, matches = score(known, found, parents, theirs, tracks)
     write_table([{"name": name or Path(reference).name} | scores], table)
     log.info("%s", ", ".join(f"{key} {shown(value)}" for key, value in scores.items()))
     if figure:
-        frames = read_labels(images) if images else np.zeros_like(known)
-        draw_worst(frames, known, found, matches, figure)
+        draw_worst(frames, known, found, matches, figure, numbers)
     return scores
 
 
@@ -139,8 +158,13 @@ def as_text(rows: Sequence[dict]) -> str:
     )
 
 
-def draw_worst(frames, reference, result, matches: list[Match], target: str | Path) -> None:
-    """Draw the cells with the lowest overlap: the reference's outline green, the result's red."""
+def draw_worst(
+    frames, reference, result, matches: list[Match], target: str | Path, numbers: Sequence[int]
+) -> None:
+    """Draw the cells with the lowest overlap: the reference's outline green, the result's red.
+
+    `numbers` are those of the frames in the recording.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -167,5 +191,5 @@ def draw_worst(frames, reference, result, matches: list[Match], target: str | Pa
         rgb[outlines(result[t][window]) > 0] = (0.9, 0.2, 0.1)
         rgb[outlines(np.where(reference[t][window] == label, 1, 0)) > 0] = (0, 0.8, 0.2)
         axes.imshow(rgb, interpolation="nearest")
-        axes.set_title(f"frame {t}, cell {label}: {iou:.2f}", fontsize=8)
+        axes.set_title(f"frame {numbers[t]}, cell {label}: {iou:.2f}", fontsize=8)
     figure.savefig(target, dpi=110, metadata={"Software": None})

@@ -52,7 +52,7 @@ def export_anndata(
     data = {column: load_traces(traces, column) for column in columns}
     about = read_parquet(traces, ["fov"]).attrs
     first = next(iter(data.values()), None)
-    frames = np.arange(0 if first is None or not first.frame.size else first.frame.max() + 1)
+    frames = np.arange(max((one.frame.max(initial=-1) for one in data.values()), default=-1) + 1)
     obs = pd.DataFrame(columns=CELL) if first is None else pd.DataFrame(
         {"dataset": first.dataset, "fov": first.fov, "cell": first.cell}
     )  # fmt: skip

@@ -35,16 +35,26 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     return np.where(inner, 0, middle)
 
 
-def read_traces(path: str | Path, column: str) -> dict[int, tuple[list, list]]:
-    """Return the frames and the values of one column, by cell."""
+def read_traces(path: str | Path, column: str) -> tuple[dict[int, tuple[list, list]], bool]:
+    """Return the frames and the values of one column, by cell; and whether frames are left out.
+
+    Frames in which no cell has a value are left out: the channel was not recorded there.
+    """
     # Not with pandas, whose import would add 0.4 s to this job of every field of view.
-    traces = defaultdict(lambda: ([], []))
+    rows, recorded = [], set()
     with open(path, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            frames, values = traces[int(row["cell"])]
-            frames.append(int(row["frame"]))
-            values.append(float(row[column]) if row[column] else np.nan)
-    return dict(traces)
+            value = float(row[column]) if row[column] else np.nan
+            rows.append((int(row["cell"]), int(row["frame"]), value))
+            if row[column]:
+                recorded.add(rows[-1][1])
+    traces = defaultdict(lambda: ([], []))
+    for cell, frame, value in rows:
+        frames, values = traces[cell]
+        if frame in recorded:
+            frames.append(frame)
+            values.append(value)
+    return dict(traces), len(recorded) < len({frame for _, frame, _ in rows})
 
 
 def overview(
@@ -56,6 +66,8 @@ def overview(
     log: logging.Logger = _LOG,
 ) -> None:
     """Draw the middle frame with the cells' outlines and IDs, and traces of up to two features.
+
+    The frame is the one of those that were recorded that is nearest to the middle.
 
     `images` are the paths of the channel group to show and, where there are cells, of the one
     with their IDs; `traces` are those of the field of view. `features` maps a channel to its
@@ -71,7 +83,7 @@ def overview(
     ]
     columns = columns[:1] + columns[1:][-1:]
     data = {column: read_traces(traces, column) for _, _, column in columns}
-    cells = sorted({cell for trace in data.values() for cell in trace})
+    cells = sorted({cell for traces, _ in data.values() for cell in traces})
     colours = dict(zip(cells, cycle(_COLOURS), strict=False))
 
     figure = Figure(figsize=(11, 5.2) if columns else (5.5, 5.2), layout="constrained")
@@ -81,8 +93,10 @@ def overview(
     scale, label = _time_axis(images[0], time_unit)
     for row, (channel, name, column) in enumerate(columns):
         axes = figure.add_subplot(grid[row, 1])
-        for cell, (frames, values) in data[column].items():
-            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9)
+        found, sparse = data[column]
+        mark = {"marker": "."} if sparse else {}  # a single point is no line
+        for cell, (frames, values) in found.items():
+            axes.plot(np.array(frames) * scale, values, color=colours[cell], linewidth=0.9, **mark)
         unit = "counts" if channel.startswith("fl_") else feature_unit(name)
         axes.set_ylabel(f"{name.replace('_', ' ')}{'' if unit == '1' else f' ({unit})'}\n{channel}")
         axes.spines[["top", "right"]].set_visible(False)
@@ -95,7 +109,11 @@ def overview(
 
 def _draw_frame(axes, images: Sequence[str | Path], colours: dict, log: logging.Logger) -> None:
     with ArrayReader(Path(images[0]) / "0") as frames:
-        shown = len(frames) // 2
+        if not len(frames.present):
+            axes.set_title(f"{Path(images[0]).name}: recorded in no frame", fontsize=10)
+            axes.set_axis_off()
+            return
+        shown = frames.nearest(len(frames) // 2)
         low, high = frames.attributes["fovea"]["display_limits"]
         # every n-th pixel only, as the figure shows no more
         every = -(-max(frames.shape[1:]) // _PIXELS)

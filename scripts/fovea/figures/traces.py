@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,9 +64,11 @@ def _panel(axes, data: Traces, column: str) -> None:
     if not len(data):
         style.nothing(axes, "no cells")
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN times of padding
-        span = np.nanmax(data.time) - np.nanmin(data.time)
+    known = np.isfinite(data.time) & np.isfinite(data.value)
+    if not known.any():
+        style.nothing(axes, "no values")
+        return
+    span = np.nanmax(data.time) - np.nanmin(data.time)
     unit = style.unit_for(span, data.unit)
     factor = SECONDS[data.unit] / SECONDS[unit]
     from matplotlib.collections import LineCollection
@@ -76,8 +77,12 @@ def _panel(axes, data: Traces, column: str) -> None:
     lines = [np.stack([time * factor, value], axis=1)[np.isfinite(value)]
              for time, value in zip(data.time, data.value, strict=True)]  # fmt: skip
     axes.add_collection(LineCollection(lines, colors=_CELL, linewidths=0.4, alpha=thin))
+    single = np.concatenate([line for line in lines if len(line) == 1] or [np.zeros((0, 2))])
+    if len(single):  # such as those of an end-point stain
+        axes.plot(*single.T, ".", color=_CELL, ms=3)
     times, (low, middle, high) = middle_and_quartiles(data)
     axes.fill_between(times * factor, low, high, color=_BAND, alpha=0.45, lw=0, zorder=3)
-    axes.plot(times * factor, middle, color=_LINE, lw=1.6, zorder=4)
+    mark = "o" if len(times) == 1 else None
+    axes.plot(times * factor, middle, color=_LINE, lw=1.6, marker=mark, ms=4, zorder=4)
     axes.set_xlabel(f"time ({unit})")
     axes.margins(x=0.01)

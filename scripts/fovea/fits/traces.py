@@ -25,7 +25,7 @@ class Traces:
     dataset: list[str]
     fov: np.ndarray  # (N,) int64, as is `cell`
     cell: np.ndarray
-    frame: np.ndarray  # (N, T) int64, frame of each value; -1 beyond the last
+    frame: np.ndarray  # (N, T) int64, recorded frame of each value; -1 beyond the last
     time: np.ndarray  # (N, T) float64, in `unit`; NaN beyond the last
     value: np.ndarray  # (N, T) float64, NaN where the cell was not seen or its row is not good
     unit: str  # "s", "min" or "h"
@@ -57,7 +57,8 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
     Returns
     -------
     Traces
-        Cells with at least one good row, by dataset, field of view and number.
+        Cells with at least one good row, by dataset, field of view and number. Frames in which
+        the channel was not recorded, so that it has no time there, are left out.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
     for dataset, name in (area or {}).items():
         sizes = good.loc[good["dataset"] == dataset].groupby(CELL, sort=False)[name]
         value = value / sizes.transform(smoothed).reindex(value.index, fill_value=1.0)
-    return _arranged(good.assign(time=good[time], value=value), unit, table.attrs)
+    rows = good.assign(time=good[time], value=value)
+    return _arranged(rows, rows["time"].notna().to_numpy(), unit, table.attrs)
 
 
 def smoothed(area: pd.Series) -> np.ndarray:
@@ -92,21 +94,25 @@ def smoothed(area: pd.Series) -> np.ndarray:
     return result
 
 
-def _arranged(rows: pd.DataFrame, unit: str, about: Mapping) -> Traces:
-    """Return traces; cells of a field of view have the same frames, with gaps."""
-    fields = rows.groupby(CELL[:2], sort=False)
-    field = fields.ngroup().to_numpy()
-    row = rows.groupby(CELL, sort=False).ngroup().to_numpy()
-    place = fields["frame"].rank("dense").to_numpy(np.int64) - 1
-    frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()
+def _arranged(rows: pd.DataFrame, taken: np.ndarray, unit: str, about: Mapping) -> Traces:
+    """Return traces; cells of a field of view have the same frames, with gaps.
+
+    Rows that are not `taken`, (R,) bool, only say which cells there are.
+    """
     cells = rows.drop_duplicates(CELL)
+    fields = rows.groupby(CELL[:2], sort=False)
+    field, count = fields.ngroup().to_numpy(), fields.ngroups
+    own = field[~rows.duplicated(CELL).to_numpy()]
+    row = rows.groupby(CELL, sort=False).ngroup().to_numpy()[taken]
+    rows, field = rows[taken], field[taken]
+    place = rows.groupby(CELL[:2], sort=False)["frame"].rank("dense").to_numpy(np.int64) - 1
+    frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()
     length = place.max(initial=-1) + 1
     # backwards, so that the time of a frame is that of the first cell in it
-    frames = np.full((fields.ngroups, length), -1, np.int64)
+    frames = np.full((count, length), -1, np.int64)
     frames[field[::-1], place[::-1]] = frame[::-1]
-    times = np.full((fields.ngroups, length), np.nan)
+    times = np.full((count, length), np.nan)
     times[field[::-1], place[::-1]] = time[::-1]
-    own = field[~rows.duplicated(CELL).to_numpy()]
     frames, times = frames[own], times[own]
     times[row, place] = time
     values = np.full((len(cells), length), np.nan)

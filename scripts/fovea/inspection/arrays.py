@@ -13,20 +13,9 @@ import numpy as np
 import pandas as pd
 
 from fovea.background import tiles
-from fovea.cells.extract import BASE_COLUMNS, select_cells
-from fovea.cells.features import intensity_features, mask_features
 from fovea.errors import FoveaError, unknown
 from fovea.jobs.threads import ordered_map
-from fovea.kernels.boxes import boxes_and_areas
-from fovea.plugins.registry import (
-    FLUORESCENCE_FEATURES,
-    PHASE_FEATURES,
-    SEGMENTATION,
-    TRACKING,
-    load,
-)
-
-_COLUMNS = [name for name in BASE_COLUMNS if name not in ("fov", "good")]
+from fovea.plugins.registry import SEGMENTATION, TRACKING, load
 
 
 def segment(
@@ -62,7 +51,7 @@ def segment(
 
 
 def track(
-    labels: np.ndarray, method: str = "iou", **parameters: Any
+    labels: np.ndarray, method: str = "iou", *, missing: Sequence[int] = (), **parameters: Any
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Give the objects of all frames the IDs of their cells.
 
@@ -72,6 +61,9 @@ def track(
         0 background, 1..N in each frame.
     method : {"iou", "lap", "btrack"}
         As `params.tracking.method` in the config.
+    missing : sequence of int
+        Frames in which phase contrast was not recorded. They are passed over, so that no track
+        ends there, and have no IDs.
     **parameters
         Those of the method, as in the config: ``overlap="mask", max_gap=2``.
 
@@ -87,13 +79,25 @@ def track(
     FoveaError
         If there is no such method.
     """
-    links = load(TRACKING, method)(**parameters).link(labels)
+    here = _recorded(len(labels), missing)
+    links = load(TRACKING, method)(**parameters).link(labels[t] for t in here)
+    ids = np.zeros(labels.shape, links.dtype)
+    for t, frame in zip(here, links.render(labels[t] for t in here), strict=True):
+        ids[t] = frame
     columns = ["cell", "first_frame", "last_frame", "parent"]
-    return np.stack(list(links.render(labels))), pd.DataFrame(links.lineage(), columns=columns)
+    lineage = pd.DataFrame(links.lineage(), columns=columns)
+    ends = columns[1:3]
+    lineage[ends] = here[lineage[ends].to_numpy(np.int64)]
+    return ids, lineage
 
 
 def estimate_background(
-    frames: np.ndarray, labels: np.ndarray | None = None, *, threads: int = 1, **parameters: Any
+    frames: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    missing: Sequence[int] = (),
+    threads: int = 1,
+    **parameters: Any,
 ) -> np.ndarray:
     """Estimate the background of fluorescence frames from the pixels without cells.
 
@@ -103,6 +107,8 @@ def estimate_background(
         Raw counts.
     labels : (T, H, W) unsigned integer, optional
         Cells, which are left out; labels or IDs.
+    missing : sequence of int
+        Frames in which the channel was not recorded; they have the background 0.
     threads : int
         Frames computed side by side; does not change the result.
     **parameters
@@ -119,94 +125,16 @@ def estimate_background(
         covered = None if labels is None else labels[t]
         return tiles.estimate_background(frames[t], covered, **parameters)[0]
 
-    return np.stack(list(ordered_map(estimate, range(len(frames)), threads)))
+    here = _recorded(len(frames), missing)
+    found = np.zeros(frames.shape, np.float32)
+    for t, background in zip(here, ordered_map(estimate, here.tolist(), threads), strict=True):
+        found[t] = background
+    return found
 
 
-def measure(
-    ids: np.ndarray,
-    features: Mapping[str, Sequence[str]],
-    images: Mapping[str, np.ndarray] | None = None,
-    backgrounds: Mapping[str, np.ndarray] | None = None,
-    *,
-    weight: float = 1.0,
-    min_frames: int = 1,
-    border_margin: int = 0,
-) -> pd.DataFrame:
-    """Measure every cell in every frame.
-
-    Parameters
-    ----------
-    ids : (T, H, W) unsigned integer
-        IDs of cells, 0 background.
-    features : mapping of str to sequence of str
-        Channel to names of features, in the order of the columns: ``pc_ch_0`` and so on for shape,
-        ``fl_ch_1`` and so on for fluorescence.
-    images : mapping of str to (T, H, W) uint16, optional
-        Raw counts of the fluorescence channels.
-    backgrounds : mapping of str to (T, H, W) float32, optional
-        Backgrounds of the fluorescence channels; a channel without one is measured as it is.
-    weight : float
-        How much of the background is subtracted.
-    min_frames : int
-        Cells with fewer frames are left out.
-    border_margin : int
-        Cells whose box ever comes within so many pixels of the edge are left out.
-
-    Returns
-    -------
-    DataFrame
-        One row per cell and frame in which it exists, as in the traces of a field of view:
-        ``cell``, ``frame``, ``position_x``, ``position_y``, ``bbox_x0`` to ``bbox_y1`` and
-        ``{feature}_ch_{channel}``.
-
-    Raises
-    ------
-    FoveaError
-        If a feature is unknown or the images of a channel are not given.
-    """
-    for channel, names in features.items():
-        kinds = PHASE_FEATURES if channel.startswith("pc_") else FLUORESCENCE_FEATURES
-        for name in names:
-            if name not in kinds:
-                raise FoveaError(kinds.unknown(name))
-        if kinds is FLUORESCENCE_FEATURES and names and channel not in (images or {}):
-            raise FoveaError(f"images: there are none of {channel}, of which features are wanted")
-    count = int(ids.max(initial=0))
-    found = [boxes_and_areas(labels, count) for labels in ids]
-    boxes = np.stack([box for box, _ in found], axis=1)  # (N, T, 4): y0, x0, y1, x1
-    valid = np.stack([area > 0 for _, area in found], axis=1)
-    reasons = select_cells(boxes, valid, ids.shape[1:], min_frames, border_margin)
-    tables = []
-    for cell in (i for i, reason in enumerate(reasons) if not reason and valid[i].any()):
-        frames = np.flatnonzero(valid[cell])
-        box = boxes[cell, frames]
-        y0, x0, y1, x1 = box.T
-        table = {"cell": cell + 1, "frame": frames}
-        table |= {"position_x": (x0 + x1 - 1) / 2, "position_y": (y0 + y1 - 1) / 2}
-        table |= {"bbox_x0": x0, "bbox_y0": y0, "bbox_x1": x1, "bbox_y1": y1}
-        masks = _crops(ids, frames, box) == cell + 1
-        for channel, names in features.items():
-            if channel.startswith("pc_"):
-                values = mask_features(masks, box[:, :2], names)
-            else:
-                counts = _crops(images[channel], frames, box).astype(np.float64)
-                if backgrounds and channel in backgrounds:
-                    counts -= weight * _crops(backgrounds[channel], frames, box).astype(np.float64)
-                values = intensity_features(counts, masks, names)
-            table |= {f"{name}_{channel[3:]}": values[name] for name in names}
-        tables.append(pd.DataFrame(table))
-    columns = [f"{name}_{channel[3:]}" for channel, names in features.items() for name in names]
-    empty = pd.DataFrame(columns=[*_COLUMNS, *columns])
-    return pd.concat(tables, ignore_index=True) if tables else empty
-
-
-def _crops(frames: np.ndarray, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Cut a box out of each frame, (n, h, w) with zeros beyond smaller boxes."""
-    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
-    crops = np.zeros((len(numbers), height, width), frames.dtype)
-    for crop, t, (y0, x0, y1, x1) in zip(crops, numbers, boxes, strict=True):
-        crop[: y1 - y0, : x1 - x0] = frames[t, y0:y1, x0:x1]
-    return crops
+def _recorded(count: int, missing: Sequence[int]) -> np.ndarray:
+    """Return the numbers of the frames that were recorded, (P,) int64."""
+    return np.setdiff1d(np.arange(count), np.asarray(missing, np.int64))
 
 
 def fit(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +23,16 @@ def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[lis
     with open_recording(entry["input"]) as recording:
         info = recording.check_field(fov)
         recording.check_channel(channel)
-        wanted = np.unique(np.linspace(0, info.frames - 1, count).round().astype(int)).tolist()
-        frames = []
-        for t in wanted:
-            if isinstance(entry["z"], str):  # a projection
-                planes = next(islice(recording.frames(fov, [channel], entry["z"]), t, None))
-            else:
-                numbers = info.frame_numbers
-                planes = recording.read_planes(fov, numbers[t], entry["z"], [channel])
-            frames.append(planes[0].astype(np.uint16, copy=False))
+        recorded = info.frames_of(channel)
+        if not len(recorded):
+            raise FoveaError(
+                f"{recording.source}: field of view {fov} has no frame of channel {channel}, the "
+                "phase contrast; look at another one with --fov"
+            )
+        steps = np.unique(np.linspace(0, len(recorded) - 1, count).round().astype(int))
+        wanted = [recorded[step] for step in steps]
+        planes = recording.frames(fov, [channel], entry["z"], only=wanted)
+        frames = [plane.astype(np.uint16, copy=False) for (plane,) in planes]
     return wanted, frames
 
 

@@ -113,6 +113,7 @@ for _name in (
 FLUORESCENCE_FEATURES = Registry("fluorescence feature")
 for _name in ("total", "mean", "median", "std", "max", "min"):
     FLUORESCENCE_FEATURES.register(f"intensity_{_name}", None)
+FLUORESCENCE_FEATURES.register("saturated_pixels", None)
 
 # Declarations, see `fovea.fits.models.declarations.Model`.
 MODELS = Registry("model")

@@ -5,18 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.jobs.log import progress
 from fovea.recordings.readers import open_recording
+from fovea.recordings.readers.info import ranges
 from fovea.recordings.times import stored_times
 from fovea.store.contrast import CountLimits
 from fovea.store.groups import ngff, provenance
+from fovea.store.saturation import saturated_from
 from fovea.store.writer import ArrayWriter, write_group
+
+if TYPE_CHECKING:
+    from fovea.recordings.readers.info import RecordingInfo
 
 _LOG = logging.getLogger("fovea")
 
@@ -41,7 +47,8 @@ def copy_raw(
     fov : int
         Index of the field of view.
     channels : mapping of str to int
-        Name of the group -> index of the channel in the recording.
+        Name of the group -> index of the channel in the recording. Frames in which a channel was
+        not recorded are not stored.
     z : int or {"max", "mean"}
         Plane, or projection over all planes.
     metadata : dict or None
@@ -75,7 +82,7 @@ def copy_raw(
         with ExitStack() as stack:
             frames = recording.frames(fov, list(channels.values()), z)
             outputs = [
-                _Output(stack, target / group, shape, index, info.channels[index], z)
+                _Output(stack, target / group, shape, index, info, z)
                 for group, index in channels.items()
             ]
             for planes in progress(frames, field.frames, log):
@@ -89,19 +96,28 @@ def copy_raw(
         write_group(output.group, about)
         log.info("%s (%s): display limits %g to %g counts",
                  output.group.name, output.name, *output.window[2:])  # fmt: skip
+        if output.array.missing:
+            here = sorted(set(range(field.frames)) - output.array.missing)
+            log.info("%s (%s) was recorded in %d of %d frames%s", output.group.name, output.name,
+                     len(here), field.frames, f": {ranges(here)}" if here else "")  # fmt: skip
+        if output.saturated:
+            log.info("%s (%s): the camera saturates at %d counts, which %d pixels have",
+                     output.group.name, output.name, *output.saturated)  # fmt: skip
     write_group(target)
 
 
 def mean_interval(metadata: dict | None, fov: int) -> float | None:
     """Return the mean seconds between frames of a field of view; None without times."""
     rows, _ = stored_times(metadata, fov) if metadata else (None, "none")
-    if rows is None or len(rows[0]) < 2:
+    if rows is None:
         return None
-    known = np.flatnonzero(np.isfinite(rows[0]))  # the first channel may lack frames
+    # of the channel with most frames; it has no times in frames in which it was not recorded
+    row = max(rows, key=lambda row: np.isfinite(row).sum())
+    (known,) = np.nonzero(np.isfinite(row))
     if len(known) < 2:
         return None
-    first, last = known[0], known[-1]
-    interval = round(float(rows[0][last] - rows[0][first]) / int(last - first), 6)
+    first, last = known[[0, -1]]
+    interval = round(float(row[last] - row[first]) / int(last - first), 6)
     return interval if interval > 0 else None
 
 
@@ -109,15 +125,20 @@ class _Output:
     """The array of one channel, and the limits of its display."""
 
     def __init__(
-        self, stack: ExitStack, group: Path, shape: tuple[int, int, int], index: int, name: str,
-        z: int | str,
+        self, stack: ExitStack, group: Path, shape: tuple[int, int, int], index: int,
+        info: RecordingInfo, z: int | str,
     ) -> None:  # fmt: skip
-        self.group, self.name = group, name
+        self.group, self.name = group, info.channels[index]
         self.limits = CountLimits()
-        self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=name)
+        self.saturated: tuple[int, int] | None = None
+        self._saturated_from = partial(saturated_from, dtype=info.dtype, bits=info.significant_bits)
+        self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=self.name)
         self.array = stack.enter_context(ArrayWriter(group / "0", shape, "uint16", self.about))
 
-    def append(self, plane: np.ndarray) -> None:
+    def append(self, plane: np.ndarray | None) -> None:
+        if plane is None:
+            self.array.skip()
+            return
         plane = plane.astype(np.uint16, copy=False)
         self.array.append(plane)
         self.limits.add(plane)
@@ -126,3 +147,7 @@ class _Output:
         limits = self.limits.limits()
         self.about["fovea"]["display_limits"] = list(limits)
         self.window = (0, 65535, *limits)
+        counts = self.limits.counts
+        if level := self._saturated_from(counts):
+            self.saturated = level, int(counts[level:].sum())
+            self.about["fovea"]["saturated_from"] = level

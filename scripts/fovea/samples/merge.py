@@ -11,7 +11,13 @@ import pandas as pd
 
 from fovea import __version__
 from fovea.config.fovs import format_fovs
-from fovea.config.names import columns_of, feature_of, feature_unit, time_column
+from fovea.config.names import (
+    columns_of,
+    feature_of,
+    feature_unit,
+    physical_columns,
+    time_column,
+)
 from fovea.config.paths import place_of
 from fovea.samples.curation import Verdict, apply_curation, read_curation
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, read_part
@@ -70,12 +76,15 @@ def merge(
         recording = None if fov is None else recordings[dataset]
         parts.append(read_part(path, known[dataset], recording, columns, unit))
     table = pd.concat(parts, ignore_index=True)
+    # measures in micrometers, of those datasets of which the size of a pixel is known
+    physical = [name for name in physical_columns(columns) if name in table]
+    table = table[[*table.columns.drop(physical), *physical]]
     words = "none"
     if curation is not None:
         used = _verdicts_of(curation, list(names or datasets), traces, known, log)
         changed = apply_curation(curation, used, table)
         words = f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
-    units = [f"{column} {feature_unit(feature_of(column))}" for column in columns]
+    units = [f"{column} {feature_unit(feature_of(column))}" for column in (*columns, *physical)]
     comments = [
         f"Time units: {unit}",
         f"Sample: {sample} (Fovea {__version__})",
@@ -92,9 +101,11 @@ def merge(
         write_traces(whole, f"{start}_{name}.csv", comments)
         write_parquet(whole, f"{start}_{name}.parquet", about)
     for column in columns:
-        # the good rows, with the time of the feature's channel
-        taken = [*KEY, time_column(table, column), "time_source", column]
-        part = table.loc[table["good"], taken]
+        if table["good"].any() and not table.loc[table["good"], column].notna().any():
+            log.warning("%s has no value in any good row of this sample", column)
+        # the good rows in which the feature's channel was recorded, with the time of that
+        time = time_column(table, column)
+        part = table.loc[table["good"] & table[time].notna(), [*KEY, time, "time_source", column]]
         part = part.set_axis([*KEY, "time", "time_source", "value"], axis="columns")
         write_parquet(part, f"{start}_{column}.parquet", about | {"column": column})
         # PyAMA's form, in which the dataset comes first where it is needed

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.config.names import channel_of, column, columns_of
+from fovea.config.names import channel_of, column, columns_of, physical_columns
 from fovea.config.paths import place_of
 from fovea.errors import FoveaError
+from fovea.recordings.frames import channel_frames
 from fovea.recordings.times import SECONDS, frame_times
 from fovea.samples.tables import comment_lines, numbers, read_csv, truth, whole_numbers
 
@@ -55,7 +56,8 @@ def read_part(
 
     `recording` is its metadata, None where the file holds the times; `columns` are the features of
     the sample, NaN where the dataset does not measure them. Rows are by field of view, cell and
-    frame, columns `KEY`, the times in `unit`, `good`, position and box, and the features.
+    frame, columns `KEY`, the times in `unit`, `good`, position and box, the features, and measures
+    in micrometers if the table has them. A channel has no times in frames that it lacks.
     """
     dataset, fov = place_of(path)
     own = columns_of(entry.features)
@@ -77,6 +79,9 @@ def read_part(
     for name in (*GEOMETRY, *columns):
         there = name in table if name in GEOMETRY else name in own
         found[name] = numbers(path, table, name) if there else np.nan
+    for name in physical_columns(own):
+        if name in table and recording is not None:
+            found[name] = numbers(path, table, name)
     if entry.fovs is not None:
         found = found[found["fov"].isin(entry.fovs)]
     if found.duplicated(KEY).any():
@@ -94,6 +99,10 @@ def _times(frames: np.ndarray, entry: Dataset, recording: dict, fov: int, unit: 
                 f"field of view {fov} has traces of frame {frames.max()}, but the recording has "
                 f"{len(times)} frames; delete the field's folder in results, it is made again"
             )
+        recorded = channel_frames(recording, fov, channel)
+        gaps = np.setdiff1d(np.arange(len(times)), recorded)
+        if len(gaps):
+            times[gaps] = np.nan
         added[name] = times[frames]
     return added | {"time_source": pd.array([SOURCES.get(source, source)] * len(frames), "str")}
 

@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from fovea.errors import FoveaError
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
 from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
@@ -23,6 +24,7 @@ def segment(
     parameters: dict,
     preprocess: str | None = None,
     threads: int = 1,
+    fov: int = 0,
     log: logging.Logger = _LOG,
 ) -> None:
     """Label the cells of a recording, frame by frame.
@@ -39,6 +41,13 @@ def segment(
         Name of a function that is applied to each frame before segmentation.
     threads : int
         Frames that are computed at a time; the result does not depend on it.
+    fov : int
+        Index of the field of view, for messages.
+
+    Raises
+    ------
+    FoveaError
+        If phase contrast was recorded in no frame.
     """
     source, target = Path(source), Path(target)
     options = dict(parameters)
@@ -46,17 +55,27 @@ def segment(
     prepare = load(PREPROCESSING, preprocess) if preprocess else None
     counts = []
     with ArrayReader(source / "0") as frames:
+        recorded = len(frames.present)
+        if not recorded:
+            raise FoveaError(
+                f"field of view {fov}: its phase-contrast channel ({source.name}) was recorded in "
+                f"no frame, so no cells can be found; leave it out with `exclude_fovs: [{fov}]`"
+            )
         about = provenance("segment", parameters, preprocess=preprocess, source=source.name,
                            unit="label", largest_label=0)  # fmt: skip
-        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS,
+                         missing=frames.missing) as out:  # fmt: skip
             labelled = ordered_map(
-                lambda frame: method(prepare(frame) if prepare else frame), frames, threads
-            )
-            for labels in progress(labelled, len(frames), log):
+                lambda frame: method(prepare(frame) if prepare else frame),
+                frames.recorded(), threads,
+            )  # fmt: skip
+            for labels in progress(labelled, recorded, log):
                 out.append(labels)
                 counts.append(int(labels.max(initial=0)))
             about["fovea"]["largest_label"] = max(counts)
     write_derived_group(target, source, labels=True)
+    if frames.missing:
+        log.info("phase contrast was recorded in %d of %d frames", recorded, len(frames))
     log.info(
         "objects per frame: %d to %d, mean %.1f; frames without any: %d",
         min(counts), max(counts), sum(counts) / len(counts), counts.count(0),

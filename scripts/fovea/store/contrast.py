@@ -44,9 +44,14 @@ class CountLimits:
         """Count a (H, W) uint16 frame."""
         kernels.count_uint16(frame, self._counts)
 
+    @property
+    def counts(self) -> np.ndarray:
+        """How often 0, 1, .. 65535 occur in all frames, (65536,) int64."""
+        return self._counts.sum(axis=0)
+
     def limits(self) -> tuple[float, float]:
         """1st and 99th percentile of all frames."""
-        return percentile_limits(self._counts.sum(axis=0))
+        return percentile_limits(self.counts)
 
 
 class SmoothLimits:

@@ -21,6 +21,15 @@ def provenance(step: str, parameters: dict, **more) -> dict:
     return {"fovea": {"step": step, "version": __version__, "parameters": parameters, **more}}
 
 
+def pixel_size(group: str | Path) -> tuple[float, float] | None:
+    """Return height and width of a pixel of a channel group in micrometers; None if unknown."""
+    multiscale = read_attributes(group)["ome"]["multiscales"][0]
+    if any(axis.get("unit") != "micrometer" for axis in multiscale["axes"][1:]):
+        return None
+    height, width = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"][1:]
+    return height, width
+
+
 def ngff(
     name: str,
     pixel_size_um=None,

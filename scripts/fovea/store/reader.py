@@ -26,6 +26,11 @@ def read_array(path: str | Path) -> np.ndarray:
     return out
 
 
+def missing_frames(attributes: dict) -> frozenset[int]:
+    """Return the numbers of the frames that an array of these attributes does not hold."""
+    return frozenset(attributes.get("fovea", {}).get("missing_frames", ()))
+
+
 class Shard:
     """Chunks of one shape and dtype in an open shard file.
 
@@ -59,7 +64,13 @@ class Shard:
 
 
 class FrameReader(AbstractContextManager):
-    """Frames of an open file; a subclass has `shape`, (T, ...), `close` and `__getitem__`."""
+    """Frames of an open file; a subclass has `shape`, (T, ...), `close` and `__getitem__`.
+
+    `missing` are the numbers of the frames that were not recorded. They are read as zeros, which
+    are no measurement: steps go through `present`, or `recorded`.
+    """
+
+    missing: frozenset[int] = frozenset()
 
     def __exit__(self, *_) -> None:
         self.close()
@@ -70,12 +81,28 @@ class FrameReader(AbstractContextManager):
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[frame] for frame in range(len(self)))
 
+    @property
+    def present(self) -> np.ndarray:
+        """Numbers of the frames that were recorded, (P,) int64, ascending."""
+        here = np.ones(len(self), bool)
+        here[list(self.missing)] = False
+        return np.flatnonzero(here)
+
+    def nearest(self, frame: int) -> int:
+        """Number of the recorded frame that is nearest to a frame, the earlier one of two."""
+        present = self.present
+        return int(present[np.abs(present - frame).argmin()])
+
+    def recorded(self) -> Iterator[np.ndarray]:
+        """Yield the frames that were recorded, in order."""
+        return (self[frame] for frame in self.present.tolist())
+
 
 class ArrayReader(FrameReader):
     """Read a (T, H, W) array frame by frame, or any other array along its first axis.
 
-    `shape`, `dtype` and `attributes` are as in its ``zarr.json``. An array that is missing or
-    damaged is a FoveaError.
+    `shape`, `dtype` and `attributes` are as in its ``zarr.json``, `missing` is from the latter.
+    An array that is not there or damaged is a FoveaError.
     """
 
     def __init__(self, path: str | Path):
@@ -84,6 +111,7 @@ class ArrayReader(FrameReader):
         self.shape = tuple(metadata["shape"])
         self.dtype = np.dtype(metadata["data_type"])
         self.attributes = metadata["attributes"]
+        self.missing = missing_frames(self.attributes)
         file = shard_path(self.path, len(self.shape))
         try:
             with file.open("rb") as opened:

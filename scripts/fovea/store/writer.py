@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,14 +92,20 @@ class ArrayWriter:
     which can be changed until then; after an exception it has none, and its data are removed. The
     codec is `COUNTS`, `LABELS` or `SMOOTH`, by what the values are like; `dimensions` names the
     axes.
+
+    Frames that were not recorded are not stored: those of `missing`, given beforehand, which
+    `append` passes over, and those for which `skip` is called in place of `append`. The attribute
+    ``missing_frames`` under ``fovea`` lists them, where there are any.
     """
 
     def __init__(
-        self, path, shape, dtype, attributes=None, codec=COUNTS, dimensions=("t", "y", "x")
-    ):
+        self, path, shape, dtype, attributes=None, codec=COUNTS, dimensions=("t", "y", "x"),
+        missing: Iterable[int] = (),
+    ):  # fmt: skip
         self.path, self.shape, self.dtype = Path(path), tuple(shape), np.dtype(dtype)
         self.attributes = attributes if attributes is not None else {}
         self.codec, self.dimensions, self.written = codec, dimensions, 0
+        self.missing = set(missing)
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "zarr.json").unlink(missing_ok=True)
         self.target = shard_path(self.path, len(self.shape))
@@ -107,7 +113,7 @@ class ArrayWriter:
         self.shard = ShardWriter(begin(self.target), self.shape[0])
 
     def append(self, frame: np.ndarray) -> None:
-        """Write the next frame, (H, W); a wider integer type widens the array."""
+        """Write the next frame that is not missing, (H, W); a wider integer type widens all."""
         if frame.shape != self.shape[1:]:
             raise ValueError(
                 f"{self.path}: expected a frame of {self.shape[1:]}, got {frame.shape}"
@@ -115,18 +121,29 @@ class ArrayWriter:
         if frame.dtype != self.dtype:
             self._widen(frame.dtype)
             frame = frame.astype(self.dtype, copy=False)
+        self._pass_missing()
         self.shard.write({self.written: encode(frame, self.codec)})
         self.written += 1
 
+    def skip(self) -> None:
+        """Leave out the next frame: it was not recorded."""
+        self._pass_missing()
+        self.missing.add(self.written)
+        self.written += 1
+
+    def _pass_missing(self) -> None:
+        while self.written in self.missing:
+            self.written += 1
+
     def _widen(self, dtype: np.dtype) -> None:
         dtype = np.promote_types(self.dtype, dtype)
-        if dtype == self.dtype or self.written == 0:
+        if dtype == self.dtype or self.shard.size == 0:
             self.dtype = dtype
             return
         old = self.shard
         written = Shard(old.path, old.index, self.shape[1:], self.dtype)
         self.shard = ShardWriter(old.path.with_name(f"{old.path.name}.wider"), self.shape[0])
-        for position in range(self.written):
+        for position in sorted(set(range(self.written)) - self.missing):
             (frame,) = written.chunks([position]).astype(dtype)
             self.shard.write({position: encode(frame, self.codec)})
         written.close()
@@ -137,6 +154,7 @@ class ArrayWriter:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
+        self._pass_missing()
         if kind is not None or self.written != self.shape[0]:
             self.shard.path.unlink(missing_ok=True)
             if kind is not None:
@@ -144,5 +162,8 @@ class ArrayWriter:
             raise ValueError(f"{self.path}: {self.written} of {self.shape[0]} frames were written")
         self.shard.close()
         publish(self.target)
+        if self.missing:
+            own = self.attributes.setdefault("fovea", {})
+            own["missing_frames"] = sorted(self.missing)
         about = self.dimensions, self.attributes, self.codec
         write_json(self.path / "zarr.json", shard_metadata(self.shape, self.dtype, *about))

@@ -47,42 +47,51 @@ def track(
         ``method`` and that method's parameters.
     lineage, drift : path or None
         CSV to write: one row per cell, its first and last frame and its parent, 0 for none; and
-        one row per frame, how far its image has moved since the first frame, in pixels.
+        one row per frame, how far its image has moved since the first frame, in pixels. A frame
+        without phase contrast is given the shift of the last one that has it.
     fov : int
         Index of the field of view, for the tables.
+
+    Frames in which phase contrast was not recorded are passed over: the method sees the others
+    one after the other, so that no track ends there, and they have no IDs.
     """
     source, target = Path(source), Path(target)
     options = dict(parameters)
     tracker = load(TRACKING, options.pop("method"))(**options)
     measured = [(np.zeros((0, len(COLUMNS)), np.int32), np.zeros(0, np.int64))]
     with ArrayReader(source / "0") as frames:
+        present, count = frames.present, len(frames)
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
         if hasattr(tracker, "link"):
             log.info("linking objects")
-            links = tracker.link(progress(frames, len(frames), log))
+            links = tracker.link(progress(frames.recorded(), len(present), log))
             turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
-            tracked = links.render(frames, cycle(turns))
+            tracked = links.render(frames.recorded(), cycle(turns))
         else:
-            links, tracked = None, map(_narrow, map(tracker.update, frames))
-        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS) as out:
+            links, tracked = None, map(_narrow, map(tracker.update, frames.recorded()))
+        missing = {"missing": frames.missing}
+        with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS, **missing) as out:
             log.info("writing IDs")
-            for t, ids in enumerate(progress(tracked, len(frames), log)):
+            for t, ids in enumerate(progress(tracked, len(present), log)):
                 out.append(ids)
                 measured.append(measure_cells(ids, t))
             boxes, areas = map(np.concatenate, zip(*measured, strict=True))
             about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
-    count = len(frames)
+    rows = links.lineage() if links else list(_lineage(boxes, getattr(tracker, "parents", {})))
+    shifts = links.drift if links else np.zeros((len(present), 2), np.int64)
+    # until here frames are counted among those that have phase contrast
+    log_statistics(track_statistics(boxes, areas, len(present), rows), len(present), log)
+    boxes[:, 0] = present[boxes[:, 0]]
     write_boxes(target, boxes, count, parameters)
     write_derived_group(target, source, labels=True)
-    rows = links.lineage() if links else list(_lineage(boxes, getattr(tracker, "parents", {})))
-    shifts = links.drift if links else np.zeros((count, 2), np.int64)
     if lineage:
         with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
-            lines.writerows((fov, *row) for row in rows)
+            lines.writerows((fov, cell, *present[[first, last]].tolist(), parent)
+                            for cell, first, last, parent in rows)  # fmt: skip
     if drift:
         with whole_csv(drift, DRIFT_COLUMNS) as lines:
-            lines.writerows((fov, t, *shift) for t, shift in enumerate(shifts.tolist()))
-    log_statistics(track_statistics(boxes, areas, count, rows), count, log)
+            held = shifts[np.maximum(np.searchsorted(present, range(count), "right") - 1, 0)]
+            lines.writerows((fov, t, *shift) for t, shift in enumerate(held.tolist()))
     if links:
         moved = np.array([o.shift for o in links.objects])
         log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)

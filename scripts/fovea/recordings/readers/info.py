@@ -142,6 +142,7 @@ class RecordingInfo:
     start_s: float | None = None
     fields_per_file: list[int] | None = None
     left_out: list[str] = field(default_factory=list)
+    significant_bits: int | None = None  # of a pixel, where the file states them
 
     @property
     def notes(self) -> list[str]:
