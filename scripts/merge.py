@@ -1,19 +1,22 @@
 from pathlib import Path
 
+from fovea.config.paths import SEEN
 from fovea.jobs.log import job
 from fovea.samples.merge import merge
 
 with job(snakemake) as log:
     files = snakemake.input
+    folder = Path(snakemake.output.csv[0]).parent
     merge(
         snakemake.wildcards.sample,
         files.traces,
         files.get("cells", []),
         files.get("metadata", []),
         snakemake.params.datasets,
-        Path(snakemake.output.csv[0]).parent,
+        folder,
         files.get("curation"),
         snakemake.params.names,
         snakemake.params.left_out,
+        folder.parents[1] / SEEN,
         log=log,
     )

@@ -28,6 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+curation = typer.Typer(no_args_is_help=True)
+app.add_typer(curation, name="curation", help="The table of cells that you judge good or bad.")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command `fovea` with the words after its name, by default those of the command line.
@@ -315,6 +318,22 @@ def import_pyama(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, "utf-8")
     print(f"{output}: written", file=sys.stderr)
+
+
+@curation.command(epilog="Example: fovea curation rebase")
+def rebase(
+    table: Annotated[Path, typer.Option("--curation", metavar="FILE", help="The table.")] = Path(
+        "config/curation.csv"
+    ),
+    directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),
+) -> None:
+    """Find judged cells again after segmentation or tracking changed.
+
+    Writes the new IDs and places into the table, and keeps the old one beside it.
+    """
+    from fovea.samples.rebase import rebase as rebased
+
+    print("\n".join(rebased(directory / table, directory)))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ REPORT = "results/report/{dataset}_fov_{fov}"
 
 # --- Of samples
 MERGED = "results/merged/{sample}_{table}.{suffix}"
+#: Where cells were at the last merge. It is no output, which Snakemake would delete before a merge.
+SEEN = ".fovea/places"
 ANALYSIS = "results/analysis/{name}"
 PLOT = "results/analysis/plots/{name}"
 

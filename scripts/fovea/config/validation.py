@@ -118,6 +118,10 @@ def check_inputs(
                 resolve_input(rest if isinstance(given, list) else given)
         except FoveaError as error:
             report(name, ("input",), str(error).removeprefix("input: "))
+    curation, usual = config["curation"], load_schema(SCHEMA)["properties"]["curation"]["default"]
+    if curation is not None and curation != usual and not os.path.isfile(curation):
+        lines.append(f"{source}: curation: there is no file {curation!r} (working directory: "
+                     f"{os.getcwd()})")  # fmt: skip
     if lines:
         raise ConfigError(lines)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from fovea.errors import FoveaError, show, suggestion
+from fovea.samples.saved_csv import TRUTH, open_csv
 
 REQUIRED = ("dataset", "fov", "cell", "good")
-OPTIONAL = ("from_frame", "to_frame", "note")
-_WORDS = {
-    **dict.fromkeys(("true", "yes", "1", "good"), True),
-    **dict.fromkeys(("false", "no", "0", "bad"), False),
-}
-_SHOWN = 10  # cells that a message names
+RANGE = ("from_frame", "to_frame", "note")
+PLACE = ("frame", "position_x", "position_y")
+OPTIONAL = (*RANGE, *PLACE)
+_WHOLE = re.compile(r"(\d+)([.,]0*)?")
 
 
 @dataclass(frozen=True)
@@ -32,21 +29,33 @@ class Verdict:
     last: int | None  # frame that the row applies to, inclusive; None for the cell's last
     note: str
     line: int  # in the file
+    frame: int | None = None  # in which the cell was seen, at the position
+    position: tuple[float, float] | None = None  # x and y in pixels
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Dataset, field of view and number of the cell."""
+        return self.dataset, self.fov, self.cell
+
+    def __str__(self) -> str:
+        return f"{self.dataset}, field of view {self.fov}, cell {self.cell} (line {self.line})"
 
 
 def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> list[Verdict]:
     """Read a CSV with the columns `REQUIRED` and, if wanted, `OPTIONAL`.
 
-    `datasets` are the names that are allowed in its first column.
+    Separator, encoding, decimal sign and words for truth may be those of a spreadsheet program of
+    any region. `datasets` are the names that are allowed in its first column.
     """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        header = [name.strip() for name in next(rows, [])]
-        _check_header(path, header)
-        return [
-            _verdict(path, header, row, rows.line_num, datasets) for row in rows
-            if any(cell.strip() for cell in row) and not row[0].lstrip().startswith("#")
-        ]  # fmt: skip
+    saved = open_csv(path)
+    header = saved.names
+    while header and not header[-1]:
+        header = header[:-1]
+    small = [name.lower() for name in header]
+    _check_header(path, [name if low not in (*REQUIRED, *OPTIONAL) else low
+                         for name, low in zip(header, small, strict=True)])  # fmt: skip
+    return [_verdict(path, small, row, line, datasets) for line, row in saved.rows()
+            if not row[0].lstrip().startswith("#")]  # fmt: skip
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:
@@ -63,10 +72,12 @@ def _check_header(path: str | Path, header: list[str]) -> None:
             f"{path}: the column {missing[0]} is missing; the first line must be "
             f"{','.join(REQUIRED)} and, if wanted, {','.join(OPTIONAL)}"
         )
+    if len(set(header)) < len(header):
+        raise FoveaError(f"{path}: two columns have the same name; rename one of them")
 
 
 def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Verdict:
-    if len(row) > len(header):
+    if any(value.strip() for value in row[len(header) :]):
         raise FoveaError(
             f"{path}: line {line} has {len(row)} values and the header {len(header)}; put a note "
             "with commas in quotes"
@@ -77,16 +88,16 @@ def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Ve
         text = given.get(name, "")
         if not text and name in OPTIONAL:
             return None
-        if not text.isdecimal():
+        if (match := _WHOLE.fullmatch(text)) is None:
             raise FoveaError(f"{path}: line {line}: {name} is {show(text)}; it is a whole number")
-        return int(text)
+        return int(match[1])
 
     if datasets is not None and given["dataset"] not in datasets:
         raise FoveaError(
             f"{path}: line {line}: {show(given['dataset'])} is no dataset of the config; allowed: "
             f"{', '.join(datasets)}{suggestion(given['dataset'], datasets)}"
         )
-    good = _WORDS.get(given.get("good", "").lower())
+    good = TRUTH.get(given.get("good", "").lower())
     if good is None:
         raise FoveaError(
             f"{path}: line {line}: good is {show(given.get('good', ''))}; allowed: true or false"
@@ -98,42 +109,24 @@ def _verdict(path, header: list[str], row: list[str], line: int, datasets) -> Ve
         )
     return Verdict(
         given["dataset"], number("fov"), number("cell"), good, first, last,
-        given.get("note", ""), line,
+        given.get("note", ""), line, number("frame"), _position(path, line, given),
     )  # fmt: skip
 
 
-def apply_curation(path: str | Path, verdicts: Sequence[Verdict], traces: pd.DataFrame) -> int:
-    """Override `good` of traces, in place, by verdicts on the sample, later ones over earlier ones.
-
-    Return the number of rows that were changed; `path` is the curation table, for messages.
-    """
-    places = traces.groupby(["dataset", "fov", "cell"], sort=False).indices
-    unknown = [v for v in verdicts if (v.dataset, v.fov, v.cell) not in places]
-    if unknown:
+def _position(path, line: int, given: dict[str, str]) -> tuple[float, float] | None:
+    """Return the place of a cell that a row states; None if it states none."""
+    texts = [given.get(name, "") for name in PLACE[1:]]
+    if not any(texts):
+        return None
+    if not all(texts):
         raise FoveaError(
-            f"{path}: {_listed(unknown)} not in the traces; correct or remove "
-            f"{'this row' if len(unknown) == 1 else 'these rows'}"
+            f"{path}: line {line}: has one of position_x and position_y; give both or none"
         )
-    frames, good = traces["frame"].to_numpy(), traces["good"].to_numpy(copy=True)
-    for verdict in verdicts:
-        rows = places[verdict.dataset, verdict.fov, verdict.cell]
-        part = frames[rows]
-        inside = part >= (verdict.first or 0)
-        if verdict.last is not None:
-            inside &= part <= verdict.last
-        if not inside.any():
-            raise FoveaError(
-                f"{path}: {_listed([verdict])} not seen in these frames, but in frames "
-                f"{part.min()} to {part.max()}; correct from_frame and to_frame"
-            )
-        good[rows[inside]] = verdict.good
-    changed = int((good != traces["good"]).sum())
-    traces["good"] = good
-    return changed
-
-
-def _listed(verdicts: list[Verdict]) -> str:
-    names = [f"{v.dataset}, field of view {v.fov}, cell {v.cell} (line {v.line})"
-             for v in verdicts[:_SHOWN]]  # fmt: skip
-    more = f" and {len(verdicts) - _SHOWN} more" if len(verdicts) > _SHOWN else ""
-    return "; ".join(names) + more + (" is" if len(verdicts) == 1 else " are")
+    try:
+        x, y = (float(text.replace(",", ".")) for text in texts)
+    except ValueError:
+        raise FoveaError(
+            f"{path}: line {line}: the position is {show(', '.join(texts))}; position_x and "
+            "position_y are numbers of pixels"
+        ) from None
+    return x, y

@@ -19,9 +19,10 @@ from fovea.config.names import (
     time_column,
 )
 from fovea.config.paths import place_of
-from fovea.samples.curation import Verdict, apply_curation, read_curation
+from fovea.samples.curation import Verdict, read_curation
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, read_part
-from fovea.samples.tables import write_parquet, write_traces
+from fovea.samples.tables import read_csv, write_parquet, write_traces
+from fovea.samples.verdicts import apply_curation, keep_places
 
 _LOG = logging.getLogger("fovea")
 
@@ -36,6 +37,7 @@ def merge(
     curation: str | Path | None = None,
     names: Sequence[str] | None = None,
     left_out: Sequence[str] = (),
+    seen: str | Path | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
     """Write the tables of a sample.
@@ -63,6 +65,9 @@ def merge(
         All datasets of the config, which the curation table may name.
     left_out : sequence of str
         Fields of view that belong to the sample and are not in it, in words.
+    seen : path, optional
+        Folder in which the places of cells are kept from one merge to the next, so that a verdict
+        on a cell's ID does not fall on another cell.
     """
     from fovea.recordings.inspect_input import load_metadata
 
@@ -82,7 +87,7 @@ def merge(
     words = "none"
     if curation is not None:
         used = _verdicts_of(curation, list(names or datasets), traces, known, log)
-        changed = apply_curation(curation, used, table)
+        changed = apply_curation(curation, used, table, _tracked(cells), seen, log)
         words = f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
     units = [f"{column} {feature_unit(feature_of(column))}" for column in (*columns, *physical)]
     comments = [
@@ -112,6 +117,8 @@ def merge(
         place = ["dataset"] * (len(known) > 1) + ["time", "fov", "cell"]
         part = part.sort_values(["time", *CELL], kind="stable")[[*place, "value"]]
         write_traces(part, f"{start}_{column}.csv", [f"Time units: {unit}"])
+    if seen is not None:
+        keep_places(seen, table)
     for line in comments:
         log.info("%s", line)
     _warn_of_pyama(table, log)
@@ -151,6 +158,12 @@ def _verdicts_of(
     used = [verdict for verdict in verdicts if concerns(verdict)]
     log.info("%s: %d rows, %d on this sample", curation, len(verdicts), len(used))
     return used
+
+
+def _tracked(cells: Sequence[str | Path]) -> set[tuple[str, int, int]]:
+    """Return dataset, field of view and ID of all cells that were tracked."""
+    tables = ((place_of(path), read_csv(path, ["reason"])) for path in cells)
+    return {(*place, cell) for place, table in tables for cell in table["cell"]}
 
 
 def _fields_comment(table: pd.DataFrame) -> list[str]:

@@ -264,17 +264,30 @@ def curation_rows(path: str | Path, dataset: str) -> list[tuple]:
 
 def write_curation(path: str | Path, rows: Iterable[tuple]) -> None:
     """Add rows to a curation table, which is made where there is none."""
-    from fovea.samples.curation import OPTIONAL, REQUIRED
+    from fovea.samples.curation import RANGE, REQUIRED
+    from fovea.samples.saved_csv import open_csv
 
-    path = Path(path)
-    header = [*REQUIRED, *OPTIONAL]
+    path, header = Path(path), [*REQUIRED, *RANGE]
+    names, separator = header, ","
     if path.exists():
-        with path.open(encoding="utf-8", newline="") as file:
-            first = next(csv.reader(file), [])
-        if [name.strip() for name in first] != header:
+        saved = open_csv(path)
+        names, separator = [name.lower() for name in saved.names], saved.separator
+        if not set(header) <= set(names):
             raise FoveaError(f"{path}: its first line must be {','.join(header)} to add rows to it")
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(",".join(header) + "\n", "utf-8")
+    text = path.read_bytes()
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FoveaError(
+            f"{path}: is not in UTF-8, so that no rows can be added; save it as CSV UTF-8"
+        ) from None
     with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        if text and not text.endswith(b"\n"):
+            file.write("\n")
+        lines = csv.writer(file, delimiter=separator, lineterminator="\n")
+        for row in rows:
+            given = dict(zip(header, row, strict=True))
+            lines.writerow([given.get(name, "") for name in names])
