@@ -84,6 +84,21 @@ def test_a_verdict_does_not_fall_on_another_cell(tmp_path, judged):
     assert bad_cells(tmp_path, path, "rec,0,1,false,,,dead\n") == {1}
 
 
+def test_verdicts_by_number_alone_are_said(tmp_path, caplog):
+    """Where nothing tells which cell was meant: at the first merge, for rows without a place."""
+    logging.getLogger("fovea").propagate = True
+    path = field(tmp_path, BEFORE)
+    rows = "rec,0,1,false,,,,0,180,60\nrec,0,2,false,,,\n"
+    words = "curation.csv: 1 rows are applied by the number of the cell alone"
+    with caplog.at_level("WARNING"):
+        assert bad_cells(tmp_path, path, rows) == {1, 2}
+    assert words in caplog.text
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        assert bad_cells(tmp_path, path, rows) == {1, 2}
+    assert words not in caplog.text
+
+
 def test_a_verdict_stays_with_a_cell_that_is_where_it_was(tmp_path):
     """A cell may lose frames and move a little; others may come and go."""
     row = "rec,0,1,false,,,dead\n"

@@ -67,7 +67,13 @@ def apply_curation(
             f"{path}: {_listed(lost)} not in the traces; correct or remove "
             f"{'this row' if len(lost) == 1 else 'these rows'}"
         )
-    _check_places(path, verdicts, traces, removed, seen)
+    blind = _check_places(path, verdicts, traces, removed, seen)
+    if blind:
+        log.warning(
+            "%s: %d rows are applied by the number of the cell alone, for they do not say where it "
+            "was seen, and there was no merge before to compare with; `fovea curation rebase` "
+            "writes the places into the table", path, blind,
+        )  # fmt: skip
     frames, good = traces["frame"].to_numpy(), traces["good"].to_numpy(copy=True)
     for verdict in verdicts:
         if verdict.key not in places:
@@ -87,12 +93,6 @@ def apply_curation(
         good[rows[inside]] = verdict.good
     changed = int((good != traces["good"]).sum())
     traces["good"] = good
-    without = [v for v in verdicts if v.position is None]
-    if without:
-        log.info(
-            "%s: %d rows do not say where their cell was seen; `fovea curation rebase` adds it, so "
-            "that they stay with their cells whatever changes", path, len(without),
-        )  # fmt: skip
     return changed
 
 
@@ -103,9 +103,13 @@ def _listed(verdicts: list[Verdict]) -> str:
 
 def _check_places(
     path, verdicts: Sequence[Verdict], traces: pd.DataFrame, removed: Collection, seen
-) -> None:
-    """Refuse verdicts whose cells are elsewhere than where they were seen."""
+) -> int:
+    """Refuse verdicts whose cells are elsewhere than where they were seen.
+
+    Return the number of those for which nothing says where that was.
+    """
     wrong: list[str] = []
+    blind = 0
     known = {verdict.key[:2]: read_places(seen, *verdict.key[:2]) for verdict in verdicts}
     fields = {field: traces.iloc[rows] for field, rows in
               traces.groupby(CELL[:2], sort=False).indices.items()}  # fmt: skip
@@ -116,6 +120,7 @@ def _check_places(
         else:
             before = known[verdict.key[:2]]
             there = None if before is None else _remembered(verdict, field, before)
+            blind += before is None
         if there:
             wrong.append(f"{verdict} {there}")
     if wrong:
@@ -125,6 +130,7 @@ def _check_places(
             f"{path}: {'; '.join(wrong[:_SHOWN])}{more}; segmentation or tracking has changed "
             f"since: {remedy}"
         )
+    return blind
 
 
 def _stated(verdict: Verdict, field: pd.DataFrame, removed: bool) -> str:
@@ -141,7 +147,7 @@ def _stated(verdict: Verdict, field: pd.DataFrame, removed: bool) -> str:
         found = next((c for each in field["frame"].unique()
                       if (c := cell_at(field, each, x, y)) is not None), None)  # fmt: skip
     place = f"x {x:g}, y {y:g}" + ("" if frame is None else f" in frame {frame}")
-    if found is None and removed:
+    if found is None and removed and own.empty:
         return ""  # and no other cell is at its place
     return f"was seen at {place}, where {f'cell {found}' if found is not None else 'no cell'} is"
 
