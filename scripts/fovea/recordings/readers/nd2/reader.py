@@ -20,6 +20,7 @@ from fovea.recordings.readers.nd2.chunks import (
     chunk_data,
     find_chunks,
 )
+from fovea.recordings.readers.nd2.skipped import ImageRows, SkippedPlanes
 from fovea.recordings.readers.raw import RawRecording, read_interleaved
 from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.stamps import Times, regular_times
@@ -92,6 +93,18 @@ class Nd2Recording(RawRecording, StackRecording):
             raise nothing_complete(self.source)
         self._images = frames
         self._sequence = _sequence_numbers(meta.experiment, frames, notes)
+        self._skips = SkippedPlanes(
+            ImageRows(
+                self._file.path,
+                self.source,
+                frames,
+                self._shape,
+                self._dtype,
+                self._row_bytes,
+                self._packed,
+            ),
+            np.where(np.isin(self._sequence, frames.numbers), self._sequence, -1),
+        )
         positions, count, planes = self._sequence.shape
         channels = (meta.metadata.channels or []) if meta.metadata else []
         self._stacks = [
@@ -109,16 +122,39 @@ class Nd2Recording(RawRecording, StackRecording):
         self._seconds = self._read_stamps()
 
     def existing_planes(self, fov: int) -> np.ndarray:
+        return self.planes(fov)[0]
+
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
         there = np.isin(self._sequence[fov], self._images.numbers)
-        return np.broadcast_to(there[:, None], self._stacks[fov].sizes)
+        recorded = ~self._skips.skipped(fov)
+        return there[:, None] & recorded, recorded
 
     def stamps(self, info: FieldInfo) -> np.ndarray:
         # The time of a frame is that of its first plane.
-        return self._seconds[self._images.place(self._sequence[info.index, info.frame_numbers, 0])]
+        images = self._sequence[info.index, info.frame_numbers]
+        there = np.isin(images, self._images.numbers)
+        first = images[np.arange(len(images)), there.argmax(axis=1)]
+        return self._seconds[self._images.place(first)]
 
     def find_times(self, info: RecordingInfo) -> Times:
+        info.remarks += self._remarks_on_skips(info)
         stamps = [self.stamps(field) for field in info.fields]
         return stamps, [self._nominal] * len(stamps), self._zero
+
+    def _remarks_on_skips(self, info: RecordingInfo) -> list[str]:
+        empty = self._skips.empty_channels()
+        remarks = [
+            f'channel {channel} "{info.channels[channel]}" is 0 in every plane that was looked at; '
+            "it was not recorded, or its detector was off"
+            for channel in empty
+        ]
+        counts = sum(self._skips.skipped(field.index).sum(axis=(0, 2)) for field in info.fields)
+        for channel in np.flatnonzero(counts).tolist():
+            remarks.append(
+                f'channel {channel} "{info.channels[channel]}": {counts[channel]} planes hold '
+                "only zeros and are taken as not recorded"
+            )
+        return remarks
 
     def _read_stamps(self) -> np.ndarray:
         """Return the acquisition time of each existing image, (N,) float64 in seconds."""
