@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -11,14 +12,16 @@ from fovea.errors import FoveaError
 from fovea.recordings.readers.checks import brief, check_pixels, nothing_complete, rgb_error
 from fovea.recordings.readers.czi.about import CziAbout
 from fovea.recordings.readers.czi.segments import Tile, read_content
-from fovea.recordings.readers.czi.tiles import TICKS, decode, tile_parts, tile_tags
-from fovea.recordings.readers.info import RecordingInfo
+from fovea.recordings.readers.czi.tiles import TICKS, decode, parse_time, tile_parts, tile_tags
+from fovea.recordings.readers.czi.times import attached_times, listed_stamps
+from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 from fovea.recordings.readers.raw import RawFile, RawRecording
 from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.stamps import Times
 
 PIXEL_TYPES = {0: "<u1", 1: "<u2", 2: "<f4", 12: "<i4", 13: "<f8"}
 COLOUR = (3, 4, 8, 9)
+MOST_PLANES, MOST_CHANNELS = 1 << 26, 1000  # of a field of view; more are damaged indices
 PlaneKey = tuple[int, int, int]  # t, c, z
 
 
@@ -52,7 +55,6 @@ class CziRecording(RawRecording, StackRecording):
             raise nothing_complete(self.source)
         about = CziAbout(content.xml)
         notes = list(about.notes)
-        self._recovered = content.recovered
         if content.recovered:
             notes.append(
                 "the file is cut off: its directory is lost; the complete tiles were found"
@@ -64,9 +66,18 @@ class CziRecording(RawRecording, StackRecording):
                 "Fovea does not read; export one of them from ZEN"
             )
         dtype = self._dtype(set(column["pixel_type"].tolist()))
-        for axis in "TCZ":  # the first index is not 0 in a part of a recording
-            column[axis] -= column[axis].min()
+        for axis in "TCZ":
+            # In a part of a recording the first index may not be 0, and indices may lie beyond the
+            # size. Where they lie within it, the first ones were not recorded.
+            if column[axis].max() >= about.sizes.get(axis, 0):
+                column[axis] -= column[axis].min()
         sizes = tuple(max(int(column[axis].max()) + 1, about.sizes.get(axis, 0)) for axis in "TCZ")
+        if math.prod(sizes) > MOST_PLANES or sizes[1] > MOST_CHANNELS:
+            raise FoveaError(
+                f"{self.source}: its directory lists {sizes[0]} frames, {sizes[1]} channels and "
+                f"{sizes[2]} z planes; it is damaged; copy it again from the microscope"
+            )
+        self._recovered, self._about, self._tiles = content.recovered, about, tiles
         self._whole = self._whole_before(column["position"])
         self._planes: dict[int, dict[PlaneKey, list[Tile]]] = {}
         self._stacks = []
@@ -109,19 +120,37 @@ class CziRecording(RawRecording, StackRecording):
 
     def existing_planes(self, fov: int) -> np.ndarray:
         """Return which planes have all their tiles: as many as the plane that has most."""
-        scene = self._stacks[fov]
+        expected, found = self._tile_counts(self._stacks[fov])
+        return found == expected.max()
+
+    def _tile_counts(self, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many tiles of each plane are listed and how many are whole, (T, C, Z)."""
         place = tuple(scene.column(axis) for axis in "TCZ")
         expected, found = np.zeros(scene.sizes, np.int64), np.zeros(scene.sizes, np.int64)
         np.add.at(expected, place, 1)
         np.add.at(found, place, scene.column("position") < self._whole)
-        return found == expected.max()
+        return expected, found
+
+    def _remarks_on_tiles(self, info: RecordingInfo) -> list[str]:
+        """Say where planes of a mosaic have fewer tiles than others, so that they are left out."""
+        remarks = []
+        for own, scene in zip(info.fields, self._stacks, strict=True):
+            expected = self._tile_counts(scene)[0]
+            for channel in range(expected.shape[1]):
+                count = expected[:, channel]
+                short = int(((count > 0) & (count < expected.max())).sum())
+                if short:
+                    remarks.append(
+                        f"field of view {own.index}, channel {channel}: {short} of "
+                        f"{np.count_nonzero(count)} planes lack some of the {expected.max()} tiles "
+                        "that others have and are left out"
+                    )
+        return remarks
 
     def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
-        scene = self._stacks[fov]
+        expected, _ = self._tile_counts(self._stacks[fov])
         # Without its directory, a file does not tell which planes were recorded.
-        recorded = np.full(scene.sizes, self._recovered)
-        recorded[tuple(scene.column(axis) for axis in "TCZ")] = True
-        return self.existing_planes(fov), recorded
+        return self.existing_planes(fov), (expected == expected.max()) | self._recovered
 
     def _scene_planes(self, fov: int) -> dict[PlaneKey, list[Tile]]:
         """Return the tiles of each plane of a scene, in the order in which they are laid."""
@@ -134,28 +163,52 @@ class CziRecording(RawRecording, StackRecording):
         return self._planes[fov]
 
     def find_times(self, info: RecordingInfo) -> Times:
-        """Return the times as `StackRecording` does; the first tile of a plane has its time.
+        """Return the times as `StackRecording` does.
 
-        The recording may have been closed meanwhile, so the file is opened anew.
+        The first tile of a plane has its time; else the file lists times of frames. The recording
+        may have been closed meanwhile, so the file is opened anew.
         """
+        info.remarks += self._remarks_on_tiles(info)
         file = RawFile(self._file.path, self.source)
-        found = []
-        for own in info.fields:
-            planes = self._scene_planes(own.index)
-            ticks = np.zeros((len(info.channels), own.frames), np.int64)
-            for i, t in enumerate(own.frame_numbers):
-                for c in range(len(info.channels)):
-                    if own.has_frame(c, i):
-                        tile = planes[t, c, own.planes_of(c)[0]][0]
-                        ticks[c, i] = tile_tags(file, tile.position)[0] or 0
-            found.append(ticks)
+        ticks = [self._tile_ticks(file, own) for own in info.fields]
+        listed = attached_times(file)
         file.close()
-        zero = min((int(ticks[ticks > 0].min()) for ticks in found if ticks.any()), default=0)
-        for scene, ticks in zip(self._stacks, found, strict=True):
-            if ticks.any():
-                scene.stamps = np.where(ticks > 0, (ticks - zero) / TICKS, np.nan)
-        nominal = super().find_times(info)[1]
-        return [scene.stamps for scene in self._stacks], nominal, zero / TICKS
+        zero = min((int(own[own > 0].min()) for own in ticks if (own > 0).any()), default=0)
+        stamps: list[np.ndarray | None] = [
+            np.where(own > 0, (own - zero) / TICKS, np.nan) if (own > 0).any() else None
+            for own in ticks
+        ]
+        start: float | None = zero / TICKS
+        if not all(map(_good_ticks, ticks)):
+            listed = self._about.offsets if listed is None else listed
+            found = None if listed is None else self._listed_stamps(listed, info)
+            if found is not None:
+                stamps, start = list(found), parse_time(self._about.start or "")
+                start = start if start is None else start / TICKS
+        return stamps, super().find_times(info)[1], start
+
+    def _tile_ticks(self, file: RawFile, own: FieldInfo) -> np.ndarray:
+        """Return times of a field's frames, (C, T) int64: 0 without one, -1 without the frame."""
+        planes = self._scene_planes(own.index)
+        ticks = np.full((len(self.info.channels), own.frames), -1, np.int64)
+        for i, t in enumerate(own.frame_numbers):
+            for c in range(len(ticks)):
+                if own.has_frame(c, i):
+                    tile = planes[t, c, own.planes_of(c)[0]][0]
+                    ticks[c, i] = tile_tags(file, tile.position)[0] or 0
+        return ticks
+
+    def _listed_stamps(self, listed: np.ndarray, info: RecordingInfo) -> list[np.ndarray] | None:
+        scenes = [int(scene.column("S")[0]) for scene in self._stacks]
+        frames, channels = self._stacks[0].sizes[:2]
+        found = listed_stamps(listed, self._tiles, scenes, channels, frames)
+        if found is None:
+            info.remarks.append(
+                f"time stamps not used: the file lists {len(listed)} of them, which fit neither "
+                "its frames nor its planes"
+            )
+            return None
+        return [times[:, own.frame_numbers] for times, own in zip(found, info.fields, strict=True)]
 
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         scene = self._stacks[fov]
@@ -192,3 +245,9 @@ class CziRecording(RawRecording, StackRecording):
                 ) from error
             image[y : y + tile.height, x : x + tile.width] = pixels
         return image.astype(self._stored.newbyteorder("="), copy=False)
+
+
+def _good_ticks(ticks: np.ndarray) -> bool:
+    """Return whether every frame of a field has a time, which is not the same for all."""
+    known = ticks[ticks >= 0]
+    return bool(known.all()) and (ticks.shape[1] < 2 or np.ptp(known) > 0)
