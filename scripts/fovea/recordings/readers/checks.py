@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from fovea.errors import FoveaError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 DTYPES = ("uint8", "uint16")
-Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
@@ -26,26 +28,14 @@ def reading(source: str) -> Iterator[None]:
         ) from error
 
 
-def for_each(files: Sequence[str], look: Callable[[str], Result]) -> list[Result]:
-    """Return the result of `look` for every file.
-
-    If it fails for any, raise the error of the first one, followed by the names of the others.
-    """
-    found, failed = [], []
-    for file in files:
-        try:
-            found.append(look(file))
-        except FoveaError as error:
-            failed.append((file, error))
-    if len(failed) > 1:
-        others = ", ".join(file for file, _ in failed[1:6]) + (", ..." if len(failed) > 6 else "")
-        raise FoveaError(
-            f"{failed[0][1]}; {len(failed) - 1} more of the {len(files)} files cannot be used: "
-            f"{others}"
-        ) from failed[0][1]
-    if failed:
-        raise failed[0][1]
-    return found
+def all_unusable(files: Sequence[str], errors: Sequence[FoveaError]) -> FoveaError:
+    """Return the error where no file of several can be used; `errors` has one for each."""
+    if len(errors) < 2:
+        return errors[0]
+    others = ", ".join(files[1:6]) + (", ..." if len(files) > 6 else "")
+    return FoveaError(
+        f"{errors[0]}; none of the {len(files)} files can be used; the others are: {others}"
+    )
 
 
 def brief(error: BaseException) -> str:
@@ -72,6 +62,36 @@ def channel_names(names: Sequence[str | None], count: int) -> list[str]:
     """Fill unnamed channels with ``"Channel <index>"``."""
     names = [*names, *([None] * count)][:count]
     return [" ".join((name or "").split()) or f"Channel {i}" for i, name in enumerate(names)]
+
+
+def places_of(
+    names: Sequence[str | None], count: int, all_names: Sequence[str | None], all_count: int
+) -> list[int | None] | None:
+    """Find the channels of a field of view among those of its recording.
+
+    Names tell, where every channel has one of its own. Returns for each of the recording's
+    `all_count` channels its index among the field's `count` channels, or None where the field
+    lacks it; None if there are fewer and names do not tell which.
+    """
+    own, known = list(names)[:count], list(all_names)[:all_count]
+    distinct = (len(set(filter(None, own))), len(set(filter(None, known)))) == (count, all_count)
+    if distinct and set(own) <= set(known):
+        return [own.index(name) if name in own else None for name in known]
+    return list(range(count)) if count == all_count else None
+
+
+def spread(values: np.ndarray, places: Sequence[int | None], axis: int = 0) -> np.ndarray:
+    """Return values per channel of a field as values per channel of its recording.
+
+    `places` are as `places_of` gives them. Where the field lacks a channel, flags are False and
+    numbers nan.
+    """
+    import numpy as np
+
+    fill = False if values.dtype == bool else np.nan
+    lacking = np.full_like(values.take(0, axis=axis), fill)
+    found = [lacking if p is None else values.take(p, axis=axis) for p in places]
+    return np.stack(found, axis=axis)
 
 
 def check_pixels(source: str, dtype: object, height: int, width: int) -> str:

@@ -87,7 +87,7 @@ def plane_stored(image: Image, plane: dict[str, int]) -> bool:
 
 
 def stored_planes(image: Image) -> np.ndarray:
-    """Return which planes of an image have at least one chunk, (T, C, Z) bool."""
+    """Return which planes of an image's array have at least one chunk, (T, C, Z) bool."""
     grid = _open_grid(image)
     outer = image.axes[:-2]
     counts = [-(-n // size) for n, size in zip(image.shape, grid.inner, strict=True)]
@@ -98,7 +98,7 @@ def stored_planes(image: Image) -> np.ndarray:
         chunks = np.arange(image.shape[axis]) // grid.inner[axis]
         planes = planes.take(chunks, axis=axis)
     order = [outer.index(axis) for axis in "tcz" if axis in outer]
-    return planes.transpose(order).reshape(image.sizes)
+    return planes.transpose(order).reshape(image.stored_sizes)
 
 
 def _open_grid(image: Image) -> ChunkGrid:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fovea.errors import FoveaError
@@ -26,13 +26,20 @@ class Image(Stack):
     path: str = ""  # absolute, of the array of full resolution
     axes: str = ""  # letters, as the array's axes: some of t, c, z, then y, x
     shape: tuple[int, ...] = ()  # of the array
+    own: list[int | None] = field(default_factory=list)  # its channel of each of the recording's
+
+    @property
+    def stored_sizes(self) -> tuple[int, int, int]:
+        """Numbers of frames, channels and z planes of the array."""
+        size = dict(zip(self.axes, self.shape, strict=True))
+        return size.get("t", 1), size.get("c", 1), size.get("z", 1)
 
 
-def find_images(root: str, name: str) -> list[Image]:
+def find_images(root: str, name: str, remarks: list[str]) -> list[Image]:
     """List the images of the store in directory `root`, in the order of its metadata.
 
-    Here and below, `name` is the store's name in messages. It is a FoveaError if there is no image
-    in a known layout.
+    Here and below, `name` is the store's name in messages. What the metadata list and the store
+    does not hold is added to `remarks`. It is a FoveaError if there is no image in a known layout.
     """
     attributes = read_attributes(root, name)
     if attributes is None:
@@ -41,13 +48,18 @@ def find_images(root: str, name: str) -> list[Image]:
             "name the OME-Zarr image that holds it"
         )
     if "plate" in attributes:
-        return _plate(root, attributes["plate"], name)
+        return _plate(root, attributes["plate"], name, remarks)
     if "well" in attributes:
-        return _well(root, attributes["well"], "", name)
+        missing: list[str] = []
+        images = _well(root, attributes["well"], "", name, missing)
+        if not images:
+            raise _nothing(name, "well", missing)
+        _remark(remarks, "well", "field", missing)
+        return images
     if "multiscales" in attributes:
         return [_image(root, attributes, "", name)]
     if "bioformats2raw.layout" in attributes or os.path.isdir(os.path.join(root, "OME")):
-        return _bioformats2raw(root, name)
+        return _bioformats2raw(root, name, remarks)
     raise FoveaError(
         f"{name}: is a Zarr store, but no OME-Zarr image, plate or bioformats2raw layout; "
         "name the image in it, or export it as OME-Zarr 0.4 or 0.5"
@@ -91,51 +103,84 @@ def _inside(path: str, name: str) -> str:
     return os.path.join(path, *name.split("/"))
 
 
-def _plate(root: str, plate: dict[str, Any], name: str) -> list[Image]:
+def _plate(root: str, plate: dict[str, Any], name: str, remarks: list[str]) -> list[Image]:
     images: list[Image] = []
+    wells: list[str] = []  # that are missing, and so on
+    fields: list[str] = []
     for well in plate.get("wells", []):
         path = _inside(root, well["path"])
-        attributes = read_attributes(path, name) or {}
         label = well["path"].replace("/", "")
-        images += _well(path, attributes.get("well", {}), label, name)
+        attributes = read_attributes(path, name) or {}
+        if "well" in attributes:
+            images += _well(path, attributes["well"], label, name, fields)
+        else:
+            wells.append(label)
     if not images:
-        raise FoveaError(f"{name}: its plate lists no field with an image; export it again")
+        raise _nothing(name, "plate", [*wells, *fields])
+    _remark(remarks, "plate", "well", wells)
+    _remark(remarks, "plate", "field", fields)
     return images
 
 
-def _well(path: str, well: dict[str, Any], label: str, name: str) -> list[Image]:
+def _well(
+    path: str, well: dict[str, Any], label: str, name: str, missing: list[str]
+) -> list[Image]:
     images = []
     for entry in well.get("images", []):
-        where = _inside(path, entry["path"])
+        where, place = _inside(path, entry["path"]), f"{label} {entry['path']}".strip()
         attributes = read_attributes(where, name)
         if attributes and "multiscales" in attributes:
-            images.append(_image(where, attributes, f"{label} {entry['path']}".strip(), name))
+            images.append(_image(where, attributes, place, name))
+        else:
+            missing.append(place)
     return images
 
 
-def _bioformats2raw(root: str, name: str) -> list[Image]:
+def _remark(remarks: list[str], group: str, part: str, missing: list[str]) -> None:
+    if missing:
+        remarks.append(f"the {group} lists {_count(part, missing)}, which the store does not hold")
+
+
+def _count(part: str, missing: list[str]) -> str:
+    listed = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")
+    return f"{len(missing)} {part}{'s' * (len(missing) > 1)} ({listed})"
+
+
+def _nothing(name: str, group: str, missing: list[str]) -> FoveaError:
+    if missing:
+        return FoveaError(
+            f"{name}: its {group} lists {_count('part', missing)}, and none of them is in the "
+            "store; copy the rest of the store, too"
+        )
+    return FoveaError(f"{name}: its {group} lists no field with an image; export it again")
+
+
+def _bioformats2raw(root: str, name: str, remarks: list[str]) -> list[Image]:
     folder = os.path.join(root, "OME")
     attributes = read_attributes(folder, name) or {} if os.path.isdir(folder) else {}
-    series = attributes.get("series")
-    if not series:
-        series = [entry for entry in sorted(os.listdir(root), key=_number) if entry.isdigit()]
     document = _xml(os.path.join(folder, "METADATA.ome.xml"), name)
+    series = [str(entry) for entry in attributes.get("series") or []]
+    places = list(range(len(series)))  # in the document
+    if not series:
+        there = {int(entry): entry for entry in os.listdir(root) if entry.isdigit()}
+        places = sorted(set(there) | set(range(len(document))))
+        series = [there.get(place, str(place)) for place in places]
     images = []
-    for number, entry in enumerate(series):
-        where = _inside(root, str(entry))
+    missing: list[str] = []
+    for place, entry in zip(places, series, strict=True):
+        where = _inside(root, entry)
         own = read_attributes(where, name)
         if own and "multiscales" in own:
             image = _image(where, own, "", name)
-            if number < len(document):
-                _add_xml(image, document[number])
+            if place < len(document):
+                _add_xml(image, document[place])
             images.append(image)
+        else:
+            missing.append(entry)
     if not images:
         raise FoveaError(f"{name}: none of its series holds an image; export it again")
+    _remark(remarks, "store", "image", missing)
     return images
-
-
-def _number(text: str) -> tuple[int, str]:
-    return (int(text), "") if text.isdigit() else (-1, text)
 
 
 def _xml(path: str, name: str) -> list[OmeImage]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
-from fovea.recordings.readers.checks import brief, check_pixels
+from fovea.recordings.readers.checks import brief, check_pixels, places_of, spread
 from fovea.recordings.readers.stack import StackRecording
 from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
 from fovea.recordings.readers.zarr.ngff import find_images
@@ -28,7 +28,8 @@ class ZarrRecording(StackRecording):
 
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = file
-        self._stacks = find_images(join(base, file), file)
+        remarks: list[str] = []
+        self._stacks = find_images(join(base, file), file, remarks)
         self._arrays: OrderedDict[int, Any] = OrderedDict()
         self._blocks: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
         self._check_alike()
@@ -36,16 +37,18 @@ class ZarrRecording(StackRecording):
         if len(names) < len(self._stacks):  # the same name for several images
             for image in self._stacks:
                 image.name = ""
-        self.info = self.describe_stacks("OME-Zarr", [file], [])
+        self.info = self.describe_stacks("OME-Zarr", [file], remarks)
 
     def close(self) -> None:
         self._arrays.clear()
         self._blocks.clear()
 
     def _check_alike(self) -> None:
-        """Raise FoveaError unless all images have the same channels, and a known pixel type."""
-        first = self._stacks[0]
-        for index, image in enumerate(self._stacks):
+        """Raise FoveaError unless all images have the same, known pixel type, and their channels.
+
+        An image may lack channels that another has, where names tell which.
+        """
+        for image in self._stacks:
             try:
                 stored = np.dtype(image.dtype)
             except TypeError as error:
@@ -53,18 +56,27 @@ class ZarrRecording(StackRecording):
                     f"{self.source}: its pixel type {image.dtype!r} is unknown; export it as 16 bit"
                 ) from error
             image.dtype = check_pixels(self.source, stored, image.height, image.width)
-            if (image.dtype, image.sizes[1]) != (first.dtype, first.sizes[1]):
+        most = max(self._stacks, key=lambda image: image.sizes[1])
+        for index, image in enumerate(self._stacks):
+            own = places_of(image.channels, image.sizes[1], most.channels, most.sizes[1])
+            if own is None or image.dtype != self._stacks[0].dtype:
                 raise FoveaError(
-                    f"{self.source}: image {image.name or index} differs from the first in "
-                    "channels or pixel type; name the images that are alike as a list"
+                    f"{self.source}: image {image.name or index} differs from the others in "
+                    f"channels or pixel type ({image.sizes[1]} channels, {image.dtype}); name the "
+                    "images that are alike as a list"
                 )
+            image.own = own
+            if image.sizes[1] < most.sizes[1]:
+                image.sizes = (image.sizes[0], most.sizes[1], image.sizes[2])
+                image.channels = list(most.channels)
+                image.stamps = None if image.stamps is None else spread(image.stamps, own)
 
     def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
         exists = self.existing_planes(fov)
         return exists, exists  # a store does not tell what was planned from what was recorded
 
     def existing_planes(self, fov: int) -> np.ndarray:
-        return stored_planes(self._stacks[fov])
+        return spread(stored_planes(self._stacks[fov]), self._stacks[fov].own, axis=1)
 
     def _array(self, fov: int) -> Any:
         if fov not in self._arrays:
@@ -82,7 +94,7 @@ class ZarrRecording(StackRecording):
     def read_planes(self, fov: int, frame: int, z: int, channels: list[int]) -> list[np.ndarray]:
         planes = []
         for channel in channels:
-            index = {"t": frame, "c": channel, "z": z}
+            index = {"t": frame, "c": self._stacks[fov].own[channel], "z": z}
             block, inside = self._block(fov, index)
             plane = block[inside]
             # zarr reads chunks that were deleted as zeros
