@@ -85,6 +85,8 @@ def metadata_text(info: RecordingInfo) -> str:
     for field, own, recorded in zip(info.fields, times, frames, strict=True):
         keys = "name", "height", "width", "planes", "frames", "planned_frames"
         entry: dict[str, Any] = {key: getattr(field, key) for key in keys}
+        if field.error is not None:
+            entry["error"] = _without_paths(field.error, info.files)
         if field.missing:
             entry["missing"] = list(field.missing)
         if recorded is not None and not alike:

@@ -86,6 +86,8 @@ class Recording(ABC):
             If the field, a channel or the plane does not exist, or the file cannot be read.
         """
         info = self.check_field(fov)
+        if info.error is not None:
+            raise FoveaError(f"{info.error}; `exclude_fovs: [{fov}]` leaves the field of view out")
         channels = [self.check_channel(channel) for channel in channels]
         z = self.check_z(z, info, channels)
         if not info.frames:

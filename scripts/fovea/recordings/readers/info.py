@@ -66,6 +66,7 @@ class FieldInfo:
     channel_planes: tuple[tuple[int, ...], ...] | None = _Lazy("load_frames", None)  # type: ignore[assignment]
     times: list[list[float]] | None = _Lazy("load_times", None)  # type: ignore[assignment]
     times_source: str = _Lazy("load_times", "none")  # type: ignore[assignment]
+    error: str | None = None  # why it cannot be read, where other fields can
     source: ClassVar[str] = "the input"  # for messages
     load_frames: ClassVar[Callable[[], None] | None] = None
     load_times: ClassVar[Callable[[], None] | None] = None

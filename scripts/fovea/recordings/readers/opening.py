@@ -13,7 +13,7 @@ from typing import Any
 from fovea.config.inputs import check_mapping, is_zarr, resolve_files
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import Recording
-from fovea.recordings.readers.checks import for_each, reading
+from fovea.recordings.readers.checks import all_unusable, reading
 
 READERS = {
     "TIFF": ("tiff.reader", "TiffRecording"),
@@ -66,7 +66,7 @@ def open_recording(
         source = source["files"]
     files = resolve_files(source, base)
     known = metadata is not None and metadata.get("fields_per_file") is not None
-    kind = _common_kind(files[:1] if known else files, base)
+    kind, readable = _common_kind(files, base, known)
     if options and kind != "TIFF":
         raise FoveaError(
             f"{files[0]}: `axes` is for plain TIFF stacks, but this is {kind}, which names its "
@@ -76,6 +76,7 @@ def open_recording(
     reader = getattr(importlib.import_module(f"fovea.recordings.readers.{module}"), name)
 
     def open_one(file: str, base: str | os.PathLike[str]) -> Recording:
+        file_kind(file, base)  # says best what is wrong with a file of another kind
         with reading(file):
             return reader(file, base, **options)
 
@@ -84,23 +85,41 @@ def open_recording(
     if kind == "TIFF" and not options and not known:
         from fovea.recordings.readers.tiff.reader import belong_together
 
-        with reading(files[0]):
-            if belong_together(files, base):
+        with reading(readable[0]):
+            if belong_together(readable, base):
                 return reader(files, base)
     from fovea.recordings.readers.several import SeveralRecordings
 
     return SeveralRecordings(open_one, files, base, metadata)
 
 
-def _common_kind(files: list[str], base: str | os.PathLike[str]) -> str:
-    kinds = for_each(files, lambda file: file_kind(file, base))
-    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
+def _common_kind(
+    files: list[str], base: str | os.PathLike[str], any_file: bool
+) -> tuple[str, list[str]]:
+    """Return the format of files, and those whose format can be told.
+
+    With `any_file`, one file that can be told is enough. It is a FoveaError if there is none, or
+    files of several formats.
+    """
+    kinds: dict[str, str] = {}
+    errors: list[FoveaError] = []
+    for file in files:
+        try:
+            kinds[file] = file_kind(file, base)
+        except FoveaError as error:
+            errors.append(error)
+        if any_file and kinds:
+            break
+    if not kinds:
+        raise all_unusable(files, errors)
+    first, kind = next(iter(kinds.items()))
+    other = next((file for file in kinds if kinds[file] != kind), None)
     if other is not None:
         raise FoveaError(
-            f"input: {files[0]} is {kinds[0]} but {files[other]} is {kinds[other]}; "
+            f"input: {first} is {kind} but {other} is {kinds[other]}; "
             "the files of one input must be of one format"
         )
-    return kinds[0]
+    return kind, list(kinds)
 
 
 def file_kind(file: str, base: str | os.PathLike[str] = ".") -> str:
