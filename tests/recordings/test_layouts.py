@@ -15,6 +15,7 @@ from fovea.config.layouts import LAYOUTS
 from fovea.config.validation import validated
 from fovea.errors import FoveaError
 from fovea.recordings.describe import describe
+from fovea.recordings.inspect_input import inspect_input, load_metadata
 from fovea.recordings.layouts import recognise
 from fovea.recordings.readers import open_recording
 
@@ -247,6 +248,64 @@ def test_a_scan_that_lacks_in_one_well_and_times_of_each_well(tmp_path):
     with open_recording({"pattern": pattern}, base=tmp_path) as recording:
         assert [f.frames for f in recording.info.fields] == [4] * 5
         assert recording.info.fields[2].times[0] == [840 + 3600 * h for h in range(4)]
+
+
+def stamped(path: Path, value: int, stamp: str, *, metaseries: bool) -> None:
+    path.parent.mkdir(exist_ok=True)
+    image = np.arange(48, dtype=np.uint16).reshape(6, 8) + value
+    about = (f'<MetaData><PlaneInfo><prop id="acquisition-time-local" type="time" value="{stamp}"/>'
+             f'<prop id="number" value="{path.parent.name}"/></PlaneInfo></MetaData>')  # fmt: skip
+    given = {"description": about} if metaseries else {"datetime": stamp}
+    tifffile.imwrite(path, image, metadata=None, **given)
+
+
+@pytest.mark.parametrize("metaseries", [True, False])
+def test_repeated_images_of_a_skipped_channel_are_no_measurements(tmp_path, metaseries):
+    form = "20240501 12:{:02d}:00.250" if metaseries else "2024:05:01 12:{:02d}:00"
+    for t in range(6):
+        for s in (1, 2):
+            phase = tmp_path / f"TimePoint_{t + 1}" / f"e_B02_s{s}_w1.TIF"
+            stamped(phase, 100 * t, form.format(t), metaseries=metaseries)
+            kept = t - t % 3  # the second channel in every third frame
+            other = phase.with_name(f"e_B02_s{s}_w2.TIF")
+            stamped(other, 7 + kept, form.format(kept), metaseries=metaseries)
+    with open_recording({"layout": "metaxpress", "folder": tmp_path}) as recording:
+        info = recording.info
+        assert [f.frames for f in info.fields] == [6, 6]
+        assert info.fields[1].channel_frames == (tuple(range(6)), (0, 3))
+        (note,) = [note for note in info.notes if "repeat" in note]
+        assert note.startswith("channel 1 was not recorded in frames 1-2, 4-5: their files repeat")
+        assert "(field of view 0-1)" in note
+        planes = list(recording.frames(0, [0, 1]))
+        assert [row[1] is None for row in planes] == [False, True, True, False, True, True]
+        if metaseries:
+            assert info.fields[0].times[0] == [60.0 * t for t in range(6)]
+    inspect_input({"layout": "metaxpress", "folder": str(tmp_path)}, tmp_path / "m.yaml")
+    assert load_metadata(tmp_path / "m.yaml")["channel_frames"] == ["0-5", "0, 3"]
+
+
+def test_equal_pixels_of_another_time_and_equal_times_of_other_pixels_are_kept(tmp_path):
+    for t in range(3):
+        stamped(tmp_path / f"a_t{t}.tif", 5, f"2024:05:01 12:00:0{t}", metaseries=False)
+        stamped(tmp_path / f"b_t{t}.tif", t, "2024:05:01 12:00:00", metaseries=False)
+        tifffile.imwrite(tmp_path / f"c_t{t}.tif", np.zeros((6, 8), np.uint16))
+    for name in "abc":
+        with open_recording({"pattern": f"{name}_t{{frame}}.tif"}, base=tmp_path) as recording:
+            assert recording.info.fields[0].frames == 3
+            assert recording.info.fields[0].channel_frames is None
+
+
+def test_a_channel_that_was_recorded_less_often(tmp_path):
+    for t in range(12):
+        for c in (1, 2) if t % 3 == 0 else (1,):
+            image = np.full((4, 4), 10 * t + c, np.uint16)
+            tifffile.imwrite(tmp_path / f"t{t + 1:03d}xy1c{c}.tif", image)
+    with open_recording({"layout": "nis", "folder": tmp_path}) as recording:
+        (field,) = recording.info.fields
+        assert (field.frames, field.missing) == (12, ())
+        assert field.channel_frames == (tuple(range(12)), (0, 3, 6, 9))
+        planes = [row[1] for row in recording.frames(0, [0, 1])]
+        assert [int(p[0, 0]) for p in planes if p is not None] == [2, 32, 62, 92]
 
 
 def test_folders_that_are_no_single_images(tmp_path):
