@@ -100,8 +100,10 @@ def test_describe_in_a_process_of_its_own(tmp_path):
 def test_a_reader_that_stops_early_is_no_error(tmp_path):
     write_nd2(tmp_path / "a.nd2", pixels())
     command = [sys.executable, "-m", "fovea.cli", "describe", *["a.nd2"] * 3]
+    # Buffered, as standard output is in a pipe: it is written when the command ends.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(LIBRARY)},
+        command, cwd=tmp_path, env=environment | {"PYTHONPATH": str(LIBRARY)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as run:  # fmt: skip
         run.stdout.close()  # as `head` does when it has seen enough

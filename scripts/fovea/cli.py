@@ -7,6 +7,7 @@ commands have are to be alike.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -36,14 +37,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command `fovea` with the words after its name, by default those of the command line.
 
     The exit code is 0, 1 after an error of the input, which is one line on standard error, or 2
-    where the command itself is wrong.
+    where the command itself is wrong. Where nobody reads the output to its end, as in
+    ``fovea describe movie.nd2 | head``, it ends without a word.
     """
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python writes what is left to standard output when it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         app(None if arguments is None else list(arguments), prog_name="fovea")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except FoveaError as error:
         print(error, file=sys.stderr)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{error.filename or 'fovea'}: {error.strerror or error}", file=sys.stderr)
     return 1

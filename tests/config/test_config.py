@@ -361,6 +361,46 @@ def test_inputs_that_exist(tmp_path, monkeypatch):
     check_inputs(validated(given), ["made.tif"])
 
 
+@pytest.mark.parametrize("name", ["exp {1}", "{fov}", "a{x, [0-9]+}b", "{ wild }"])
+def test_braces_that_snakemake_takes_for_wildcards_are_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name)
+    folder.mkdir()
+    for file in ("t1xy1.tif", "a.csv", "dark.tif"):
+        (folder / file).touch()
+    traces = {"traces": f"{name}/a.csv", "channels": {"pc": 0}}
+    dark = {"flat_field": {"method": "image", "images": {"1": f"{name}/dark.tif"}}}
+    for datasets in (
+        {"a": {"input": [f"./{name}/t1xy1.tif"], "channels": {"pc": 0}}},
+        {"a": {"input": f"{name[:2]}*/*.tif", "channels": {"pc": 0}}},
+        {"a": {"input": {"layout": "nis", "folder": name}, "channels": {"pc": 0}}},
+        {"a": traces},
+        {"a": {"input": "made.tif", "channels": {"fl": [1]}, "params": dark}},
+    ):
+        if name == "{fov}" and isinstance(datasets["a"].get("input"), list):
+            continue  # a pattern that was written without `pattern`, which has its own message
+        with pytest.raises(ConfigError, match=r"Snakemake takes .* for a wildcard") as error:
+            check_inputs(validated({"datasets": datasets}), ["made.tif"])
+        assert len(error.value.lines) == 1
+    given = config() | {"curation": f"{name}/curation.csv"}
+    given["datasets"]["demo"]["input"] = "made.tif"
+    with pytest.raises(ConfigError, match=r"curation: .* in a path for a wildcard"):
+        check_inputs(validated(given), ["made.tif"])
+    monkeypatch.chdir(folder)
+    with pytest.raises(ConfigError, match=r"the working directory: .* for a wildcard"):
+        check_inputs(validated(config()), [config()["datasets"]["demo"]["input"]])
+
+
+@pytest.mark.parametrize("name", ["exp {1 2}", "a{", "{}", "b}"])
+def test_other_braces_are_kept(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    Path(name, "a.tif").touch()
+    given = config()
+    given["datasets"]["demo"]["input"] = f"{name}/a.tif"
+    check_inputs(validated(given))
+
+
 def test_import_is_light():
     code = (
         "import sys, fovea.config.validation; "

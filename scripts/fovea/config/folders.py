@@ -91,32 +91,28 @@ def best_layout(
     for name in names:
         layout = LAYOUTS[name]
         for text in layout.patterns:
-            pattern = compiled(in_folder(folder, text))
-            found = sort_out(pattern, some)
+            pattern = compiled(text)
+            found = sort_out(pattern, some, folder)
             first = found.matches[0] if found.matches else None
             timed = first and (first.frame is not None or first.seconds is not None)
             if first and (timed or not layout.timed) and (best is None or found.images > best[0]):
                 best = found.images, name, pattern
     if best is None:
         return None
-    return best[1], sort_out(best[2], files)
+    return best[1], sort_out(best[2], files, folder)
 
 
-def in_folder(folder: str, pattern: str) -> str:
-    """Return the pattern of files in a folder."""
-    return os.path.join("" if folder in (".", "") else os.path.normpath(folder), pattern)
-
-
-def sort_out(pattern: Pattern, files: Iterable[str]) -> Found:
+def sort_out(pattern: Pattern, files: Iterable[str], folder: str = "") -> Found:
     """Part the files that a pattern describes from the others.
 
-    An image that lacks a part of the name that most others have, such as the number of its frame,
-    is none of them.
+    The pattern counts from `folder`, whose own name may hold anything. An image that lacks a part
+    of the name that most others have, such as the number of its frame, is none of them.
     """
     matches: list[Match] = []
     left: list[str] = []
+    before = 0 if folder in (".", "") else len(os.path.join(os.path.normpath(folder), ""))
     for path in files:
-        match = pattern.match(path)
+        match = pattern.match(path, before)
         if match is None:
             left.append(path)
         else:

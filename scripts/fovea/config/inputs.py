@@ -21,6 +21,7 @@ IMAGE_SUFFIXES = (
 ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 KEYS = ("pattern", "layout", "folder", "files", "axes", "sizes")
 FORMS = (("pattern",), ("layout", "folder"), ("files",))
+_ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
 _EDITED = "_inspected"  # what PyAMA adds to the name of traces that were looked through
 
 
@@ -89,7 +90,7 @@ def _resolve_one(path: str, base: str | os.PathLike[str]) -> list[str]:
         return [path] if is_zarr(full) else _directory(path, full)
     if os.path.exists(full):
         return [path]
-    if glob.has_magic(path):
+    if glob.has_magic(path) and not _ADDRESS.match(path):
         matches = natural_sorted(
             match
             for match in glob.glob(path, root_dir=base, recursive=True)
@@ -98,7 +99,26 @@ def _resolve_one(path: str, base: str | os.PathLike[str]) -> list[str]:
         if matches:
             return matches
         raise FoveaError(f"input: no file matches {path!r}{_where(base)}; correct the glob")
-    raise FoveaError(f"input: {path} does not exist{_where(base)}; correct the path")
+    raise FoveaError(f"input: {path} {absent(path, _where(base))}")
+
+
+def absent(path: str, where: str = "") -> str:
+    """Say of a path that it does not exist, and what may be the matter with it."""
+    if _ADDRESS.match(path):
+        if path.lower().startswith("file://"):
+            return "is an address; write the path of the file, without file://"
+        return (
+            "is an address, and Fovea reads files on disk; download it, or mount the storage, and "
+            "give the path"
+        )
+    if path.startswith("~"):
+        return "does not exist: ~ is not replaced by your home folder; write the whole path"
+    if "\\" in path and os.sep == "/":
+        return (
+            f"does not exist{where}: it is a path of Windows; write it as this computer has it, "
+            "with /"
+        )
+    return f"does not exist{where}; correct the path"
 
 
 def _directory(path: str, full: str) -> list[str]:
@@ -163,8 +183,9 @@ def resolve_traces(source: str | list[str]) -> list[str]:
         # Excel puts ~$a.xlsx beside a.xlsx while that is open
         matches = [m for m in matches if not os.path.basename(m).startswith("~$")]
         if not matches:
-            known = "no file matches it" if glob.has_magic(item) else "it does not exist"
-            raise FoveaError(f"{item}: {known}; correct the path")
+            if glob.has_magic(item) and not _ADDRESS.match(item):
+                raise FoveaError(f"{item}: no file matches it; correct the path")
+            raise FoveaError(f"{item}: it {absent(item)}")
         found += natural_sorted(matches)
     edited = [path for path in found if _is_edited(path)]
     chosen = [_edited(path) or path for path in found if not _is_edited(path)]

@@ -66,10 +66,11 @@ class Pattern:
     #: Regular expressions of the folders on the way; None where any folder may be on it.
     folders: tuple[re.Pattern, ...] | None = field(repr=False)
 
-    def match(self, path: str) -> Match | None:
-        """Return what a path says, or None where it does not fit."""
-        found = self.regex.fullmatch(path)
-        if found is None or ("thumb" in path.lower() and "thumb" not in self.text.lower()):
+    def match(self, path: str, before: int = 0) -> Match | None:
+        """Return what a path says from its letter `before` on, or None where it does not fit."""
+        own = path[before:]
+        found = self.regex.fullmatch(own)
+        if found is None or ("thumb" in own.lower() and "thumb" not in self.text.lower()):
             return None
         return _match(path, found)
 

@@ -6,6 +6,7 @@ Snakemake parses its rules in every job on a cluster, so nothing here imports nu
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from fovea.config.checks import Checker
@@ -25,6 +26,7 @@ from fovea.config.words import kind, show_path
 from fovea.errors import FoveaError
 
 SOURCE = "config/config.yaml"
+_WILDCARD = re.compile(r"\{\s*\w+\s*(?:,[^{}]*)?\}")  # in a path, for Snakemake
 
 
 class ConfigError(FoveaError):
@@ -100,22 +102,27 @@ def check_inputs(
         place = show_path(("datasets", name, *keys))
         lines.append(f"{source}: {place}: {text} (working directory: {os.getcwd()})")
 
+    for place, path in (("the working directory", os.getcwd()), ("curation", config["curation"])):
+        if path and _WILDCARD.search(path):
+            lines.append(f"{source}: {place}: {_braces(path)}")
     for name, dataset in config["datasets"].items():
         if dataset["traces"] is not None:
             try:
-                resolve_traces(dataset["traces"])
+                _without_wildcards(resolve_traces(dataset["traces"]))
             except FoveaError as error:
                 report(name, ("traces",), error)
             continue
         for keys, path in _files_of(dataset["params"]):
             if not os.path.isfile(path):
                 report(name, ("params", *keys), f"there is no file {path!r}")
+            elif _WILDCARD.search(path):
+                report(name, ("params", *keys), _braces(path))
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
         try:
             if rest:
-                resolve_input(rest if isinstance(given, list) else given)
+                _without_wildcards(resolve_input(rest if isinstance(given, list) else given))
         except FoveaError as error:
             report(name, ("input",), str(error).removeprefix("input: "))
     curation, usual = config["curation"], load_schema(SCHEMA)["properties"]["curation"]["default"]
@@ -124,6 +131,18 @@ def check_inputs(
                      f"{os.getcwd()})")  # fmt: skip
     if lines:
         raise ConfigError(lines)
+
+
+def _without_wildcards(files: Iterable[str]) -> None:
+    for path in files:
+        if _WILDCARD.search(path):
+            raise FoveaError(_braces(path))
+
+
+def _braces(path: str) -> str:
+    found = _WILDCARD.search(path)
+    what = found.group() if found else ""
+    return f"{path}: Snakemake takes {what} in a path for a wildcard; rename the file or folder"
 
 
 def _files_of(params: dict) -> Iterable[tuple[tuple[str, str], str]]:

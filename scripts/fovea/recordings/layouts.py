@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from fovea.config.folders import Found, best_layout, in_folder, sort_out, walk
+from fovea.config.folders import Found, best_layout, sort_out, walk
 from fovea.config.inputs import is_zarr
 from fovea.config.layouts import LAYOUTS
 from fovea.config.patterns import compiled, is_made
@@ -97,7 +97,9 @@ def propose(files: Sequence[str], folder: str) -> str | None:
     The pattern is strict: other names than those of the files' channels do not match it.
     """
     files = [f for f in files if not f.lower().endswith((".ome.tif", ".ome.tiff"))]
-    start = "" if folder in (".", "") else os.path.normpath(folder) + os.sep
+    start = "" if folder in (".", "") else os.path.join(os.path.normpath(folder), "")
+    if set(start) & set("{}<>*|"):
+        return None  # a pattern would not mean this folder
     kept = [f.removeprefix(start) for f in files if not is_made(os.path.basename(f))]
     groups: dict[tuple[tuple[str, ...], str], list[list[str]]] = {}
     for name in kept:
@@ -123,7 +125,7 @@ def propose(files: Sequence[str], folder: str) -> str | None:
             return None
         written[place] = f"{before}{{{kind}:{'|'.join(sorted(inner.values()))}}}{after}"
     pairs = zip(written, [*roles, ""], strict=True)
-    pattern = in_folder(folder, "".join(text + role for text, role in pairs))
+    pattern = start + "".join(text + role for text, role in pairs)
     found = sort_out(compiled(pattern), files)
     good = found.matches and found.images == len(found.matches) and _several(found)
     return pattern if good else None

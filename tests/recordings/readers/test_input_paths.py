@@ -53,6 +53,12 @@ def test_what_is_found(tmp_path):
     [
         ("no.nd2", "input: no.nd2 does not exist in"),
         ("no*.nd2", r"input: no file matches 'no\*.nd2' in"),
+        ("s3://bucket/a.zarr", "s3://bucket/a.zarr is an address, and Fovea reads files on disk"),
+        ("gs://bucket/*.tif", "is an address, and Fovea reads files on disk; download it"),
+        (["HTTPS://x.org/a.nd2"], "is an address, and Fovea reads files on disk"),
+        ({"files": "file:///a.tif"}, "file:///a.tif is an address; write the path of the file"),
+        ("C:\\data\\a.nd2", "it is a path of Windows"),
+        ("~/a.nd2", "~ is not replaced by your home folder"),
         ([], "the list of files is empty"),
         ("", "'' is no path"),
         (3, "3 is no path"),
@@ -212,3 +218,39 @@ def test_times_by_micro_manager(tmp_path):
         (field,) = recording.info.fields
         assert field.times_source == "stamps"
         np.testing.assert_allclose(field.times, [[0, 1.5, 3], [0.04, 1.54, 3.04]])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tif.gz", b"\x1f\x8b\x08\0", "is compressed or an archive; unpack it"),
+        ("a.zip", b"PK\x03\x04", "is compressed or an archive; unpack it"),
+        ("a.tar", b"a.tif\0\0\0", "is compressed or an archive; unpack it"),
+        ("recording", b"abc", "has no suffix that would tell (it starts with b'abc')"),
+        ("a.lsm", b"abc", "is no TIFF file although it is called .lsm"),
+        ("a.STK", b"abc", "is no TIFF file although it is called .stk"),
+        ("a.lif", b"abc", "is no LIF file although it is called .lif"),
+        ("a.png", b"abc", "is no PNG file although it is called .png"),
+        ("a.csv", b"abc", "files of type .csv are no recordings that Fovea knows"),
+        ("a.lif", b"\x70\0\0\0abc", "no plug-in of bioio for .lif files is installed"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "is installed; install bioio-imageio, or export"),
+        ("a.vsi", b"abc", "is installed; install bioio-bioformats, or export"),
+    ],
+)  # fmt: skip
+def test_files_of_no_known_format(tmp_path, monkeypatch, name, content, message):
+    pytest.importorskip("bioio")
+    monkeypatch.setattr("bioio.plugins.get_plugins", lambda use_cache: {})
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FoveaError) as error:
+        open_recording(name, base=tmp_path)
+    assert message in str(error.value)
+    assert str(error.value).startswith(f"{name}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_file_is_not_taken_for_a_lack_of_its_plugin(tmp_path, monkeypatch):
+    pytest.importorskip("bioio")
+    monkeypatch.setattr("bioio.plugins.get_plugins", lambda use_cache: {".lif": ["bioio-lif"]})
+    (tmp_path / "a.lif").write_bytes(b"\x70\0\0\0abc")
+    with pytest.raises(FoveaError, match="is damaged, or no .lif file: the plug-in for these is"):
+        open_recording("a.lif", base=tmp_path)

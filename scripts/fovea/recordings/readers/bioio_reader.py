@@ -12,6 +12,18 @@ from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.stack import Stack, StackRecording
 
+#: The plug-in of bioio for each kind of file; Bio-Formats reads most others, and needs Java.
+PLUGINS = {
+    **dict.fromkeys((".lif",), "bioio-lif"),
+    **dict.fromkeys((".dv", ".r3d"), "bioio-dv"),
+    **dict.fromkeys((".sldy",), "bioio-sldy"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".avi", ".mp4", ".mov"),
+                    "bioio-imageio"),
+    **dict.fromkeys((".oib", ".oif", ".oir", ".vsi", ".ims", ".flex", ".zvi", ".lei", ".mvd2",
+                     ".dm3", ".dm4", ".ids", ".ics", ".pic", ".sld", ".mrc", ".xdce", ".ndpi",
+                     ".svs", ".scn", ".ipl", ".al3d", ".obf", ".msr"), "bioio-bioformats"),
+}  # fmt: skip
+
 
 class BioioRecording(StackRecording):
     """One file; its scenes are fields of view."""
@@ -19,21 +31,34 @@ class BioioRecording(StackRecording):
     def __init__(self, file: str, base: str | os.PathLike[str] = ".") -> None:
         self.source = file
         suffix = os.path.splitext(file)[1].lower()
+        plugin = PLUGINS.get(suffix)
         try:
             from bioio import BioImage
+            from bioio.plugins import get_plugins
             from bioio_base.exceptions import UnsupportedFileFormatError
         except ImportError as error:
             raise FoveaError(
-                f"{file}: files of type {suffix or 'unknown'} are read through bioio, which is not "
-                f"installed; install bioio and bioio-{suffix[1:] or 'bioformats'}"
+                f"{file}: files of type {suffix} are read through bioio, which is not "
+                f"installed; install bioio and {plugin or 'bioio-bioformats'}"
             ) from error
+        installed = suffix in get_plugins(use_cache=True)
+        if not installed and plugin is None:
+            raise FoveaError(
+                f"{file}: files of type {suffix} are no recordings that Fovea knows; name the "
+                "recording itself, or export it as OME-TIFF"
+            )
         try:
             self._image = BioImage(join(base, file))
             self._scenes = list(self._image.scenes)
         except UnsupportedFileFormatError as error:
+            if installed:
+                raise FoveaError(
+                    f"{file}: is damaged, or no {suffix} file: the plug-in for these is installed "
+                    "and cannot read it; copy it again, or export it as OME-TIFF"
+                ) from error
             raise FoveaError(
-                f"{file}: no installed plugin of bioio reads it; install the one for {suffix} "
-                f"files (e.g. bioio-{suffix[1:]}), or export it as OME-TIFF"
+                f"{file}: no plug-in of bioio for {suffix} files is installed; install "
+                f"{plugin}, or export it as OME-TIFF"
             ) from error
         except Exception as error:
             raise FoveaError(

@@ -23,6 +23,19 @@ READERS = {
     "other": ("bioio_reader", "BioioRecording"),
 }
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk")
+#: First bytes of compressed files and archives.
+PACKED = (
+    b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!",
+    b"\x28\xb5\x2f\xfd",
+)  # fmt: skip
+PACKED_SUFFIXES = (".gz", ".tgz", ".zip", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
+#: First bytes of formats that plug-ins of bioio read, by suffix.
+MAGIC = {
+    ".png": b"\x89PNG\r\n\x1a\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff",
+    ".gif": b"GIF8", ".bmp": b"BM", ".lif": b"\x70\0\0\0",
+    ".oib": b"\xd0\xcf\x11\xe0", ".zvi": b"\xd0\xcf\x11\xe0", ".ims": b"\x89HDF\r\n\x1a\n",
+}  # fmt: skip
 
 
 def open_recording(
@@ -155,10 +168,19 @@ def file_kind(file: str, base: str | os.PathLike[str] = ".") -> str:
         return "CZI"
     if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<" and file.lower().endswith(".ome"):
         return "TIFF"
-    known = {".nd2": "ND2", ".czi": "CZI", ".tif": "TIFF", ".tiff": "TIFF", ".btf": "TIFF"}
+    if head.startswith(PACKED) or suffix in PACKED_SUFFIXES:
+        raise FoveaError(f"{file}: is compressed or an archive; unpack it, and name what is in it")
+    known = {".nd2": "ND2", ".czi": "CZI", **dict.fromkeys(TIFF_SUFFIXES, "TIFF")}
+    if not head.startswith(MAGIC.get(suffix, b"")):
+        known[suffix] = suffix[1:].upper()
     if suffix in known:
         raise FoveaError(
             f"{file}: is no {known[suffix]} file although it is called {suffix} "
             f"(it starts with {head[:8]!r}); export or copy it again"
         )
-    return suffix or "of unknown format"
+    if not suffix:
+        raise FoveaError(
+            f"{file}: is of no format that Fovea knows, and has no suffix that would tell "
+            f"(it starts with {head[:8]!r}); name a recording, or export it as OME-TIFF"
+        )
+    return suffix
