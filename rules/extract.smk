@@ -1,6 +1,7 @@
 rule extract:
     input:
         cells=files(lambda dataset: [dataset.cells()]),
+        merges=steps.table("merges"),
         flat_fields=files(DatasetPlan.flat_fields),
     output:
         traces=steps.EXTRACT["traces"],

@@ -13,6 +13,7 @@ for layout in plan.layouts("track"):
             labels=layout.step["labels"],
             boxes=layout.step["boxes"],
             lineage=layout.step["lineage"],
+            merges=layout.step["merges"],
             drift=layout.step["drift"],
         log:
             layout.step.log,

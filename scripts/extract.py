@@ -13,4 +13,5 @@ with job(snakemake) as log:
         **snakemake.params.extraction,
         log=log,
         flat_fields=channels_of(snakemake.input.flat_fields),
+        merges=snakemake.input.merges,
     )

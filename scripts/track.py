@@ -10,6 +10,7 @@ with job(snakemake) as log:
         Path(out.group).parent,
         snakemake.params.tracking,
         lineage=out.lineage,
+        merges=out.merges,
         drift=out.drift,
         fov=int(snakemake.wildcards.fov),
         log=log,

@@ -1,5 +1,6 @@
 """Features of cells against scikit-image and numpy."""
 
+import csv
 import math
 import warnings
 
@@ -212,3 +213,29 @@ def test_numbers_that_tracking_leaves_out(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         zarr.open_group(tmp_path / "cells.zarr", mode="r").tree()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_frames_of_merged_cells(tmp_path, keep):
+    """They are not good; neither is a cell of which too few other frames are left."""
+    ids = np.zeros((6, 40, 60), np.uint16)
+    ids[:, 10:16, 10:16], ids[:, 10:16, 30:36], ids[:, 24:30, 30:36] = 1, 2, 3
+    raw = write_channel(tmp_path / "pc_ch_0", ids)
+    crop(write_tracked(tmp_path / "seg_tracked_ch_0", ids), [raw], [], tmp_path / "cells.zarr", 1)
+    merges = tmp_path / "merges.csv"
+    merges.write_text("fov,cell,first_frame,last_frame,holds\n0,1,2,4,1 7\n0,3,0,4,3 8\n")
+    extract_traces(
+        tmp_path / "cells.zarr", tmp_path / "traces.csv", tmp_path / "summary.csv", 0,
+        {"pc_ch_0": ["area"]}, min_frames=3, border_margin=0, merges=merges, keep_merged=keep,
+    )  # fmt: skip
+    with open(tmp_path / "traces.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    merged = {1: [2, 3, 4], 2: [], 3: [0, 1, 2, 3, 4]}
+    bad = {1: [2, 3, 4], 2: [], 3: [] if keep else [0, 1, 2, 3, 4, 5]}
+    bad[1] = [] if keep else bad[1]
+    for column, expected, word in (("merged", merged, "True"), ("good", bad, "False")):
+        found = {
+            cell: [int(r["frame"]) for r in rows if r["cell"] == str(cell) and r[column] == word]
+            for cell in merged
+        }
+        assert found == expected

@@ -19,6 +19,7 @@ from fovea.samples.tables import (
     write_csv,
     write_traces,
 )
+from support import pyama_reader
 from support.merged import FEATURES, TIME, merge_all, ramp, recording
 
 
@@ -45,7 +46,7 @@ def test_every_row_has_its_true_times(two):
     rows = rows_of(merged / "s_traces.csv")
     assert list(rows[0]) == [
         "dataset", "fov", "cell", "frame", "time", "time_ch_1", "time_source", "good",
-        "position_x", "position_y", "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
+        "merged", "position_x", "position_y", "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
         "area_ch_0", "intensity_total_ch_1", "intensity_mean_ch_1",
     ]  # fmt: skip
     assert [(r["fov"], r["cell"], r["frame"]) for r in rows[6:10]] == [
@@ -373,3 +374,23 @@ def test_columns_of_one_kind():
     assert truth("a.csv", table, "absent").tolist() == [True, True]
     with pytest.raises(FoveaError, match="the column text must hold True or False"):
         truth("a.csv", table, "text")
+
+
+def test_frames_of_merged_cells_are_left_out(two):
+    folder, paths = two
+    text = paths[0].read_text("utf-8")
+    for frame in (3, 4):
+        assert f"0,1,{frame},True,False," in text
+        text = text.replace(f"0,1,{frame},True,False,", f"0,1,{frame},False,True,")
+    paths[0].write_text(text, "utf-8")
+    merged = merge_all(folder, "s", paths)
+    rows = [r for r in rows_of(merged / "s_traces.csv") if (r["fov"], r["cell"]) == ("0", "1")]
+    assert [r["merged"] for r in rows] == ["False"] * 3 + ["True"] * 2 + ["False"]
+    wide = rows_of(merged / "s_intensity_total_ch_1.csv")
+    assert [r["value"] for r in wide if (r["fov"], r["cell"]) == ("0", "1")] == [
+        "50", "60", "70", "100"
+    ]  # fmt: skip
+    traces = load_traces(merged / "s_traces.parquet", "intensity_total_ch_1")
+    values = traces.value[list(zip(traces.fov, traces.cell, strict=True)).index((0, 1))]
+    assert np.isfinite(values).sum() == 4
+    assert pyama_reader.read_merged(merged / "s_intensity_total_ch_1.csv").loc[(0, 1)].shape[0] == 4

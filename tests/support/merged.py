@@ -31,13 +31,13 @@ def write_field(folder: Path, dataset: str, fov: int, values: dict[int, dict[int
     place = folder / "results" / dataset / f"fov_{fov:03d}"
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{dataset}_fov_{fov:03d}_traces.csv"
-    lines = ["fov,cell,frame,good,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1,"
+    lines = ["fov,cell,frame,good,merged,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1,"
              "area_ch_0,intensity_total_ch_1,intensity_mean_ch_1"]  # fmt: skip
     cells = ["fov,cell,first_frame,last_frame,frames,kept,reason"]
     for cell, trace in values.items():
         for frame, value in trace.items():
             text = "" if np.isnan(value) else repr(float(value))
-            lines.append(f"{fov},{cell},{frame},True,10.5,20,5,10,17,31,{100 + frame},{text},"
+            lines.append(f"{fov},{cell},{frame},True,False,10.5,20,5,10,17,31,{100 + frame},{text},"
                          f"{value / 100:.6g}")  # fmt: skip
         frames = sorted(trace)
         cells.append(f"{fov},{cell},{frames[0]},{frames[-1]},{len(frames)},True,")

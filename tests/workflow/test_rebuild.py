@@ -33,6 +33,7 @@ DELETED = {
     "cells.zarr": {"crop", "extract"},
     "cells.zarr/zarr.json": {"crop", "extract"},
     "main_fov_001_lineage.csv": {"track", "crop", "extract", "cache"},
+    "main_fov_001_merges.csv": {"track", "crop", "extract", "cache"},
     "main_fov_001_drift.csv": {"track", "crop", "extract", "cache"},
     "main_fov_001_traces.csv": {"extract"},
     "main_fov_001_cells.csv": {"extract"},

@@ -180,7 +180,7 @@ def test_traces(field, images):
     columns += [f"{name}_ch_{channel}" for channel in fl for name in FLUORESCENCE]
     header = path.read_text("utf-8").splitlines()[0]
     assert header == (
-        "fov,cell,frame,good,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1,"
+        "fov,cell,frame,good,merged,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1,"
         + ",".join(columns)
     )
     tracked = images["seg_tracked_ch_0"]["0"][:]

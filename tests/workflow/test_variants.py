@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("workflow-variants")
 
 SMALL = "data/small.ome.tiff"
 SHAPES = [(96, 131), (141, 100)]
-BASE = "fov,cell,frame,good,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1"
+BASE = "fov,cell,frame,good,merged,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1"
 
 
 def make_recordings(folder: Path, small: Path) -> None:
@@ -203,7 +203,8 @@ def test_fields_of_view_of_different_shapes(folder):
 def test_crops_that_are_not_kept(folder):
     assert sorted(p.name for p in place(folder, "not_kept", 0).iterdir()) == [
         "images.zarr", "not_kept_fov_000_cells.csv", "not_kept_fov_000_drift.csv",
-        "not_kept_fov_000_lineage.csv", "not_kept_fov_000_traces.csv",
+        "not_kept_fov_000_lineage.csv", "not_kept_fov_000_merges.csv",
+        "not_kept_fov_000_traces.csv",
     ]  # fmt: skip
     assert len(traces(folder, "not_kept", 0)) > 0
 

@@ -69,7 +69,7 @@ class CellStore:
         self._about = lru_cache(lambda group: read_attributes(self._array(group, 0))["fovea"])
 
     def rows(self, i: int) -> Iterator[list]:
-        """The rows of a cell, without the field of view, sorted by frame."""
+        """The rows of a cell, by frame: cell, frame, position and box, `columns`."""
         frames = np.flatnonzero(self.valid[i])
         for start in range(0, len(frames), _BLOCK):
             part = frames[start : start + _BLOCK]
@@ -83,7 +83,7 @@ class CellStore:
             for t, (y0, x0, y1, x1), x, y, *values in zip(
                 part.tolist(), boxes.tolist(), *columns, strict=True
             ):
-                yield [int(self.ids[i]), t, True, x, y, x0, y0, x1, y1, *map(number_text, values)]
+                yield [int(self.ids[i]), t, x, y, x0, y0, x1, y1, *map(number_text, values)]
 
     def _array(self, group: str, i: int) -> Path:
         return self.path / group / str(self.ids[i]) / "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 
 BASE_COLUMNS = (
-    "fov", "cell", "frame", "good", "position_x", "position_y",
+    "fov", "cell", "frame", "good", "merged", "position_x", "position_y",
     "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
 )  # fmt: skip
 #: Warning of pixels as bright as the camera can tell, which the summary of a run repeats.
@@ -66,6 +67,8 @@ def extract(
     border_margin: int = 50,
     log: logging.Logger = _LOG,
     flat_fields: Mapping[str, str | Path] | None = None,
+    merges: str | Path | None = None,
+    keep_merged: bool = False,
 ) -> None:
     """Write the traces of a field of view, and which cells were left out and why.
 
@@ -86,8 +89,17 @@ def extract(
         How much of the background is subtracted from the counts.
     flat_fields : mapping of str to path, optional
         Fluorescence channel to its gain, by which counts are divided.
+    merges : path, optional
+        CSV of the times in which the object of a cell holds several cells, see
+        `fovea.tracking.track.track`.
+    keep_merged : bool
+        Whether the frames of these times are good. Otherwise they are not, and neither is a cell
+        that has fewer than `min_frames` frames beside them.
     """
     store = CellStore(Path(cells), features, weight, flat_fields or {})
+    merged = read_merged(merges, store.ids, store.valid.shape[1]) & store.valid
+    alone = (store.valid & ~merged).sum(axis=1)
+    good = np.ones_like(merged) if keep_merged else ~merged & (alone >= min_frames)[:, None]
     # a method of tracking may leave out numbers
     tracked = np.flatnonzero(store.valid.any(axis=1)).tolist()
     boxes, valid = store.bboxes[tracked], store.valid[tracked]
@@ -95,7 +107,10 @@ def extract(
     kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
     with whole_csv(traces, [*BASE_COLUMNS, *store.columns]) as rows:
         for i in progress(kept, len(kept), log, what="cell"):
-            rows.writerows([fov, *row] for row in store.rows(i))
+            rows.writerows(
+                [fov, cell, t, bool(good[i, t]), bool(merged[i, t]), *row]
+                for cell, t, *row in store.rows(i)
+            )
     with whole_csv(summary, CELL_COLUMNS) as rows:
         for i, reason in zip(tracked, reasons, strict=True):
             frames = np.flatnonzero(store.valid[i]).tolist()
@@ -108,6 +123,14 @@ def extract(
         sum("border" in r for r in reasons), border_margin,
         sum(r == "short, border" for r in reasons),
     )  # fmt: skip
+    several = [i for i in kept if merged[i].any()]
+    if several:
+        log.warning(
+            "the objects of %d cells hold another cell, too, in %d frames, which are %s; column "
+            "merged of the traces names them, and tracking.max_merge divides short merges",
+            len(several), merged[several].sum(),
+            "good all the same (extraction.keep_merged)" if keep_merged else "not good",
+        )  # fmt: skip
     if not kept:
         text = (
             "all cells were removed; look at extraction.min_frames and extraction.border_margin"
@@ -124,3 +147,18 @@ def _warn_of_saturation(store: CellStore, features: Mapping, cells: int, log) ->
         rows = [n for (name, _), n in store.saturated.items() if name == channel and n]
         if rows:
             log.warning(SATURATED, channel, len(rows), cells, sum(rows))
+
+
+def read_merged(merges: str | Path | None, ids: np.ndarray, frames: int) -> np.ndarray:
+    """Read in which frames the objects of cells hold several cells.
+
+    `merges` is the table, None for no such object, `ids` (N,) are the IDs of the cells, and
+    `frames` is T. Returns (N, T) bool.
+    """
+    found = np.zeros((len(ids), frames), bool)
+    if merges is not None:
+        with open(merges, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                first, last = int(row["first_frame"]), int(row["last_frame"])
+                found[ids == int(row["cell"]), first : last + 1] = True
+    return found

@@ -89,7 +89,8 @@ def track(pc: int) -> Step:
     group = group_name("seg_tracked", pc)
     return field_step("track", group_name("track", pc), labels=paths.arrays([group])[0],
                       group=paths.group_files([group])[0], boxes=fill(paths.BOXES, group=group),
-                      lineage=table("lineage"), drift=table("drift"))  # fmt: skip
+                      lineage=table("lineage"), merges=table("merges"),
+                      drift=table("drift"))  # fmt: skip
 
 
 INSPECT_INPUT = dataset_step("inspect_input", metadata=paths.METADATA)

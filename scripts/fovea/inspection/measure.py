@@ -21,7 +21,7 @@ from fovea.kernels.boxes import boxes_and_areas
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
 from fovea.store.saturation import saturated_from
 
-_COLUMNS = [name for name in BASE_COLUMNS if name not in ("fov", "good")]
+_COLUMNS = [name for name in BASE_COLUMNS if name not in ("fov", "good", "merged")]
 
 
 def measure(

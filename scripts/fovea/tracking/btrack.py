@@ -15,8 +15,9 @@ from itertools import chain, pairwise
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.tracking.flagging import flag_merges
 from fovea.tracking.links import Links, Node
-from fovea.tracking.objects import Objects, describe
+from fovea.tracking.objects import Objects, describe, shared_pixels
 
 _MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
 _GLPK = {"msg_lev": "GLP_MSG_OFF"}  # and no time limit, on which the result would depend
@@ -46,10 +47,12 @@ class BtrackTracker:
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
         btrack = _package()  # before the frames are read
         objects: list[Objects] = []
-        shape = (0, 0)
+        last, shape = None, (0, 0)
         for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
+            if objects:
+                here.shared = shared_pixels(last, labels, here.shift)
             objects.append(here)
-            shape = labels.shape
+            last, shape = labels, labels.shape
         nodes = [
             (t, label) for t, here in enumerate(objects) for label in (here.members + 1).tolist()
         ]
@@ -146,7 +149,9 @@ class BtrackTracker:
                     parents[first[name]] = last[parent]
         joined = sum(b[0] - a[0] > 1 for track in chains for a, b in pairwise(track))
         seen = set(chain.from_iterable(chains))
-        return Links(objects, [*chains, *([n] for n in nodes if n not in seen)], parents, joined)
+        chains += [[n] for n in nodes if n not in seen]
+        held, parents = flag_merges(objects, dict(enumerate(chains)), parents, self.max_gap)
+        return Links(objects, chains, parents, joined, held=held)
 
 
 def _package():

@@ -6,6 +6,9 @@ images.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+
 import numpy as np
 
 from fovea.tracking.links import Links, Node
@@ -14,7 +17,8 @@ from fovea.tracking.objects import Objects, assign
 _CONTAINED = 0.5  # share of an object that must lie in another to be part of it
 _TOUCHED = 0.3  # share of a daughter that must lie where its mother was
 _SMALLEST = 8  # pixels of an object that can be divided
-_LASTING = 3  # frames that mother and daughters of a division must last
+LASTING = 3  # frames that mother and daughters of a division, and merging cells, must last
+_SETTLED = 10  # frames after an object held several cells in which it cannot divide
 
 
 class Chains:
@@ -29,6 +33,9 @@ class Chains:
         self.chains: dict[int, list[Node]] = {}
         self.owner: dict[Node, int] = {}
         self.parents: dict[int, int] = {}
+        self.absorbed: set[int] = set()
+        self.pieces: set[int] = set()
+        self.holds: dict[Node, tuple[Node, ...]] = {}
         self.joined = self.parted = 0
         for t, known in enumerate(objects):
             left, right = (m.tolist() for m in matches[t - 1]) if t else ([], [])
@@ -41,11 +48,23 @@ class Chains:
         self.drift = np.cumsum([o.shift for o in objects], axis=0)
         self._next = len(self.chains)
 
+    @classmethod
+    def of(cls, objects: list[Objects], chains: Mapping[int, list[Node]]) -> Chains:
+        """Return chains that another method of tracking has made, under their own names."""
+        found = cls([], [])
+        found.objects, found.chains = objects, {name: [*nodes] for name, nodes in chains.items()}
+        found.owner = {node: name for name, nodes in chains.items() for node in nodes}
+        found.drift = np.cumsum([o.shift for o in objects], axis=0)
+        return found
+
     def links(self) -> Links:
         """Return the objects of every cell, and the cells that come from a division."""
         place = {name: i for i, name in enumerate(self.chains)}
         parents = {place[c]: place[p] for c, p in self.parents.items()}
-        return Links(self.objects, [*self.chains.values()], parents, self.joined, self.parted)
+        held = {node: tuple(place[self.owner[cell]] for cell in cells)
+                for node, cells in self.holds.items()}  # fmt: skip
+        chains = [*self.chains.values()]
+        return Links(self.objects, chains, parents, self.joined, self.parted, held)
 
     def area(self, node: Node) -> int:
         """Pixels of an object."""
@@ -60,15 +79,16 @@ class Chains:
         return self.objects[node[0]].boxes[node[1] - 1] - np.tile(self.drift[node[0]], 2)
 
     def starts(self) -> list[int]:
-        """Chains that begin after the first frame, by their first object."""
-        return sorted((c for c, nodes in self.chains.items() if nodes[0][0] > 0),
-                      key=lambda c: self.chains[c][0])  # fmt: skip
+        """Chains that begin after the first frame, and not as a part, by their first object."""
+        found = (c for c, nodes in self.chains.items() if nodes[0][0] > 0 and c not in self.pieces)
+        return sorted(found, key=lambda c: self.chains[c][0])
 
     def ends(self) -> list[int]:
-        """Chains that end before the last frame, by their last object."""
+        """Chains that end before the last frame, and not in another, by their last object."""
         last = len(self.objects) - 1
-        return sorted((c for c, nodes in self.chains.items() if nodes[-1][0] < last),
-                      key=lambda c: self.chains[c][-1])  # fmt: skip
+        found = (c for c, nodes in self.chains.items()
+                 if nodes[-1][0] < last and c not in self.absorbed)  # fmt: skip
+        return sorted(found, key=lambda c: self.chains[c][-1])
 
     def inside(self, node: Node, step: int, share: float = _CONTAINED) -> Node | None:
         """The object of the next (step 1) or previous (-1) frame that covers most of an object.
@@ -99,6 +119,7 @@ class Chains:
         """Put a chain, and what lies between, behind another."""
         nodes = self.chains.pop(second)
         self.chains[first] = [*self.chains[first], *between, *nodes]
+        self.absorbed |= {first} if second in self.absorbed else set()
         for node in nodes:
             self.owner[node] = first
 
@@ -109,10 +130,12 @@ class Chains:
         a cell begins within an object of that host at most `max_frames` frames later, it is one
         of the two. After the split, identities minimise the total displacement of the centres.
         """
-        for end in self.ends():
-            if end not in self.chains or self.chains[end][-1][0] == len(self.objects) - 1:
+        waiting = [(self.chains[end][-1], end) for end in self.ends()]
+        heapify(waiting)
+        while waiting:
+            last, end = heappop(waiting)
+            if end not in self.chains or last != self.chains[end][-1]:
                 continue
-            last = self.chains[end][-1]
             into = self.inside(last, 1)
             host = None if into is None else self.owner[into]
             if host is None or host == end or self._at(host, last[0]) is None:
@@ -120,6 +143,9 @@ class Chains:
             out = self._way_out(host, last, max_frames)
             if out is not None:
                 self._part(end, host, out)
+                for chain in (end, host):  # either of them may merge again
+                    if self.chains[chain][-1][0] < len(self.objects) - 1:
+                        heappush(waiting, (self.chains[chain][-1], chain))
 
     def _way_out(self, host: int, last: Node, max_frames: int) -> int | None:
         """The chain that splits from the host after the object `last` merged with it."""
@@ -189,23 +215,26 @@ class Chains:
 
         Two objects are daughters if they lie where one object was in the frame before, each has
         a quarter to four fifths of its area, both together have about all of it, and all three
-        cells last for at least three frames.
+        cells last for at least three frames. An object that holds several cells, or did so a short
+        time ago, does not divide: its parts are cells that were there before.
         """
         families: dict[Node, list[int]] = {}
         for start in self.starts():
             first = self.chains[start][0]
             mother = self.inside(first, -1, _TOUCHED)
-            if mother is not None and self._lasts(start, first[0]):
+            if mother is not None and self.lasts(start, first[0]):
                 families.setdefault(mother, []).append(start)
         for mother, daughters in families.items():
             chain = self.owner[mother]
             t = mother[0] + 1
             follower = self._at(chain, t)
-            if self.chains[chain][0][0] > 0 and mother[0] - self.chains[chain][0][0] + 1 < _LASTING:
+            if self.chains[chain][0][0] > 0 and mother[0] - self.chains[chain][0][0] + 1 < LASTING:
+                continue
+            if self.held_several(chain, mother[0]):
                 continue
             if follower is not None and len(daughters) == 1:
                 candidates = [self.chains[daughters[0]][0], follower]
-                if self._is_division(mother, candidates) and self._lasts(chain, t):
+                if self._is_division(mother, candidates) and self.lasts(chain, t):
                     rest = self.cut(chain, t)
                     self.parents |= {daughters[0]: chain, rest: chain}
             elif self.chains[chain][-1] == mother and len(daughters) == 2:
@@ -213,9 +242,16 @@ class Chains:
                 born = daughters if self._is_division(mother, first) else ()
                 self.parents |= dict.fromkeys(born, chain)
 
-    def _lasts(self, chain: int, t: int) -> bool:
+    def held_several(self, chain: int, t: int) -> bool:
+        """Whether a chain is, or was a short time before frame t, in an object of several cells."""
+        nodes = self.chains[chain]
+        young = chain in self.pieces and t - nodes[0][0] < _SETTLED
+        return young or any(n in self.holds for n in nodes if t - _SETTLED < n[0] <= t)
+
+    def lasts(self, chain: int, t: int) -> bool:
+        """Whether a chain goes on for some frames from frame t, or to the last."""
         last = self.chains[chain][-1][0]
-        return last - t + 1 >= _LASTING or last == len(self.objects) - 1
+        return last - t + 1 >= LASTING or last == len(self.objects) - 1
 
     def _is_division(self, mother: Node, daughters: list[Node]) -> bool:
         whole = self.area(mother)

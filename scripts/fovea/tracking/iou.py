@@ -33,10 +33,6 @@ class IouTracker(Linker):
         if self.overlap not in ("box", "mask"):
             raise ValueError(f"overlap must be box or mask, got {self.overlap!r}")
 
-    @property
-    def needs_masks(self) -> bool:
-        return super().needs_masks or self.overlap == "mask"
-
     def pairs(self, before: Objects, here: Objects):
         if self.overlap == "box":
             return super().pairs(before, here)

@@ -15,6 +15,7 @@ import numpy as np
 
 from fovea.tracking.chains import Chains
 from fovea.tracking.links import Links
+from fovea.tracking.merges import find_merges, set_apart
 from fovea.tracking.objects import Objects, assign, describe, shared_pixels
 
 
@@ -52,8 +53,7 @@ class Linker(ABC):
         matches, last = [], None
         for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
             if objects:
-                if self.needs_masks:
-                    here.shared = shared_pixels(last, labels, here.shift)
+                here.shared = shared_pixels(last, labels, here.shift)
                 left, right = assign(*self.pairs(objects[-1], here))
                 matches.append((left + 1, right + 1))
             objects.append(here)
@@ -61,15 +61,13 @@ class Linker(ABC):
         chains = Chains(objects, matches)
         if self.max_merge:
             chains.part_merged(self.max_merge)
-        chains.close_gaps(self.max_gap, self.affinity)
+        if self.max_gap:  # a cell is not missed where another has absorbed it
+            set_apart(chains, find_merges(chains, self.max_gap, keep_names=True))
+            chains.close_gaps(self.max_gap, self.affinity)
+        set_apart(chains, find_merges(chains, self.max_gap, keep_names=not self.max_merge))
         if self.divisions:
             chains.find_divisions()
         return chains.links()
-
-    @property
-    def needs_masks(self) -> bool:
-        """Whether the pixels that objects of consecutive frames share must be counted."""
-        return bool(self.max_merge or self.divisions)
 
     def pairs(self, before: Objects, here: Objects):
         """Score the candidate links of two consecutive frames, as `affinity` does.

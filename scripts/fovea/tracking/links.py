@@ -6,8 +6,9 @@ pass over the frames, `Links.render`, gives the pixels the IDs of their cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Links:
         Index of a chain to that of the chain it comes from by division.
     joined, parted : int
         Gaps that were closed, and merged objects that were divided among their cells, for the log.
+    held : dict of (frame, label) to tuple of int
+        Indices of the chains of the cells that an undivided object holds, where it holds several.
     """
 
     objects: list[Objects]
@@ -39,6 +42,7 @@ class Links:
     parents: dict[int, int]
     joined: int = 0
     parted: int = 0
+    held: dict[Node, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self):
         """Number the cells by their first frame and, within it, by label."""
@@ -46,6 +50,8 @@ class Links:
         place = {old: new for new, old in enumerate(order)}
         self.chains = [self.chains[i] for i in order]
         self.parents = {place[child]: place[parent] for child, parent in self.parents.items()}
+        self.held = {node: tuple(place[i] for i in cells)
+                     for node, cells in self.held.items()}  # fmt: skip
 
     @property
     def drift(self) -> np.ndarray:
@@ -90,6 +96,29 @@ class Links:
             (i + 1, chain[0][0], chain[-1][0], self.parents.get(i, -1) + 1)
             for i, chain in enumerate(self.chains)
         ]
+
+    def merges(self) -> list[tuple[int, int, int, tuple[int, ...]]]:
+        """Cell, first frame and last frame of every time in which its object holds several cells.
+
+        And the IDs of these cells. By cell and frame.
+        """
+        return merge_rows(
+            dict(enumerate(self.chains, 1)),
+            {node: tuple(i + 1 for i in cells) for node, cells in self.held.items()},
+        )
+
+
+def merge_rows(
+    cells: Mapping[int, list[Node]], held: Mapping[Node, tuple[int, ...]]
+) -> list[tuple[int, int, int, tuple[int, ...]]]:
+    """Rows of the table of merges, see `Links.merges`, from the objects of every cell."""
+    rows = []
+    for cell, chain in cells.items():
+        for inside, nodes in groupby(chain, held.get):
+            if inside:
+                frames = [t for t, _ in nodes]
+                rows.append((cell, frames[0], frames[-1], tuple(sorted(set(inside)))))
+    return rows
 
 
 def _part(labels, box, label, cells, last, shift, tracked) -> None:

@@ -17,9 +17,11 @@ from fovea.store.groups import provenance, write_derived_group
 from fovea.store.reader import ArrayReader
 from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
+from fovea.tracking.flagging import FrameByFrame
 from fovea.tracking.statistics import log_statistics, track_statistics
 
 LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
+MERGES_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "holds")
 DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
 
 _LOG = logging.getLogger("fovea")
@@ -32,6 +34,7 @@ def track(
     lineage: str | Path | None = None,
     drift: str | Path | None = None,
     fov: int = 0,
+    merges: str | Path | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
     """Give the objects of all frames the IDs of their cells.
@@ -51,6 +54,9 @@ def track(
         without phase contrast is given the shift of the last one that has it.
     fov : int
         Index of the field of view, for the tables.
+    merges : path or None
+        CSV to write: one row for each time in which the object of a cell holds several cells, with
+        its first and last frame and the IDs of these cells.
 
     Frames in which phase contrast was not recorded are passed over: the method sees the others
     one after the other, so that no track ends there, and they have no IDs.
@@ -72,12 +78,19 @@ def track(
         missing = {"missing": frames.missing}
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS, **missing) as out:
             log.info("writing IDs")
+            others = None if links else FrameByFrame()
             for t, ids in enumerate(progress(tracked, len(present), log)):
                 out.append(ids)
                 measured.append(measure_cells(ids, t))
+                if others:
+                    others.add(ids)
             boxes, areas = map(np.concatenate, zip(*measured, strict=True))
             about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
-    rows = links.lineage() if links else list(_lineage(boxes, getattr(tracker, "parents", {})))
+    if links:
+        rows, merged = links.lineage(), links.merges()
+    else:
+        parents, merged = others.merges(getattr(tracker, "parents", {}))
+        rows = list(_lineage(boxes, parents))
     shifts = links.drift if links else np.zeros((len(present), 2), np.int64)
     # until here frames are counted among those that have phase contrast
     log_statistics(track_statistics(boxes, areas, len(present), rows), len(present), log)
@@ -88,11 +101,17 @@ def track(
         with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
             lines.writerows((fov, cell, *present[[first, last]].tolist(), parent)
                             for cell, first, last, parent in rows)  # fmt: skip
+    if merges:
+        with whole_csv(merges, MERGES_COLUMNS) as lines:
+            lines.writerows((fov, cell, *present[[first, last]].tolist(), " ".join(map(str, cells)))
+                            for cell, first, last, cells in merged)  # fmt: skip
     if drift:
         with whole_csv(drift, DRIFT_COLUMNS) as lines:
             held = shifts[np.maximum(np.searchsorted(present, range(count), "right") - 1, 0)]
             lines.writerows((fov, t, *shift) for t, shift in enumerate(held.tolist()))
     if links:
+        log.info("objects that hold several cells and were not divided: of %d cells, in %d frames",
+                 len({cell for cell, *_ in merged}), len(links.held))  # fmt: skip
         moved = np.array([o.shift for o in links.objects])
         log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
         log.info("frames after which the image has moved: %d, at most by %.1f pixels",
