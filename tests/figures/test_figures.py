@@ -90,6 +90,21 @@ NAMES = {
 }
 
 
+def test_panels_name_the_field_of_view_as_everything_else_does(made, tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    titles, kept = [], Axes.set_title
+    monkeypatch.setattr(
+        Axes,
+        "set_title",
+        lambda axes, text, **more: titles.append(text) or kept(axes, text, **more),
+    )
+    draw(made, tmp_path, "fits_some")
+    places = [title.split("\n")[0] for title in titles]
+    assert len(places) > 3
+    assert all(place.startswith("field of view 0, cell ") for place in places)
+
+
 @pytest.mark.parametrize(("names", "left_out"), [("two", 0), ("many", 12), ("eleven", 1)])
 @pytest.mark.parametrize("which", ["parameters", "quality", "retention"])
 def test_no_text_is_cut_off_or_hides_another(made, tmp_path, monkeypatch, which, names, left_out):

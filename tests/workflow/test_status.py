@@ -256,8 +256,8 @@ def test_warnings_and_errors_reach_the_terminal(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit, match="^1$"):
         fail()
     assert capsys.readouterr().err.splitlines() == [
-        "copy_raw (fov 007), warning: it was stopped early (log: x.log)",
-        "copy_raw (fov 007) failed: FileNotFoundError: gone (log: x.log)",
+        "copy_raw (field of view 007), warning: it was stopped early (log: x.log)",
+        "copy_raw (field of view 007) failed: FileNotFoundError: gone (log: x.log)",
     ]
     assert "Traceback (most recent call last)" in (tmp_path / "x.log").read_text("utf-8")
 

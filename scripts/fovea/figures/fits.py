@@ -86,8 +86,8 @@ def _panel(axes, settings: Settings, data: Traces, fit: pd.Series, row: int) -> 
     colour = style.COLOURS[0] if good else style.COLOURS[1]
     axes.plot(line, np.ravel(model(line[None], *values)), color=colour, lw=0.9)
     place = f"{data.dataset[row]}, " if data.several else ""
-    place += f"field {data.fov[row]}, cell {data.cell[row]}"
-    axes.set_title(f"{place}   R² {r_squared_text(fit['r_squared'])}", fontsize=6.5)
+    place += f"field of view {data.fov[row]}, cell {data.cell[row]}"
+    axes.set_title(f"{place}\nR² {r_squared_text(fit['r_squared'])}", fontsize=6.5)
     if fit["message"]:
         first = fit["message"].split("; ")[0].split(" (")[0].split(", so ")[0]
         axes.text(0.98, 0.03, first, transform=axes.transAxes, fontsize=5.5, ha="right",

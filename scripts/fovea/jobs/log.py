@@ -42,7 +42,8 @@ def job(snakemake) -> Iterator[logging.Logger]:
     logging.captureWarnings(True)
     for logger in loggers:
         logger.addHandler(handler)
-    place = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    words = {"fov": "field of view"}  # wildcards that people call otherwise
+    place = ", ".join(f"{words.get(k, k)} {value}" for k, value in snakemake.wildcards.items())
     what = f"{snakemake.rule} ({place})"
     terminal = _terminal(what, file)
     log.addHandler(terminal)
