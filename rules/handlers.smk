@@ -3,7 +3,7 @@ import shlex
 import shutil
 
 from fovea.jobs import orphaned
-from fovea.runs import cell_counts, check_recording, old_results, status
+from fovea.runs import cell_counts, check_recording, check_tables, old_results, status
 
 if plan.left_out:
 
@@ -93,6 +93,22 @@ def compare_with_recordings():
         raise WorkflowError(f"{error}\nNothing has been started")
 
 
+def check_users_tables():
+    """Stop before the first job if the curation table, or traces beside recordings, are wrong.
+
+    Traces alone are read by the first jobs in any case.
+    """
+    due = [
+        dict(job.params.items()) | {"paths": [str(path) for path in job.input.traces]}
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "import_traces" and plan.datasets
+    ]
+    try:
+        check_tables.check_tables(config, due)
+    except FoveaError as error:
+        raise WorkflowError(f"{error}\nNothing has been started")
+
+
 # `--unlock` implies that the run before was killed. Its jobs are cancelled here, because a run that
 # finds them at its start has built its DAG while they were still running, and has to stop.
 if "--unlock" in sys.argv:
@@ -103,6 +119,7 @@ onstart:
     if cancel_leftovers():
         raise WorkflowError("Nothing has been started; give the same command again")
     compare_with_recordings()
+    check_users_tables()
     write_status()
 
 

@@ -57,3 +57,34 @@ def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):
     curation.unlink()
     configured(workplace)
     assert dry_run(workplace).jobs == []
+
+
+def test_tables_of_users_are_read_before_the_first_job(workplace):
+    """Traces beside a recording, whose job might be the last, and words in the curation table."""
+    write_config(
+        workplace,
+        {
+            "a": dataset("data/small.ome.tiff", fl=(1,)),
+            "b": {
+                "traces": "data/x_intensity_total_ch_1.csv",
+                "channels": {"pc": None, "fl": [{"channel": 1, "features": ["intensity_total"]}]},
+            },
+        },
+        samples=[*SAMPLES, {"name": "t", "dataset": "b"}],
+    )
+    rows = ["# Time units: min,,,", "time,fov,cell,value", "0,0,1,5", "10,0,1,6", "0,0,1,7"]
+    traces = workplace / "data/x_intensity_total_ch_1.csv"
+    traces.write_text("\n".join(rows) + "\n", "utf-8")
+    curation = workplace / "config/curation.csv"
+    curation.write_text("dataset;fov;cell;good\nb;0;1;WAHR\nb;0;1;vielleicht\n", "utf-8")
+    run = snakemake(workplace, expected=1)
+    assert "curation.csv: line 3: good is 'vielleicht'; allowed: true or false" in run.text
+    assert (
+        "a cell has two rows for one time: field of view 0, cell 1, time 0, in line 3" in run.text
+    )
+    assert "Nothing has been started" in run.text
+    assert not (workplace / "results").exists()
+    curation.write_text("dataset;fov;cell;good\nb;0;1;WAHR\n", "utf-8")
+    traces.write_text("\n".join(rows[:-1]) + "\n", "utf-8")
+    snakemake(workplace)
+    assert (workplace / "results/merged/t_traces.csv").is_file()

@@ -1,0 +1,42 @@
+"""Whether tables that users bring can be used: told at the start of a run, before long jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fovea.errors import FoveaError
+
+
+def check_tables(config: Mapping[str, Any], imports: Iterable[Mapping[str, Any]]) -> None:
+    """Raise FoveaError, naming all that is wrong, if the curation table or traces cannot be used.
+
+    Parameters
+    ----------
+    config : mapping
+        The checked config.
+    imports : iterable of mapping
+        Parameters of `fovea.samples.imports.import_traces.gather`, `paths` among them, for each
+        dataset whose traces are to be imported.
+    """
+    from fovea.samples.curation import read_curation
+
+    wrong = []
+    curation = config["curation"]
+    if curation and Path(curation).exists():
+        try:
+            read_curation(curation, list(config["datasets"]))
+        except FoveaError as error:
+            wrong.append(str(error))
+    silent = logging.Logger("silent", logging.CRITICAL)  # the job itself will log what it reads
+    for parameters in imports:
+        from fovea.samples.imports.import_traces import gather
+
+        try:
+            gather(**parameters, log=silent)
+        except FoveaError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise FoveaError("; ".join(dict.fromkeys(wrong)))
