@@ -12,6 +12,7 @@ import yaml
 
 from fovea.config.folders import find
 from fovea.config.layouts import LAYOUTS
+from fovea.config.plan import Plan
 from fovea.config.validation import validated
 from fovea.errors import FoveaError
 from fovea.recordings.describe import describe
@@ -371,3 +372,62 @@ def test_images_with_frames_and_z_planes_in_each_file(tmp_path):
             for t, planes in enumerate(recording.frames(0, [0, 1], z)):
                 for c, plane in enumerate(planes):
                     np.testing.assert_array_equal(plane, data[t, z] + c)
+
+
+def test_z_planes_of_one_channel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for t, z, c in [
+        (t, z, c) for t in (1, 2) for z in (1, 2, 3) for c in (1, 2) if c == 2 or z < 2
+    ]:
+        image = np.full((4, 4), 100 * t + 10 * z + c, np.uint16)
+        path = Path("plate", f"TimePoint_{t}", *([f"ZStep_{z}"] if c == 2 else []))
+        path.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path / f"e_B02_s1_w{c}.TIF", image)
+    text = describe("plate")
+    config = validated(yaml.safe_load(text.split("In config/config.yaml:")[1]))
+    assert config["datasets"]["plate"]["z"] == "max"
+    with open_recording(config["datasets"]["plate"]["input"]) as recording:
+        (field,) = recording.info.fields
+        assert (field.frames, field.planes, field.channel_planes) == (2, 3, ((0,), (0, 1, 2)))
+        planes = [[int(p[0, 0]) for p in row] for row in recording.frames(0, [0, 1], "max")]
+        assert planes == [[111, 132], [211, 232]]
+    validated(
+        {"datasets": {"a": {"input": {"pattern": "t{frame}z{z}.tif"}, "channels": {"pc": 0}}}}
+    )
+
+
+@pytest.mark.parametrize("source", ["r", "r/*.tif"])
+def test_planes_that_are_taken_for_fields_are_doubted(tmp_path, monkeypatch, caplog, source):
+    monkeypatch.chdir(tmp_path)
+    for t, p in np.ndindex(3, 2):
+        Path("r").mkdir(exist_ok=True)
+        tifffile.imwrite(f"r/t{t}xy{p}.tif", np.full((6, 8), 10 * p + t, np.uint16))
+    inspect_input(source, "m.yaml")
+    assert "write input: {layout: nis, folder: r}" in caplog.text
+    if "*" in source:
+        assert "{layout: nis, folder: r}" in describe(source)
+    caplog.clear()
+    inspect_input({"layout": "nis", "folder": "r"}, "m.yaml")
+    assert "field of view of its own" not in caplog.text
+
+
+def test_names_of_a_mac_and_of_windows(tmp_path):
+    for form in ("Zellen_a\u0308_1.tif", "Zellen_\u00e4_2.tif"):
+        (tmp_path / form).write_bytes(b"x")
+    for text in ("Zellen_a\u0308_{frame}.tif", "Zellen_\u00e4_{frame}.tif"):
+        assert [m.frame for m in find(text, tmp_path).matches] == [1, 2]
+    with pytest.raises(FoveaError, match="write / between folders"):
+        find("data\\img_{frame}.tif", tmp_path)
+
+
+def test_a_folder_is_listed_once_for_all_jobs_of_a_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for t, p in np.ndindex(3, 2):
+        Path(f"t{t}xy{p}.tif").write_bytes(b"x")
+    entry = {"input": {"layout": "nis", "folder": "."}, "channels": {"pc": 0}}
+    plan = Plan(validated({"datasets": {"a": entry}})).datasets["a"]
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    assert [plan.recording() for _ in range(5)] == [["."]] * 5
+    assert len(listed) == 1

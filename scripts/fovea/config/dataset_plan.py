@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 from fovea.config import paths, steps
@@ -115,7 +116,12 @@ class DatasetPlan:
         source = self.entry["input"]
         if isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING:
             return [paths.DEMO_RECORDING]
-        return resolve_input(source)
+        return self._files
+
+    @cached_property
+    def _files(self) -> list[str]:
+        """The files of the recording, listed once: every job asks, and there may be many."""
+        return resolve_input(self.entry["input"])
 
     def reference(self, fov: str) -> str:
         """Return the reference of a field of view, or the folder in which a rule makes it."""

@@ -161,6 +161,8 @@ def walk(
 
 def _hint(pattern: Pattern, left: list[str]) -> str:
     """Say what may be wrong with a pattern that no file matches."""
+    if "\\" in pattern.text:
+        return "; write / between folders, and not \\"
     for name in ("channel", "fov"):
         loose = pattern.text.replace(f"{{{name}}}", f"{{{name}:name}}")
         if loose != pattern.text and any(map(compiled(loose).match, islice(left, _SOME))):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -69,6 +70,8 @@ class Pattern:
     def match(self, path: str, before: int = 0) -> Match | None:
         """Return what a path says from its letter `before` on, or None where it does not fit."""
         own = path[before:]
+        if not own.isascii():  # an umlaut may be one letter, or two on disks of a Mac
+            own = unicodedata.normalize("NFC", own)
         found = self.regex.fullmatch(own)
         if found is None or ("thumb" in own.lower() and "thumb" not in self.text.lower()):
             return None
@@ -78,6 +81,7 @@ class Pattern:
         """Return whether files of the pattern may lie in a folder, `depth` below the start."""
         if self.folders is None:
             return True
+        folder = unicodedata.normalize("NFC", folder)
         return depth < len(self.folders) and bool(self.folders[depth].fullmatch(folder))
 
 
@@ -121,13 +125,14 @@ def compiled(text: str) -> Pattern:
     tidy = re.sub(r"^(?:\./)+|(?<=/)\./|(?<=/)/+", "", text)
     literal = re.match(r"(?:[^{}*<>/]*/)*", tidy)
     start = literal.group() if literal else ""
-    whole = _Regex().of(tidy)
+    whole = _Regex().of(unicodedata.normalize("NFC", tidy))
     plain = "**/" not in tidy and not any("/" in part for part in re.findall("<[^>]*>", tidy))
     folders = None
     if plain:
         parts = tidy[len(start) :].split("/")[:-1]
         paths = [start + "/".join(parts[: n + 1]) for n in range(len(parts))]
-        folders = tuple(re.compile(_Regex().of(path, suffix=False)) for path in paths)
+        normal = [unicodedata.normalize("NFC", path) for path in paths]
+        folders = tuple(re.compile(_Regex().of(path, suffix=False)) for path in normal)
     return Pattern(text, re.compile(whole), start.rstrip("/") or start[:1], folders)
 
 

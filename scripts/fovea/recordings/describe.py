@@ -32,13 +32,14 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
     FoveaError
         If it cannot be read.
     """
-    from fovea.recordings.layouts import groups_of, recognise
+    from fovea.recordings.layouts import groups_of, planes_as_fields, recognise
     from fovea.recordings.readers import open_recording
 
     known = recognise(os.fspath(source), base) if isinstance(source, (str, os.PathLike)) else None
     source = known.source if known else source
     with open_recording(source, base=base) as recording:
         info = recording.info
+        notes = [*info.notes, slices_note(info), planes_as_fields(info, base)]
         lines = [
             f"{_files(info.files)}: {info.format}, {info.dtype}",
             *([f"  names            {known.about}"] if known else []),
@@ -46,7 +47,7 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
             f"  channels         {_channels(info.channels)}",
             f"  pixel size       {_pixel_size(info)}",
             *_times(info.fields),
-            *(f"  note             {note}" for note in [*info.notes, slices_note(info)] if note),
+            *(f"  note             {note}" for note in notes if note),
             *([f"  left out         {groups_of(info.left_out)}"] if info.left_out else []),
         ]
         lines += ["", "In config/config.yaml:", "", *snippet(source, info)]

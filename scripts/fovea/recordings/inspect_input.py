@@ -48,12 +48,16 @@ def inspect_input(
     FoveaError
         If the input cannot be read.
     """
+    from fovea.recordings.layouts import planes_as_fields
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, base=base) as recording:
         info = recording.info
         text = metadata_text(info)
+        doubt = planes_as_fields(info, base)
     log_info(info, log)
+    if doubt:
+        log.warning("%s", doubt)
     with whole_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

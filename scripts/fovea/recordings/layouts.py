@@ -8,13 +8,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fovea.config.folders import Found, best_layout, sort_out, walk
 from fovea.config.inputs import is_zarr
 from fovea.config.layouts import LAYOUTS
 from fovea.config.patterns import compiled, is_made
+from fovea.config.words import flow
 from fovea.errors import FoveaError
+
+if TYPE_CHECKING:
+    from fovea.recordings.readers.info import RecordingInfo
 
 #: What people and programs write before a number, and what it counts.
 ROLES = {
@@ -65,6 +69,24 @@ def recognise(folder: str, base: str | os.PathLike[str] = ".") -> Recognised | N
     if pattern is None or ("{frame}" in pattern and _images(files[0], base) > 1):
         return None
     return Recognised({"pattern": pattern}, "guessed from the names of the files; check them")
+
+
+def planes_as_fields(info: RecordingInfo, base: str | os.PathLike[str] = ".") -> str | None:
+    """Say that files which are taken for fields of view look like planes of one recording, or None.
+
+    That is so for a folder, a glob or a list of TIFF files that hold one image each.
+    """
+    folders = {os.path.dirname(file) for file in info.files}
+    several = len(info.files) > 2 and len(info.fields) == len(info.files) and len(folders) == 1
+    if not several or any(f.planned_frames * f.planes > 1 for f in info.fields):
+        return None
+    known = recognise(folders.pop() or ".", base)
+    if known is None:
+        return None
+    return (
+        f"each of the {len(info.files)} files is taken for a field of view of its own, but their "
+        f"names look like images of one recording; if they are, write input: {flow(known.source)}"
+    )
 
 
 def _images(file: str, base: str | os.PathLike[str]) -> int:
