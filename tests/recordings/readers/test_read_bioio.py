@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fovea.errors import FoveaError
@@ -35,10 +36,25 @@ def test_scenes_frames_planes_and_channels(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_scenes_with_fewer_frames_and_channels(tmp_path):
+    data = pixels(3, 3, 2, 2)
+    missing = {0: lambda t, c: False, 1: lambda t, c: c == 1, 2: lambda t, c: t == 2}
+    scenes = '<Scene Index="0" Name="A"/><Scene Index="1" Name="B"/><Scene Index="2" Name="C"/>'
+    text = XML.replace("<SizeS>2", "<SizeS>3")
+    text = f"{text[: text.index('<Scene ')]}{scenes}{text[text.index('</Scenes>') :]}"
+    write_czi(tmp_path / "a.czi", data, xml=text, skip=lambda p, t, z, c: missing[p](t, c))
+    with BioioRecording("a.czi", tmp_path) as recording:
+        fields = recording.info.fields
+        assert [field.frames for field in fields] == [3, 3, 2]
+        assert [field.channel_frames for field in fields] == [None, ((0, 1, 2), ()), None]
+        for t, (gfp, phase) in enumerate(recording.frames(1, [1, 0])):
+            assert gfp is None
+            np.testing.assert_array_equal(phase, data[1, t, 0, 0])
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_pixels_that_cannot_be_used(tmp_path):
     czi = pytest.importorskip("pylibCZIrw.czi")
-    import numpy as np
-
     for name, image, message in [
         ("float", np.zeros((8, 8, 1), np.float32), "its pixels are float32"),
         ("rgb", np.zeros((8, 8, 3), np.uint8), "RGB colour"),

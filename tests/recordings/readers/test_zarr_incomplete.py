@@ -115,3 +115,19 @@ def test_a_series_that_is_missing(tmp_path, series):
         assert [f.name for f in info.fields] == ["well 0", "well 2"]
         assert info.fields[1].times == [[200.0, 207.0]]
         assert info.notes == ["the store lists 1 image (1), which the store does not hold"]
+
+
+def test_an_image_without_its_array_and_a_store_without_pixels(tmp_path):
+    data = pixels(3, 2, 1, 1)
+    path = write_plate(tmp_path / "a.zarr", data, FIELDS[:3])
+    shutil.rmtree(path / "A" / "1" / "1" / "0")
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        assert [f.name for f in recording.info.fields] == ["A1 0", "A2 0"]
+        assert "lists 1 field (A1 1), which the store" in recording.info.notes[0]
+    for chunks in path.glob("A/*/*/0/c"):
+        shutil.rmtree(chunks)
+    with (
+        pytest.raises(FoveaError, match=r"^a\.zarr: none of the chunks of its 2 images is there"),
+        open_recording("a.zarr", base=tmp_path),
+    ):
+        pass

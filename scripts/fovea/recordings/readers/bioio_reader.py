@@ -10,7 +10,7 @@ import numpy as np
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
-from fovea.recordings.readers.stack import Stack, StackRecording
+from fovea.recordings.readers.stack import Stack, StackRecording, share_channels
 
 #: The plug-in of bioio for each kind of file; Bio-Formats reads most others, and needs Java.
 PLUGINS = {
@@ -85,15 +85,17 @@ class BioioRecording(StackRecording):
                 list(image.channel_names or []), _pixel_size(image), None, _interval(image),
             )  # fmt: skip
             stacks.append(stack)
-            if (dtype, dims.C) != (stacks[0].dtype, stacks[0].sizes[1]):
-                raise FoveaError(
-                    f"{self.source}: scene {scene} differs from the first in channels or pixel "
-                    "type; export its positions as separate files"
-                )
+        share_channels(stacks, "scene")
         return stacks
 
+    def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
+        exists = self.existing_planes(fov)
+        return exists, exists  # bioio does not tell what was planned from what was recorded
+
     def existing_planes(self, fov: int) -> np.ndarray:
-        return np.ones(self._stacks[fov].sizes, bool)
+        frames, _, planes = self._stacks[fov].sizes
+        there = np.array([own is not None for own in self._stacks[fov].own])
+        return np.broadcast_to(there[None, :, None], (frames, len(there), planes))
 
     def _select(self, scene: int) -> None:
         if scene != self._scene:
@@ -104,8 +106,9 @@ class BioioRecording(StackRecording):
         self._select(fov)
         planes = []
         for channel in channels:
+            own = self._stacks[fov].own[channel]
             try:
-                plane = self._image.get_image_dask_data("YX", T=frame, C=channel, Z=z).compute()
+                plane = self._image.get_image_dask_data("YX", T=frame, C=own, Z=z).compute()
             except Exception as error:
                 raise FoveaError(
                     f"{self.source}: frame {frame}, channel {channel} cannot be read "

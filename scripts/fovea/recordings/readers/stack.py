@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fovea.errors import FoveaError
 from fovea.recordings.readers.base import Recording
-from fovea.recordings.readers.checks import channel_names, nothing_complete
+from fovea.recordings.readers.checks import channel_names, nothing_complete, places_of, spread
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
 from fovea.recordings.readers.stamps import Times, regular_times, times_when_asked
 
@@ -31,6 +32,31 @@ class Stack:
     position_um: dict[str, float] | None = None  # on the stage
     interval_s: float | None = None  # planned time between frames
     stamps: np.ndarray | None = None  # (C, T) float64, acquisition times in seconds
+    own: list[int | None] = field(default_factory=list)  # see `share_channels`
+
+
+def share_channels(stacks: Sequence[Stack], what: str) -> None:
+    """Give all fields of view the channels of the one that has most.
+
+    Names tell which ones a field lacks. `own` becomes the index in the field's file of each channel
+    of the recording, None where the field lacks it. It is a FoveaError if that cannot be told, or
+    if pixel types differ; `what` is the word for a field in the message.
+    """
+    most = max(stacks, key=lambda stack: stack.sizes[1])
+    for index, stack in enumerate(stacks):
+        frames, count, planes = stack.sizes
+        own = places_of(stack.channels, count, most.channels, most.sizes[1])
+        if own is None or stack.dtype != stacks[0].dtype:
+            raise FoveaError(
+                f"{stack.source}: {what} {stack.name or index} differs from the others in channels "
+                f"or pixel type ({count} channels, {stack.dtype}); export those that are alike to "
+                "files of their own, and name these as a list"
+            )
+        stack.own = own
+        if count < most.sizes[1]:
+            stack.sizes = frames, most.sizes[1], planes
+            stack.channels = list(most.channels)
+            stack.stamps = None if stack.stamps is None else spread(stack.stamps, own)
 
 
 class StackRecording(Recording):
@@ -53,7 +79,7 @@ class StackRecording(Recording):
             info.load_frames = partial(self._find_frames, info)  # type: ignore[misc]
             fields.append(info)
         if not any(info.frames for info in fields):
-            raise nothing_complete(self.source)
+            raise self.nothing_there()
         first = self._stacks[0]
         result = RecordingInfo(
             kind, files, first.dtype, channel_names(first.channels, first.sizes[1]),
@@ -61,6 +87,10 @@ class StackRecording(Recording):
         )  # fmt: skip
         times_when_asked(result, lambda: self.find_times(result))
         return result
+
+    def nothing_there(self) -> FoveaError:
+        """Return the error where no field of view has a frame."""
+        return nothing_complete(self.source)
 
     def _find_frames(self, info: FieldInfo) -> None:
         info.set_existing(*self.planes(info.index))

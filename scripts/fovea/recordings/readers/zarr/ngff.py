@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fovea.errors import FoveaError
@@ -26,7 +26,6 @@ class Image(Stack):
     path: str = ""  # absolute, of the array of full resolution
     axes: str = ""  # letters, as the array's axes: some of t, c, z, then y, x
     shape: tuple[int, ...] = ()  # of the array
-    own: list[int | None] = field(default_factory=list)  # its channel of each of the recording's
 
     @property
     def stored_sizes(self) -> tuple[int, int, int]:
@@ -129,7 +128,7 @@ def _well(
     for entry in well.get("images", []):
         where, place = _inside(path, entry["path"]), f"{label} {entry['path']}".strip()
         attributes = read_attributes(where, name)
-        if attributes and "multiscales" in attributes:
+        if attributes and "multiscales" in attributes and _has_array(where, attributes, name):
             images.append(_image(where, attributes, place, name))
         else:
             missing.append(place)
@@ -170,7 +169,7 @@ def _bioformats2raw(root: str, name: str, remarks: list[str]) -> list[Image]:
     for place, entry in zip(places, series, strict=True):
         where = _inside(root, entry)
         own = read_attributes(where, name)
-        if own and "multiscales" in own:
+        if own and "multiscales" in own and _has_array(where, own, name):
             image = _image(where, own, "", name)
             if place < len(document):
                 _add_xml(image, document[place])
@@ -203,6 +202,15 @@ def _add_xml(image: Image, ome: OmeImage) -> None:
     image.interval_s = image.interval_s or ome.interval_s
     if ome.stamps is not None and ome.stamps.shape == (image.sizes[1], image.sizes[0]):
         image.stamps = ome.stamps
+
+
+def _has_array(path: str, attributes: dict[str, Any], name: str) -> bool:
+    """Return whether the array of an image's full resolution is there, or which it is unknown."""
+    try:
+        dataset = attributes["multiscales"][0]["datasets"][0]["path"]
+    except (KeyError, IndexError, TypeError):
+        return True
+    return read_array(_inside(path, dataset), name) is not None
 
 
 def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Image:

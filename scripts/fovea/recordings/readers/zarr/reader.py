@@ -10,8 +10,8 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
-from fovea.recordings.readers.checks import brief, check_pixels, places_of, spread
-from fovea.recordings.readers.stack import StackRecording
+from fovea.recordings.readers.checks import brief, check_pixels, spread
+from fovea.recordings.readers.stack import StackRecording, share_channels
 from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
 from fovea.recordings.readers.zarr.ngff import find_images
 
@@ -44,10 +44,7 @@ class ZarrRecording(StackRecording):
         self._blocks.clear()
 
     def _check_alike(self) -> None:
-        """Raise FoveaError unless all images have the same, known pixel type, and their channels.
-
-        An image may lack channels that another has, where names tell which.
-        """
+        """Raise FoveaError unless all images have the same, known pixel type and alike channels."""
         for image in self._stacks:
             try:
                 stored = np.dtype(image.dtype)
@@ -56,20 +53,13 @@ class ZarrRecording(StackRecording):
                     f"{self.source}: its pixel type {image.dtype!r} is unknown; export it as 16 bit"
                 ) from error
             image.dtype = check_pixels(self.source, stored, image.height, image.width)
-        most = max(self._stacks, key=lambda image: image.sizes[1])
-        for index, image in enumerate(self._stacks):
-            own = places_of(image.channels, image.sizes[1], most.channels, most.sizes[1])
-            if own is None or image.dtype != self._stacks[0].dtype:
-                raise FoveaError(
-                    f"{self.source}: image {image.name or index} differs from the others in "
-                    f"channels or pixel type ({image.sizes[1]} channels, {image.dtype}); name the "
-                    "images that are alike as a list"
-                )
-            image.own = own
-            if image.sizes[1] < most.sizes[1]:
-                image.sizes = (image.sizes[0], most.sizes[1], image.sizes[2])
-                image.channels = list(most.channels)
-                image.stamps = None if image.stamps is None else spread(image.stamps, own)
+        share_channels(self._stacks, "image")
+
+    def nothing_there(self) -> FoveaError:
+        return FoveaError(
+            f"{self.source}: none of the chunks of its {len(self._stacks)} images is there, only "
+            "their descriptions; copy the rest of the store, too"
+        )
 
     def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
         exists = self.existing_planes(fov)
