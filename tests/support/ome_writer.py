@@ -94,6 +94,8 @@ def write(path: Path, values: Sequence[int], description: str | None, size: int 
 def values(source: Any, base: Path) -> dict[str, list[list[int | None]]]:
     """Return what a recording holds: by field, the value of each channel's image in each frame."""
     with open_recording(source, base=base) as recording:
+        names = [info.name for info in recording.info.fields]
+        assert len(set(names)) == len(names)
         channels = range(len(recording.info.channels))
         return {
             info.name: [

@@ -20,6 +20,7 @@ from support.ome_writer import (
     image,
     micro_manager,
     ome,
+    one_value,
     uid,
     values,
     write,
@@ -55,9 +56,10 @@ def test_the_file_with_the_description_is_any_of_the_files(tmp_path, master, uui
         assert values(source, tmp_path) == MM_VALUES
 
 
+@pytest.mark.parametrize("uuids", [False, True])
 @pytest.mark.parametrize("file", MM)
-def test_a_file_given_alone_stands_for_its_set(tmp_path, file):
-    micro_manager(tmp_path, MM, 2)
+def test_a_file_given_alone_stands_for_its_set(tmp_path, file, uuids):
+    micro_manager(tmp_path, MM, 2, uuids=uuids)
     assert values(file, tmp_path) == MM_VALUES
 
 
@@ -372,3 +374,40 @@ def test_any_set_gives_each_position_its_own_pixels(tmp_path_factory, data):
         with tifffile.TiffFile(folder / names[master]) as tif:
             found = tif.series[master].asarray().reshape(frames, -1)[:, 0]
         np.testing.assert_array_equal(found, [v for (v,) in expected[f"P{master}"]])
+
+
+def test_positions_with_fewer_channels_frames_and_planes(tmp_path):
+    first = [(t, c, 0, 2 * t + c, None, None) for t in range(3) for c in range(2)]
+    second = [(t, 0, z, 6 + 2 * t + z, None, None) for t in range(2) for z in range(2)]
+    text = ome(
+        image("A", (3, 2, 1), first, channels=["Phase", "GFP"]),
+        image("B", (2, 1, 2), second, channels=["GFP"]),
+        image("C", (1, 2, 1), [(0, c, 0, 10 + c, None, None) for c in range(2)],
+              channels=["GFP", "Phase"]),
+    )  # fmt: skip
+    write(tmp_path / "a.ome.tif", range(12), text)
+    expected = {"A": [[0, 1], [2, 3], [4, 5]], "B": [[None, 6], [None, 8]], "C": [[11, 10]]}
+    assert values("a.ome.tif", tmp_path) == expected
+    with open_recording("a.ome.tif", base=tmp_path) as recording:
+        assert recording.info.channels == ["Phase", "GFP"]
+        assert [info.planes for info in recording.info.fields] == [1, 2, 1]
+    write(tmp_path / "b.ome.tif", range(12), text.replace("Phase", "").replace("GFP", ""))
+    refused("b.ome.tif", tmp_path, "different numbers of channels (2 and 1), and no names")
+
+
+def test_planes_that_the_description_does_not_list_were_not_recorded(tmp_path):
+    there = [(t, c, z) for t in range(4) for c, z in ((0, 0), (0, 1), (1, 1)) if c == 0 or t % 2]
+    places = [(*plane, n, None, None) for n, plane in enumerate(there)]
+    times = [(t, c, z, 60.0 * t + c) for t in range(4) for c in range(2) for z in range(2)]
+    write(
+        tmp_path / "a.ome.tif", range(len(there)), ome(image("A", (4, 2, 2), places, times=times))
+    )
+    with open_recording("a.ome.tif", base=tmp_path) as recording:
+        (info,) = recording.info.fields
+        assert info.channel_frames == ((0, 1, 2, 3), (1, 3))
+        assert info.channel_planes == ((0, 1), (1,))
+        np.testing.assert_equal(info.times, [[0, 60, 120, 180], [np.nan, 61, np.nan, 181]])
+        for z, own in ((0, 0), (1, 1), ("max", 1)):
+            got = [[None if p is None else one_value(p) for p in planes]
+                   for planes in recording.frames(0, [0, 1], z)]  # fmt: skip
+            assert got == [[own, None], [2 + own, 4], [5 + own, None], [7 + own, 9]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import tifffile
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers import open_recording
+from fovea.recordings.readers.tiff.about import series_facts
 from fovea.recordings.readers.units import micrometers, seconds
 from support.ome_writer import image, ome, one_value, values, write
 from support.recordings import assert_same_pixels, pixels
@@ -332,3 +334,85 @@ def test_axes_for_the_pages_of_an_ome_tiff(tmp_path):
     ])))  # fmt: skip
     source = {"files": "a.ome.tif", "axes": "TYX"}
     assert list(values(source, tmp_path).values()) == [[[0], [1], [2], [3]]]
+
+
+def write_stk(path: Path, frames: np.ndarray, milliseconds, unit: str, distance: int = 0) -> None:
+    """Write a MetaMorph stack: one page, its planes behind one another, facts in UIC tags."""
+    count, height, width = frames.shape
+    unit_bytes = unit.encode() + b"\0"
+    day = 2_460_000
+    parts = {
+        "pixels": frames.astype("<u2").tobytes(),
+        "uic2": b"".join(struct.pack("<6I", distance, 1, day, ms, day, ms) for ms in milliseconds),
+        "x": struct.pack("<2I", 65, 100),
+        "y": struct.pack("<2I", 32, 100),
+        "unit": struct.pack("<I", len(unit_bytes)) + unit_bytes,
+    }
+    at, body = {}, b""
+    for name, part in parts.items():
+        at[name] = 8 + len(body)
+        body += part
+    at["uic1"] = 8 + len(body)
+    body += struct.pack("<8I", 3, 1, 4, at["x"], 5, at["y"], 6, at["unit"])
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16), (259, 3, 1, 1),
+            (262, 3, 1, 1), (273, 4, 1, at["pixels"]), (277, 3, 1, 1), (278, 4, 1, height),
+            (279, 4, 1, height * width * 2), (33628, 4, 4, at["uic1"]),
+            (33629, 5, count, at["uic2"])]  # fmt: skip
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *t) for t in tags)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory + bytes(4))
+
+
+def test_stacks_of_metamorph(tmp_path):
+    frames = pixels(1, 4, 1, 1)[0, :, 0, 0]
+    write_stk(tmp_path / "a.stk", frames, [1000, 61_250, 121_000, 181_000], "um")
+    write_stk(tmp_path / "n.stk", frames, [1000, 61_250, 121_000, 181_000], "nm", 7)
+    for source in ("a.stk", {"files": "a.stk", "axes": "TYX"}, {"files": "n.stk", "axes": "TYX"}):
+        with open_recording(source, base=tmp_path) as recording:
+            assert_same_pixels(recording, frames[None, :, None, None])
+            scale = 1e-3 if "n.stk" in str(source) else 1
+            size = {"y": 0.32 * scale, "x": 0.65 * scale}
+            assert recording.info.pixel_size_um == pytest.approx(size)
+            (times,) = recording.info.fields[0].times
+            assert times == pytest.approx([0, 60.25, 120, 180], abs=1e-6)
+    write_stk(tmp_path / "z.stk", frames, [1000] * 4, "um", 5)
+    assert info_of("z.stk", tmp_path).fields[0].planes == 4
+
+
+@pytest.mark.parametrize(
+    ("about", "size", "times"),
+    [
+        ({"VoxelSizeX": 2e-7, "VoxelSizeY": 3e-7, "TimeStamps": np.array([5.0, 65.5])},
+         {"y": 0.3, "x": 0.2}, [5.0, 65.5]),
+        ({"VoxelSizeX": 0.0, "VoxelSizeY": 0.0}, None, None),
+    ],
+)  # fmt: skip
+def test_facts_of_zeiss_lsm(about, size, times):
+    found = series_facts(SimpleNamespace(lsm_metadata=about), "lsm")
+    assert (found.pixel_size_um, found.seconds) == (size, times)
+
+
+def test_two_descriptions_in_one_page_as_micro_manager_writes(tmp_path):
+    text = ome(image("P", (2, 1, 1), [(t, 0, 0, 1 - t, None, None) for t in range(2)]))
+    imagej = "ImageJ=1.53\nimages=2\nslices=2\n"
+    for name, first, second in (("a", text, imagej), ("b", imagej, text)):
+        with tifffile.TiffWriter(tmp_path / f"{name}.ome.tif", ome=False) as tif:
+            for value in range(2):
+                extra = [(65000, "s", 0, second.encode(), True)] if value == 0 else []
+                tif.write(
+                    np.full((8, 8), value, np.uint16), metadata=None, contiguous=False,
+                    description=first if value == 0 else None, extratags=extra,
+                )  # fmt: skip
+        path = tmp_path / f"{name}.ome.tif"  # tifffile writes no tag twice
+        tag = struct.pack("<HH", 65000, 2), struct.pack("<HH", 270, 2)
+        path.write_bytes(path.read_bytes().replace(*tag, 1))
+        with tifffile.TiffFile(tmp_path / f"{name}.ome.tif") as tif:
+            assert len(tif.pages[0].tags.getall(270)) == 2
+        assert values(f"{name}.ome.tif", tmp_path) == {"P": [[1], [0]]}
+
+
+def test_axes_where_the_description_is_damaged(tmp_path):
+    write(tmp_path / "a.ome.tif", range(3), "<OME><Image></OME>")
+    with pytest.raises(FoveaError, match="its description cannot be read"):
+        open_recording("a.ome.tif", base=tmp_path)
+    source = {"files": "a.ome.tif", "axes": "TYX"}
+    assert list(values(source, tmp_path).values()) == [[[0], [1], [2]]]

@@ -39,18 +39,20 @@ def read_head(path: str) -> TiffHead:
     """Read the head of a file; an empty `TiffHead` for what is no readable TIFF file."""
     try:
         with open(path, "rb") as handle:
-            place = _description_place(handle)
-            if place is None:
-                return TiffHead()
-            offset, length = place
-            handle.seek(offset)
-            start = handle.read(min(length, HEAD))
-            handle.seek(offset + max(0, length - 64))
-            end = start[-64:] if length <= HEAD else handle.read(64)
+            for offset, length in _description_places(handle):
+                handle.seek(offset)
+                start = handle.read(min(length, HEAD))
+                handle.seek(offset + max(0, length - 64))
+                end = start[-64:] if length <= HEAD else handle.read(64)
+                if end.rstrip(b"\0 \r\n\t").endswith(b"OME>"):
+                    return _ome_head(start, length)
     except (OSError, struct.error, ValueError, OverflowError):
-        return TiffHead()
-    if not end.rstrip(b"\0 \r\n\t").endswith(b"OME>"):
-        return TiffHead(length=length)
+        pass  # what is damaged is found when the file is opened
+    return TiffHead()
+
+
+def _ome_head(start: bytes, length: int) -> TiffHead:
+    """Return what the first bytes of OME-XML of a length say."""
     root, binary_only = ROOT.search(start), BINARY_ONLY.search(start)
     uuid = None if root is None else _attribute(root[1], b"UUID")
     if binary_only is None:
@@ -59,12 +61,12 @@ def read_head(path: str) -> TiffHead:
     return TiffHead(True, plain_uuid(uuid), file, plain_uuid(other), length)
 
 
-def _description_place(handle: BinaryIO) -> tuple[int, int] | None:
-    """Return offset and length of the first page's description."""
+def _description_places(handle: BinaryIO) -> list[tuple[int, int]]:
+    """Return offset and length of the first page's descriptions: Micro-Manager writes two."""
     start = handle.read(16)
     order = {b"II": "<", b"MM": ">"}.get(start[:2])
     if order is None:
-        return None
+        return []
     (version,) = struct.unpack(order + "H", start[2:4])
     count_form, entry_form, offset_form, at = BIG if version == 43 else CLASSIC
     inline = struct.calcsize(order + offset_form)
@@ -73,13 +75,14 @@ def _description_place(handle: BinaryIO) -> tuple[int, int] | None:
     (count,) = struct.unpack(order + count_form, handle.read(struct.calcsize(order + count_form)))
     first, size = handle.tell(), struct.calcsize(order + entry_form)
     entries = handle.read(min(count, 4096) * size)
+    found: list[tuple[int, int]] = []
     for number in range(len(entries) // size):
         tag, _, length, value = struct.unpack_from(order + entry_form, entries, number * size)
         if tag == DESCRIPTION and length <= inline:
-            return first + (number + 1) * size - inline, length
-        if tag == DESCRIPTION:
-            return struct.unpack(order + offset_form, value)[0], length
-    return None
+            found.append((first + (number + 1) * size - inline, length))
+        elif tag == DESCRIPTION:
+            found.append((struct.unpack(order + offset_form, value)[0], length))
+    return found
 
 
 def _attribute(text: bytes, name: bytes) -> str | None:

@@ -60,8 +60,11 @@ class TiffSource:
         return self.count == 0 or any("invalid page offset" in text for text in self.complaints)
 
     def description(self) -> str:
-        """Return the first page's description."""
-        return self.page(0).description or ""
+        """Return the first page's description: of several, as Micro-Manager writes, OME-XML."""
+        page = self.page(0)
+        texts = [page.description or "", *(str(tag.value) for tag in page.tags.getall(270) or ())]
+        ome = (text for text in texts if text[-64:].rstrip("\0 \r\n\t").endswith("OME>"))
+        return next(ome, texts[0])
 
     def page(self, index: int) -> Any:
         """Return a page, fully parsed, or raise FoveaError if it is absent or damaged."""

@@ -94,7 +94,7 @@ def _stacks_by_axes(
             return [whole]
         contiguous = whole if count == 1 else None
     elif count == 1:
-        contiguous = _planes_of_one_page(source, page, path)
+        whole = contiguous = _planes_of_one_page(source, page, path)
     if contiguous is not None:
         count = math.prod(contiguous.sizes)
     size = {axis: int(sizes.get(axis, 0)) for axis in outer}
@@ -129,6 +129,7 @@ def _stacks_by_axes(
     if whole is not None:
         for stack in stacks:
             stack.pixel_size_um, stack.interval_s = whole.pixel_size_um, whole.interval_s
+            stack.stamps = whole.stamps if outer == "T" else None
     return stacks
 
 
@@ -148,7 +149,17 @@ def _planes_of_one_page(source: TiffSource, page: Any, path: str) -> ContiguousS
     count = math.prod(series[0].shape) // (page.imagelength * page.imagewidth)
     if count < 2:
         return None
-    return _contiguous(source, page, path, (count, 1, 1), series[0].dataoffset, (1, 1, 1))
+    stack = _contiguous(source, page, path, (count, 1, 1), series[0].dataoffset, (1, 1, 1))
+    _add_facts(stack, source, series[0].kind)
+    return stack
+
+
+def _add_facts(stack: TiffStack, source: TiffSource, kind: str) -> None:
+    """Add what the program that wrote a series states about it."""
+    facts, (frames, channels, _) = series_facts(source.tif, kind), stack.sizes
+    stack.pixel_size_um = facts.pixel_size_um or stack.pixel_size_um
+    if facts.seconds is not None and len(facts.seconds) == frames:
+        stack.stamps = np.repeat([facts.seconds], channels, axis=0)
 
 
 def _by_axis(values: dict[str, int], default: int) -> tuple[int, ...]:
@@ -239,10 +250,7 @@ def _series_stack(source: TiffSource, series: Any, path: str) -> TiffStack:
         stack: TiffStack = _contiguous(source, page, path, sizes, series.dataoffset, steps)
     else:
         stack = _series_pages(source, series, path, sizes, steps)
-    facts = series_facts(source.tif, series.kind)
-    stack.pixel_size_um = facts.pixel_size_um or stack.pixel_size_um
-    if facts.seconds is not None and len(facts.seconds) == sizes[0]:
-        stack.stamps = np.repeat([facts.seconds], sizes[1], axis=0)
+    _add_facts(stack, source, series.kind)
     return stack
 
 

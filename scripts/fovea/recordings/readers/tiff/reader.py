@@ -48,15 +48,15 @@ class TiffRecording(TiffStacksRecording):
             ome = not ndtiff and (
                 len(files) > 1 or is_companion(file) or read_head(join(base, file)).ome
             )
+            stacks: list[TiffStack] = []
             with collect_log([]):
                 if ndtiff:
                     stacks = ndtiff_stacks(self._sources, files, base, remarks)
                 elif ome and axes is None:
                     stacks = ome_stacks(self._sources, files, base, remarks)
-                elif ome and not sizes:
-                    stacks = slices_as_frames(self._sources, file, base, axes, remarks)
-                else:
-                    stacks = []
+                elif ome and axes is not None and not sizes:
+                    with contextlib.suppress(FoveaError):  # then `axes` are all that is known
+                        stacks = slices_as_frames(self._sources, file, base, axes, remarks)
                 if not stacks:
                     stacks = plain_stacks(self._sources, file, base, axes, sizes, remarks)
             if not stacks:
