@@ -137,6 +137,15 @@ def test_exported_tables_give_the_same_fits(tmp_path):
         np.testing.assert_array_equal(after.time[there], before.time[there])
 
 
+def test_frames_in_which_a_cell_was_merged_stay_marked(tmp_path):
+    head = FRAMES.replace("good", "good,merged")
+    words = ["True", "False", "", "WAHR"]
+    rows = [(0, 1, t, t, True, word, 5, 5, 1, 1, 9, 9, t) for t, word in enumerate(words)]
+    assert table_of(tmp_path, head=head, a=rows)["merged"].tolist() == [True, False, False, True]
+    rows = [(*row[:5], "", *row[6:]) for row in rows]
+    assert "merged" not in table_of(tmp_path, head=head, a=rows)
+
+
 # ------------------------------------------------------------------------- rows that are refused
 
 

@@ -170,13 +170,13 @@ def whole_numbers(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarra
     return value.astype(np.int64)
 
 
-def truth(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    """Return a column of truth values, (R,) bool; a missing column or value is true.
+def truth(path: str | Path, table: pd.DataFrame, name: str, missing: bool = True) -> np.ndarray:
+    """Return a column of truth values, (R,) bool; a missing column or value is `missing`.
 
     Words are those of `TRUTH`, in any language in which Excel writes them.
     """
     if name not in table:
-        return np.ones(len(table), bool)
+        return np.full(len(table), missing)
     column = table[name]
     if pd.api.types.is_string_dtype(column):
         column = column.map(lambda value: TRUTH.get(value.strip().lower(), value), "ignore")
@@ -187,7 +187,8 @@ def truth(path: str | Path, table: pd.DataFrame, name: str) -> np.ndarray:
             f"{path}: the column {name} must hold True or False, and not "
             f"{show(column.iloc[row])} as in line {_line(path, row)}"
         )
-    return (column.isna() | (column == True)).to_numpy(bool)  # noqa: E712, 1 is true as well
+    true = column.eq(True).fillna(False).to_numpy(bool)  # 1 is true as well
+    return true | (column.isna().to_numpy(bool) & missing)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -110,6 +110,9 @@ def gather(
     for part in parts:
         for note in part.notes:
             log.warning("%s: %s", part.source, note)
+    if any("merged" in part.rows for part in parts):
+        for part in parts:
+            part.rows["merged"] = part.rows.get("merged", False)
     source = _set_times(parts, time, log)
     rows = _joined(parts, columns, log)
     _check(paths, rows, columns, fovs, exclude_fovs)
@@ -121,7 +124,8 @@ def gather(
     for name in ("time", *own):
         rows[name] = rows[name].round(DECIMALS[time["unit"]])
     rows["time_source"] = source
-    kept = [*PLACE, "time", *own, "time_source", "good", *(n for n in GEOMETRY if n in rows)]
+    kept = [*PLACE, "time", *own, "time_source", "good"]
+    kept += [name for name in ("merged", *GEOMETRY) if name in rows]
     return rows[[*kept, *columns]], notes
 
 

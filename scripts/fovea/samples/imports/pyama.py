@@ -107,6 +107,8 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         check_rows(found)
         return found
     rows["good"] = truth(path, table, "is_good" if form == "G3" else "good")
+    if "merged" in table and table["merged"].notna().any():
+        rows["merged"] = truth(path, table, "merged", missing=False)
     if form in ("G1", "long"):
         for name in ("time", *filter(_CHANNEL_TIME.fullmatch, table)):
             rows[name] = numbers(path, table, name)
