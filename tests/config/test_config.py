@@ -181,7 +181,13 @@ def test_small_config_is_completed():
                 "fl": [{"channel": 1, "name": None, "features": []}],
             },
             "z": 0,
-            "time": {"interval": None, "unit": "min", "mapping": None, "file_unit": None},
+            "time": {
+                "interval": None,
+                "unit": "min",
+                "mapping": None,
+                "override": False,
+                "file_unit": None,
+            },
             "reference": None,
             "params": complete["params"],
         }
@@ -220,7 +226,7 @@ def test_small_config_is_completed():
         },
         "flat_field": {"method": "none", "images": None, "dark": 0.0},
         "cropping": {"padding": 5, "keep": True, "drift": False},
-        "extraction": {"min_frames": 30, "border_margin": 50},
+        "extraction": {"min_frames": 30, "border_margin": 50, "keep_merged": False},
         "photobleaching": False,
         "display": {"drift": False},
         "seed": 0,

@@ -40,7 +40,7 @@ def test_one_frame_needs_no_times(tmp_path):
     write_ome_tiff(tmp_path / "a.ome.tif", pixels(frames=2))
     text = describe("a.ome.tif", base=tmp_path)
     assert "  times            not stated in the file; set time.interval" in text
-    assert snippet_of(text)["datasets"]["a"]["time"] == {"interval": 1, "unit": "min"}
+    assert snippet_of(text)["datasets"]["a"]["time"] == {"interval": None, "unit": "min"}
 
 
 def test_snippets_are_configs(tmp_path, monkeypatch):
@@ -66,7 +66,7 @@ def test_snippets_are_configs(tmp_path, monkeypatch):
         if name == "stopped":
             assert dataset["exclude_fovs"] == [2]
         if name == "i":
-            assert dataset["time"]["interval"] == 1
+            assert dataset["time"]["interval"] is None
     text = describe("stopped.nd2")
     assert "  frames           0: 4, 12 x 10 pixels" in text
     assert "  frames           1: 1 of 4 planned, 12 x 10 pixels" in text

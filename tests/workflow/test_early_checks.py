@@ -22,6 +22,7 @@ def configured(folder, **entry) -> None:
         ({"z": 4}, "field of view 0 has no z plane 4"),
         ({"channels": {"pc": 0, "fl": [7]}}, "there is no channel 7"),
         ({"time": {"mapping": {0: 0.0, 1: 5.0}}}, "time.mapping has no time for frame 2"),
+        ({"time": {"interval": 600}}, "field of view 0: `time.interval` is 600 min, but the file"),
     ],
 )
 def test_nothing_long_is_started(workplace, fovs, entry, message):

@@ -138,7 +138,9 @@ def snippet(source: Any, info: RecordingInfo) -> list[str]:
     if empty:
         lines.append(f"    exclude_fovs: {empty}")
     if any(field.times is None for field in info.fields if field.frames > 1):
-        lines.append("    time: {interval: 1, unit: min}  # the file has no times: set yours")
+        lines.append(
+            "    time: {interval: null, unit: min}  # not in the file: put the interval for null"
+        )
     return lines
 
 

@@ -10,6 +10,7 @@ from fovea.errors import FoveaError
 if TYPE_CHECKING:
     import numpy as np
 
+UNUSED = "time stamps not used"  # how remarks on them begin
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -67,9 +68,11 @@ def frame_times(
         return frame_numbers(info) * (float(interval) * _seconds(unit)), "interval"
     rows, kind = stored_times(metadata, fov)
     if rows is None:
+        why = [f" ({note})" for note in metadata.get("notes", ()) if note.startswith(UNUSED)]
         raise FoveaError(
-            f"{metadata['files'][0]}: has no times of its frames; set `time.interval` or "
-            "`time.mapping` in the config"
+            f"{metadata['files'][0]}: has no times of its frames{''.join(why[:1])}; set "
+            "`time.interval` in the config, as in `time: {interval: 10, unit: min}`, or "
+            "`time.mapping`"
         )
     return rows[channel if len(rows) > 1 else 0], kind
 

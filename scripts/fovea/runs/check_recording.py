@@ -20,7 +20,7 @@ from fovea.config.paths import METADATA, fill
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import load_metadata
 from fovea.recordings.readers.checks import check_channel, list_channels
-from fovea.recordings.times import frame_times
+from fovea.recordings.time_checks import check_field_times
 from fovea.samples.curation import Verdict, read_curation
 
 _LOG = logging.getLogger("fovea")
@@ -142,15 +142,14 @@ def check_z(given: Given) -> None:
 
 
 def check_times(given: Given) -> None:
-    """Raise FoveaError if the times of a sample's frames are not known."""
-    time = given.entry["time"]
+    """Raise FoveaError if the times of a sample's frames are not known or contradictory."""
+    if given.entry["params"]["copy_only"]:
+        return
     for fov in given.in_samples:
         if not given.metadata["fields"][fov]["frames"]:
             continue  # copying it fails and says why
         for channel in given.channels:
-            frame_times(
-                given.metadata, fov, channel, time["interval"], time["mapping"], time["unit"]
-            )
+            check_field_times(given.metadata, fov, channel, given.entry["time"], given.source)
 
 
 def check_curation(given: Given) -> None:

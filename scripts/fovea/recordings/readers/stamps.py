@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
+from fovea.recordings.times import UNUSED
 
 # Stamps and nominal times of each field, as `set_times` takes them, and the reading of the
 # file's clock where stamps are 0, in seconds; None without a clock.
 Times = tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None], float | None]
 
-SAME = "time stamps not used: they are the same for every frame"
+SAME = f"{UNUSED}: they are the same for every frame"
 
 
 def times_when_asked(info: RecordingInfo, read: Callable[[], Times]) -> None:
@@ -101,14 +102,14 @@ def _lacking(info: FieldInfo, rows: int) -> np.ndarray:
 def _fault(values: np.ndarray, present: np.ndarray) -> str | None:
     """Return why (C, T) stamps cannot be used, or None; `present` tells where one is needed."""
     if not np.isfinite(values[present]).all() or not present.any():
-        return "time stamps not used: some are missing"
+        return f"{UNUSED}: some are missing"
     steps = np.concatenate(
         [np.diff(row[there]) for row, there in zip(values, present, strict=True)]
     )
     if steps.size and (steps == 0).all():
         return SAME
     if (steps < 0).any():
-        return "time stamps not used: they go backwards"
+        return f"{UNUSED}: they go backwards"
     return None
 
 
