@@ -42,7 +42,12 @@ def refused(folder, *args, **kwargs) -> str:
 
 
 @pytest.mark.parametrize(
-    "time", [{}, {"interval": 5.0}, {"mapping": {n: 5.0 * n for n in range(20)}}]
+    "time",
+    [
+        {},
+        {"interval": 5.0, "override": True},
+        {"mapping": {n: 5.0 * n for n in range(20)}, "override": True},
+    ],
 )
 def test_values_are_joined_by_time_whatever_a_file_lacks(tmp_path, time):
     """Also where the config gives the times: then the file's own tell which frame is which."""
@@ -65,7 +70,9 @@ def test_values_are_joined_by_time_whatever_a_file_lacks(tmp_path, time):
 
 def test_one_file_that_lacks_times_keeps_the_numbers_of_its_frames(tmp_path):
     rows = [(t, 0, 1, t) for t in (0, 10, 20, 100, 110)]
-    table = table_of(tmp_path, time={"interval": 2.0}, c_intensity_total_ch_1=rows)
+    table = table_of(
+        tmp_path, time={"interval": 2.0, "override": True}, c_intensity_total_ch_1=rows
+    )
     assert table["frame"].tolist() == [0, 1, 2, 10, 11]
     assert table["time"].tolist() == [0, 2, 4, 20, 22]
     rows = [(t, 0, 1, t) for t in (0, 10, 14, 100)]
@@ -301,3 +308,16 @@ def test_what_pyama_would_take_for_one_cell_is_said(tmp_path, caplog):
         "PyAMA, which passes over the column dataset, would take them for one: give it a sample of "
         "each dataset"
     ) in caplog.text
+
+
+def test_times_of_the_config_that_contradict_those_of_a_file(tmp_path):
+    rows = [(10.0 * n, 0, cell, n) for n in range(20) for cell in (1, 2)]
+    assert refused(tmp_path, time={"interval": 600.0}, c_intensity_total_ch_1=rows) == (
+        f"{INTENSITY}: field of view 0: `time.interval` is 600 min, but the file has times of 10 "
+        "min per frame (with `unit: s` both would agree); remove it from the config to use the "
+        "times of the file, or add `override: true` to `time` if those are wrong"
+    )
+    table = table_of(tmp_path, time={"interval": 10.0}, c_intensity_total_ch_1=rows)
+    assert table["time"].max() == 190
+    wrong = {"interval": 5.0, "override": True}
+    assert table_of(tmp_path, time=wrong, c_intensity_total_ch_1=rows)["time"].max() == 95

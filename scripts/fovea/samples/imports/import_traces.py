@@ -12,6 +12,8 @@ import pandas as pd
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.names import channel_of, column, columns_of
 from fovea.errors import FoveaError
+from fovea.recordings.time_checks import check_contradiction
+from fovea.recordings.times import SECONDS
 from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
 from fovea.samples.imports.frames import check_across, number_frames
 from fovea.samples.imports.pyama import read_traces
@@ -186,14 +188,18 @@ def split_datasets(parts: list[Read], dataset: str | None, beside: Sequence[str]
 def _set_times(parts: list[Read], time: Mapping[str, Any], log: logging.Logger) -> str:
     """Give parts frames and times in the config's unit, and return where the times come from."""
     given = bool(time["mapping"]) or time["interval"] is not None
+    timed = []  # parts whose own times have a unit
     for part in parts:
         if not given or "time" in part.rows:
             known = part.unit is not None or time.get("file_unit") is not None
+            timed += [part] * known
             scale = factor(part, time["unit"], time.get("file_unit")) if known or not given else 1.0
             part.rows[part.times] *= scale
     number_frames(parts, given, log)
     if not given:
         return "file"
+    for part in () if time.get("override") else timed:
+        _check_times(part, time)
     if time["interval"] is not None:
         for part in parts:
             part.rows = part.rows.drop(columns=part.times)
@@ -210,6 +216,19 @@ def _set_times(parts: list[Read], time: Mapping[str, Any], log: logging.Logger) 
         part.rows = part.rows.drop(columns=part.times)
         part.rows["time"] = part.rows["frame"].map(known).astype(float)
     return "mapping"
+
+
+def _check_times(part: Read, time: Mapping[str, Any]) -> None:
+    """Raise FoveaError if times of the config contradict those of a file, of any field of view."""
+    mapping = {int(frame): float(value) for frame, value in (time["mapping"] or {}).items()}
+    for fov, rows in part.rows.groupby("fov"):
+        known = rows.groupby("frame")["time"].min()
+        frames = known.index.to_series()
+        given = frames.map(mapping) if mapping else frames * float(time["interval"])
+        there = given.notna() & known.notna()
+        both = (row[there].to_numpy(float) * SECONDS[time["unit"]] for row in (given, known))
+        place = f"{part.source}: field of view {fov}"
+        check_contradiction(*both, frames[there].to_numpy(), time, place)
 
 
 def _joined(parts: list[Read], columns: list[str], log: logging.Logger) -> pd.DataFrame:
