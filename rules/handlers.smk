@@ -3,7 +3,14 @@ import shlex
 import shutil
 
 from fovea.jobs import orphaned
-from fovea.runs import cell_counts, check_recording, check_tables, old_results, status
+from fovea.runs import (
+    cell_counts,
+    check_recording,
+    check_tables,
+    old_results,
+    saturation,
+    status,
+)
 
 if plan.left_out:
 
@@ -49,6 +56,7 @@ def close():
     if not plan.left_out:  # else the first part of the run will say it
         places = [(row.dataset, row.fov) for row in status.collect(plan)]
         texts.append(old_results.words(old_results.old_results(plan), clean_command()))
+        texts.append(saturation.saturated(plan, places))
         texts.append(cell_counts.without_cells(plan, places))
     for text in filter(None, [*texts, *closing_words]):
         print(text, file=sys.stderr)

@@ -193,6 +193,7 @@ def status(
     from fovea.config.plan import Plan
     from fovea.runs.cell_counts import without_cells
     from fovea.runs.old_results import old_results, words
+    from fovea.runs.saturation import saturated
     from fovea.runs.status import collect, table
 
     plan = Plan(_config(configfile or directory / "config" / "config.yaml"))
@@ -200,9 +201,11 @@ def status(
     print(table(rows))
     options = [] if configfile is None else ["--configfile", str(configfile)]
     options += [] if directory == Path() else ["--directory", str(directory)]
+    places = [(row.dataset, row.fov) for row in rows]
     for text in (
         words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
-        without_cells(plan, [(row.dataset, row.fov) for row in rows], directory),
+        saturated(plan, places, directory),
+        without_cells(plan, places, directory),
     ):
         if text:
             print(text)

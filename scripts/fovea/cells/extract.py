@@ -12,16 +12,12 @@ import numpy as np
 from fovea.cells.cell_store import CellStore
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
+from fovea.jobs.log_state import SATURATED
 
 BASE_COLUMNS = (
     "fov", "cell", "frame", "good", "merged", "position_x", "position_y",
     "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
 )  # fmt: skip
-#: Warning of pixels as bright as the camera can tell, which the summary of a run repeats.
-SATURATED = (
-    "%s: the camera saturates in %d of %d cells (%d rows of the traces), so their intensities are "
-    "too low there; the feature saturated_pixels says which rows these are"
-)
 CELL_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason")
 
 _LOG = logging.getLogger("fovea")

@@ -15,6 +15,14 @@ STARTED, DONE, FAILED = "started", "done", "failed"
 HOST = "host %s, process %d, threads %d, Python %s"
 PROGRESS = "%s %d of %d"
 
+#: Of pixels in cells that are as bright as the camera can tell: channel group, cells, all cells
+#: and rows of the traces.
+SATURATED = (
+    "%s: the camera saturates in %d of %d cells (%d rows of the traces), so their intensities are "
+    "too low there; the feature saturated_pixels says which rows these are"
+)
+
+_SATURATED = re.compile(r"^(\S+): the camera saturates in (\d+) of (\d+) cells ")
 _LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
 _PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
 _PROCESS = re.compile(r"^host (\S+), process (\d+),")
@@ -45,6 +53,20 @@ def read_log(path: Path, active: bool) -> tuple[str, str, str]:
         return "running", progress, ""
     text = "the job ended without a message: it was killed, perhaps for want of memory"
     return "interrupted", progress, text
+
+
+def saturated_cells(path: Path) -> list[tuple[str, int, int]]:
+    """Return the channel groups in which a log of extraction says that the camera saturates.
+
+    With each come the number of such cells, and that of all cells with traces.
+    """
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+    texts = [line[2] for text in lines if (line := _LINE.match(text)) and line[1] == "WARNING"]
+    return [(found[1], int(found[2]), int(found[3]))
+            for text in texts if (found := _SATURATED.match(text))]  # fmt: skip
 
 
 def _alive(head: list[str]) -> bool:

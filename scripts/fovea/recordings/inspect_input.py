@@ -78,6 +78,9 @@ def metadata_text(info: RecordingInfo) -> str:
     counts = info.fields_per_file
     if counts is not None:
         head["fields_per_file"] = counts[0] if len(set(counts)) == 1 else counts
+    bits = info.significant_bits
+    if bits is not None and bits < 8 * (1 + (info.dtype == "uint16")):
+        head["significant_bits"] = bits
     if common is not None:
         head["times"] = common
     frames = [_channel_texts(field.channel_frames) for field in info.fields]

@@ -215,6 +215,7 @@ def _image(
     position = planes.position_um
     if position is None and label is not None:
         position = _position(label, "{}")
+    bits = pixels.get("SignificantBits", "")
     return OmeImage(
         source="",
         name=" ".join((element.get("Name") or "").split()),
@@ -228,6 +229,7 @@ def _image(
         position_um=position,
         interval_s=_quantity(pixels, "TimeIncrement", seconds, "s"),
         stamps=planes.stamps(t, c),
+        significant_bits=int(bits) if bits.isdigit() else None,
         order=pixels.get("DimensionOrder", "XYZCT"),
         samples=samples,
         data=data,

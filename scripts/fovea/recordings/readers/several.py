@@ -163,6 +163,7 @@ def recorded_info(metadata: Mapping[str, Any], files: list[str]) -> RecordingInf
         metadata["format"], list(files), metadata["dtype"], metadata["channels"],
         metadata["pixel_size_um"], fields, list(metadata["notes"]),
         fields_per_file=fields_per_file(metadata, len(files)),
+        significant_bits=metadata.get("significant_bits"),
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Stack:
     position_um: dict[str, float] | None = None  # on the stage
     interval_s: float | None = None  # planned time between frames
     stamps: np.ndarray | None = None  # (C, T) float64, acquisition times in seconds
+    significant_bits: int | None = None  # of a pixel
     own: list[int | None] = field(default_factory=list)  # see `share_channels`
 
 
@@ -83,7 +84,7 @@ class StackRecording(Recording):
         first = self._stacks[0]
         result = RecordingInfo(
             kind, files, first.dtype, channel_names(first.channels, first.sizes[1]),
-            first.pixel_size_um, fields, remarks,
+            first.pixel_size_um, fields, remarks, significant_bits=first.significant_bits,
         )  # fmt: skip
         times_when_asked(result, lambda: self.find_times(result))
         return result

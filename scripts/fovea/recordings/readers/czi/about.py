@@ -25,6 +25,7 @@ class CziAbout:
         self.offsets: np.ndarray | None = None
         self.start: str | None = None
         self.scenes: dict[int, tuple[str, dict[str, float] | None]] = {}
+        self.significant_bits: int | None = None
         self.sizes: dict[str, int] = {}
         self.notes: list[str] = []
         try:
@@ -40,6 +41,9 @@ class CziAbout:
             for axis in "TCZ":
                 self.sizes[axis] = int(image.findtext(f"Size{axis}") or 0)
             channels = image.findall("Dimensions/Channels/Channel")
+            stated = [image, *channels]
+            bits = [_number(part.findtext("ComponentBitCount")) for part in stated]
+            self.significant_bits = int(max(filter(None, bits), default=0)) or None
             self.channels = [ch.get("Name") for ch in channels]
             for number, scene in enumerate(image.findall("Dimensions/S/Scenes/Scene")):
                 index = int(scene.get("Index", number))

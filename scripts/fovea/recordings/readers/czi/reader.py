@@ -94,6 +94,7 @@ class CziRecording(RawRecording, StackRecording):
                     self.source, name, height, width, dtype, sizes, about.channels,
                     about.pixel_size_um, place, about.interval_s, tiles=own,
                      corner=(int(x.min()), int(y.min())),
+                     significant_bits=about.significant_bits,
                 )
             )  # fmt: skip
         self.info = self.describe_stacks("CZI", [self.source], notes)

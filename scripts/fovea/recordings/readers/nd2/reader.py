@@ -111,6 +111,7 @@ class Nd2Recording(RawRecording, StackRecording):
             Stack(
                 self.source, "", height, width, dtype, (count, components, planes),
                 [channel.channel.name for channel in channels], _pixel_size(channels),
+                significant_bits=attributes.bitsPerComponentSignificant,
             )
             for _ in range(positions)
         ]  # fmt: skip
