@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -411,3 +412,61 @@ def test_planes_that_the_description_does_not_list_were_not_recorded(tmp_path):
             got = [[None if p is None else one_value(p) for p in planes]
                    for planes in recording.frames(0, [0, 1], z)]  # fmt: skip
             assert got == [[own, None], [2 + own, 4], [5 + own, None], [7 + own, 9]]
+
+
+def test_planes_that_micro_manager_skipped_name_the_page_of_another_one(tmp_path):
+    """GFP in every third frame, in one of three z planes: the others name its nearest page."""
+    real = [(t, c, z) for t in range(5) for c in range(2) for z in range(3)
+            if c == 0 or (t % 3 == 0 and z == 1)]  # fmt: skip
+    page = {plane: n for n, plane in enumerate(real)}
+    places = []
+    for t in range(5):  # the substitutes of a frame follow its planes
+        own = [plane for plane in real if plane[0] == t]
+        others = [(t, 1, z) for z in range(3) if (t, 1, z) not in page]
+        places += [(*plane, page[plane], "a.ome.tif", 1) for plane in own]
+        places += [(*plane, page[t - t % 3, 1, 1], "a.ome.tif", 1) for plane in others]
+    assert len(places) == 5 * 2 * 3
+    text = ome(image("A", (5, 2, 3), places, times=[(*plane, 60 * plane[0]) for plane in real]))
+    write(tmp_path / "a.ome.tif", range(len(real)), text)
+    with open_recording("a.ome.tif", base=tmp_path) as recording:
+        (info,) = recording.info.fields
+        assert info.channel_frames == ((0, 1, 2, 3, 4), (0, 3))
+        assert info.channel_planes == ((0, 1, 2), (1,))
+        got = [
+            [None if plane is None else one_value(plane) for plane in planes]
+            for planes in recording.frames(0, [0, 1], "max")
+        ]
+    expected = [[page[t, 0, 2], page[t, 1, 1] if t % 3 == 0 else None] for t in range(5)]
+    assert got == expected
+    # another channel's page is nobody's substitute
+    write(tmp_path / "b.ome.tif", [1], ome(image("B", (1, 2, 1), [
+        (0, c, 0, 0, None, None) for c in range(2)
+    ])))  # fmt: skip
+    refused("b.ome.tif", tmp_path, "puts several planes on page 0 of b.ome.tif")
+
+
+def test_names_with_umlauts_and_links_to_files_elsewhere(tmp_path):
+    names = [f"Grün {p}.ome.tif" for p in range(2)]
+    micro_manager(tmp_path / "real", names, 1)
+    for name in names:  # as macOS writes names
+        decomposed = unicodedata.normalize("NFD", name)
+        (tmp_path / "real" / name).rename(tmp_path / "real" / decomposed)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "one.ome.tif").symlink_to(
+        tmp_path / "real" / unicodedata.normalize("NFD", names[0])
+    )
+    (tmp_path / "links" / "two.ome.tif").symlink_to(
+        tmp_path / "real" / unicodedata.normalize("NFD", names[1])
+    )
+    for source in ("real", "real/*0.ome.tif", "links/one.ome.tif", "links"):
+        assert values(source, tmp_path) == {n: MM_VALUES[n] for n in ("Pos0", "Pos1")}
+
+
+def test_links_with_the_names_of_a_set_to_a_store_by_content(tmp_path):
+    micro_manager(tmp_path / "set", MM, 1)
+    (tmp_path / "store").mkdir()
+    for p, name in enumerate(MM):
+        (tmp_path / "set" / name).rename(tmp_path / "store" / f"{p}.bin")
+        (tmp_path / "set" / name).symlink_to(tmp_path / "store" / f"{p}.bin")
+    for source in ("set", f"set/{MM[0]}"):
+        assert values(source, tmp_path) == MM_VALUES

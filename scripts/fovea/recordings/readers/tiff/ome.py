@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 from html import unescape
+from os.path import realpath
 
 import numpy as np
 
@@ -52,28 +53,29 @@ def ome_stacks(
     It is a FoveaError if a file's place in its set cannot be told.
     """
     folders = Folders(files, base)
-    number = {path: i for i, path in enumerate(folders.given)}
+    number = {realpath(path): i for i, path in enumerate(folders.given)}
     # The longest description first: files that were written one after another describe those
     # before them, and most files of a set repeat it, so that only one has to be parsed.
-    order = sorted(number, key=lambda path: (not is_companion(path), *_rank(folders, path)))
+    order = sorted(folders.given, key=lambda path: (not is_companion(path), *_rank(folders, path)))
     owner: dict[str, OmeSet] = {}
     sets: list[tuple[int, OmeSet, list[tuple[OmeImage, PageTable]]]] = []
     for path in order:
-        if path in owner:
+        if realpath(path) in owner:
             continue
         one = open_set(folders, sources, path)
         tables = [(image, _table(sources, image, one)) for image in one.document.images]
-        paths = {place for _, table in tables for place, _ in table.files}
+        paths = {realpath(place) for _, table in tables for place, _ in table.files}
         _check_named(one, path, paths)
-        for place in paths | ({one.path} if one.companion else set()):
+        for place in paths | ({realpath(one.path)} if one.companion else set()):
             if place in owner and place in paths:
                 raise FoveaError(
                     f"{folders.given[path]}: describes the images of {one.called(place)}, as "
                     f"{owner[place].name} does otherwise; leave one of the two out"
                 )
             owner[place] = one
-        owner[path] = one
-        first = min(number[place] for place in (paths | {path, one.path}) & number.keys())
+        owner[realpath(path)] = one
+        mine = paths | {realpath(path), realpath(one.path)}
+        first = min(number[place] for place in mine & number.keys())
         sets.append((first, one, tables))
     return [
         stack
@@ -122,7 +124,7 @@ def _check_named(one: OmeSet, path: str, paths: set[str]) -> None:
             f"{name}: of the {len(one.absent)} image files that its description names, none is "
             f"there: {_some(one.absent)}; copy them, too, and give renamed files their old names"
         )
-    if path in paths or is_companion(path):
+    if realpath(path) in paths or is_companion(path):
         return
     uuid = one.folders.head(path).uuid
     same = [place for place in paths if uuid and one.folders.head(place).uuid == uuid]
@@ -149,7 +151,7 @@ def _table(sources: TiffSources, image: OmeImage, one: OmeSet) -> PageTable:
     for key, planes in image.data.single():
         where = one.find(key)
         if where is not None:
-            table.put_all(planes, where, one.called(where))
+            table.put_all(_recorded(planes), where, one.called(where))
     total = math.prod(image.sizes)
     for data in image.data.runs():
         where = one.find(data.key)
@@ -164,6 +166,18 @@ def _table(sources: TiffSources, image: OmeImage, one: OmeSet) -> PageTable:
     return table
 
 
+def _recorded(planes: np.ndarray) -> np.ndarray:
+    """Return the planes of one file, (n, 4) int64 t, c, z and page, that were recorded.
+
+    In place of a plane that was skipped, Micro-Manager names the page of the nearest plane of that
+    channel, after having named it for the plane itself (`fillInMissingTiffDatas`).
+    """
+    _, first, group = np.unique(planes[:, 3], return_index=True, return_inverse=True)
+    origin = first[group.ravel()]
+    copied = (origin != np.arange(len(planes))) & (planes[:, 1] == planes[origin, 1])
+    return planes[~copied]
+
+
 def _stacks_of(
     sources: TiffSources,
     one: OmeSet,
@@ -172,14 +186,15 @@ def _stacks_of(
     notes: list[str],
 ) -> list[TiffStack]:
     """Return the fields of view of a set; of those given alone if only some are `chosen`."""
-    given = one.folders.given.keys() & {path for _, table in tables for path, _ in table.files}
+    given = {realpath(path) for path in one.folders.given}
+    given &= {realpath(path) for _, table in tables for path, _ in table.files}
     chosen = chosen and bool(given)
     stacks: list[TiffStack] = []
     faults: list[FoveaError] = []
     left_out: list[str] = []
     used: dict[str, list[np.ndarray]] = {}
     for number, (image, table) in enumerate(tables):
-        where = {path for path, _ in table.files}
+        where = {realpath(path) for path, _ in table.files}
         name = image.name or f"image {number}"
         if not where:
             left_out.append(name)

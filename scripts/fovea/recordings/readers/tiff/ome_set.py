@@ -8,6 +8,7 @@ where a UUID contradicts it. No file is taken by its place in a list.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,7 +42,7 @@ class Folders:
         """Return the path of a file, also if it is written in other case and that is unique."""
         path = os.path.normpath(os.path.join(folder, name))
         folder, name = os.path.split(path)
-        names = self._listed(folder).get(name.lower(), [])
+        names = self._listed(folder).get(_alike(name), [])
         if name in names:
             return path
         return os.path.join(folder, names[0]) if len(names) == 1 else None
@@ -89,7 +90,7 @@ class Folders:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if entry.is_file():
-                            listed.setdefault(entry.name.lower(), []).append(entry.name)
+                            listed.setdefault(_alike(entry.name), []).append(entry.name)
             except OSError:
                 pass  # then no file of it is found
             self._names[folder] = listed
@@ -171,7 +172,7 @@ class OmeSet:
         return self.folders.below(os.path.dirname(self.path), last)
 
     def _places(self) -> list[str]:
-        return list(dict.fromkeys(map(os.path.dirname, (self.path, self.origin))))
+        return _folders_of(self.path, self.origin)
 
     def _fits(self, path: str, uuid: str | None) -> bool:
         """Return whether nothing in a file contradicts that it is the one of a UUID in this set."""
@@ -236,17 +237,25 @@ def open_set(folders: Folders, sources: TiffSources, path: str) -> OmeSet:
 
 def _master(folders: Folders, path: str, head: TiffHead) -> str | None:
     """Return the file with the description that a file without one points to."""
-    name, place = _plain_name(head.metadata_file or ""), os.path.dirname(path)
-    last, above = os.path.basename(name), os.path.dirname(place)
-    tries = [] if _is_absolute(name) else [(place, name)]
-    named = [folders.named(*pair) for pair in [*tries, (place, last), (above, last)]]
+    name, places = _plain_name(head.metadata_file or ""), _folders_of(path)
+    last = os.path.basename(name)
+    tries = [] if _is_absolute(name) else [(place, name) for place in places]
+    tries += [(place, last) for place in places]
+    tries += [(os.path.dirname(place), last) for place in places]
+    named = [folders.named(*pair) for pair in tries]
     named += [given for given in folders.given if os.path.basename(given).lower() == last.lower()]
     found = [one for one in dict.fromkeys(named) if one is not None and one != path]
     if head.metadata_uuid is not None:
         right = [one for one in found if folders.head(one).uuid == head.metadata_uuid]
-        right = right or folders.with_uuid(head.metadata_uuid, [place])
+        right = right or folders.with_uuid(head.metadata_uuid, places)
         found = right or found
     return found[0] if found else None
+
+
+def _folders_of(*paths: str) -> list[str]:
+    """Return the folders of files, and those of the files that links among them stand for."""
+    real = [os.path.realpath(path) for path in paths]
+    return list(dict.fromkeys(map(os.path.dirname, [*paths, *real])))
 
 
 def _read(path: str, name: str) -> bytes:
@@ -262,6 +271,11 @@ def _read(path: str, name: str) -> bytes:
 def _plain_name(name: str) -> str:
     """Return a file's name in a description with the separators of this system."""
     return name.strip().replace("\\", "/")
+
+
+def _alike(name: str) -> str:
+    """Return what names have in common that differ in case or in how umlauts are composed."""
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def _is_absolute(name: str) -> bool:
