@@ -126,6 +126,37 @@ def test_points_that_may_separate_thousands(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [("10,5,0,1,2,5", "got 6; decimal commas need semicolons between the values"),
+     ("10,0,1", "got 3; write its empty values, too")],
+)  # fmt: skip
+def test_lines_that_do_not_fit_the_header(tmp_path, line, message):
+    path = tmp_path / NAME
+    path.write_text(f"# Time units: min\ntime,fov,cell,value\n\n0,0,1,5\n{line}\n")
+    with pytest.raises(FoveaError) as caught:
+        read_traces(path)
+    assert str(caught.value) == (
+        f"{path}: cannot be read as a table: line 5 does not fit the header: Expected 4 columns, "
+        f"{message}"
+    )
+
+
+def test_wide_tables_with_an_index_and_summaries(tmp_path):
+    """What pandas writes beside the times is no time, and a mean of cells is no cell."""
+    path = tmp_path / NAME
+    path.write_text(",Time (h),7,9,Mean,SD\n0,0,1.5,2.5,2,0.5\n1,0.25,3.5,4.5,4,0.5\n")
+    found = read_traces(path)
+    assert (found.unit, found.headers) == ("h", None)
+    assert found.notes == ["columns that are taken for no cells: Mean, SD"]
+    assert found.rows[["cell", "time", "intensity_total_ch_1"]].values.tolist() == [
+        [7, 0, 1.5], [7, 0.25, 3.5], [9, 0, 2.5], [9, 0.25, 4.5],
+    ]  # fmt: skip
+    path.write_text("Time (h),Mean\n0,1.5\n1,0.25\n")
+    with pytest.raises(FoveaError, match="has times and no cells; write the values of each in a c"):
+        read_traces(path)
+
+
+@pytest.mark.parametrize(
     ("data", "words"),
     [(b"PK\x03\x04rest", "an Excel workbook or another archive"),
      (b"\xd0\xcf\x11\xe0rest", "an Excel workbook of an old version"),

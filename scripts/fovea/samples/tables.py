@@ -18,7 +18,14 @@ import pandas as pd
 
 from fovea.errors import FoveaError, show
 from fovea.jobs.atomic import number_text, whole_file
-from fovea.samples.saved_csv import MISSING, TRUTH, has_decimal_commas, hint, open_csv
+from fovea.samples.saved_csv import (
+    MISSING,
+    TRUTH,
+    SavedCsv,
+    has_decimal_commas,
+    hint,
+    open_csv,
+)  # fmt: skip
 
 _KEY = b"fovea"
 
@@ -74,6 +81,7 @@ def _read_saved(path: str | Path) -> pd.DataFrame:
     from pyarrow import csv as arrow_csv
 
     saved = open_csv(path)
+    separator = saved.separator
     body = "\n".join(saved.lines).encode()
     options = arrow_csv.ReadOptions(
         use_threads=False, column_names=[f"{i}" for i in range(len(saved.names))]
@@ -87,7 +95,11 @@ def _read_saved(path: str | Path) -> pd.DataFrame:
         if not body.strip():
             return pa.table([pa.nulls(0)] * len(saved.names), options.column_names)
         source = pa.BufferReader(body)
-        return _parsed(path, source, options, convert | {"decimal_point": point}, saved.separator)
+        try:
+            return _parsed(path, source, options, convert | {"decimal_point": point}, separator)
+        except FoveaError:
+            _check_lengths(saved)
+            raise
 
     found = parsed(".")
     words = [value for column in found.columns if pa.types.is_string(column.type)
@@ -105,6 +117,20 @@ def _read_saved(path: str | Path) -> pd.DataFrame:
     table = _data_frame(path, found.select(range(count)), saved.names[:count])
     table.attrs["comments"] = saved.comments
     return table
+
+
+def _check_lengths(saved: SavedCsv) -> None:
+    """Raise FoveaError for the first line that has not as many values as the header."""
+    expected = len(saved.names)
+    for line, row in saved.rows():
+        if len(row) != expected:
+            cause = "write its empty values, too"
+            if len(row) > expected:
+                cause = "decimal commas need semicolons between the values"
+            raise FoveaError(
+                f"{saved.path}: cannot be read as a table: line {line} does not fit the header: "
+                f"Expected {expected} columns, got {len(row)}; {cause}"
+            )
 
 
 def _parsed(path: str | Path, source, options, convert: dict, separator: str = ","):

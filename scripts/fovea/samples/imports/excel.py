@@ -19,11 +19,18 @@ import pandas as pd
 from fovea.config.names import channel_of, columns_of, split
 from fovea.errors import FoveaError
 from fovea.samples.imports.pyama import column_of
-from fovea.samples.imports.rows import UNITS, Read, is_time, side_by_side, unit_in
+from fovea.samples.imports.rows import (
+    NO_CELLS,
+    UNITS,
+    Read,
+    is_time,
+    plain,
+    side_by_side,
+    unit_in,
+)  # fmt: skip
 
 WORKBOOKS = (".xlsx", ".xlsm")
 _FRAMES = {"frame", "frames"}
-_NO_CELLS = {"mean", "average", "median", "std", "sd", "sem", "stdev", "index"}
 _DECIMAL = re.compile(r"\s*[-+]?\d*[.,]\d+(e[-+]?\d+)?\s*", re.I)
 _BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 _UNNAMED = re.compile(r"(sheet|tabelle|feuil|hoja|foglio|blad)\s*\d*", re.I)  # Excel's own names
@@ -97,8 +104,8 @@ def _sheet_of(
     every = [one for given in features.values() for one in given]
     if every.count(feature) == 1:
         labels.append(feature)
-    known = {_plain(sheet): sheet for sheet in sheets}
-    for label in filter(None, map(_plain, labels)):
+    known = {plain(sheet): sheet for sheet in sheets}
+    for label in filter(None, map(plain, labels)):
         if label in known:
             return known[label]
     if len(sheets) == 1 and (not name or _UNNAMED.fullmatch(sheets[0].strip())):
@@ -106,10 +113,6 @@ def _sheet_of(
         if stated == column or (stated is None and len(every) == 1):
             return sheets[0]
     return None
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 def _header(cells: np.ndarray, rows: int | None) -> tuple[list[str], int]:
@@ -187,10 +190,10 @@ def _read_sheet(
     used = [j for j, name in enumerate(names) if name or np.isfinite(values[:, j]).any()]
     if not np.isfinite(values).any():
         raise FoveaError(f"{source}: holds no numbers; write those of each cell in a column")
-    words = {j: _plain(names[j]).split(" ")[0] for j in used}
+    words = {j: plain(names[j]).split(" ")[0] for j in used}
     timed = [j for j in used if is_time(names[j])]
     frames = [j for j in used if words[j] in _FRAMES]
-    others = [j for j in used if words[j] in _NO_CELLS]
+    others = [j for j in used if words[j] in NO_CELLS]
     if timed or shared is not None:
         others += [j for j in used if any(names) and not names[j] and _counts(values[:, j])]
     notes = []

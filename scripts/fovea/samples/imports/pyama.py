@@ -32,7 +32,7 @@ from fovea.config.names import column as column_name
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
 from fovea.samples.imports.frames import check_rows
-from fovea.samples.imports.rows import PLACE, Read, is_time, side_by_side, unit_in
+from fovea.samples.imports.rows import NO_CELLS, PLACE, Read, is_time, plain, side_by_side, unit_in
 from fovea.samples.parts import GEOMETRY
 from fovea.samples.saved_csv import open_csv
 from fovea.samples.tables import numbers, read_csv, truth, whole_numbers
@@ -190,10 +190,19 @@ def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
         raise FoveaError(
             f"{path}: its name does not tell which feature it holds; give the dataset one feature"
         )
-    time, *values = (numbers(path, table, name) for name in table)
-    names = list(table)[1:]
-    found = side_by_side(path, "wide", time, names, np.stack(values, axis=1), column, _lines(path))
-    found.unit = _stated_unit(table) or unit_in(table.columns[0])
+    names = list(table)
+    if not names[0] and (timed := [name for name in names[1:] if is_time(name)]):
+        names = [timed[0], *(name for name in names[1:] if name != timed[0])]  # after an index
+    others = [name for name in names[1:] if plain(name).split(" ")[0] in NO_CELLS]
+    names = [name for name in names if name not in others]
+    time, *values = (numbers(path, table, name) for name in names)
+    if not values:
+        raise FoveaError(f"{path}: has times and no cells; write the values of each in a column")
+    values = np.stack(values, axis=1)
+    found = side_by_side(path, "wide", time, names[1:], values, column, _lines(path))
+    found.unit = _stated_unit(table) or unit_in(names[0])
+    if others:
+        found.notes.append(f"columns that are taken for no cells: {', '.join(others)}")
     return found
 
 

@@ -14,6 +14,8 @@ from fovea.recordings.times import SECONDS
 
 PLACE = ["fov", "cell", "frame"]
 ROUNDING = 1e-3  # of the usual step; times that are closer differ in their digits only
+#: Words of headers of summaries, which are no cells.
+NO_CELLS = {"mean", "average", "median", "std", "sd", "sem", "stdev", "index", "mittelwert"}
 _TIME = re.compile(r"\s*(times?|zeit|t|temps|tiempo|tempo|tijd)(?![^\W_])", re.I)
 _BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 UNITS = {
@@ -51,6 +53,11 @@ class Read:
     def times(self) -> list[str]:
         """The columns of times: ``time``, and those of channels (``time_ch_1``)."""
         return [name for name in self.rows if name == "time" or name.startswith("time_ch_")]
+
+
+def plain(text: str) -> str:
+    """Return a header, or the name of a sheet, in small letters, with blanks for other signs."""
+    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 def is_time(text: str) -> bool:
