@@ -34,7 +34,7 @@ def info_of(source, base: Path):
         (("µm", "μm", "um", "UM", "Âµm", "Î¼m", r"\u00B5m", r"\u03bcm", "&#181;m", " um ", "µm."),
          1),
         (("micron", "microns", "Microns", "micrometer", "micrometers", "micrometre", "Micrometres",
-          "µ-meter", "micro meter"), 1),
+          "µ-meter", "micro meter", "µm/px", "um/pixel", "microns per pixel"), 1),
         (("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
         (("Å", "Å", "angstrom", "angstroms", "Ångström"), 1e-4),
         (("pm", "picometer"), 1e-6),
@@ -42,7 +42,8 @@ def info_of(source, base: Path):
         (("cm", "centimeter", "centimetres"), 1e4),
         (("in", "inch", "inches", "Inches", '"'), 25400),
         (("m", "meter", "metre", "meters"), 1e6),
-        (("", "pixel", "pixels", "Mm", "s", "reference frame", "unknown", "u"), None),
+        (("", "pixel", "pixels", "Mm", "s", "ms", "reference frame", "unknown", "u", "mmHg", "um/s",
+          "mm^2", "cm-1"), None),
     ],
 )  # fmt: skip
 def test_spellings_of_lengths(units, expected):
@@ -57,7 +58,7 @@ def test_spellings_of_times():
         (("ms", "msec", "millisecond", "milliseconds"), 1e-3),
         (("µs", r"\u00b5s", "microseconds", "µsec"), 1e-6),
         (("d", "day", "days"), 86400),
-        (("", "frame", "um"), None),
+        (("", "frame", "um", "ds", "hs", "Ms", "cycles"), None),
     ):
         assert {unit: seconds(unit) for unit in units} == dict.fromkeys(units, expected)
 

@@ -13,10 +13,7 @@ from typing import Any
 from fovea.errors import FoveaError
 from fovea.recordings.readers.ome_xml import OmeImage, parse_ome
 from fovea.recordings.readers.stack import Stack
-from fovea.recordings.readers.units import SECONDS, UM
-
-UNITS_UM = {**UM, "centimeter": 1e4, "kilometer": 1e9, "picometer": 1e-6, "angstrom": 1e-4}
-UNITS_S = {**SECONDS, "microsecond": 1e-6, "nanosecond": 1e-9}
+from fovea.recordings.readers.units import micrometers, seconds
 
 
 @dataclass
@@ -238,7 +235,7 @@ def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Imag
         [_word(channel.get("label")) or None for channel in channels],
         path=array, axes=axes, shape=shape,
     )  # fmt: skip
-    um = [UNITS_UM.get(unit) for unit in units]
+    um = [micrometers(unit) for unit in units]
     y, x = axes.index("y"), axes.index("x")
     if um[y] and um[x]:
         image.pixel_size_um = {"y": _round(scale[y] * um[y]), "x": _round(scale[x] * um[x])}
@@ -247,8 +244,8 @@ def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Imag
                 "x": _round(translation[x] * um[x]), "y": _round(translation[y] * um[y])
             }  # fmt: skip
     if "t" in axes:
-        seconds = UNITS_S.get(units[axes.index("t")])
-        image.interval_s = scale[axes.index("t")] * seconds if seconds else None
+        unit = seconds(units[axes.index("t")])
+        image.interval_s = scale[axes.index("t")] * unit if unit else None
     return image
 
 
