@@ -431,3 +431,61 @@ def test_a_folder_is_listed_once_for_all_jobs_of_a_dataset(tmp_path, monkeypatch
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
     assert [plan.recording() for _ in range(5)] == [["."]] * 5
     assert len(listed) == 1
+
+
+@pytest.mark.parametrize("mask", ["mask_{}", "Overlay-{}", "masks/{}", "seg/1/{}"])
+def test_images_that_are_called_masks_are_left_out(tmp_path, mask):
+    for t, p in np.ndindex(3, 2):
+        image = f"t{t}xy{p}c1.tif"
+        for name, value in ((image, 10 * p + t), (mask.format(image), 99)):
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            tifffile.imwrite(path, np.full((6, 8), value, np.uint16))
+    pattern = {"pattern": f"{tmp_path}/**/*t{{frame}}xy{{fov}}c1.tif"}
+    for source in (recognise(str(tmp_path)).source, pattern):
+        with open_recording(source) as recording:
+            assert list(values(recording).values()) == [[0, 1, 2], [10, 11, 12]]
+            assert len(recording.info.left_out) == 6
+
+
+def test_a_folder_whose_images_are_all_called_so_is_read(tmp_path):
+    for t, p in np.ndindex(3, 2):
+        image = np.full((6, 8), 10 * p + t, np.uint16)
+        tifffile.imwrite(tmp_path / f"label-free roi2_t{t}xy{p}.tif", image)
+    with open_recording(recognise(str(tmp_path)).source) as recording:
+        assert values(recording)[1, "Channel 0"] == [10, 11, 12]
+
+
+def test_channels_that_are_listed_may_have_any_name(tmp_path):
+    for name in ("Overlay", "GFP", "masks"):
+        (tmp_path / f"t1_{name}.tif").write_bytes(b"x")
+    found = find("t{frame}_{channel:Overlay|GFP}.tif", tmp_path)
+    assert [m.channel for m in found.matches] == ["GFP", "Overlay"]
+
+
+@pytest.mark.parametrize(
+    ("template", "seconds"),
+    [
+        ("exp_xy{p}_00d{t:02d}h30m.tif", 3600), ("exp_xy{p}_{t}min.tif", 60),
+        ("exp {t}h p{p}.tif", 3600), ("s{p}_000{t}ms.tif", 0.001), ("{t:02d}m15s_s{p}.tif", 60),
+    ],
+)  # fmt: skip
+def test_times_with_units_in_names(tmp_path, template, seconds):
+    for t, p in [(t, p) for t in (0, 1, 4) for p in (1, 2)]:
+        image = np.full((6, 8), 10 * p + t, np.uint16)
+        tifffile.imwrite(tmp_path / template.format(t=t, p=p), image)
+    with open_recording(recognise(str(tmp_path)).source) as recording:
+        assert values(recording)[1, "Channel 0"] == [20, 21, 24]
+        np.testing.assert_allclose(recording.info.fields[1].times[0], [0, seconds, 4 * seconds])
+
+
+def test_two_experiments_in_one_folder(tmp_path):
+    for name, t, p in [(name, t, p) for name in ("wt", "mutant") for t in (1, 2) for p in (1, 2)]:
+        image = np.full((6, 8), 100 * (name == "wt") + 10 * p + t, np.uint16)
+        tifffile.imwrite(tmp_path / f"{name}_t{t}xy{p}.tif", image)
+    with pytest.raises(FoveaError, match="for the same image"):
+        open_recording({"layout": "nis", "folder": str(tmp_path)})
+    with open_recording(recognise(str(tmp_path)).source) as recording:
+        names = [f.name for f in recording.info.fields]
+        assert names == ["mutant_1", "mutant_2", "wt_1", "wt_2"]
+        assert values(recording)[3, "Channel 0"] == [121, 122]

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from fovea.config.layouts import LAYOUTS
-from fovea.config.patterns import Match, Pattern, compiled
+from fovea.config.patterns import Match, Pattern, compiled, is_made
 from fovea.errors import FoveaError, suggestion
 
 _DEEPEST = 8  # levels of folders that are looked into
@@ -37,7 +37,7 @@ class Found:
     @property
     def images(self) -> int:
         """How many different images the names of the files tell apart."""
-        return len({replace(match, path="") for match in self.matches})
+        return len({replace(match, path="", loose="") for match in self.matches})
 
 
 def find_source(source: dict[str, Any], base: str | os.PathLike[str] = ".") -> Found:
@@ -106,7 +106,8 @@ def sort_out(pattern: Pattern, files: Iterable[str], folder: str = "") -> Found:
     """Part the files that a pattern describes from the others.
 
     The pattern counts from `folder`, whose own name may hold anything. An image that lacks a part
-    of the name that most others have, such as the number of its frame, is none of them.
+    of the name that most others have, such as the number of its frame, is none of them, and
+    neither is one that is called a mask or the like while others are not.
     """
     matches: list[Match] = []
     left: list[str] = []
@@ -117,6 +118,10 @@ def sort_out(pattern: Pattern, files: Iterable[str], folder: str = "") -> Found:
             left.append(path)
         else:
             matches.append(match)
+    doubtful = {m.path for m in matches if is_made(m.loose)} if "*" in pattern.text else set()
+    if 0 < len(doubtful) < len(matches):  # masks, for example, beside the images
+        left += sorted(doubtful)
+        matches = [m for m in matches if m.path not in doubtful]
     if "<" in pattern.text:
         parts = [_parts(match) for match in matches]
         kinds = Counter(parts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
@@ -46,6 +46,7 @@ class Match:
 
     `fov` is the field's name with that of its well, `channel` the number or name of the channel and
     `label` its name beside a number. `seconds` is the time, of the day 0 or of the calendar.
+    `loose` is the text that ``*`` and ``**/`` stand for.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Match:
     z: int | None = None
     label: str | None = None
     seconds: float | None = None
+    loose: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,14 @@ def compiled(text: str) -> Pattern:
 
 
 class _Regex:
-    """Writes the regular expression of a pattern; `known` are placeholders that occurred."""
+    """Writes the regular expression of a pattern.
+
+    `known` are placeholders that occurred, with the names of their groups: the placeholder, a
+    number, and ``t`` before it where the group matches text of any kind.
+    """
 
     def __init__(self) -> None:
-        self.known: set[str] = set()
+        self.known: dict[str, str] = {}
         self.count = 0
 
     def of(self, text: str, *, suffix: bool = True) -> str:
@@ -166,9 +172,9 @@ class _Regex:
         written = []
         for piece in re.split(r"(\{[^{}]*\}|\*\*/|\*)", text):
             if piece == "**/":
-                written.append("(?:[^/]+/)*?")
+                written.append(self._group("loose", "(?:[^/]+/)*?", free=True))
             elif piece == "*":
-                written.append("[^/]*?")
+                written.append(self._group("loose", "[^/]*?", free=True))
             elif piece.startswith("{") and piece.endswith("}"):
                 written.append(self._placeholder(piece[1:-1], local))
             else:
@@ -187,17 +193,19 @@ class _Regex:
         elif form:
             ways = sorted(map(re.escape, form.split("|")), key=len, reverse=True)
             expression = f"(?:{'|'.join(ways)})"
-        if name in ("guid", "skip"):
-            text = form == "name"
-            self.count += text
-            return f"(?P<skip_{self.count}>{expression})" if text else f"(?:{expression})"
+        free = expression == _NAME
+        if name in ("guid", "skip") and not free:
+            return f"(?:{expression})"
         if name in self.known:
-            return f"(?P={name})"
-        if not local:
-            self.known.add(name)
-            return f"(?P<{name}>{expression})"
+            return f"(?P={self.known[name]})"
+        written = self._group(name, expression, free=free)
+        if not local and name != "skip":
+            self.known[name] = f"{name}_{'t' * free}{self.count}"
+        return written
+
+    def _group(self, name: str, expression: str, *, free: bool) -> str:
         self.count += 1
-        return f"(?P<{name}_{self.count}>{expression})"
+        return f"(?P<{name}_{'t' * free}{self.count}>{expression})"
 
 
 def is_made(name: str) -> bool:
@@ -206,19 +214,20 @@ def is_made(name: str) -> bool:
 
 
 def _match(path: str, found: re.Match) -> Match | None:
-    values = {key.partition("_")[0]: text for key, text in found.groupdict().items() if text}
-    names = [values.get(key) for key in ("fov", "channel", "label", "skip")]
-    if any(is_made(name) for name in names if name):
+    groups = [(*key.split("_"), text) for key, text in found.groupdict().items() if text]
+    values = {name: text for name, _, text in groups}
+    if any(free[0] == "t" and is_made(text) for name, free, text in groups if name != "loose"):
         return None
+    loose = "\n".join(text for name, _, text in groups if name == "loose")
     clock = {key: int(values[key]) for key in _CLOCK if key in values}
-    match = Match(path, _field_name(values), values.get("channel"), label=values.get("label"))
-    if clock:
-        seconds = _seconds(clock)
-        if seconds is None:
-            return None
-        match = replace(match, seconds=seconds)
+    seconds = _seconds(clock) if clock else None
+    if clock and seconds is None:
+        return None
     numbers = {key: int(values[key]) for key in ("frame", "z") if key in values}
-    return replace(match, **numbers) if numbers else match
+    return Match(
+        path, _field_name(values), values.get("channel"), label=values.get("label"),
+        seconds=seconds, loose=loose, **numbers,
+    )  # fmt: skip
 
 
 def _field_name(values: dict[str, str]) -> str | None:

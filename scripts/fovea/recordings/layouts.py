@@ -37,6 +37,7 @@ _CLOCK = (
     r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?[0-9]{2}[-_.]?[0-9]{2}[-_ T.]{1,2}"
     r"[0-9]{2}[-_.h]?[0-9]{2}(?:[-_.m]?[0-9]{2})?(?![0-9])"
 )
+_UNITS = {"d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
 _TOKEN = re.compile(rf"{_CLOCK}|(?<![A-Za-z0-9])[A-P][0-9]{{1,2}}(?![A-Za-z0-9])|[0-9]+")
 
 
@@ -61,13 +62,16 @@ def recognise(folder: str, base: str | os.PathLike[str] = ".") -> Recognised | N
         return None
     files = [f for f in walk(base, folder) if f.lower().endswith((".tif", ".tiff"))]
     best = best_layout(files, folder)
+    known = None
     if best is not None and _several(best[1]) and 2 * len(best[1].matches) >= _likely(files):
         name, layout = best[0], LAYOUTS[best[0]]
         about = f"{name} ({layout.instrument})"
-        return Recognised({"layout": name, "folder": folder}, about)
+        known = Recognised({"layout": name, "folder": folder}, about)
+        if best[1].images == len(best[1].matches):
+            return known
     pattern = propose(files, folder)
     if pattern is None or ("{frame}" in pattern and _images(files[0], base) > 1):
-        return None
+        return known
     return Recognised({"pattern": pattern}, "guessed from the names of the files; check them")
 
 
@@ -197,10 +201,14 @@ def _roles(
     roles: list[str] = []
     used: dict[str, int] = {}
     unknown: list[int] = []
+    times = _durations(texts, columns)
     for i, (kind, values) in enumerate(zip(kinds, columns, strict=True)):
         word = re.search(r"([A-Za-z]+)[ _.(-]*$", texts[i])
         role = ROLES.get(word.group(1).lower(), "") if word else ""
-        if len(set(values)) == 1:
+        if i in times:
+            roles.append(f"{{{times[i]}}}")
+            used["clock"] = i
+        elif len(set(values)) == 1:
             roles.append(values[0])
         elif kind == "c":
             roles.append(_clock(values[0]))
@@ -227,6 +235,21 @@ def _roles(
     if unknown:
         roles[unknown[0]] = f"{{{free[0]}}}"
     return roles
+
+
+def _durations(texts: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[int, str]:
+    """Return which numbers are parts of a time with its units, such as ``01d12h30m``."""
+    found: dict[int, str] = {}
+    for i in range(len(columns)):
+        before = re.search(r"([A-Za-z]+)[ _.(-]*$", texts[i])
+        unit = re.match(rf"(ms|{'|'.join(_UNITS)})(?![A-Za-z])", texts[i + 1])
+        follows = i - 1 in found and re.fullmatch(rf"({'|'.join(_UNITS)})[-_]?", texts[i])
+        role = before is not None and before.group(1).lower() in ROLES
+        part = _UNITS.get(unit.group(1), "ms") if unit else ""
+        if part and (follows or not role) and part not in found.values():
+            found[i] = part
+    varied = any(len(set(columns[i])) > 1 for i in found)
+    return found if varied else {}
 
 
 def _clock(example: str) -> str:

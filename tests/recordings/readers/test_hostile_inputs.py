@@ -107,10 +107,14 @@ def test_no_such_file(tmp_path):
 
 def test_other_formats_go_through_bioio(tmp_path):
     pytest.importorskip("bioio")
+    (tmp_path / "a.dv").write_bytes(b"whatever this may be")
+    text = failure("a.dv", tmp_path)
+    assert text.startswith("a.dv: ")
+    assert "bioio-dv" in text
     (tmp_path / "a.xyz").write_bytes(b"whatever this may be")
     text = failure("a.xyz", tmp_path)
-    assert text.startswith("a.xyz: ")
-    assert "bioio-xyz" in text
+    assert text.startswith("a.xyz: files of type .xyz are no recordings that Fovea knows")
+    assert "bioio-" not in text  # there is no such package
     (tmp_path / "a.lif").write_bytes(b"whatever this may be")
     assert failure("a.lif", tmp_path).startswith("a.lif: ")
 

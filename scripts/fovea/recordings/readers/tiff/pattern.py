@@ -62,7 +62,7 @@ class PatternRecording(TiffStacksRecording):
                 if key in files:
                     raise FoveaError(
                         f"input: pattern {pattern!r} takes {files[key]} and {m.path} for the same "
-                        "image; add a placeholder where they differ, or correct the pattern"
+                        "image; write a pattern with a placeholder where they differ"
                     )
                 files[key] = m.path
                 if m.seconds is not None:
