@@ -269,6 +269,9 @@ def test_ndtiff_with_z_and_what_it_cannot_be(tmp_path):
         for z in range(3):
             got = [one_value(plane) for (plane,) in recording.frames(0, [0], z)]
             assert got == [z, 10 + z]
+    write_ndtiff(tmp_path / "t", [({"time": t}, t) for t in (3, 6, 12)])
+    field = info_of("t", tmp_path).fields[0]
+    assert (field.frames, field.planned_frames, field.missing) == (3, 4, (2,))
     write_ndtiff(tmp_path / "e", [({"exposure": e}, e) for e in range(2)])
     with pytest.raises(FoveaError, match="has an axis exposure of 2 steps"):
         open_recording("e", base=tmp_path)

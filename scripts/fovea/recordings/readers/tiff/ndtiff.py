@@ -7,6 +7,7 @@ pixels and metadata lie. Described at https://github.com/micro-manager/NDTiffSto
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -68,14 +69,12 @@ def _stacks(sources: TiffSources, index: str, file: str, notes: list[str]) -> li
 
     with collect_log([]):
         rows = [(row[0], Entry(*row[1:9])) for row in tifffile.read_ndtiff_index(index)]
-    values: dict[str, list[Any]] = {}
+    found: dict[str, dict[Any, None]] = {}
     for axes, _ in rows:
         for axis, value in axes.items():
-            if value not in values.setdefault(axis, []):
-                values[axis].append(value)
-    for axis, known in values.items():
-        if all(isinstance(value, int) for value in known):
-            known.sort()
+            found.setdefault(axis, {})[value] = None
+    number = {axis: _numbers(list(known), axis) for axis, known in found.items()}
+    for axis, known in number.items():
         if axis.lower() not in (*AXES, *POSITIONS) and len(known) > 1:
             raise FoveaError(
                 f"{file}: has an axis {axis} of {len(known)} steps, which Fovea does not know; "
@@ -84,19 +83,17 @@ def _stacks(sources: TiffSources, index: str, file: str, notes: list[str]) -> li
     if not rows:
         raise FoveaError(f"{file}: {INDEX} beside it lists no image; copy the folder again")
     positions = _numbered(axes for axes, _ in rows)
-    number = {axis: {v: i for i, v in enumerate(known)} for axis, known in values.items()}
     planes: list[dict[tuple[int, ...], Entry]] = [{} for _ in positions]
     for axes, entry in rows:  # of an image that was written again, the last
         place = {AXES[a.lower()]: number[a][v] for a, v in axes.items() if a.lower() in AXES}
         planes[positions[_position(axes)]][tuple(place.get(a, 0) for a in "TCZ")] = entry
-    size = {AXES[a.lower()]: len(known) for a, known in values.items() if a.lower() in AXES}
-    sizes = (size.get("T", 1), size.get("C", 1), size.get("Z", 1))
-    channels = next((k for a, k in values.items() if AXES.get(a.lower()) == "C"), [None])
-    names: list[str | None] = [name if isinstance(name, str) else None for name in channels]
+    known = {AXES[a.lower()]: own for a, own in number.items() if a.lower() in AXES}
+    t, c, z = (max(known[axis].values()) + 1 if axis in known else 1 for axis in "TCZ")
+    names = [name if isinstance(name, str) else None for name in known.get("C", [None])]
     stacks: list[TiffStack] = []
     for own in planes:
         stack = NdtiffStack(
-            file, "", own[min(own)].height, own[min(own)].width, "", sizes, list(names),
+            file, "", own[min(own)].height, own[min(own)].width, "", (t, c, z), list(names),
             folder=os.path.dirname(index), planes=own,
         )  # fmt: skip
         _describe(sources, stack)
@@ -105,6 +102,17 @@ def _stacks(sources: TiffSources, index: str, file: str, notes: list[str]) -> li
     if gone:
         notes.append(f"{INDEX} names {len(gone)} file(s) that are not there: {', '.join(gone)}")
     return stacks
+
+
+def _numbers(values: list[Any], axis: str) -> dict[Any, int]:
+    """Number the values of an axis from 0: words as they come, times in their common step."""
+    if not all(isinstance(value, int) for value in values):
+        return {value: i for i, value in enumerate(values)}
+    values.sort()
+    step = math.gcd(*(value - values[0] for value in values)) or 1
+    if AXES.get(axis.lower()) == "T":  # a time that no image has is a frame that is missing
+        return {value: (value - values[0]) // step for value in values}
+    return {value: i for i, value in enumerate(values)}
 
 
 def _position(axes: dict[str, Any]) -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ def slices_as_frames(
     path = join(base, file)
     one = open_set(folders, sources, path)
     images = one.document.images
-    outer = set(axes.upper()[:-2]) - {"P"}
+    outer = set(axes.upper()[:-2]) - ({"P"} if len(images) > 1 else set())
     wanted = {"T", "C"} if any(image.sizes[1] > 1 for image in images) else {"T"}
     if outer not in (wanted, {"T", "C"}) or any(
         image.sizes[0] > 1 or image.sizes[2] < 2 for image in images
