@@ -470,3 +470,22 @@ def test_links_with_the_names_of_a_set_to_a_store_by_content(tmp_path):
         (tmp_path / "set" / name).symlink_to(tmp_path / "store" / f"{p}.bin")
     for source in ("set", f"set/{MM[0]}"):
         assert values(source, tmp_path) == MM_VALUES
+
+
+def test_the_file_with_the_description_is_cut_off(tmp_path):
+    micro_manager(tmp_path, MM, 0)
+    whole = (tmp_path / MM[0]).read_bytes()
+    with tifffile.TiffFile(tmp_path / MM[0]) as tif:
+        first = tif.pages[0].tags[270].valueoffset
+    (tmp_path / MM[0]).write_bytes(whole[: first + 20])
+    for source in ("*.tif", MM[0], MM[1]):
+        refused(source, tmp_path, MM[0], "cut off")
+    (tmp_path / MM[0]).write_bytes(b"")
+    refused("*.tif", tmp_path, f"{MM[0]}: is no readable TIFF file, or is cut off")
+
+
+def test_a_tiff_without_description_beside_a_set(tmp_path):
+    micro_manager(tmp_path, MM, 0)
+    write(tmp_path / "MAX_projection.tif", [5], None)
+    refused("*.tif", tmp_path, "MAX_projection.tif: holds no OME-XML", "leave it out")
+    assert values("*.ome.tif", tmp_path) == MM_VALUES

@@ -17,7 +17,7 @@ from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.ome_xml import OmeDocument, parse_ome
 from fovea.recordings.readers.tiff.heads import TiffHead, plain_uuid, read_head
-from fovea.recordings.readers.tiff.pages import TiffSources
+from fovea.recordings.readers.tiff.pages import LOST, TiffSources
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 Key = tuple[str | None, str | None]  # a file's name and UUID in a description
@@ -221,6 +221,14 @@ def open_set(folders: Folders, sources: TiffSources, path: str) -> OmeSet:
         beside = os.path.relpath(place, os.path.dirname(path))
         title = os.path.normpath(os.path.join(os.path.dirname(name), beside))
         title = folders.given.get(place, title)
+    if not is_companion(place) and not folders.head(place).ome:
+        sources.get(place, title).page(0)  # which says what is wrong with an unreadable file
+        if place == path and not place.lower().endswith((".ome.tif", ".ome.tiff")):
+            raise FoveaError(
+                f"{title}: holds no OME-XML, and no file of the OME-TIFF sets beside it in `input` "
+                "names it; leave it out"
+            )
+        raise FoveaError(LOST.format(title))
     try:
         if is_companion(place):
             document = parse_ome(_read(place, title))

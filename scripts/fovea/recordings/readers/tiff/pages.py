@@ -17,6 +17,7 @@ from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.raw import RawFile
 
 MAX_OPEN = 8
+LOST = "{}: is cut off: its description (OME-XML), which stood at its end, is lost; copy it again"
 UNREADABLE = "{}: is no readable TIFF file, or is cut off ({}); export or copy it again"
 
 

@@ -11,7 +11,13 @@ import numpy as np
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.tiff.about import pixel_size, series_facts
-from fovea.recordings.readers.tiff.pages import TiffSource, TiffSources, check_page, collect_log
+from fovea.recordings.readers.tiff.pages import (
+    LOST,
+    TiffSource,
+    TiffSources,
+    check_page,
+    collect_log,
+)
 from fovea.recordings.readers.tiff.stack import ContiguousStack, PageStack, PageTable, TiffStack
 from fovea.recordings.readers.units import seconds
 
@@ -51,10 +57,7 @@ def plain_stacks(
             f"e.g. `input: {{files: {file}, axes: TYX}}` (T time, C channel, Z plane, P position)"
         )
     if source.complaints and file.lower().endswith((".ome.tif", ".ome.tiff")):
-        raise FoveaError(
-            f"{file}: is cut off: its description (OME-XML), which stood at its end, is lost; "
-            "copy it again"
-        )
+        raise FoveaError(LOST.format(file))
     return [_page_stack(source, page, path, _pages((1, 1, 1), 0, (0, 0, 0), 1))]
 
 
