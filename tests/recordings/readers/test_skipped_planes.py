@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fovea.recordings.inspect_input import metadata_text
+from fovea.recordings.frames import channel_frames
+from fovea.recordings.inspect_input import inspect_input, load_metadata, metadata_text
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.nd2 import skipped
 from support.nd2_writer import write_nd2
@@ -180,3 +181,32 @@ def test_asked_after_the_file_was_closed(tmp_path):
     with open_recording("a.nd2", base=tmp_path) as recording:
         info = recording.info
     assert info.fields[0].channel_frames == ((0, 1, 2), (0, 2))
+
+
+def test_a_channel_that_shows_nothing_in_some_files_of_a_list(tmp_path):
+    """A stain in one of three positions, each of which is a file."""
+    data = lit(3, 4, 1, 3, 12, 10)
+    data[:2, :, :, 1] = 0
+    data[..., 2, :, :] = 0  # in no file, so nothing shows that it was skipped
+    for p in range(3):
+        write_nd2(tmp_path / f"p{p}.nd2", data[p : p + 1], loops="T")
+    inspect_input("p*.nd2", tmp_path / "metadata.yaml", base=tmp_path)
+    metadata = load_metadata(tmp_path / "metadata.yaml")
+    assert [channel_frames(metadata, fov, 1).tolist() for fov in range(3)] == [[], [], [0, 1, 2, 3]]
+    assert [len(channel_frames(metadata, fov, 2)) for fov in range(3)] == [4, 4, 4]
+    with open_recording("p*.nd2", base=tmp_path, metadata=metadata) as recording:
+        for fov in (0, 2):
+            for t, (phase, gfp, dead) in enumerate(recording.frames(fov, [0, 1, 2])):
+                np.testing.assert_array_equal(phase, data[fov, t, 0, 0])
+                assert (gfp is None) == (fov == 0)
+                assert not dead.any()
+
+
+def test_many_frames_are_named_briefly(tmp_path):
+    data = lit(1, 60, 1, 2, 12, 10)
+    data[:, [t for t in range(60) if t % 3], :, 1] = 0
+    notes = described(write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="T"))[1]
+    assert notes[-1] == (
+        'channel 1 "GFP" was recorded in 20 of 60 frames (0, 3, 6, 9, ..., 57) in every field of '
+        "view"
+    )

@@ -131,6 +131,8 @@ class RecordingInfo:
     `start_s` is the reading of the file's clock at time 0 of `times`, in seconds; None without a
     clock. `fields_per_file` tells how many fields each file holds, where files are independent of
     one another. `left_out` are files in the folders of the input that are none of its images.
+    `zero_channels` show nothing in any plane, in a format that stores zeros for planes that were
+    not recorded; they are known when the times are.
     """
 
     format: str  # its name for people
@@ -143,6 +145,7 @@ class RecordingInfo:
     start_s: float | None = None
     fields_per_file: list[int] | None = None
     left_out: list[str] = field(default_factory=list)
+    zero_channels: list[int] = field(default_factory=list)
     significant_bits: int | None = None  # of a pixel, where the file states them
 
     @property
@@ -181,7 +184,7 @@ def channel_notes(fields: Sequence[FieldInfo], channels: Sequence[str]) -> list[
             who = f'channel {channel} "{name}" was recorded'
             texts = []
             if len(frames) < info.frames:
-                which = f" ({ranges(frames)})" if frames else ""
+                which = f" ({_brief_ranges(frames)})" if frames else ""
                 texts.append(f"{who} in {len(frames)} of {info.frames} frames{which}")
             if 0 < len(planes) < info.planes and frames:
                 texts.append(f"{who} in {len(planes)} of {info.planes} z planes ({ranges(planes)})")
@@ -210,6 +213,11 @@ def slices_note(info: RecordingInfo) -> str | None:
         f"1 frame of {planes} z planes; if these are time points that were saved as slices, set "
         f"`input: {{files: {file}, axes: {axes}}}`"
     )
+
+
+def _brief_ranges(numbers: Sequence[int]) -> str:
+    parts = ranges(numbers).split(", ")
+    return ", ".join(parts if len(parts) <= 9 else [*parts[:4], "...", parts[-1]])
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,8 @@ class SeveralRecordings(Recording):
             if not _alike(usual, info):
                 errors[number] = _differs(usual, infos.pop(number))
         counts = self._counts(infos, errors)
+        # a channel that shows nothing in one file was not recorded there if it does in another
+        never = set.intersection(*(_zero_channels(i, usual.channels) for i in infos.values()))
         fields: list[FieldInfo] = []
         remarks: list[str] = []
         starts: list[float | None] = []
@@ -84,7 +86,8 @@ class SeveralRecordings(Recording):
                 starts += [None] * count
                 continue
             info = infos[number]
-            for own in _aligned(info, usual.channels):
+            skipped = _zero_channels(info, usual.channels) - never
+            for own in _aligned(info, usual.channels, skipped):
                 name = stem if count == 1 else own.name
                 fields.append(replace(own, index=len(fields), name=name))
                 starts.append(info.start_s if own.times_source == "stamps" else None)
@@ -127,8 +130,13 @@ class SeveralRecordings(Recording):
         new = number not in self._open
         recording = self._recording(number)
         if new:
-            fields = _aligned(recording.info, self.info.channels)
-            _check_unchanged(self._files[number], self.info.fields[fov], fields, own)
+            expected = self.info.fields[fov]
+            skipped = {c for c, row in enumerate(expected.channel_frames or ()) if not row}
+            if skipped:
+                _ = recording.info.notes  # after which its `zero_channels` are known
+                skipped &= _zero_channels(recording.info, self.info.channels)
+            fields = _aligned(recording.info, self.info.channels, skipped)
+            _check_unchanged(self._files[number], expected, fields, own)
         places = _places(recording.info, self.info.channels)
         found = [place for channel in channels if (place := places[channel]) is not None]
         return recording.read_planes(own, frame, z, found)
@@ -242,9 +250,16 @@ def _named(channels: list[str]) -> list[str | None]:
     return [None if name == f"Channel {i}" else name for i, name in enumerate(channels)]
 
 
-def _aligned(info: RecordingInfo, channels: list[str]) -> list[FieldInfo]:
-    """Return the fields of a file with the channels of the recording."""
+def _zero_channels(info: RecordingInfo, channels: list[str]) -> set[int]:
+    """Return the channels of the recording that show nothing in a file where others do."""
     places = _places(info, channels)
+    found = {channel for channel, place in enumerate(places) if place in info.zero_channels}
+    return found if len(found) < len(places) else set()
+
+
+def _aligned(info: RecordingInfo, channels: list[str], without: Set[int]) -> list[FieldInfo]:
+    """Return the fields of a file with the channels of the recording, all but some of them."""
+    places = [None if c in without else p for c, p in enumerate(_places(info, channels))]
     if places == list(range(len(info.channels))):
         return info.fields
     fields = []

@@ -143,7 +143,7 @@ class Nd2Recording(RawRecording, StackRecording):
         return stamps, [self._nominal] * len(stamps), self._zero
 
     def _remarks_on_skips(self, info: RecordingInfo) -> list[str]:
-        empty = self._skips.empty_channels()
+        empty = info.zero_channels = self._skips.empty_channels()
         remarks = [
             f'channel {channel} "{info.channels[channel]}" is 0 in every plane that was looked at; '
             "it was not recorded, or its detector was off"
