@@ -34,6 +34,7 @@ NAMES = {
     "metamorph": "exp_w{c}{light}_s{p}_t{t}.TIF",
     "metamorph, no names": "exp_w{c}_s{p}_t{t}.TIF",
     "phenix": "Images/r02c12f{p:02d}p01-ch{c}sk{t}fk1fl1.tiff",
+    "phenix, one plane": "r02c12f{p:02d}-ch{c}sk{t}fk1fl1.tiff",
     "columbus": "002012-{p}-{t:03d}001{c:03d}.tif",
     "incell": "B - 12(fld {p:02d} wv {light} - FITC time {t:02d} - {ms}ms).tif",
     "incell, z": "B - 12(fld {p:02d} wv {light} - {light} z 1 time {t} - {ms}ms).tif",
@@ -67,6 +68,11 @@ NAMES = {
     "pattern, words": "Zellen ä/pos {p} - time {t} - ch {c}.TIFF",
     "pattern, time only": "img_{t:04d}.tif",
     "pattern, dates": "cam_2024-05-0{t}_12-30-00_xy{p}_{light}.tif",
+    "pattern, ImageJ": "exp_c{c}_z1_t{t:03d}.tif",
+    "pattern, capitals": "exp-Scene-{p}-T{t}-C{c}.tif",
+    "pattern, row and column": "r01c0{p}f01_t{t}_{light}.tif",
+    "pattern, folders": "{p}/{t}.tif",
+    "pattern, folders of channels": "{light}/pos{p}_t{t:03d}.tif",
     "pattern, wells": "A{p}_{light}_{t:03d}.tif",
     "pattern, groups": "{group}_t{t}_c{c}.tif",
 }  # fmt: skip
@@ -409,6 +415,16 @@ def test_planes_that_are_taken_for_fields_are_doubted(tmp_path, monkeypatch, cap
     caplog.clear()
     inspect_input({"layout": "nis", "folder": "r"}, "m.yaml")
     assert "field of view of its own" not in caplog.text
+
+
+def test_planes_whose_numbers_nothing_explains_are_doubted(tmp_path):
+    for a, b in np.ndindex(3, 4):
+        tifffile.imwrite(tmp_path / f"x_{a}_{b}.tif", np.zeros((6, 8), np.uint16))
+        tifffile.imwrite(tmp_path / f"still_{b}.tif", np.zeros((6, 8), np.uint16))
+    assert "note             each of the 12 files is taken for a field" in describe(
+        str(tmp_path / "x_*.tif")
+    )
+    assert "note" not in describe(str(tmp_path / "still_*.tif"))
 
 
 def test_names_of_a_mac_and_of_windows(tmp_path):

@@ -51,7 +51,10 @@ LAYOUTS = {
     "phenix": Layout(
         "Revvity (PerkinElmer) Opera Phenix and Operetta (Harmony)",
         "r02c03f01p01-ch1sk1fk1fl1.tiff",
-        ("**/r{row:2}c{column:2}f{fov}p{z}-ch{channel}sk{frame}fk{skip}fl{skip}.tif<f>",),
+        (
+            "**/r{row:2}c{column:2}f{fov}<p{z}>-ch{channel}sk{frame}fk{skip}fl{skip}.tif<f>",
+            "**/r{row:2}c{column:2}f{fov}<p{z}>-ch{channel}t{frame}.tif<f>",
+        ),
     ),
     "columbus": Layout(
         "Opera and Operetta, exported by Columbus",
@@ -167,7 +170,7 @@ LAYOUTS = {
     "leica": Layout(
         "Leica LAS AF and LAS X, exported images",
         "Position001_t00_z00_ch00.tif",
-        ("**/{fov:name}<_t{frame}|_z{z}|_ch{channel}><_RAW>.tif<f>",),
+        ("**/{fov:name}<_t{frame}|_z{z}>_ch{channel:2}<_RAW>.tif<f>",),
     ),
     "andor": Layout(
         "Andor iQ and Fusion",
