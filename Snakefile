@@ -3,8 +3,13 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "rules/command_line.smk"
+
+
 # A --configfile that has datasets replaces the default one: nobody wants the demo beside their data.
 if "datasets" not in config:
+
+    check_config("config/config.yaml")
 
     configfile: "config/config.yaml"
 

@@ -1,17 +1,7 @@
-import os
-import re
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
-
 from fovea.config import datasets, paths, samples, steps, validation
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.inputs import resolve_traces
 from fovea.config.plan import Plan
-from fovea.errors import FoveaError
 from fovea.jobs import resources
 from fovea.recordings.inspect_input import fov_count
 from fovea.runs import failed_fields
@@ -21,6 +11,7 @@ def planned(given):
     """The config, checked and with its defaults, and what it asks for."""
     source = ", ".join(str(name) for name in workflow.configfiles) or "config"
     try:
+        given = written.typed(given, workflow.config_settings.config)
         checked = validation.validated(given, source=source)
         validation.check_inputs(checked, made_by_workflow={paths.DEMO_RECORDING}, source=source)
         found = Plan(checked, *failed_fields.left_out_now())
@@ -132,6 +123,12 @@ def fovs(dataset):
     """The fields of view of a dataset; those of an explicit list are known without its metadata."""
     if config["datasets"][dataset]["fovs"] != "all":
         return datasets.dataset_fovs(config, dataset)
+    known = paths.fill(paths.METADATA, dataset=dataset)
+    if workflow.dag_settings.until:  # Snakemake ends such a run at a checkpoint, and runs nothing
+        if not os.path.exists(known):
+            atexit.register(print, inspect_first(plan.datasets), file=sys.stderr)
+            raise WorkflowError("--until cannot be used yet")
+        return datasets.dataset_fovs(config, dataset, fov_count(known))
     metadata = checkpoints.inspect_input.get(dataset=dataset).output.metadata
     return datasets.dataset_fovs(config, dataset, fov_count(metadata))
 

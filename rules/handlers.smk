@@ -1,7 +1,3 @@
-import atexit
-import shlex
-import shutil
-
 from fovea.jobs import orphaned
 from fovea.runs import (
     cell_counts,
@@ -16,14 +12,6 @@ if plan.left_out:
 
     envvars:
         failed_fields.VARIABLE,
-
-
-def command():
-    """The command line of this run, for people to repeat."""
-    program, *options = sys.argv
-    found = shutil.which("snakemake")
-    short = found and os.path.realpath(found) == os.path.realpath(program)
-    return ["snakemake" if short else program, *options]
 
 
 # What a failed run says below everything that Snakemake says.

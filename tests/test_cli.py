@@ -119,7 +119,7 @@ def test_errors_are_one_line(tmp_path, capsys, monkeypatch):
     Path("broken.yaml").write_text("datasets: [\n")
     assert main(["preview", "--configfile", "broken.yaml"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("broken.yaml: is no YAML: ")
+    assert error.startswith("broken.yaml: line 2, column 1: is no YAML (")
     assert error.count("\n") == 1
     assert main(["evaluate", "a.tif", "b.tif", "--lineage", "none.csv"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -140,17 +140,10 @@ def describe(
 
 def _config(file: Path) -> dict[str, Any]:
     """Read a config and fill in its defaults."""
-    import yaml
-
     from fovea.config.validation import validated
+    from fovea.config.written import read_config
 
-    try:
-        given = yaml.safe_load(file.read_text("utf-8"))
-    except OSError as error:
-        raise FoveaError(f"{file}: {error.strerror}; name the config with --configfile") from error
-    except yaml.YAMLError as error:
-        raise FoveaError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
-    return validated(given, source=str(file))
+    return validated(read_config(file), source=str(file))
 
 
 @app.command(epilog="Example: fovea preview --dataset mydata --cell-diameter 40")

@@ -1,0 +1,60 @@
+import atexit
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
+
+from fovea.config import paths, written
+from fovea.errors import FoveaError
+
+
+def command(*more):
+    """The command line of this run, with more options if wanted, for people to repeat."""
+    program, *options = sys.argv
+    found = shutil.which("snakemake")
+    short = found and os.path.realpath(found) == os.path.realpath(program)
+    return ["snakemake" if short else program, *more, *options]
+
+
+def check_config(file):
+    """Stop with the line in which a config is no YAML, which Snakemake does not say."""
+    try:
+        if os.path.exists(file):
+            written.read_config(file)
+    except FoveaError as error:
+        raise WorkflowError(str(error))
+
+
+@atexit.register
+def say_how_to_unlock():
+    """Name the command that unlocks the folder, where Snakemake refuses to start."""
+    known = workflow.persistence if workflow.is_main_process else None
+    if known is not None and not workflow.dryrun and known.locked:
+        print(
+            f"{os.getcwd()}: Snakemake is at work here, or was killed.\n"
+            "If it is at work, wait for its end. If not, give these two commands:\n"
+            f"    {shlex.join(command('--unlock'))}\n"
+            f"    {shlex.join(command())}",
+            file=sys.stderr,
+        )
+
+
+def inspect_first(names):
+    """Say what to do where `--until` is given, and the fields of view are not known yet."""
+    files = [paths.fill(paths.METADATA, dataset=name) for name in names]
+    options, until = [], False
+    for word in command():
+        until = word in ("--until", "-U") or (until and not word.startswith("-"))
+        options += [] if until or word.startswith("--until=") else [word]
+    due = [file for file in files if not os.path.exists(file)]
+    return (
+        "--until cannot be used before all recordings have been inspected, as the fields of view "
+        "(`fovs: all`) are not known; give this command first, and then the same again:\n"
+        f"    {shlex.join([*options, *due])}"
+    )
