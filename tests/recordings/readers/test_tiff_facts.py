@@ -281,8 +281,11 @@ def test_ndtiff_with_z_and_what_it_cannot_be(tmp_path):
     assert (info.fields[0].frames, info.fields[0].planned_frames) == (4, 6)
     assert "NDTiffStack_1.tif" in " ".join(info.notes)
     (tmp_path / "g" / "NDTiff.index").write_bytes(b"")
-    with pytest.raises(FoveaError, match="does not say what its 4 pages are"):
+    with pytest.raises(FoveaError, match=r"NDTiff.index, .* its 4 pages are, is not beside"):
         open_recording("g/NDTiffStack.tif", base=tmp_path)
+    info = info_of({"files": "g/NDTiffStack.tif", "axes": "TYX"}, tmp_path)
+    assert info.pixel_size_um == {"y": 0.2, "x": 0.2}
+    assert info.fields[0].times == [[0.0, 1.0, 2.0, 3.0]]
 
 
 def test_axes_for_stacks_that_are_kept_as_one_page(tmp_path):

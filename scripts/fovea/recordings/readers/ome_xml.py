@@ -257,8 +257,10 @@ def _quantity(
     element: ElementTree.Element, name: str, units: Callable[[str], float | None], default: str
 ) -> float | None:
     text = element.get(name)
+    if text is None:
+        return None
     factor = units(element.get(f"{name}Unit", default))
-    if text is None or factor is None:
+    if factor is None:
         return None
     try:
         # Rounded, because the product with the factor is not exact: 871 nm are 0.871 micrometers.

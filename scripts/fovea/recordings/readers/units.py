@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import unescape
 
 _LENGTHS = {
@@ -21,6 +22,7 @@ _TIMES = {
 _GREATER = ("Mm", "Pm", "Ms", "Ps", "M")  # mega and peta, where small letters are milli and pico
 
 
+@lru_cache(256)  # a description states the unit of each plane
 def micrometers(unit: str) -> float | None:
     r"""Return a unit of length in micrometers, or None if it is not one.
 
@@ -35,6 +37,7 @@ def micrometers(unit: str) -> float | None:
     return _look_up(unit, _LENGTHS)
 
 
+@lru_cache(256)
 def seconds(unit: str) -> float | None:
     """Return a unit of time in seconds, or None if it is not one; spelled as for lengths."""
     return _look_up(unit, _TIMES)

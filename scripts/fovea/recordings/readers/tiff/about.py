@@ -39,7 +39,7 @@ def pixel_size(page: Any, unit: str = "", y_unit: str = "") -> dict[str, float] 
 
 def program_pixel_size(page: Any) -> tuple[bool, dict[str, float] | None]:
     """Return whether the program of a microscope wrote about the pixel size, and what."""
-    plane = _micro_manager(page)
+    plane = micro_manager(page)
     if SIZE in plane:
         return True, plane_facts(plane).pixel_size_um
     props = metaseries(page)
@@ -56,7 +56,7 @@ def program_pixel_size(page: Any) -> tuple[bool, dict[str, float] | None]:
 
 def page_seconds(page: Any) -> float | None:
     """Return when a page was taken, in seconds of its program's clock, or None."""
-    time = plane_facts(_micro_manager(page)).seconds
+    time = plane_facts(micro_manager(page)).seconds
     if time is not None:
         return time
     return clock_seconds(metaseries(page).get("acquisition-time-local", ""))
@@ -143,7 +143,8 @@ def metaseries(page: Any) -> dict[str, str]:
     return found
 
 
-def _micro_manager(page: Any) -> dict[str, Any]:
+def micro_manager(page: Any) -> dict[str, Any]:
+    """Return Micro-Manager's metadata of a page; empty where it has none."""
     tag = page.tags.get(MICRO_MANAGER)
     value = None if tag is None else tag.value
     return value if isinstance(value, dict) else {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
-from fovea.recordings.readers.tiff.about import pixel_size, series_facts
+from fovea.recordings.readers.tiff.about import micro_manager, pixel_size, series_facts
 from fovea.recordings.readers.tiff.pages import (
     LOST,
     TiffSource,
@@ -51,6 +51,12 @@ def plain_stacks(
         series = source.tif.series
     if any(one.kind not in PLAIN_KINDS for one in series):
         return [_series_stack(source, one, path) for one in series]
+    if source.count > 1 and "Axes" in micro_manager(page):
+        raise FoveaError(
+            f"{file}: NDTiff.index, which says what its {source.count} pages are, is not beside "
+            "it or does not list it; copy that file too, or name the axes in the config, e.g. "
+            f"`input: {{files: {file}, axes: TYX}}`"
+        )
     if source.count > 1:
         raise FoveaError(
             f"{file}: does not say what its {source.count} pages are; name the axes in the config, "
