@@ -505,3 +505,50 @@ def test_two_experiments_in_one_folder(tmp_path):
         names = [f.name for f in recording.info.fields]
         assert names == ["mutant_1", "mutant_2", "wt_1", "wt_2"]
         assert values(recording)[3, "Channel 0"] == [121, 122]
+
+
+HTD = '"HTSInfoFile", Version 1.0\r\n"WaveName1", "Phase contrast"\r\n"WaveName3", "FITC"\r\n'
+IMAGE = '<Image Version="1"><id>0{0}K1</id><ChannelID>{0}</ChannelID><Row>1</Row>{1}</Image>'
+NAME = "<ChannelName>{}</ChannelName>"
+INDEX = (IMAGE.format(1, NAME.format("Brightfield")) + '<Entry ChannelID="2"><Flatfield/></Entry>'
+         + IMAGE.format(3, NAME.format("Alexa 488")))  # fmt: skip
+ENTRIES = (f'<Entry ChannelID="1">\n{NAME.format("BF")}</Entry>'
+           f'<Entry ChannelID="3"> {NAME.format("EGFP")}</Entry>')  # fmt: skip
+MX, PHENIX = "TimePoint_{t}/e_B02_s{p}_w{c}.TIF", "r01c01f{p}p1-ch{c}sk{t}fk1fl1.tiff"
+CHANNELS = '{"Summary": {"ChNames": ["unused", "BF", "none", "GFP"], "Positions": 2'  # cut off
+
+
+@pytest.mark.parametrize(
+    ("layout", "template", "companion", "text", "names"),
+    [
+        ("metaxpress", MX, "e.HTD", HTD, ["Phase contrast", "FITC"]),
+        ("phenix", PHENIX, "Index.idx.xml", INDEX, ["Brightfield", "Alexa 488"]),
+        ("phenix", PHENIX, "Index.xml", ENTRIES, ["BF", "EGFP"]),
+        ("micromanager", "P/img_channel00{c}_position{p}_time{t}_z0.tif", "P/metadata.txt",
+         CHANNELS, ["BF", "GFP"]),
+        ("metaxpress", MX, "e.HTD", "\0\xff", ["w1", "w3"]),
+        ("nis", "xy{p}t{t}c{c}.tif", "e.HTD", HTD, ["c1", "c3"]),
+    ],
+)  # fmt: skip
+def test_names_of_channels_beside_the_images(tmp_path, layout, template, companion, text, names):
+    for p, t, c in [(p, t, c) for p in (1, 2) for t in (1, 2) for c in (1, 3)]:
+        path = tmp_path / template.format(p=p, t=t, c=c)
+        path.parent.mkdir(exist_ok=True)
+        tifffile.imwrite(path, np.full((4, 4), 100 * p + 10 * t + c, np.uint16))
+    (tmp_path / companion).write_text(text, "latin-1")
+    source = {"layout": layout, "folder": str(tmp_path)}
+    with open_recording(source) as recording:
+        assert recording.info.channels == names
+        assert values(recording)[1, names[1]] == [213, 223]
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / os.path.basename(companion)
+    other.write_text(text.replace("GFP", "RFP").replace("FITC", "Cy5").replace("488", "561"))
+    with open_recording(source) as recording:  # companions that contradict one another
+        assert recording.info.channels[0] in ("Channel 0", "w1", "ch1", "channel1", "c1")
+
+
+def test_stamps_that_are_all_the_same_say_nothing(tmp_path):
+    for t in range(3):
+        stamped(tmp_path / f"a_t{t}.tif", 5, "2024:05:01 12:00:00", metaseries=False)
+    with open_recording({"pattern": "a_t{frame}.tif"}, base=tmp_path) as recording:
+        assert recording.info.fields[0].frames == 3

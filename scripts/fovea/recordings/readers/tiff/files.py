@@ -106,38 +106,39 @@ class FileStack(TiffStack):
         """Return which planes repeat the one of an earlier frame, (T, C, Z) bool.
 
         MetaXpress writes the last plane of a channel again where it was not recorded: pixels and
-        time stamp are the same. Files without stamps repeat nothing. `there` are the planes that
-        exist, (T, C, Z) bool.
+        time stamp are the same. Files without stamps repeat nothing, and neither do those that
+        all have the same. `there` are the planes that exist, (T, C, Z) bool.
         """
         found = np.zeros(self.sizes, bool)
         if self.inner or self._stamp(sources, min(self.files)) is None:
             return found
-        for c, z in np.ndindex(self.sizes[1:]):
-            last: tuple[int, str] | None = None  # frame and stamp of the last plane recorded
-            for t in np.flatnonzero(there[:, c, z]).tolist():
-                stamp = self._stamp(sources, (t, c, z))
-                if stamp is None:
-                    continue
-                same = last is not None and stamp == last[1]
-                if last is not None and same and self._equal(sources, last[0], t, c, z):
-                    found[t, c, z] = True
-                else:
-                    last = t, stamp
+        planes = [tuple(plane) for plane in np.argwhere(there).tolist()]
+        stamps = {plane: self._stamp(sources, plane) for plane in planes}
+        if len(set(stamps.values())) < 2:
+            return found
+        last: dict[tuple[int, int], Plane] = {}  # by channel and z, the last plane recorded
+        for t, c, z in planes:
+            before = last.get((c, z))
+            same = before is not None and stamps[before] == stamps[t, c, z] is not None
+            if before is not None and same and self._equal(sources, before, (t, c, z)):
+                found[t, c, z] = True
+            else:
+                last[c, z] = t, c, z
         return found
 
-    def _equal(self, sources: TiffSources, first: int, second: int, c: int, z: int) -> bool:
-        one, other = (self.read(sources, t, c, z) for t in (first, second))
-        return bool(np.array_equal(one, other))
+    def _equal(self, sources: TiffSources, one: Plane, other: Plane) -> bool:
+        return bool(np.array_equal(self.read(sources, *one), self.read(sources, *other)))
 
     def _stamp(self, sources: TiffSources, plane: Plane) -> str | None:
         page = self._page(sources, plane)
         if page is None:
             return None
+        time = page_seconds(page)
+        if time is not None:
+            self.seconds.setdefault(plane, time)  # so that the file is not opened again for it
         local = metaseries(page).get("acquisition-time-local")
-        if local:
-            return local
         tag = page.tags.get(_DATE_TIME)
-        return str(tag.value) if tag is not None and tag.value else None
+        return local or (str(tag.value) if tag is not None and tag.value else None)
 
     def time_of(self, sources: TiffSources, plane: Plane) -> float:
         """Return the time of a plane in seconds, by its file's name or by the file; else NaN.

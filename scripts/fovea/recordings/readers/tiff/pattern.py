@@ -15,6 +15,7 @@ from fovea.config.inputs import natural_sorted
 from fovea.config.patterns import Match
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
+from fovea.recordings.readers.companions import channel_names
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 from fovea.recordings.readers.tiff.about import pixel_size
 from fovea.recordings.readers.tiff.files import FileStack, Plane
@@ -33,10 +34,11 @@ class PatternRecording(TiffStacksRecording):
         super().__init__()
         with self.closed_on_error():
             found = find_source(dict(source), base)
-            self.info = self._describe(found)
+            names = channel_names(source.get("layout", ""), found.left, base)
+            self.info = self._describe(found, names)
             self.info.left_out = found.left
 
-    def _describe(self, found: Found) -> RecordingInfo:
+    def _describe(self, found: Found, known: Mapping[int, str]) -> RecordingInfo:
         matches, pattern = found.matches, found.pattern
         fields: dict[str, list[Match]] = {}
         names: dict[str, str] = {}
@@ -71,7 +73,7 @@ class PatternRecording(TiffStacksRecording):
             sizes = (count, len(keys), max(planes.values()) + 1)
             has = [by_clock or matches[0].frame is not None, any(m.z is not None for m in matches)]
             self._stacks.append(self._stack(files, name, sizes, has, seconds))
-        words = _channel_names(matches, keys, pattern)
+        words = _channel_names(matches, keys, pattern, known)
         for stack in self._stacks:
             stack.channels = words
         return self.describe_stacks("TIFF files", [self.source], self._notes)
@@ -174,9 +176,17 @@ def _channel(match: Match) -> str:
     return f"{number}\n{match.label or ''}"
 
 
-def _channel_names(matches: list[Match], keys: list[str], pattern: str) -> list[str | None]:
-    """Return the names of channels; None for those that are numbered from 0 or from 1 on."""
+def _channel_names(
+    matches: list[Match], keys: list[str], pattern: str, known: Mapping[int, str]
+) -> list[str | None]:
+    """Return the names of channels; None for those that are numbered from 0 or from 1 on.
+
+    `known` are names by number that stand beside the images.
+    """
     parts = [key.split("\n") for key in keys]
+    given = [known.get(int(text)) if text.isdigit() else None for text, _ in parts]
+    if all(given) and len(set(given)) == len(keys):
+        return given
     for texts in ([label for _, label in parts], [text for text, _ in parts]):
         clean = [text.strip(" -_") for text in texts]
         if all(clean) and len(set(clean)) == len(keys) and not all(t.isdigit() for t in clean):
