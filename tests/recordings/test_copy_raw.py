@@ -121,3 +121,16 @@ def test_eight_bits_are_widened(tmp_path, monkeypatch):
         raw = zarr.open_group("images.zarr", mode="r")["pc_ch_0/0"]
         assert raw.dtype == np.uint16
         np.testing.assert_array_equal(raw[:], data[0, :, 0, 0])
+
+
+def test_frames_that_repeat_the_one_before_are_doubted(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    data = pixels(1, 6, 1, 2, 130, 70)
+    data[0, [1, 2, 5], 0, 1] = data[0, [0, 0, 4], 0, 1]
+    data[0, 4, 0, 0] = data[0, 3, 0, 0]
+    data[0, 4, 0, 0, 129, 69] ^= 1
+    write_ome_tiff("a.ome.tif", data)
+    copy_raw("a.ome.tif", "images.zarr", 0, CHANNELS)
+    doubts = [record.message for record in caplog.records if "same pixels" in record.message]
+    (doubt,) = doubts
+    assert doubt.startswith("fl_ch_1 (Channel 1): frames 1-2, 5 have the same pixels as the frame")

@@ -100,6 +100,10 @@ def copy_raw(
             here = sorted(set(range(field.frames)) - output.array.missing)
             log.info("%s (%s) was recorded in %d of %d frames%s", output.group.name, output.name,
                      len(here), field.frames, f": {ranges(here)}" if here else "")  # fmt: skip
+        if output.repeats:
+            log.warning("%s (%s): frames %s have the same pixels as the frame before; perhaps they "
+                        "were not recorded", output.group.name, output.name,
+                        ranges(output.repeats))  # fmt: skip
         if output.saturated:
             log.info("%s (%s): the camera saturates at %d counts, which %d pixels have",
                      output.group.name, output.name, *output.saturated)  # fmt: skip
@@ -130,18 +134,25 @@ class _Output:
     ) -> None:  # fmt: skip
         self.group, self.name = group, info.channels[index]
         self.limits = CountLimits()
+        self.repeats: list[int] = []  # frames that are equal to the one before
+        self._before: np.ndarray | None = None
+        self._frame = -1
         self.saturated: tuple[int, int] | None = None
         self._saturated_from = partial(saturated_from, dtype=info.dtype, bits=info.significant_bits)
         self.about = provenance("copy_raw", {"z": z}, unit="count", channel=index, name=self.name)
         self.array = stack.enter_context(ArrayWriter(group / "0", shape, "uint16", self.about))
 
     def append(self, plane: np.ndarray | None) -> None:
+        self._frame += 1
         if plane is None:
             self.array.skip()
             return
         plane = plane.astype(np.uint16, copy=False)
         self.array.append(plane)
         self.limits.add(plane)
+        if self._before is not None and _equal(self._before, plane):
+            self.repeats.append(self._frame)
+        self._before = plane
 
     def finish(self) -> None:
         limits = self.limits.limits()
@@ -151,3 +162,8 @@ class _Output:
         if level := self._saturated_from(counts):
             self.saturated = level, int(counts[level:].sum())
             self.about["fovea"]["saturated_from"] = level
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether planes are equal; a few rows tell nearly all that are not apart."""
+    return np.array_equal(one[::64], other[::64]) and np.array_equal(one, other)
