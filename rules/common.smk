@@ -4,7 +4,7 @@ from fovea.config.inputs import resolve_traces
 from fovea.config.plan import Plan
 from fovea.jobs import resources
 from fovea.recordings.inspect_input import fov_count
-from fovea.runs import failed_fields
+from fovea.runs import added_channels, archived, failed_fields
 
 
 def planned(given):
@@ -13,15 +13,21 @@ def planned(given):
     try:
         given = written.typed(given, workflow.config_settings.config)
         checked = validation.validated(given, source=source)
-        validation.check_inputs(checked, made_by_workflow={paths.DEMO_RECORDING}, source=source)
+        absent = archived.archived(checked)
+        validation.check_inputs(
+            checked, made_by_workflow={paths.DEMO_RECORDING}, source=source, archived=absent
+        )
         found = Plan(checked, *failed_fields.left_out_now())
         found.check(source)
+        if workflow.is_main_process:
+            archived.check_archived(found, absent, source)
+        added_channels.plan_added(found, at_start=workflow.is_main_process)
     except FoveaError as error:
         raise WorkflowError(str(error))
-    return checked, found
+    return checked, found, absent
 
 
-config, plan = planned(config)
+config, plan, absent = planned(config)
 
 # One core is what Snakemake counts a job as, so libraries must not start threads of their own.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -33,9 +39,17 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+FOV = "\\d\\d\\d+"
+
+
+def readable(datasets):
+    """A pattern that matches those of the datasets whose recording is there."""
+    return one_of([dataset for dataset in datasets if dataset not in absent])
+
+
 wildcard_constraints:
     dataset=one_of(config["datasets"]),
-    fov="\\d\\d\\d+",
+    fov=FOV,
     pc="\\d+",
     fl="\\d+",
     sample=one_of(plan.samples),
@@ -113,7 +127,7 @@ def minutes(step):
 
     def runtime(wildcards, attempt):
         dataset = plan.datasets[wildcards.dataset]
-        channels = len(dataset.raw_channels())
+        channels = len(dataset.groups("pc", "fl"))
         return resources.minutes(step, dataset.size(step, wildcards.fov), channels, attempt)
 
     return runtime
@@ -128,6 +142,8 @@ def fovs(dataset):
         if not os.path.exists(known):
             atexit.register(print, inspect_first(plan.datasets), file=sys.stderr)
             raise WorkflowError("--until cannot be used yet")
+        return datasets.dataset_fovs(config, dataset, fov_count(known))
+    if dataset in absent:  # no job inspects it
         return datasets.dataset_fovs(config, dataset, fov_count(known))
     metadata = checkpoints.inspect_input.get(dataset=dataset).output.metadata
     return datasets.dataset_fovs(config, dataset, fov_count(metadata))

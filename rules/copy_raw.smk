@@ -1,6 +1,7 @@
 # All channels are read in one pass, so they are outputs of one rule, and Snakemake wants the number
 # of a rule's outputs to be fixed: one rule for the datasets that have the same channels.
-for layout in plan.layouts("copy_raw"):
+# A field of view to which channels were added gets two: for those that it has and for the others.
+for layout in plan.layouts("copy_raw") + plan.added_layouts():
 
     rule:
         name:
@@ -9,7 +10,7 @@ for layout in plan.layouts("copy_raw"):
             metadata=steps.INSPECT_INPUT["metadata"],
             recording=of_dataset(lambda dataset: dataset.recording()),
         output:
-            root=layout.step["root"],
+            root=layout.step.outputs.get("root", []),
             groups=layout.step["groups"],
             arrays=layout.step["arrays"],
         log:
@@ -17,7 +18,8 @@ for layout in plan.layouts("copy_raw"):
         benchmark:
             layout.step.benchmark
         wildcard_constraints:
-            dataset=one_of(layout.members),
+            dataset=readable(layout.members),
+            fov=FOV if layout.fovs is None else one_of([f"{fov:03d}" for fov in layout.fovs]),
         group:
             "fov"
         conda:
@@ -27,9 +29,13 @@ for layout in plan.layouts("copy_raw"):
             runtime=minutes("copy_raw"),
         params:
             source=of_dataset(lambda dataset: dataset.entry["input"]),
-            channels=of_dataset(lambda dataset: dataset.raw_channels()),
             z=of_dataset(lambda dataset: dataset.entry["z"]),
         message:
             "Copy raw channels: {wildcards.dataset}, field of view {wildcards.fov}"
         script:
             "../scripts/copy_raw.py"
+
+
+for layout in plan.added_layouts():
+    for other in plan.layouts("copy_raw"):
+        workflow.ruleorder(layout.rule, other.rule)

@@ -10,6 +10,12 @@ rule flat_field:
         steps.FLAT_FIELD.log,
     benchmark:
         steps.FLAT_FIELD.benchmark
+    wildcard_constraints:
+        dataset=one_of(
+            name
+            for name, dataset in plan.datasets.items()
+            if name not in absent or dataset.flat_field_params["method"] == "image"
+        ),
     conda:
         "../envs/fovea.yaml"
     resources:

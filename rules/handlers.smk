@@ -3,10 +3,20 @@ from fovea.runs import (
     cell_counts,
     check_recording,
     check_tables,
+    deletion,
+    index,
     old_results,
+    renamed,
     saturation,
     status,
 )
+
+# What jobs are told beside the config.
+if any(dataset.added for dataset in plan.datasets.values()):
+
+    envvars:
+        added_channels.VARIABLE,
+
 
 if plan.left_out:
 
@@ -14,8 +24,19 @@ if plan.left_out:
         failed_fields.VARIABLE,
 
 
-# What a failed run says below everything that Snakemake says.
-closing_words = []
+# Snakemake calls handlers of the main Snakefile only, not those of a module.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+WORKING_FOLDER = os.getcwd()
+run_failed = run_refused = False
+
+if workflow.is_main_process:
+    for text in (
+        archived.words(absent),
+        renamed.words(renamed.renamed(plan)),
+        failed_fields.SKIPS_NOTHING if IS_MODULE and config["skip_failed"] else "",
+    ):
+        if text:
+            print(text, file=sys.stderr)
 
 
 def clean_command():
@@ -37,32 +58,46 @@ def close():
 
     Snakemake calls none of the handlers below where there is nothing to do.
     """
-    ran = workflow.is_main_process and getattr(workflow, "scheduler", None) is not None
-    if not ran or workflow.dryrun or workflow.touch:
+    if workflow.is_main_process and deletion.deletes_all(sys.argv):
+        deletion.remove_remains(plan, WORKING_FOLDER)
         return
-    texts = []
+    ran = workflow.is_main_process and getattr(workflow, "scheduler", None) is not None
+    if not ran or run_refused or workflow.dryrun or workflow.touch:
+        return
+    # Snakemake has gone back to the folder in which it was called.
+    origin, words = os.getcwd(), command()
+    os.chdir(WORKING_FOLDER)
+    said = what_failed(words, origin) if run_failed else []
     if not plan.left_out:  # else the first part of the run will say it
         places = [(row.dataset, row.fov) for row in status.collect(plan)]
-        texts.append(old_results.words(old_results.old_results(plan), clean_command()))
-        texts.append(saturation.saturated(plan, places))
-        texts.append(cell_counts.without_cells(plan, places))
-    for text in filter(None, [*texts, *closing_words]):
+        old = [] if IS_MODULE else old_results.old_results(plan)
+        if not IS_MODULE:
+            index.write_index(plan, places, old)
+        said[:0] = [
+            old_results.words(old, clean_command()),
+            saturation.saturated(plan, places),
+            cell_counts.without_cells(plan, places),
+        ]
+    for text in filter(None, said):
         print(text, file=sys.stderr)
 
 
-def write_status(failed=False):
-    """Write results/status.csv; after a failed run, gather what failed, why, and what to do."""
+def what_failed(words, origin):
+    """Texts that say what failed, why, and what to do; with `skip_failed`, make the samples."""
+    rows = status.collect(plan)
+    # With targets, the run was not to make samples.
+    again = None if workflow.dag_settings.targets else words
+    return [
+        status.failures(rows, words),
+        failed_fields.failures(plan),
+        failed_fields.after_failure(plan, rows, again, origin=origin),
+    ]
+
+
+def write_status():
+    """Write results/status.csv."""
     rows = status.collect(plan)
     status.write(rows, paths.STATUS, failed_fields.left_out_of(plan, plan.left_out))
-    if not failed:
-        return
-    # With targets, the run was not to make samples.
-    options = None if workflow.dag_settings.targets else command()
-    closing_words.extend((
-        status.failures(rows, command()),
-        failed_fields.failures(plan),
-        failed_fields.after_failure(plan, rows, options),
-    ))  # fmt: skip
 
 
 def cancel_leftovers():
@@ -112,10 +147,13 @@ if "--unlock" in sys.argv:
 
 
 onstart:
+    global run_refused
+    run_refused = True
     if cancel_leftovers():
         raise WorkflowError("Nothing has been started; give the same command again")
     compare_with_recordings()
     check_users_tables()
+    run_refused = False
     write_status()
 
 
@@ -124,4 +162,6 @@ onsuccess:
 
 
 onerror:
-    write_status(failed=True)
+    global run_failed
+    run_failed = True
+    write_status()

@@ -10,6 +10,8 @@ checkpoint inspect_input:
         steps.INSPECT_INPUT.log,
     benchmark:
         steps.INSPECT_INPUT.benchmark
+    wildcard_constraints:
+        dataset=readable(plan.datasets),
     conda:
         "../envs/fovea.yaml"
     params:

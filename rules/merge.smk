@@ -58,6 +58,7 @@ for layout in plan.merge_layouts():
         params:
             datasets=lambda wildcards: samples.merge_parameters(config, wildcards.sample),
             names=list(config["datasets"]),
+            made_with=lambda wildcards: samples.made_with(config, wildcards.sample),
             left_out=lambda wildcards: plan.words_left_out(wildcards.sample),
         message:
             "Merge the traces of sample {wildcards.sample}"

@@ -1,14 +1,16 @@
-from pathlib import Path
-
+from fovea.config.names import channel_of
 from fovea.jobs.log import job
 from fovea.recordings.copy_raw import copy_raw
 from fovea.recordings.inspect_input import load_metadata
+from fovea.store.groups import groups_of
 
 with job(snakemake) as log:
     metadata = load_metadata(snakemake.input.metadata)
+    groups = groups_of(snakemake.output.groups)
     copy_raw(
         **snakemake.params,
-        target=Path(snakemake.output.root).parent,
+        target=groups[0].parent,
+        channels={group.name: channel_of(group.name) for group in groups},
         fov=int(snakemake.wildcards.fov),
         metadata=metadata,
         log=log,

@@ -18,5 +18,6 @@ with job(snakemake) as log:
         snakemake.params.names,
         snakemake.params.left_out,
         folder.parents[1] / SEEN,
+        snakemake.params.made_with,
         log=log,
     )

@@ -219,9 +219,12 @@ def clean(
     Nothing is deleted, and logs and benchmarks stay where they are.
     """
     from fovea.config.plan import Plan
+    from fovea.runs.index import write_index
     from fovea.runs.old_results import move_away, old_results
+    from fovea.runs.status import collect
 
-    found = old_results(Plan(_config(configfile or directory / "config/config.yaml")), directory)
+    plan = Plan(_config(configfile or directory / "config/config.yaml"))
+    found = old_results(plan, directory)
     print("\n".join(found) or "The config makes everything that is in results")
     if dry_run or not found:
         return
@@ -232,6 +235,8 @@ def clean(
         )
     if yes or typer.confirm(f"Move these {len(found)} files and folders away?", err=True):
         print(f"Moved to {move_away(found, directory)}")
+        places = [(row.dataset, row.fov) for row in collect(plan, directory)]
+        write_index(plan, places, old_results(plan, directory), directory)
 
 
 @app.command(epilog="Example: fovea evaluate annotated.tif results/demo/fov_000/images.zarr/"

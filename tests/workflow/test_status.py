@@ -82,7 +82,7 @@ STAGES = [
     ("copy_raw", RAW),
     ("segment", arrays(0, "seg_labeled_ch_0") + groups(0, "seg_labeled_ch_0")),
     ("track", arrays(0, "seg_tracked_ch_0") + groups(0, "seg_tracked_ch_0")
-     + [f"{IMAGES}/seg_tracked_ch_0/boxes/zarr.json"] + tables("lineage", "drift")),
+     + [f"{IMAGES}/seg_tracked_ch_0/boxes/zarr.json"] + tables("lineage", "merges", "drift")),
     ("background", arrays(0, "fl_background_ch_1") + groups(0, "fl_background_ch_1")
      + [f"{IMAGES}/fl_background_ch_1/tile_medians/zarr.json"]),
     ("crop", ["results/a/fov_000/cells.zarr/zarr.json"]),
@@ -283,7 +283,7 @@ def test_status_csv(folder):
 
 def test_table(folder):
     lines = table(broken(folder)).splitlines()
-    assert lines[0].split() == ["dataset", "fov", "state", "step", "progress", "error"]
+    assert lines[0].split() == ["dataset", "fov", "state", "cells", "step", "progress", "error"]
     assert lines[1].split() == ["a", "000", "done"]
     assert lines[2].split()[:4] == ["a", "001", "failed", "copy_raw"]
     assert lines[2].endswith('a.nd2: "odd, bad", mend it')

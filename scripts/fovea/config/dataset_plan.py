@@ -13,7 +13,7 @@ from itertools import chain
 
 from fovea.config import paths, steps
 from fovea.config.inputs import resolve_input
-from fovea.config.names import channel_of, group_name, split
+from fovea.config.names import group_name, split
 from fovea.config.paths import arrays, fill, group_files
 from fovea.config.steps import Step, field_step
 from fovea.jobs import resources
@@ -36,6 +36,8 @@ class DatasetPlan:
     fl: list[int]  # indices of the fluorescence channels
     #: Channel group to its features, in the order of the columns.
     features: Mapping[str, Sequence[str]] = field(repr=False)
+    #: Field of view to the channel groups that it lacks, where others were copied before.
+    added: dict[int, list[str]] = field(default_factory=dict, repr=False)
 
     @property
     def params(self) -> Mapping:
@@ -62,10 +64,6 @@ class DatasetPlan:
         phase = [] if self.pc is None else [self.pc]
         return [group_name(kind, channel) for kind in kinds
                 for channel in (phase if kind in PHASE_KINDS else self.fl)]  # fmt: skip
-
-    def raw_channels(self) -> dict[str, int]:
-        """Return the groups that are copied, with the indices of their channels."""
-        return {group: channel_of(group) for group in self.groups("pc", "fl")}
 
     def background_groups(self) -> list[str]:
         """Return the groups that the background step writes."""
@@ -111,12 +109,15 @@ class DatasetPlan:
             return []
         return [fill(paths.FLAT_FIELD, fl=channel) for channel in self.fl]
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether its recording is the simulated one."""
+        source = self.entry["input"]
+        return isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING
+
     def recording(self) -> list[str]:
         """Return the files of the recording; that of the demo need not exist, a rule makes it."""
-        source = self.entry["input"]
-        if isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING:
-            return [paths.DEMO_RECORDING]
-        return self._files
+        return [paths.DEMO_RECORDING] if self.is_demo else self._files
 
     @cached_property
     def _files(self) -> list[str]:
@@ -152,15 +153,26 @@ class DatasetPlan:
             found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
         return [step.of(dataset=self.name) for step in found]
 
-    def field_steps(self) -> list[Step]:
-        """Return the steps that are done for each field of view, in their order."""
-        return self.possible_steps()[: 1 if self.params["copy_only"] else None]
+    def field_steps(self, fov: int | None = None) -> list[Step]:
+        """Return the steps that are done for a field of view, in their order."""
+        found = self.possible_steps()[: 1 if self.params["copy_only"] else None]
+        return self.copies(tuple(self.added.get(fov, ()))) + found[1:]
+
+    def copies(self, added: Sequence[str] = ()) -> list[Step]:
+        """Return how raw channels are copied: in one job, or the `added` ones in another."""
+        raw = self.groups("pc", "fl")
+        before = [group for group in raw if group not in added]
+        found = [field_step("copy_raw", arrays=arrays(before), groups=group_files(before),
+                            root=paths.IMAGES)]  # fmt: skip
+        if added:
+            found.append(field_step("copy_raw", "copy_raw_added", arrays=arrays(added),
+                                    groups=group_files(added)))  # fmt: skip
+        return found
 
     def possible_steps(self) -> list[Step]:
         """Return the steps for which there are rules: with `copy_only`, more than are asked for."""
-        raw, made = self.groups("pc", "fl"), self.background_groups()
-        found = [field_step("copy_raw", arrays=arrays(raw), groups=group_files(raw),
-                            root=paths.IMAGES)]  # fmt: skip
+        made = self.background_groups()
+        found = self.copies()
         if self.pc is not None:
             found += [steps.segment(self.pc), steps.track(self.pc)]
         if self.fl:

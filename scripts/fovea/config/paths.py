@@ -14,7 +14,7 @@ from pathlib import Path
 DEMO_RECORDING, DEMO_TRUTH = "data/demo.ome.tiff", "data/demo_truth"
 
 RESULTS = "results"
-STATUS = "results/status.csv"
+STATUS, INDEX = "results/status.csv", "results/index.csv"
 
 # --- Of a dataset
 METADATA = "results/{dataset}/metadata.yaml"

@@ -33,6 +33,7 @@ class Layout:
     rule: str  # its name: that of the step where there is one layout only
     members: list[str]  # the datasets or samples
     step: Step  # with wildcards for dataset and field of view, or for the sample
+    fovs: Sequence[int] | None = None  # fields of view whose files they are; None: all others
 
 
 class Plan:
@@ -101,6 +102,20 @@ class Plan:
         found = {plan.name: next(s for s in plan.possible_steps() if s.name == step)
                  for plan in plans}  # fmt: skip
         return _layouts(found, lambda name: self.datasets[name].layout_name(step))
+
+    def added_layouts(self) -> list[Layout]:
+        """Return the layouts of copying for fields of view to which channels were added."""
+        found = []
+        for name, dataset in self.datasets.items():
+            fovs: dict[tuple[str, ...], list[int]] = {}
+            for fov, added in dataset.added.items():
+                fovs.setdefault(tuple(added), []).append(fov)
+            for added, those in fovs.items():
+                what = "_".join(added).replace("_ch_", "_")
+                for word, step in zip(("before", "added"), dataset.copies(added), strict=True):
+                    rule = f"copy_raw_{name}_{word}_{what}"
+                    found.append(Layout(rule, [name], step, sorted(those)))
+        return found
 
     def merge_layouts(self) -> list[Layout]:
         """Return the layouts of merging: the samples that have other columns."""

@@ -9,6 +9,7 @@ from fovea.config import names
 from fovea.config.analysis import fit_label
 from fovea.config.datasets import features_for
 from fovea.config.fovs import ALL
+from fovea.config.made_from import dataset_digest, recording_of
 from fovea.plugins import registry
 
 
@@ -56,6 +57,13 @@ def merge_parameters(config: Mapping, sample: str) -> dict[str, dict[str, Any]]:
         if entry["traces"] is not None:
             found[dataset]["fovs"] = None if fovs == ALL else fovs
     return found
+
+
+def made_with(config: Mapping, sample: str) -> dict[str, str]:
+    """Return a sample's datasets to what they were made from, in words for the tables."""
+    entries = {name: config["datasets"][name] for name in sample_parts(config, sample)}
+    return {name: f"{recording_of(entry)}, parameters {dataset_digest(entry)}"
+            for name, entry in entries.items()}  # fmt: skip
 
 
 def fits(config: Mapping) -> dict[str, dict]:

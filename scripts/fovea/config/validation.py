@@ -89,11 +89,16 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
 
 
 def check_inputs(
-    config: dict, made_by_workflow: Collection[str] = (), *, source: str = SOURCE
+    config: dict,
+    made_by_workflow: Collection[str] = (),
+    *,
+    source: str = SOURCE,
+    archived: Collection[str] = (),
 ) -> None:
     """Check that the inputs of a checked config's datasets exist, or are made by the workflow.
 
-    The message of the ConfigError names the key, the path and the working directory.
+    The message of the ConfigError names the key, the path and the working directory. Recordings of
+    `archived` datasets need not exist.
     """
     made = {os.path.normpath(path) for path in made_by_workflow}
     lines = []
@@ -117,6 +122,8 @@ def check_inputs(
                 report(name, ("params", *keys), f"there is no file {path!r}")
             elif _WILDCARD.search(path):
                 report(name, ("params", *keys), _braces(path))
+        if name in archived:
+            continue
         given = dataset["input"]
         paths = given if isinstance(given, list) else [given]
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]

@@ -107,7 +107,8 @@ def copy_raw(
         if output.saturated:
             log.info("%s (%s): the camera saturates at %d counts, which %d pixels have",
                      output.group.name, output.name, *output.saturated)  # fmt: skip
-    write_group(target)
+    if not (target / "zarr.json").exists():  # it was there before channels were added
+        write_group(target)
 
 
 def mean_interval(metadata: dict | None, fov: int) -> float | None:

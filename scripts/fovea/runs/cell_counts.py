@@ -38,13 +38,16 @@ class Counts:
 def count_cells(path: str | Path) -> Counts | None:
     """Count the cells in ``..._cells.csv`` of a field of view, or ``..._traces_cells.csv``.
 
-    None where the table is not there.
+    None where the table is not there or has no such columns.
     """
     if not Path(path).exists():
         return None
     with open(path, encoding="utf-8", newline="") as file:
         found = Counts()
-        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        if not rows.fieldnames or "reason" not in rows.fieldnames:
+            return None
+        for row in rows:
             found.found += 1
             found.kept += not row["reason"]
             found.good += row.get("good", "True") == "True" and not row["reason"]
@@ -71,19 +74,21 @@ def without_cells(plan: Plan, places: Iterable[tuple[str, str]], folder: str | P
 
 
 def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Iterator[str]:
-    counted: dict[str, list[Counts]] = {}
+    counted: dict[str, list[Counts | None]] = {}
     for dataset, fov in places:
-        if (counts := field_counts(plan.datasets[dataset], fov, folder)) is not None:
-            counted.setdefault(dataset, []).append(counts)
+        counts = field_counts(plan.datasets[dataset], fov, folder)
+        counted.setdefault(dataset, []).append(counts)
     empty = []
     for name, fields in counted.items():
-        total = sum(fields, Counts())
-        if not total.kept:
+        measured = [counts for counts in fields if counts is not None]
+        total = sum(measured, Counts())
+        if measured and not total.kept:
             empty.append(name)
-            several = f"any of the {len(fields)} fields of view"
+            several = f"any of the {len(measured)} fields of view"
+            place = several if len(measured) > 1 else "the only field of view"
+            place += " that could be measured" if len(measured) < len(fields) else ""
             yield (
-                f"no cell was kept in {several if len(fields) > 1 else 'the only field of view'} "
-                f"of dataset {name}: "
+                f"no cell was kept in {place} of dataset {name}: "
                 f"{_why(total, plan.datasets[name], folder)}"
             )
     for sample in plan.samples:

@@ -31,6 +31,12 @@ from fovea.runs.status import Row
 
 #: Set for the second part of a run.
 VARIABLE = "FOVEA_LEFT_OUT"
+#: What a run says whose Snakefile is not Fovea's.
+SKIPS_NOTHING = (
+    "Fovea: skip_failed does nothing where Fovea is a module, for Snakemake calls the handlers of "
+    "the main Snakefile only; leave failed fields of view out with exclude_fovs, or run Fovea by "
+    "itself"
+)
 #: Options that would process everything again.
 _FORCE = ("-F", "--forceall", "-f", "--force")
 _FORCED = ("-R", "--forcerun")
@@ -96,11 +102,16 @@ def can_go_on(plan: Plan, sample: str, left_out: LeftOut) -> bool:
 
 
 def after_failure(
-    plan: Plan, rows: Sequence[Row], command: Sequence[str] | None, folder: str | Path = "."
+    plan: Plan,
+    rows: Sequence[Row],
+    command: Sequence[str] | None,
+    folder: str | Path = ".",
+    origin: str | Path = ".",
 ) -> str:
     """Say which samples wait for failed fields of view; with `skip_failed`, make them without.
 
     `command` is the command line of the run, program first; None where it asked for certain files.
+    It was given in `origin`, from which relative paths in it start.
     There is nothing to say after the second part of a run.
     """
     if plan.left_out:
@@ -119,10 +130,9 @@ def after_failure(
     status.write(rows, Path(folder) / status.STATUS, left_out_of(plan, left_out))
     listed = _listed(left_out)
     print(f"Fovea: skip_failed is set, so samples go on without {listed}", file=sys.stderr)
-    options = [*_without_force(command[1:]), "--nolock"]  # the lock is that of the first part
-    again = [sys.executable, "-m", "snakemake", *options]
+    again = [sys.executable, "-m", "snakemake", *_without_force(command[1:])]
     told = json.dumps({"without": left_out, "samples": ready})
-    done = subprocess.run(again, env=os.environ | {VARIABLE: told}, check=False, cwd=folder)
+    done = subprocess.run(again, env=os.environ | {VARIABLE: told}, check=False, cwd=origin)
     if done.returncode:
         return f"Fovea: making samples of the rest failed too ({shlex.join(again)})"
     return f"Fovea: samples made without {listed}: {', '.join(made)}"

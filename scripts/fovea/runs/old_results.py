@@ -12,7 +12,7 @@ from pathlib import Path
 from fovea.config import steps
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
-from fovea.config.paths import METADATA, RESULTS, STATUS, fill
+from fovea.config.paths import INDEX, METADATA, RESULTS, STATUS, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import fov_count
@@ -58,7 +58,7 @@ def _not_in(tree: dict, folder: Path, name: str) -> Iterable[str]:
 
 def _made(plan: Plan, folder: Path) -> Iterable[str]:
     """Yield the files, arrays and stores that a config makes or can be asked to make."""
-    yield STATUS
+    yield from (STATUS, INDEX)
     yield from plan.sample_files()
     for step in plan.traces.values():
         yield from step.files

@@ -65,7 +65,7 @@ def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
             rows.append(whole)
         for fov in fovs or ():
             number = f"{fov:03d}"
-            steps = [step.of(dataset=name, fov=number) for step in dataset.field_steps()]
+            steps = [step.of(dataset=name, fov=number) for step in dataset.field_steps(fov)]
             rows.append(_row(name, number, steps, folder, active))
             last = [step.files[0] for step in steps if step.name in LAST_STEPS]
             rows[-1].target = " ".join(last or steps[-1].files[:1])

@@ -38,6 +38,7 @@ def merge(
     names: Sequence[str] | None = None,
     left_out: Sequence[str] = (),
     seen: str | Path | None = None,
+    made_with: Mapping[str, str] | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
     """Write the tables of a sample.
@@ -68,6 +69,8 @@ def merge(
     seen : path, optional
         Folder in which the places of cells are kept from one merge to the next, so that a verdict
         on a cell's ID does not fall on another cell.
+    made_with : mapping, optional
+        Dataset to its recording and a digest of its parameters, in words.
     """
     from fovea.recordings.inspect_input import load_metadata
 
@@ -98,6 +101,7 @@ def merge(
         f"Left out: {'; '.join(left_out) or 'nothing'}",
         f"Curation: {words}",
         f"Units: {', '.join(units) or 'no features'}",
+        *(f"Made from: dataset {name}, {text}" for name, text in (made_with or {}).items()),
     ]
     about = {"sample": sample, "time_unit": unit, "comments": comments, "left_out": list(left_out)}
     start = Path(folder) / sample

@@ -1,0 +1,114 @@
+"""Recordings that were moved away after they had been copied.
+
+What `metadata.yaml` and the raw arrays hold is enough for all later steps. So a recording that is
+not there is no error, as long as nothing is asked for that only the recording could give.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from fovea.config import paths, steps
+from fovea.config.dataset_plan import DatasetPlan
+from fovea.config.datasets import dataset_fovs, recordings
+from fovea.config.inputs import resolve_input
+from fovea.config.names import channel_of
+from fovea.config.plan import Plan
+from fovea.config.words import show_path
+from fovea.errors import FoveaError
+from fovea.recordings.inspect_input import fov_count, load_metadata
+
+
+def archived(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the datasets that were inspected and whose recording is not there: what is missing."""
+    found = {}
+    for name in recordings(config):
+        source = config["datasets"][name]["input"]
+        made = isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING
+        if made or not Path(paths.fill(paths.METADATA, dataset=name)).exists():
+            continue
+        try:
+            resolve_input(source)
+        except FoveaError as error:
+            found[name] = str(error).removeprefix("input: ")
+    return found
+
+
+def check_archived(plan: Plan, missing: Mapping[str, str], source: str) -> None:
+    """Raise FoveaError if something is asked for that only a recording can give that is not there.
+
+    Parameters
+    ----------
+    missing : mapping
+        What `archived` returns.
+    source : str
+        The config, for messages.
+    """
+    wrong = []
+    for name, text in missing.items():
+        needed = next(iter(_needed(plan, plan.datasets[name])), None)
+        if needed:
+            place = show_path(("datasets", name, "input"))
+            wrong.append(f"{source}: {place}: {text} (working directory: {os.getcwd()}); {needed}")
+    if wrong:
+        raise FoveaError("\n".join(wrong))
+
+
+def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
+    """Yield what a recording is needed for."""
+    metadata = paths.fill(paths.METADATA, dataset=dataset.name)
+    files = load_metadata(metadata)["files"]
+    for name in _names(dataset.entry["input"]):
+        if not any(fnmatch(os.path.basename(os.path.normpath(file)), name) for file in files):
+            yield f"what was copied to results/{dataset.name} is from {files[0]}"
+    try:
+        fovs = dataset_fovs(plan.config, dataset.name, fov_count(metadata))
+    except FoveaError:  # the start of the run says what is wrong
+        return
+    for fov in fovs:
+        for group in dataset.groups("pc", "fl"):
+            array = paths.fill(paths.arrays([group])[0], dataset=dataset.name, fov=f"{fov:03d}")
+            channel = f"channel {channel_of(group)} of field of view {fov}"
+            if not Path(array).exists():
+                yield f"it is needed to copy {channel}"
+                continue
+            made = json.loads(Path(array).read_text("utf-8"))["attributes"]["fovea"]["parameters"]
+            if made["z"] != dataset.entry["z"]:
+                yield f"it is needed to copy {channel} with z: {dataset.entry['z']}"
+    yield from _flat_fields(dataset)
+
+
+def _names(source: Any) -> Iterable[str]:
+    """Return the names and globs of files that an input states, without their folders."""
+    given = source.get("files", []) if isinstance(source, dict) else source
+    names = [os.path.basename(os.path.normpath(p)) for p in ([given] if isinstance(given, str)
+                                                             else given)]  # fmt: skip
+    return [name for name in names if "." in name]
+
+
+def _flat_fields(dataset: DatasetPlan) -> Iterator[str]:
+    if dataset.flat_field_params["method"] != "recording" or dataset.params["copy_only"]:
+        return
+    import yaml
+
+    record = Path(paths.fill(steps.PROCESSING_CONFIG["config"], dataset=dataset.name))
+    before = yaml.safe_load(record.read_text("utf-8"))["params"] if record.exists() else {}
+    known = before.get("flat_field", {})
+    changed = any(known.get(key) != value for key, value in dataset.flat_field_params.items())
+    for channel in dataset.fl:
+        gain = steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"]
+        if changed or not Path(str(gain)).exists():
+            yield f"it is needed to find the flat field of channel {channel}"
+
+
+def words(missing: Mapping[str, str]) -> str:
+    """Say that a run goes on without recordings; empty where all are there."""
+    return "\n".join(
+        f"Fovea: dataset {name} goes on with what was copied from its recording: {text}"
+        for name, text in missing.items()
+    )
