@@ -22,7 +22,10 @@ fields:
 """
 
 
-def check(folder: Path, rows: str = "", names: tuple = (None, None), samples=(), **entry) -> None:
+def check(
+    folder: Path, rows: str = "", names: tuple = (None, None), samples=(), metadata=METADATA,
+    **entry,
+) -> None:  # fmt: skip
     """Check a dataset `a`; `rows` are those of the curation table."""
     pc, fl = ({"channel": index, "name": name} for index, name in enumerate(names))
     given = {"input": "data/rec.nd2", "channels": {"pc": pc, "fl": [fl]}} | entry
@@ -30,7 +33,7 @@ def check(folder: Path, rows: str = "", names: tuple = (None, None), samples=(),
     table = folder / "curation.csv"
     config = {"datasets": datasets, "samples": list(samples), "curation": str(table)}
     config = validated(config)
-    (folder / "metadata.yaml").write_text(METADATA, "utf-8")
+    (folder / "metadata.yaml").write_text(metadata, "utf-8")
     table.write_text(f"dataset,fov,cell,good,from_frame,to_frame\n{rows}", "utf-8")
     check_recording("a", config, folder / "metadata.yaml")
 
@@ -96,3 +99,17 @@ def test_all_that_is_wrong_is_named_at_once(tmp_path):
         check(tmp_path, "a,0,3,perhaps,,\n", samples=[SAMPLE], z=3)
     for part in ("has no z plane 3", "has no times of its frames", "good is 'perhaps'"):
         assert part in str(error.value)
+
+
+def test_a_z_plane_that_a_channel_lacks(tmp_path):
+    planes = 'channel_planes: ["1", "0-1", "0-2"]'
+    text = METADATA.replace("frames: 6, planned", f"frames: 6, {planes}, planned")
+    for z, names in ((2, [0, 2]), (1, [0, 1])):  # a channel with one plane serves for any z
+        entry = {"channels": {"pc": names[0], "fl": [names[1]]}, "z": z, "fovs": [1]}
+        check(tmp_path, metadata=text, **entry)
+    with pytest.raises(FoveaError) as error:
+        check(tmp_path, metadata=text, z=2, fovs=[1])
+    assert str(error.value) == (
+        "data/rec.nd2: field of view 1 has no z plane 2 of channel 1, which was recorded in the "
+        "planes 0-1; correct `z` in the config"
+    )

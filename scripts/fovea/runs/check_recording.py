@@ -18,6 +18,7 @@ from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.paths import METADATA, fill
 from fovea.errors import FoveaError
+from fovea.recordings.frames import recorded_planes
 from fovea.recordings.inspect_input import load_metadata
 from fovea.recordings.readers.checks import check_channel, list_channels
 from fovea.recordings.time_checks import check_field_times
@@ -128,7 +129,7 @@ def _plain(name: str) -> str:
 
 
 def check_z(given: Given) -> None:
-    """Raise FoveaError for a z plane that no channel of a field of view has."""
+    """Raise FoveaError for a z plane that a field of view, or one of its channels, lacks."""
     z = given.entry["z"]
     if isinstance(z, str):
         return
@@ -139,6 +140,15 @@ def check_z(given: Given) -> None:
                 f"{given.source}: field of view {fov} has no z plane {z}; it has "
                 f"{planes} (0 to {planes - 1}); correct `z` in the config"
             )
+        recorded = recorded_planes(given.metadata, fov)
+        for channel in given.channels if recorded is not None else ():
+            own = recorded[channel]
+            if len(own) > 1 and z not in own:  # a single plane serves for any z
+                raise FoveaError(
+                    f"{given.source}: field of view {fov} has no z plane {z} of channel {channel}, "
+                    f"which was recorded in the planes {format_fovs(own)}; correct `z` in the "
+                    "config"
+                )
 
 
 def check_times(given: Given) -> None:
