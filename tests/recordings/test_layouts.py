@@ -552,3 +552,19 @@ def test_stamps_that_are_all_the_same_say_nothing(tmp_path):
         stamped(tmp_path / f"a_t{t}.tif", 5, "2024:05:01 12:00:00", metaseries=False)
     with open_recording({"pattern": "a_t{frame}.tif"}, base=tmp_path) as recording:
         assert recording.info.fields[0].frames == 3
+
+
+def test_folders_that_may_not_be_read_and_pictures(tmp_path, monkeypatch):
+    for t in (1, 2):
+        (tmp_path / f"t{t}xy1.png").write_bytes(b"x")
+    with pytest.raises(FoveaError, match=r"t1xy1\.png: single images are read from TIFF files"):
+        open_recording({"pattern": "t{frame}xy{fov}.png"}, base=tmp_path)
+    with pytest.raises(FoveaError, match="save its PNG or JPEG images as TIFF"):
+        open_recording(str(tmp_path))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(FoveaError, match=r"the folder \. cannot be listed \(Permission denied\)"):
+        find("t{frame}xy{fov}.tif", tmp_path)

@@ -151,8 +151,13 @@ def walk(
         try:
             with os.scandir(os.path.join(base, folder) or ".") as entries:
                 names = sorted((e.name, e.is_dir()) for e in entries if e.name[0] != ".")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise FoveaError(
+                f"input: the folder {folder or '.'} cannot be listed ({error.strerror}); ask its "
+                "owner, or check the disk"
+            ) from error
         folders = []
         for name, is_folder in names:
             path = os.path.join(folder, name)

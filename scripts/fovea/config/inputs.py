@@ -18,6 +18,7 @@ IMAGE_SUFFIXES = (
     ".nd2", ".czi", ".tif", ".tiff", ".btf", ".tf8", ".tf2", ".lsm", ".stk", ".lif",
     ".companion.ome",
 )  # fmt: skip
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 KEYS = ("pattern", "layout", "folder", "files", "axes", "sizes")
 FORMS = (("pattern",), ("layout", "folder"), ("files",))
@@ -132,9 +133,11 @@ def _directory(path: str, full: str) -> list[str]:
         files = companions
     kinds = {_kind(name) for name in files} | ({".zarr"} if stores else set())
     if not kinds:
+        pictures = any(name.lower().endswith(PICTURES) for name in names)
+        remedy = "save its PNG or JPEG images as TIFF" if pictures else "name the files"
         raise FoveaError(
             f"input: the directory {path} holds no recording that Fovea knows "
-            f"({', '.join(IMAGE_SUFFIXES)} or OME-Zarr); name the files"
+            f"({', '.join(IMAGE_SUFFIXES)} or OME-Zarr); {remedy}"
         )
     if len(kinds) > 1:
         raise FoveaError(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fovea.config.folders import Found, find_source
-from fovea.config.inputs import natural_sorted
+from fovea.config.inputs import PICTURES, natural_sorted
 from fovea.config.patterns import Match
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
@@ -40,6 +40,11 @@ class PatternRecording(TiffStacksRecording):
 
     def _describe(self, found: Found, known: Mapping[int, str]) -> RecordingInfo:
         matches, pattern = found.matches, found.pattern
+        if matches[0].path.lower().endswith(PICTURES):
+            raise FoveaError(
+                f"{matches[0].path}: single images are read from TIFF files; save the images as "
+                "TIFF of 8 or 16 bits, for example with Fiji, and not as PNG or JPEG"
+            )
         fields: dict[str, list[Match]] = {}
         names: dict[str, str] = {}
         for m in matches:
