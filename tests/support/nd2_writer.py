@@ -71,12 +71,24 @@ def time_loop(count: int, period_ms: float) -> dict[str, Any]:
     return {"eType": u32(1), "uLoopPars": loop}
 
 
-def ne_time_loop(periods: Sequence[tuple[int, float]]) -> dict[str, Any]:
+def _phase(channels: Sequence[str]) -> dict[str, Any]:
+    """The loops of a phase that has channels of its own."""
+    planes = {f"a{i}": {"sDescription": name} for i, name in enumerate(channels)}
+    loop = {"pPlanes": {"uiCount": u32(len(planes)), "sPlaneNew": planes}}
+    level = {"SLxExperiment": {"eType": u32(6), "uLoopPars": loop, "uiNextLevelCount": u32(0)}}
+    return {"uiNextLevelCount": u32(1), "ppNextLevelEx": [level]}
+
+
+def ne_time_loop(
+    periods: Sequence[tuple[int, float]], phases: Sequence[Sequence[str]] = ()
+) -> dict[str, Any]:
     loop = {
         "uiPeriodCount": u32(len(periods)),
         "pPeriod": [time_loop(count, period)["uLoopPars"] for count, period in periods],
         "pPeriodValid": bytes([1] * len(periods)),
     }
+    if phases:
+        loop["pSubLoops"] = [_phase(channels) for channels in phases]
     return {"eType": u32(8), "uLoopPars": loop}
 
 
@@ -149,6 +161,7 @@ def write_nd2(
     header_times_ms: np.ndarray | None = None,
     period_ms: float = 0.0,
     periods: Sequence[tuple[int, float]] | None = None,
+    phases: Sequence[Sequence[str]] = (),
     pixel_um: float | None = 0.65,
     images: int | None = None,
     skip: Sequence[int] = (),
@@ -173,6 +186,8 @@ def write_nd2(
         (P, T, Z) times in milliseconds; by default 1000 ms + 300 s per frame + 10 s per position.
     header_times_ms : ndarray
         The same for the times that stand before each image, where they differ.
+    phases : sequence of sequence of str
+        Names of the channels of each period, where they differ.
     images : int
         Number of images that were recorded before the acquisition stopped; all by default.
     skip : sequence of int
@@ -211,7 +226,7 @@ def write_nd2(
     for loop in reversed(loops):
         level = {
             "T": lambda: time_loop(announced or T, period_ms),
-            "N": lambda: ne_time_loop(periods or [(T, period_ms)]),
+            "N": lambda: ne_time_loop(periods or [(T, period_ms)], phases),
             "P": lambda: xy_loop(position_names, positions),
             "Z": lambda: z_loop(Z, 0.5),
         }[loop]()

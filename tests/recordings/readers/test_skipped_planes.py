@@ -210,3 +210,44 @@ def test_many_frames_are_named_briefly(tmp_path):
         'channel 1 "GFP" was recorded in 20 of 60 frames (0, 3, 6, 9, ..., 57) in every field of '
         "view"
     )
+
+
+PHASES = {"periods": [(3, 1000.0), (2, 5000.0)], "phases": [["Phase"], ["Phase", "GFP"]]}
+
+
+def test_phases_with_channels_of_their_own(tmp_path):
+    """The file says what was recorded, so a dark plane is told from a skipped one."""
+    data = lit(2, 5, 1, 2, 12, 10)
+    data[:, :3, :, 1] = 0  # not recorded
+    data[1, 4, :, 1] = 0  # dark
+    path = write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="NP", **PHASES)
+    with open_recording("a.nd2", base=tmp_path) as recording:
+        for fov in range(2):
+            assert recording.info.fields[fov].channel_frames == ((0, 1, 2, 3, 4), (3, 4))
+            for t, (_, gfp) in enumerate(recording.frames(fov, [0, 1])):
+                if t < 3:
+                    assert gfp is None
+                else:
+                    np.testing.assert_array_equal(gfp, data[fov, t, 0, 1])
+    data[..., 1, :, :] = 0  # dark wherever it was recorded
+    info, _ = described(write_nd2(path, data, names=NAMES, loops="NP", **PHASES))
+    assert [f.channel_frames for f in info.fields] == [((0, 1, 2, 3, 4), (3, 4))] * 2
+
+
+def test_phases_do_not_take_away_what_was_recorded(tmp_path):
+    data = lit(1, 5, 3, 2, 12, 10)
+    data[:, 1:3, :, 1] = 0
+    data[:, :, [0, 2], 1] = 0  # in one z plane only
+    path = write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="NZ", **PHASES)
+    (field,) = described(path)[0].fields
+    assert field.channel_frames == ((0, 1, 2, 3, 4), (0, 3, 4))
+    assert field.channel_planes == ((0, 1, 2), (1,))
+
+
+def test_phases_that_say_nothing(tmp_path):
+    data = lit(1, 5, 1, 2, 12, 10)
+    data[:, :3, :, 1] = 0
+    for phases in ([["Phase", "GFP"]] * 2, [["Phase"]] * 3, [["BF"], ["Phase", "GFP"]], [[], []]):
+        options = {**PHASES, "phases": phases}
+        path = write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="N", **options)
+        assert described(path)[0].fields[0].channel_frames == ((0, 1, 2, 3, 4), (3, 4))

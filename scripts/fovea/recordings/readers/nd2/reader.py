@@ -20,6 +20,7 @@ from fovea.recordings.readers.nd2.chunks import (
     chunk_data,
     find_chunks,
 )
+from fovea.recordings.readers.nd2.phases import planned_channels, raw_experiment
 from fovea.recordings.readers.nd2.skipped import ImageRows, SkippedPlanes
 from fovea.recordings.readers.raw import RawRecording, read_interleaved
 from fovea.recordings.readers.stack import Stack, StackRecording
@@ -93,6 +94,8 @@ class Nd2Recording(RawRecording, StackRecording):
             raise nothing_complete(self.source)
         self._images = frames
         self._sequence = _sequence_numbers(meta.experiment, frames, notes)
+        channels = (meta.metadata.channels or []) if meta.metadata else []
+        names = [" ".join((channel.channel.name or "").split()) for channel in channels]
         self._skips = SkippedPlanes(
             ImageRows(
                 self._file.path,
@@ -104,9 +107,9 @@ class Nd2Recording(RawRecording, StackRecording):
                 self._packed,
             ),
             np.where(np.isin(self._sequence, frames.numbers), self._sequence, -1),
+            planned_channels(raw_experiment(meta), names, self._sequence.shape[1]),
         )
         positions, count, planes = self._sequence.shape
-        channels = (meta.metadata.channels or []) if meta.metadata else []
         self._stacks = [
             Stack(
                 self.source, "", height, width, dtype, (count, components, planes),

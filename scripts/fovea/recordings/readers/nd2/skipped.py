@@ -1,9 +1,10 @@
 """Planes of an ND2 file that were not recorded, in whose place the file holds zeros.
 
 An ND2 image always has a plane of every channel. Where a channel is recorded less often than the
-others, in time or along z, NIS-Elements fills the planes in between with zeros, and nothing in the
-metadata that is known says which they are. So a plane of zeros is taken as not recorded if other
-planes of its channel are not zero: a camera's offset keeps even dark planes above zero.
+others, in time or along z, NIS-Elements fills the planes in between with zeros. The metadata say
+which they are where phases of the experiment have channels of their own (`phases`). Otherwise a
+plane of zeros is taken as not recorded if other planes of its channel are not zero: a camera's
+offset keeps even dark planes above zero.
 
 The detector of a confocal microscope may be set so low that most of the background is zero. Planes
 above and below the cells are then zero although they were recorded. In such a channel a plane of
@@ -98,10 +99,15 @@ class SkippedPlanes:
     """Tells which planes were not recorded; asked for one field of view after another.
 
     `fields` are the numbers of each field's images, (T, Z) int64, negative where there is none.
+    `planned` tells which channels the experiment records in which frames, (T, C) bool, if the file
+    does.
     """
 
-    def __init__(self, rows: ImageRows, fields: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, rows: ImageRows, fields: Sequence[np.ndarray], planned: np.ndarray | None = None
+    ) -> None:
         self._rows, self._fields = rows, fields
+        self._planned = planned
         self._found: dict[int, np.ndarray] = {}
 
     def skipped(self, fov: int) -> np.ndarray:
@@ -110,10 +116,16 @@ class SkippedPlanes:
         found = np.zeros((there.shape[0], self._rows.shape[2], there.shape[1]), bool)
         for channel in range(found.shape[1]):
             filled = self._filled(fov)[:, channel]
+            due = np.ones(len(there), bool) if self._planned is None else self._planned[:, channel]
             if (filled[there] > 0).any():
                 found[:, channel] = there & _skipped(filled, there)
             elif self._elsewhere(fov, channel):
                 found[:, channel] = there
+            if not due.all():
+                # What was to be recorded and shows nothing is dark, unless its z plane never does.
+                shows = (filled * there)[due].any(axis=0)
+                found[np.ix_(due, [channel], shows)] = False
+                found[~due, channel] = (there & (filled == 0))[~due]
         return found
 
     def empty_channels(self) -> list[int]:
