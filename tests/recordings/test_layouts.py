@@ -73,6 +73,10 @@ NAMES = {
     "pattern, row and column": "r01c0{p}f01_t{t}_{light}.tif",
     "pattern, folders": "{p}/{t}.tif",
     "pattern, folders of channels": "{light}/pos{p}_t{t:03d}.tif",
+    "pattern, multipoint": "expt{t:02d}m{p}c{c}.tif",
+    "pattern, signs": "exp #{p} ({light}) t={t}.tif",
+    "pattern, upper case": "EXPXY{p}T{t:02d}C{c}.TIF",
+    "pattern, exposure": "60x 100ms_s{p}_{light}_t{t}.tif",
     "pattern, wells": "A{p}_{light}_{t:03d}.tif",
     "pattern, groups": "{group}_t{t}_c{c}.tif",
 }  # fmt: skip
@@ -221,6 +225,15 @@ def test_numbers_with_gaps_keep_their_names(tmp_path):
         assert info.channels == ["c1", "c3"]
         assert (info.fields[0].frames, info.fields[0].missing) == (3, (2,))
         assert values(recording)[1, "c3"] == [10073, 10083, 10103]
+
+
+def test_wavelengths_are_channels(tmp_path):
+    for t, c in [(t, c) for t in (1, 2) for c in (405, 488)]:
+        image = np.full((4, 4), c - 400 + 100 * t, np.uint16)
+        tifffile.imwrite(tmp_path / f"exp_{c} nm_{t:03d}.tif", image)
+    with open_recording(recognise(str(tmp_path)).source) as recording:
+        assert recording.info.channels == ["channel 405", "channel 488"]
+        assert values(recording)[0, "channel 488"] == [188, 288]
 
 
 def test_several_wells_are_several_fields(tmp_path):

@@ -26,7 +26,16 @@ _CLOCK = (
     r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?[0-9]{2}[-_.]?[0-9]{2}[-_ T.]{1,2}"
     r"[0-9]{2}[-_.h]?[0-9]{2}(?:[-_.m]?[0-9]{2})?(?![0-9])"
 )
-_UNITS = {"d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
+_UNITS = {
+    "d": "day",
+    "h": "hour",
+    "min": "minute",
+    "m": "minute",
+    "sec": "second",
+    "s": "second",
+    "ms": "ms",
+}  # from the largest to the smallest
+_UNIT = re.compile(r"(?:ms|min|sec|[dhms])(?![A-Za-z])")
 _TOKEN = re.compile(rf"{_CLOCK}|(?<![A-Za-z0-9])[A-P][0-9]{{1,2}}(?![A-Za-z0-9])|[0-9]+")
 
 
@@ -139,8 +148,7 @@ def _roles(
         elif role and role not in used:
             used[role] = i
             roles.append(f"{{{role}}}")
-        elif role and all(int(a) == int(b) for a, b in zip(values, columns[used[role]],
-                                                           strict=True)):  # fmt: skip
+        elif role and list(map(_number, values)) == list(map(_number, columns[used[role]])):
             roles.append(f"{{{role}}}" if values == columns[used[role]] else "{skip}")
         elif role == "fov" and not roles.count("{well}"):
             roles[used["fov"]] = "{well:number}"
@@ -167,8 +175,14 @@ def _role(texts: Sequence[str], i: int) -> str:
         return "column"
     if texts[i + 1] == "c" and re.search(r"(?:^|[^A-Za-z])r$", texts[i]):
         return "row"
-    word = re.search(r"([A-Za-z]+)[ _.(-]*$", texts[i])
+    if re.match(r"[ _]?nm(?![A-Za-z])", texts[i + 1]):
+        return "channel"  # a wavelength
+    word = re.search(r"([A-Za-z]+)[ _.(=#-]*$", texts[i])
     return ROLES.get(word.group(1).lower(), "") if word else ""
+
+
+def _number(text: str) -> int:
+    return int(re.sub("[^0-9]", "", text))
 
 
 def _is_channel(texts: Sequence[str], i: int, values: Sequence[str]) -> bool:
@@ -178,16 +192,25 @@ def _is_channel(texts: Sequence[str], i: int, values: Sequence[str]) -> bool:
 
 
 def _durations(texts: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[int, str]:
-    """Return which numbers are parts of a time with its units, such as ``01d12h30m``."""
+    """Return which numbers are parts of a time with its units, such as ``01d12h30m``.
+
+    A unit is no beginning of a word, and before another digit only if a smaller unit follows.
+    """
+    order = list(_UNITS)
+    units = [_UNIT.match(text) for text in texts[1:]]
     found: dict[int, str] = {}
-    for i in range(len(columns)):
-        before = re.search(r"([A-Za-z]+)[ _.(-]*$", texts[i])
-        unit = re.match(rf"(ms|{'|'.join(_UNITS)})(?![A-Za-z])", texts[i + 1])
-        follows = i - 1 in found and re.fullmatch(rf"({'|'.join(_UNITS)})[-_]?", texts[i])
-        role = before is not None and before.group(1).lower() in ROLES
-        part = _UNITS.get(unit.group(1), "ms") if unit else ""
-        if part and (follows or not role) and part not in found.values():
-            found[i] = part
+    for i, values in enumerate(columns):
+        unit = units[i]
+        if unit is None or not values[0].isdigit():
+            continue
+        name, after = unit.group(), texts[i + 1][unit.end() :]
+        if not after and i + 1 < len(columns):
+            smaller = units[i + 1]
+            if smaller is None or order.index(smaller.group()) <= order.index(name):
+                continue
+        follows = i - 1 in found and re.fullmatch(f"({'|'.join(order)})[-_]?", texts[i])
+        if (follows or not _role(texts, i)) and _UNITS[name] not in found.values():
+            found[i] = _UNITS[name]
     varied = any(len(set(columns[i])) > 1 for i in found)
     return found if varied else {}
 

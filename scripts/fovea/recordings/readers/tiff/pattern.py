@@ -203,7 +203,7 @@ def _channel_names(
         return [None if text.isdigit() else text or None for text in numbers]
     if [int(text) for text in numbers] in (list(range(len(keys))), list(range(1, len(keys) + 1))):
         return [None] * len(keys)
-    before = re.search(r"([A-Za-z]+)[_ -]?\{channel", pattern)
+    before = re.search(r"((?<![A-Za-z])(?:c|ch|w|wv|channel))[_ -]?\{channel", pattern, re.I)
     return [f"{before.group(1) if before else 'channel '}{text}" for text in numbers]
 
 
