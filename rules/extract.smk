@@ -3,6 +3,7 @@ rule extract:
         cells=files(lambda dataset: [dataset.cells()]),
         merges=steps.table("merges"),
         flat_fields=files(DatasetPlan.flat_fields),
+        found=files(DatasetPlan.found_for_margin),
     output:
         traces=steps.EXTRACT["traces"],
         cells=steps.EXTRACT["cells"],
@@ -21,6 +22,7 @@ rule extract:
         features=of_dataset(lambda dataset: dataset.features),
         weight=param("background", "weight"),
         extraction=param("extraction"),
+        diameter=of_dataset(DatasetPlan.diameter_for_margin),
         plugins=of_dataset(lambda dataset: dataset.plugin_code("extraction")),
     message:
         "Extract traces: {wildcards.dataset}, field of view {wildcards.fov}"

@@ -1,8 +1,38 @@
+# One job for all fields of view, which are to be segmented alike.
+rule find_cells:
+    input:
+        metadata=steps.INSPECT_INPUT["metadata"],
+        recording=of_dataset(lambda dataset: dataset.recording()),
+    output:
+        found=steps.FIND_CELLS["found"],
+    log:
+        steps.FIND_CELLS.log,
+    benchmark:
+        steps.FIND_CELLS.benchmark
+    conda:
+        "../envs/fovea.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(20),
+    params:
+        segmentation=param("segmentation"),
+        preprocess=param("preprocess"),
+        source=of_dataset(lambda dataset: dataset.entry["input"]),
+        channel=of_dataset(lambda dataset: dataset.pc),
+        z=of_dataset(lambda dataset: dataset.entry["z"]),
+        plugins=of_dataset(lambda dataset: dataset.plugin_code("segmentation")),
+    message:
+        "Find the mode and diameter for the cells of {wildcards.dataset}"
+    script:
+        "../scripts/find_cells.py"
+
+
 rule segment:
     input:
         phase=paths.fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
         group=paths.fill(paths.GROUP, group="pc_ch_{pc}"),
         weights=of_dataset(lambda dataset: dataset.network_weights()),
+        found=files(lambda dataset: dataset.found()),
     output:
         group=steps.SEGMENT["group"],
         labels=steps.SEGMENT["labels"],

@@ -116,6 +116,7 @@ def describe(
 
     Fields of view, frames, channels, pixel size and acquisition times.
     """
+    from fovea.inspection.suggest import guess_phase_by_light, suggest
     from fovea.recordings.describe import describe as described
 
     try:
@@ -131,7 +132,7 @@ def describe(
         if number:
             print()
         try:
-            print(described(source))
+            print(described(source, suggest=suggest, guess=guess_phase_by_light))
         except FoveaError as error:
             print(error, file=sys.stderr)
             failed = 1

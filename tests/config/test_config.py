@@ -102,7 +102,7 @@ def test_parameter_of_another_method(monkeypatch):
     # A dataset with another method leaves the common method's parameters behind.
     mixed = config("params: {tracking: {method: sizes}}", params={"tracking": {"min_iou": 0.2}})
     complete = validated(mixed)
-    assert complete["params"]["tracking"] == {"method": "iou", "min_iou": 0.2, "overlap": "box"}
+    assert complete["params"]["tracking"] == {"method": "iou", "min_iou": 0.2, "overlap": "mask"}
     own = {"method": "sizes", "min_size": None, "max_size": None}
     assert params_for(complete, "demo")["tracking"] == own
 
@@ -193,28 +193,26 @@ def test_small_config_is_completed():
         }
     }
     assert complete["params"] == {
+        "preset": None,
         "copy_only": False,
         "preprocess": None,
         "segmentation": {
-            "method": "logstd",
-            "window_size": 3,
-            "threshold": "mode",
-            "morph_size": 7,
-            "morph_iterations": 3,
-            "min_object_size": 50,
-            "max_object_size": 10000,
-            "order": "close_open",
+            "method": "phase",
+            "cell_diameter": None,
+            "mode": "auto",
+            "weights": None,
+            "tuning": {},
         },
         "tracking": {
             "method": "iou",
             "min_iou": 0.1,
-            "overlap": "box",
+            "overlap": "mask",
             "min_size": None,
             "max_size": None,
-            "max_gap": 0,
-            "max_merge": 0,
+            "max_gap": 2,
+            "max_merge": 4,
             "divisions": False,
-            "drift": False,
+            "drift": True,
         },
         "background": {
             "dilation_radius": 10,
@@ -226,7 +224,7 @@ def test_small_config_is_completed():
         },
         "flat_field": {"method": "none", "images": None, "dark": 0.0},
         "cropping": {"padding": 5, "keep": True, "drift": False},
-        "extraction": {"min_frames": 30, "border_margin": 50, "keep_merged": False},
+        "extraction": {"min_frames": None, "border_margin": None, "keep_merged": False},
         "photobleaching": False,
         "display": {"drift": False},
         "seed": 0,
@@ -236,9 +234,11 @@ def test_small_config_is_completed():
     assert {key: complete[key] for key in rest} == rest
 
 
-def test_demo_config_says_the_defaults():
-    chosen = {"segmentation": DEMO["params"]["segmentation"]}  # method phase needs a diameter
-    assert validated(DEMO)["params"] == validated(config() | {"params": chosen})["params"]
+def test_demo_config_says_the_values_of_pyama():
+    """But for its segmentation and the preset, which every other value there comes before."""
+    chosen = {"preset": "pyama", "segmentation": DEMO["params"]["segmentation"]}
+    with_preset = validated(config() | {"params": chosen})["params"]
+    assert validated(DEMO)["params"] == with_preset | {"preset": None}
     assert validated(DEMO)["demo"] == validated(config())["demo"]
 
 
@@ -301,7 +301,7 @@ def test_dataset_overrides_single_keys():
             input: b.tif
             channels: {pc: 0}
             params: {segmentation: {window_size: 5}, copy_only: true}
-        params: {segmentation: {window_size: 9, morph_size: 5}}
+        params: {segmentation: {method: logstd, window_size: 9, morph_size: 5}}
     """)
     complete = validated(given)
     a, b = (params_for(complete, name) for name in "ab")
@@ -329,6 +329,31 @@ def test_samples_are_completed():
 def test_samples_share_no_field_that_counts():
     shared = [{"name": "a", "fovs": "0-3"}, {"name": "b", "fovs": "3-5"}]
     assert len(validated(config("exclude_fovs: [3]", samples=shared))["samples"]) == 2
+
+
+def test_presets_are_one_word_and_what_is_given_counts_more():
+    complete = validated(config(params={"preset": "pyama"}))["params"]
+    assert complete["segmentation"] == {
+        "method": "logstd", "window_size": 3, "threshold": "mode", "morph_size": 7,
+        "morph_iterations": 3, "min_object_size": 50, "max_object_size": 10000,
+        "order": "close_open",
+    }  # fmt: skip
+    assert complete["extraction"] == {"min_frames": 30, "border_margin": 50, "keep_merged": False}
+    tracking = {key: complete["tracking"][key] for key in ("overlap", "max_gap", "max_merge")}
+    assert tracking == {"overlap": "box", "max_gap": 0, "max_merge": 0}
+    own = {"preset": "pyama", "extraction": {"min_frames": 7}, "tracking": {"method": "lap"}}
+    complete = validated(config(params=own))["params"]
+    assert complete["extraction"]["min_frames"] == 7
+    assert complete["extraction"]["border_margin"] == 50
+    assert complete["tracking"]["max_gap"] == 0
+    assert "overlap" not in complete["tracking"]
+    given = config("params: {preset: bacteria, tracking: {divisions: false}}", params=own)
+    complete = validated(given)
+    dark = params_for(complete, "demo")
+    assert (dark["segmentation"]["method"], dark["segmentation"]["mode"]) == ("phase", "dark")
+    assert dark["extraction"] == {"min_frames": 7, "border_margin": None, "keep_merged": False}
+    assert dark["tracking"]["divisions"] is False
+    assert validated(complete) == complete
 
 
 # -------------------------------------------------------------------------------------- inputs

@@ -121,6 +121,13 @@ OTHER_DEFAULTS = {
     # Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
     ("measure.measure", "min_frames", 1),
     ("measure.measure", "border_margin", 0),
+    # Trackers of scripts do what they are told and no more.
+    ("linker.Linker", "max_gap", 0),
+    ("linker.Linker", "max_merge", 0),
+    ("btrack.BtrackTracker", "max_gap", 0),
+    ("iou.IouTracker", "overlap", "box"),
+    # One frame alone does not tell its mode.
+    ("segment_phase.segment_phase", "mode", "adherent"),
     # The order of dimensions in OME-XML is no parameter of `logstd`.
     ("ome_xml.OmeImage", "order", "XYZCT"),
 }
@@ -145,5 +152,5 @@ def test_defaults_of_functions_are_those_of_the_schema(section, package, at_leas
 
 def test_method_phase_has_the_modes_and_the_bound_of_the_schema():
     keys = load_schema(SCHEMA)["properties"]["params"]["properties"]["segmentation"]["properties"]
-    assert set(keys["mode"]["enum"]) == set(MODES)
+    assert set(keys["mode"]["enum"]) == {"auto", *MODES}
     assert keys["cell_diameter"]["minimum"] == SMALLEST_DIAMETER

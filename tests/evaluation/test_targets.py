@@ -1,6 +1,7 @@
 """Segmentation and tracking on real and simulated recordings, with room below what was measured."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 
 from fovea.cli import main
 from fovea.evaluation import accuracy
-from fovea.segmentation.phase.diameter import suggest_diameter
+from fovea.segmentation.phase.choose import choose
 from fovea.simulation.field import Field
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,18 +96,25 @@ def phase(frame=5):
 
 @pytest.mark.parametrize("mode", ["adherent", "dark"])
 def test_suggested_diameter(mode):
-    assert 26 <= suggest_diameter([phase()], mode) <= 36  # of the simulated cells: 30 to 31
+    best = choose([phase()], (mode,)).best
+    assert 26 <= best.found <= 36  # of the simulated cells: 30 to 31
+    assert 18 <= best.cell_diameter <= 36
 
 
 @shared
 @pytest.mark.parametrize(("name", "low", "high"), [("set12", 55, 80), ("set42", 35, 55)])
 def test_suggested_diameter_of_real_cells(name, low, high):
     frame = accuracy.read_frames(DATA / "t98g_annotated" / f"{name}.ome.tiff")[0]
-    assert low <= suggest_diameter([frame]) <= high
+    best = choose([frame], ("adherent",)).best
+    assert low <= best.found <= high
+    assert low / 1.5 <= best.cell_diameter <= high
 
 
 def test_no_suggestion_without_cells():
-    assert suggest_diameter([np.full((200, 200), 9, np.uint16)]) is None
+    assert choose([np.full((200, 200), 9, np.uint16)]) is None
+    noise = np.random.default_rng(0).integers(1000, 1100, (200, 200)).astype(np.uint16)
+    found = choose([noise])
+    assert found is None or not found.sure
 
 
 def test_preview(tmp_path, monkeypatch, capsys):
@@ -124,12 +132,15 @@ def test_preview(tmp_path, monkeypatch, capsys):
     assert Path("seen.png").read_bytes().startswith(b"\x89PNG")
     assert main(options) == 0
     printed = capsys.readouterr().out
-    assert printed.count("suggested: ") == 2
-    assert "shown: method: phase, cell_diameter: 30, mode: adherent, tuning: {}" in printed
+    assert 2 <= printed.count("suggested: ") <= 3
+    shown = re.search(r"shown: method: phase, cell_diameter: 30, mode: (\w+), tuning: {}", printed)
+    first = re.search(r"suggested: segmentation: {method: phase, mode: (\w+),", printed)
+    assert shown[1] == first[1]  # the config leaves the mode open
     assert main([*options, "--mode", "network"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("suggested: segmentation: {method: phase, mode: network, cell_di") == 1
-    assert "shown: method: phase, cell_diameter: 30, mode: network" in printed
+    assert "shown: method: phase, cell_diameter: " in printed
+    assert "mode: network" in printed
     assert main([*options, "--mode", "network", "--cell-diameter", "9"]) == 1
     assert "mode network needs a cell diameter of 12 pixels at least" in capsys.readouterr().err
     assert main([*options, "--dataset", "other"]) == 1

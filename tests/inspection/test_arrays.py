@@ -37,10 +37,10 @@ def test_one_frame_is_segmented_like_many():
     frames[:, 20:40, 20:40] += (
         np.random.default_rng(1).integers(0, 3000, (20, 20)).astype(np.uint16)
     )
-    together = fovea.segment(frames, morph_size=3, morph_iterations=1, threads=2)
+    together = fovea.segment(frames, "logstd", morph_size=3, morph_iterations=1, threads=2)
     assert together.shape == frames.shape
     assert together.max() >= 1
-    one = fovea.segment(frames[1], morph_size=3, morph_iterations=1)
+    one = fovea.segment(frames[1], "logstd", morph_size=3, morph_iterations=1)
     np.testing.assert_array_equal(together[1], one)
 
 

@@ -26,6 +26,7 @@ FLUORESCENCE = ["intensity_total", "intensity_mean", "intensity_median", "intens
 
 # Small frames: no cell is 50 pixels away from the edge, and no track has 30 frames.
 PARAMS = {
+    "preset": "pyama",
     "extraction": {"min_frames": 2, "border_margin": 3},
     "background": {"tile_size": 64},
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.cells.cell_store import CellStore
+from fovea.config.limits import half_cell, least_frames
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 from fovea.jobs.log_state import SATURATED
@@ -59,12 +60,13 @@ def extract(
     fov: int,
     features: Mapping[str, Sequence[str]],
     weight: float = 1.0,
-    min_frames: int = 30,
-    border_margin: int = 50,
+    min_frames: int | None = None,
+    border_margin: int | None = None,
     log: logging.Logger = _LOG,
     flat_fields: Mapping[str, str | Path] | None = None,
     merges: str | Path | None = None,
     keep_merged: bool = False,
+    cell_diameter: float | None = None,
 ) -> None:
     """Write the traces of a field of view, and which cells were left out and why.
 
@@ -83,6 +85,9 @@ def extract(
         Channel (``pc_ch_0``, ``fl_ch_1``, ...) to names of features, in the order of the columns.
     weight : float
         How much of the background is subtracted from the counts.
+    min_frames, border_margin : int or None
+        Limits of `select_cells`. None takes a tenth of the frames (`fovea.config.limits`), and half
+        of `cell_diameter` or, without it, half of the median size of the cells' boxes.
     flat_fields : mapping of str to path, optional
         Fluorescence channel to its gain, by which counts are divided.
     merges : path, optional
@@ -91,14 +96,20 @@ def extract(
     keep_merged : bool
         Whether the frames of these times are good. Otherwise they are not, and neither is a cell
         that has fewer than `min_frames` frames beside them.
+    cell_diameter : float, optional
+        Typical diameter of a cell in pixels.
     """
     store = CellStore(Path(cells), features, weight, flat_fields or {})
+    if min_frames is None:
+        min_frames = least_frames(store.valid.shape[1])
     merged = read_merged(merges, store.ids, store.valid.shape[1]) & store.valid
     alone = (store.valid & ~merged).sum(axis=1)
     good = np.ones_like(merged) if keep_merged else ~merged & (alone >= min_frames)[:, None]
     # a method of tracking may leave out numbers
     tracked = np.flatnonzero(store.valid.any(axis=1)).tolist()
     boxes, valid = store.bboxes[tracked], store.valid[tracked]
+    if border_margin is None:
+        border_margin = half_cell(cell_diameter or _median_size(boxes, valid))
     reasons = select_cells(boxes, valid, store.shape, min_frames, border_margin)
     kept = [i for i, reason in zip(tracked, reasons, strict=True) if not reason]
     with whole_csv(traces, [*BASE_COLUMNS, *store.columns]) as rows:
@@ -129,7 +140,8 @@ def extract(
         )  # fmt: skip
     if not kept:
         text = (
-            "all cells were removed; look at extraction.min_frames and extraction.border_margin"
+            f"all cells were removed; extraction.min_frames was {min_frames} and "
+            f"extraction.border_margin {border_margin}: smaller values keep more"
             if reasons
             else "no cell was found; look at channels.pc and the parameters of segmentation"
         )
@@ -158,3 +170,9 @@ def read_merged(merges: str | Path | None, ids: np.ndarray, frames: int) -> np.n
                 first, last = int(row["first_frame"]), int(row["last_frame"])
                 found[ids == int(row["cell"]), first : last + 1] = True
     return found
+
+
+def _median_size(boxes: np.ndarray, valid: np.ndarray) -> float:
+    """Return the median over all cells and frames of a box's size, the root of its area."""
+    sizes = (boxes[valid][:, 2:] - boxes[valid][:, :2]).prod(axis=1)
+    return float(np.sqrt(np.median(sizes))) if len(sizes) else 0.0

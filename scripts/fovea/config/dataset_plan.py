@@ -57,6 +57,13 @@ class DatasetPlan:
             del params["weight"]
         return params
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether mode or diameter of segmentation `phase` are to be found in the recording."""
+        given = self.params["segmentation"]
+        used = self.pc is not None and given["method"] == "phase"
+        return used and (given["mode"] == "auto" or given["cell_diameter"] is None)
+
     # --- Channel groups
 
     def groups(self, *kinds: str) -> list[str]:
@@ -135,6 +142,19 @@ class DatasetPlan:
         given = self.params["segmentation"].get("weights")
         return [given] if given else []
 
+    def found(self) -> list[str]:
+        """Return the file of what the config leaves open of segmentation, if it does."""
+        return [paths.FOUND] if self.leaves_open else []
+
+    def found_for_margin(self) -> list[str]:
+        """Return the same file, if extraction takes half a cell for its margin."""
+        return self.found() if self.params["extraction"]["border_margin"] is None else []
+
+    def diameter_for_margin(self) -> float | None:
+        """Return the cell diameter of the config, if extraction takes half of it as its margin."""
+        adapts = self.params["extraction"]["border_margin"] is None
+        return self.params["segmentation"].get("cell_diameter") if adapts else None
+
     def flat_field_image(self, channel: str) -> list[str]:
         """Return the image that the flat field of a channel is taken from, if it is."""
         params = self.params["flat_field"]
@@ -149,6 +169,8 @@ class DatasetPlan:
     def dataset_steps(self) -> list[Step]:
         """Return the steps that are done once for the dataset, in their order."""
         found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
+        if self.leaves_open and not self.params["copy_only"]:
+            found.append(steps.FIND_CELLS)
         if self.flat_fields() and not self.params["copy_only"]:
             found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
         return [step.of(dataset=self.name) for step in found]

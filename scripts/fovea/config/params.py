@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields as dataclass_fields
 
 from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
+from fovea.config.presets import preset_layer
 from fovea.config.schema import Place, Problems, filled
 from fovea.errors import suggestion
 from fovea.plugins.registry import METHODS, PREPROCESSING, Registry
@@ -17,11 +18,12 @@ _ORDERED = (
 
 
 def merged_params(layers: list[dict], schema: dict) -> dict:
-    """Merge parameters, later ones over earlier ones over the defaults.
+    """Merge parameters, later ones over earlier ones over a preset's over the defaults.
 
     A section with a method holds the parameters of that method only.
     """
     result = {}
+    layers = [preset_layer(layers), *layers]
     for key, item in schema["properties"].items():
         values = [layer[key] for layer in layers if key in layer]
         if "properties" not in item:
@@ -85,23 +87,23 @@ def _check_method(
 
 
 def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: Problems) -> None:
-    """Check what method `phase` needs: a diameter, and names that its mode knows."""
+    """Check a diameter of method `phase`, and names that its mode knows."""
     values = params["segmentation"]
     if values.get("method") != "phase":
         return
     diameter, mode, tuning = values["cell_diameter"], values["mode"], values["tuning"]
-    least, most = (keys["cell_diameter"][bound] for bound in ("minimum", "maximum"))
-    if diameter is None:
-        problems.setdefault(
-            (*place, "cell_diameter"),
-            f"method phase needs it; allowed: a number of pixels from {least} to {most}, "
-            "and `make preview` suggests one",
-        )
-    elif mode == "network" and isinstance(diameter, float) and diameter < SMALLEST_FOR_NETWORK:
+    most = keys["cell_diameter"]["maximum"]
+    if mode == "network" and isinstance(diameter, float) and diameter < SMALLEST_FOR_NETWORK:
         problems.setdefault(
             (*place, "cell_diameter"),
             f"{diameter:g} is too small for mode network; "
             f"allowed: a number from {SMALLEST_FOR_NETWORK} to {most}",
+        )
+    if mode == "auto" and tuning and "tuning" in given:
+        problems.setdefault(
+            (*place, "tuning"),
+            "its numbers belong to a mode, but the mode is auto; allowed: {}, or a mode, such as "
+            "mode: dark",
         )
     if given.get("weights") is not None and mode != "network":
         text = f"belongs to mode network, but the mode is {mode}; allowed: null"

@@ -19,6 +19,7 @@ STATUS, INDEX = "results/status.csv", "results/index.csv"
 # --- Of a dataset
 METADATA = "results/{dataset}/metadata.yaml"
 PROCESSING_CONFIG = "results/{dataset}/processing_config.yaml"
+FOUND = "results/{dataset}/segmentation.yaml"
 FLAT_FIELD = "results/{dataset}/flat_field_ch_{fl}.tif"
 IMPORTED_TRACES = "results/{dataset}/{dataset}_traces.csv"
 

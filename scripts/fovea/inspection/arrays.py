@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 
 from fovea.background import tiles
+from fovea.config.phase_tuning import MODES
 from fovea.errors import FoveaError, unknown
 from fovea.jobs.threads import ordered_map
 from fovea.plugins.registry import SEGMENTATION, TRACKING, load
+from fovea.segmentation.phase.choose import choose
 
 
 def segment(
-    frames: np.ndarray, method: str = "logstd", *, threads: int = 1, **parameters: Any
+    frames: np.ndarray, method: str = "phase", *, threads: int = 1, **parameters: Any
 ) -> np.ndarray:
     """Label the cells in phase-contrast frames.
 
@@ -27,8 +29,9 @@ def segment(
     ----------
     frames : (T, H, W) or (H, W) uint8 or uint16
         Raw counts.
-    method : {"logstd", "phase"}
-        As `params.segmentation.method` in the config.
+    method : {"phase", "logstd"}
+        As `params.segmentation.method` in the config. Method phase finds ``mode`` and
+        ``cell_diameter`` in the frames if they are not given.
     threads : int
         Frames computed side by side; does not change the result.
     **parameters
@@ -42,12 +45,27 @@ def segment(
     Raises
     ------
     FoveaError
-        If there is no such method.
+        If there is no such method, or no cells are found that tell what is not given.
     """
+    if method == "phase":
+        parameters = _completed(frames, parameters, threads)
     function = partial(load(SEGMENTATION, method), **parameters)
     if frames.ndim == 2:
         return function(frames)
     return np.stack(list(ordered_map(function, frames, threads)))
+
+
+def _completed(frames: np.ndarray, given: dict[str, Any], threads: int) -> dict[str, Any]:
+    """Return parameters of method phase with a mode and a diameter."""
+    mode, diameter = given.get("mode", "auto"), given.get("cell_diameter")
+    if mode != "auto" and diameter:
+        return given
+    stack = frames.reshape(-1, *frames.shape[-2:])
+    shown = stack[np.unique(np.linspace(0, len(stack) - 1, 8).round().astype(int))]
+    found = choose(shown, tuple(MODES) if mode == "auto" else (mode,), diameter, threads)
+    if found is None:
+        raise FoveaError("no cells were found; give mode and cell_diameter of method phase")
+    return given | {"mode": found.best.mode, "cell_diameter": found.best.cell_diameter}
 
 
 def track(

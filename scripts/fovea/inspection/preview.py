@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.config.phase_tuning import SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.errors import FoveaError
+from fovea.segmentation.phase.choose import Trial
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
@@ -73,11 +74,12 @@ def preview(
 
     `config` is as returned by `fovea.config.validation.validated`; `diameter` and `mode` are
     parameters of method `phase`, without which the method of the config is shown. Returns the lines
-    to print: suggested diameters, parameters used and what was found.
+    to print: suggested modes and diameters, parameters used and what was found.
     """
     from fovea.config.datasets import params_for
     from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
-    from fovea.segmentation.phase.diameter import median_diameter, suggest_diameter
+    from fovea.segmentation.phase.choose import choose
+    from fovea.segmentation.phase.diameter import median_diameter
 
     params = params_for(config, dataset)
     options = dict(params["segmentation"])
@@ -85,14 +87,13 @@ def preview(
     if params["preprocess"]:
         prepare = load(PREPROCESSING, params["preprocess"])
         frames = [prepare(frame) for frame in frames]
-    # The network is given the same diameter as mode adherent.
-    kinds = ["adherent", "dark"] if mode is None else ["dark" if mode == "dark" else "adherent"]
-    suggested = {kind: suggest_diameter(frames, kind) for kind in kinds}
-    lines = [_suggestion(mode or kind, size) for kind, size in suggested.items()]
-    if mode is None:
-        lines.append("textured cells: look at --mode network, too (diameter as in mode adherent)")
-    if diameter is not None or mode is not None:
-        options = _phase_options(options, mode, diameter, suggested)
+    choice = choose(frames, tuple(MODES) if mode is None else (mode,))
+    trials = choice.trials if choice else ()
+    lines = [_suggestion(trial) for trial in trials] or [
+        "no cells were found to suggest a diameter"
+    ]
+    if diameter is not None or mode is not None or options["method"] == "phase":
+        options = _phase_options(options, mode, diameter, trials)
     method = load(SEGMENTATION, options["method"])
     used = {key: value for key, value in options.items() if key != "method"}
     labels = [method(frame, **used) for frame in frames]
@@ -107,11 +108,20 @@ def preview(
     return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
 
 
-def _phase_options(given: dict, mode: str | None, diameter: float | None, suggested: dict) -> dict:
-    """Return parameters of method `phase` in a mode, with a diameter given or suggested."""
+def _phase_options(
+    given: dict, mode: str | None, diameter: float | None, trials: Sequence[Trial]
+) -> dict:
+    """Return parameters of method `phase` in a mode, with a diameter given or suggested.
+
+    `trials` are the suggestions, best first.
+    """
     keep = given if given["method"] == "phase" else {"method": "phase"}
-    kind = mode or given.get("mode", "adherent")
-    diameter = diameter or suggested.get(kind, suggested.get("adherent"))
+    kind = mode or keep.get("mode", "auto")
+    if kind == "auto":
+        kind = trials[0].mode if trials else "adherent"
+    own = keep.get("cell_diameter") if mode is None else None
+    suggested = [trial.cell_diameter for trial in trials if trial.mode == kind]
+    diameter = diameter or own or next(iter(suggested), None)
     if diameter is None:
         raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
     least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
@@ -120,12 +130,13 @@ def _phase_options(given: dict, mode: str | None, diameter: float | None, sugges
             f"mode {kind} needs a cell diameter of {least} pixels at least, not {diameter:g}; "
             "give another --cell-diameter or --mode"
         )
-    if kind != keep.get("mode", kind):
+    if keep.get("mode", kind) not in (kind, "auto"):
         keep = {key: value for key, value in keep.items() if key not in ("tuning", "weights")}
     return keep | {"mode": kind, "cell_diameter": diameter}
 
 
-def _suggestion(mode: str, diameter: float | None) -> str:
-    if diameter is None:
-        return f"mode {mode}: too few objects to tell a cell diameter"
-    return f"suggested: segmentation: {{method: phase, mode: {mode}, cell_diameter: {diameter:g}}}"
+def _suggestion(trial: Trial) -> str:
+    return (
+        f"suggested: segmentation: {{method: phase, mode: {trial.mode}, "
+        f"cell_diameter: {trial.cell_diameter:g}}}"
+    )

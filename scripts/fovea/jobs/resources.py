@@ -86,7 +86,7 @@ def enlarged(of: Size, segmentation: dict) -> Size:
     Mode network sees cells of 24 pixels; it needs as much as other methods where half the frame's
     resolution gives that, and more for smaller cells.
     """
-    if segmentation.get("mode") != "network":
+    if segmentation.get("mode") != "network" or segmentation["cell_diameter"] is None:
         return of
     factor = max(1.0, 48 / segmentation["cell_diameter"])
     return of._replace(height=round(of.height * factor), width=round(of.width * factor))

@@ -11,14 +11,27 @@ from fovea.config.words import flow
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges, slices_note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from fovea.recordings.readers.base import Recording
 
 PHASE_WORDS = ("phase", "phaco", "bright", "dic", "transm", "ph1", "ph2", "ph3")
-PHASE_NAMES = ("pc", "ph", "bf", "mono")
+#: These count as words of their own only.
+PHASE_NAMES = {"pc", "ph", "phc", "bf", "tl", "trans", "dia", "mono"}
+FLUORESCENCE_WORDS = (
+    "gfp", "rfp", "yfp", "cfp", "bfp", "mcherry", "cherry", "tomato", "venus", "scarlet", "ruby",
+    "turquoise", "cerulean", "citrine", "dapi", "hoechst", "fitc", "tritc", "texas", "alexa", "cy3",
+    "cy5", "sytox", "fluo", "gcamp", "kate", "neon", "crimson", "rhodamine", "fam", "draq",
+)  # fmt: skip
 
 
-def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
-    """Return what an input holds, and a config snippet for it, as text.
+def describe(
+    source: Any,
+    base: str | os.PathLike[str] = ".",
+    suggest: Callable[[Recording, int | None], list[str]] | None = None,
+    guess: Callable[[Recording], int | None] | None = None,
+) -> str:
+    """Return what an input holds, and a config for it, as text.
 
     Parameters
     ----------
@@ -26,6 +39,10 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
         As `input` in the config.
     base : path
         Directory that relative paths start from.
+    suggest : callable, optional
+        Gives the lines of the config below the dataset, from the recording and its phase contrast.
+    guess : callable, optional
+        Finds the phase contrast in the images, where no name tells it.
 
     Raises
     ------
@@ -50,7 +67,12 @@ def describe(source: Any, base: str | os.PathLike[str] = ".") -> str:
             *(f"  note             {note}" for note in notes if note),
             *([f"  left out         {groups_of(info.left_out)}"] if info.left_out else []),
         ]
-        lines += ["", "In config/config.yaml:", "", *snippet(source, info)]
+        phase, seen = guess_phase(info.channels), None
+        if phase is None and guess is not None:
+            phase = seen = guess(recording)
+        lines += ["", "In config/config.yaml:", "", *snippet(source, info, phase, seen is not None)]
+        if suggest is not None:
+            lines += suggest(recording, phase)
     return "\n".join(lines)
 
 
@@ -120,15 +142,23 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.4g} s"
 
 
-def snippet(source: Any, info: RecordingInfo) -> list[str]:
-    """Return the lines of a config for an input; the phase-contrast channel is guessed by name."""
-    phase = guess_phase(info.channels)
+def snippet(
+    source: Any, info: RecordingInfo, phase: int | None, by_light: bool = False
+) -> list[str]:
+    """Return the lines of a dataset in the config.
+
+    `phase` is its phase-contrast channel, and `by_light` says that no name told it.
+    """
     lines = ["datasets:", f"  {dataset_name(info.files[0])}:", f"    input: {flow(source)}"]
     lines.append("    channels:")
     if phase is None:
         lines.append("      pc: null  # no name tells which channel shows the cells: set its index")
     else:
-        lines.append(f"      pc: {flow(_entry(info.channels, phase, 'area'))}")
+        only = (
+            "  # the only channel" if len(info.channels) == 1 else "  # by its brightness: check it"
+        )
+        entry = flow(_entry(info.channels, phase, "area"))
+        lines.append(f"      pc: {entry}" + (only if by_light else ""))
     others = [index for index in range(len(info.channels)) if index != phase]
     lines.append("      fl:" if others else "      fl: []")
     lines += [f"        - {flow(_entry(info.channels, i, 'intensity_total'))}" for i in others]
@@ -152,10 +182,17 @@ def _entry(channels: Sequence[str], index: int, feature: str) -> dict[str, Any]:
 def guess_phase(channels: Sequence[str]) -> int | None:
     """Return the first channel whose name suggests transmitted light, or None."""
     for index, name in enumerate(channels):
-        word = name.lower().strip()
-        if word in PHASE_NAMES or any(part in word for part in PHASE_WORDS):
+        word = name.lower()
+        own = PHASE_NAMES & set(re.split(r"[^a-z0-9]+", word))
+        if own or any(part in word for part in PHASE_WORDS):
             return index
     return None
+
+
+def is_fluorescence(name: str) -> bool:
+    """Return whether a channel's name is that of a fluorophore or a laser line."""
+    word = name.lower()
+    return any(part in word for part in FLUORESCENCE_WORDS) or bool(re.search(r"\d{3} ?nm", word))
 
 
 def dataset_name(file: str) -> str:

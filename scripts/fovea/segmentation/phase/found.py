@@ -1,0 +1,115 @@
+"""Mode and cell diameter that a config leaves open, as found in the recording."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fovea.config.phase_tuning import MODES
+from fovea.errors import FoveaError
+from fovea.jobs.atomic import whole_file
+from fovea.plugins.registry import PREPROCESSING, load
+from fovea.recordings.sample import sample_frames
+
+_LOG = logging.getLogger("fovea")
+
+
+def find_cells(
+    source: Any,
+    target: str | Path,
+    parameters: Mapping[str, Any],
+    channel: int,
+    z: int | str = 0,
+    preprocess: str | None = None,
+    threads: int = 1,
+    log: logging.Logger = _LOG,
+) -> None:
+    """Write the mode and cell diameter of segmentation `phase` that suit a recording.
+
+    Parameters
+    ----------
+    source : str, list or dict
+        The config's `input`.
+    target : path
+        YAML file with ``mode`` and ``cell_diameter``, and how they were found.
+    parameters : mapping
+        Those of segmentation `phase`; what is given in them is kept.
+    channel : int
+        Index of the phase-contrast channel.
+    z, preprocess
+        As in the config.
+    threads : int
+        Frames that are segmented at a time; the result does not depend on it.
+
+    Raises
+    ------
+    FoveaError
+        If no cells are found.
+    """
+    from fovea.recordings.readers import open_recording
+    from fovea.segmentation.phase.choose import choose
+
+    with open_recording(source) as recording:
+        sampled = sample_frames(recording, channel, z)
+    prepare = load(PREPROCESSING, preprocess) if preprocess else None
+    frames = [prepare(s.image) if prepare else s.image for s in sampled]
+    modes = tuple(MODES) if parameters["mode"] == "auto" else (parameters["mode"],)
+    choice = choose(frames, modes, parameters["cell_diameter"], threads)
+    if choice is None:
+        raise FoveaError(
+            f"no cells were found in {len(sampled)} frames of channel {channel}, so that mode and "
+            "cell diameter cannot be told; look at `fovea preview`, and set channels.pc, or mode "
+            "and cell_diameter under params.segmentation"
+        )
+    best = choice.best
+    found = {"mode": best.mode, "cell_diameter": float(best.cell_diameter)}
+    about = {
+        "frames": [{"fov": s.fov, "frame": s.frame} for s in sampled],
+        "sure": choice.sure,
+        "tried": [{"mode": t.mode, "cell_diameter": float(t.cell_diameter),
+                   "score": round(t.score, 3), "found_diameter": round(t.found, 1),
+                   "cells_per_frame": round(t.objects, 1)} for t in choice.trials],
+    }  # fmt: skip
+    text = yaml.safe_dump(found, sort_keys=False)
+    text += "about:\n" + "".join(
+        f"  {line}\n" for line in yaml.safe_dump(about, sort_keys=False).splitlines()
+    )
+    with whole_file(target) as temporary:
+        temporary.write_text(text, "utf-8")
+    log.info(
+        "found in %d frames: mode %s, cell_diameter %g (%.1f cells in a frame, of a median "
+        "diameter of %.0f pixels)",
+        len(sampled), best.mode, best.cell_diameter, best.objects, best.found,
+    )  # fmt: skip
+    if not choice.sure:
+        log.warning("this is not sure: %s", doubt(choice))
+
+
+def doubt(choice: Any) -> str:
+    """Say why a choice is not sure, and what to look at."""
+    other = choice.alternative
+    if other is not None:
+        return (
+            f"mode {other.mode} with cell_diameter {other.cell_diameter:g} may find the cells as "
+            f"well; compare both: fovea preview --mode {other.mode} "
+            f"--cell-diameter {other.cell_diameter:g}"
+        )
+    return (
+        "objects change with the cell diameter; look at the outlines: fovea preview "
+        f"--mode {choice.best.mode} --cell-diameter {choice.best.cell_diameter:g}"
+    )
+
+
+def resolved(parameters: Mapping[str, Any], found: str | Path | None) -> dict[str, Any]:
+    """Return parameters of segmentation in which nothing is left open.
+
+    `found` is the file that `find_cells` wrote; without it the parameters are returned as they are.
+    """
+    if found is None:
+        return dict(parameters)
+    values = yaml.safe_load(Path(found).read_text("utf-8"))
+    return dict(parameters) | {key: values[key] for key in ("mode", "cell_diameter")}
