@@ -47,7 +47,7 @@ WITHOUT = {
 
 def one(entry: dict, **params) -> dict:
     """A config of one dataset."""
-    return {"datasets": {"a": entry}, "params": params}
+    return {"datasets": {"a": entry}, "params": {"preset": "pyama"} | params}
 
 
 def fit(model: str, **more) -> dict:
@@ -63,10 +63,12 @@ CONFIGS = {
     "no fluorescence": one(dataset(SOURCE, fl=())),
     "no features": one({"input": SOURCE, "fovs": "0-1", "channels": {"pc": 0, "fl": [1]}}),
     "only copied": one(dataset(SOURCE), copy_only=True),
+    "cells to be found": one(dataset(SOURCE), preset=None),
     "corrected images": one(dataset(SOURCE), background={"save_corrected": True}),
     "corrections": {
         "datasets": {name: dataset(SOURCE, fl=(1,)) for name in ("a", "a_b", "demo")},
         "params": {
+            "preset": "pyama",
             "tracking": {"drift": True},
             "flat_field": {"method": "recording"},
             "cropping": {"drift": True},
@@ -80,7 +82,8 @@ CONFIGS = {
         "datasets": {
             "a": dataset(SOURCE, pc=2, fl=(0, 1), params={"cropping": {"keep": False}}),
             "a_b": dataset("data/b.ome.tiff", [5], fl=(3,)),
-        }
+        },
+        "params": {"preset": "pyama"},
     },
     "samples and fits": {
         "datasets": {
@@ -97,6 +100,7 @@ CONFIGS = {
             fit("line", samples=["s_t"], normalise="area"), fit("auc"), fit("onset"),
         ],
         "anndata": True,
+        "params": {"preset": "pyama"},
     },
 }  # fmt: skip
 
@@ -174,6 +178,8 @@ def expected_steps(config: dict) -> set[tuple[str, str, str]]:
         jobs |= {(step, name, fov) for step in FULL if step not in left_out for fov in fovs}
         if entry["params"]["flat_field"]["method"] != "none":
             jobs.add(("flat_field", name, ""))
+        if entry["params"]["segmentation"].get("mode") == "auto" and "segment" not in left_out:
+            jobs.add(("find_cells", name, ""))
         if entry["params"]["photobleaching"]:
             jobs |= {("photobleaching", name, fov) for fov in fovs}
         if not entry["params"]["copy_only"]:

@@ -61,7 +61,7 @@ class DatasetPlan:
     def leaves_open(self) -> bool:
         """Whether mode or diameter of segmentation `phase` are to be found in the recording."""
         given = self.params["segmentation"]
-        used = self.pc is not None and given["method"] == "phase"
+        used = self.pc is not None and given["method"] == "phase" and not self.params["copy_only"]
         return used and (given["mode"] == "auto" or given["cell_diameter"] is None)
 
     # --- Channel groups
@@ -169,7 +169,7 @@ class DatasetPlan:
     def dataset_steps(self) -> list[Step]:
         """Return the steps that are done once for the dataset, in their order."""
         found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
-        if self.leaves_open and not self.params["copy_only"]:
+        if self.leaves_open:
             found.append(steps.FIND_CELLS)
         if self.flat_fields() and not self.params["copy_only"]:
             found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
