@@ -121,11 +121,6 @@ OTHER_DEFAULTS = {
     # Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
     ("measure.measure", "min_frames", 1),
     ("measure.measure", "border_margin", 0),
-    # Trackers of scripts do what they are told and no more.
-    ("linker.Linker", "max_gap", 0),
-    ("linker.Linker", "max_merge", 0),
-    ("btrack.BtrackTracker", "max_gap", 0),
-    ("iou.IouTracker", "overlap", "box"),
     # One frame alone does not tell its mode.
     ("segment_phase.segment_phase", "mode", "adherent"),
     # The order of dimensions in OME-XML is no parameter of `logstd`.

@@ -406,9 +406,7 @@ def test_parameters_are_checked_like_all_others(tmp_path):
     assert "params.segmentation.above: 1.5 is not a whole number" in str(caught.value)
     with pytest.raises(ConfigError, match="params.segmentation.abov: unknown key; .*'above'"):
         validated(config(path, params={"segmentation": {"method": "bright", "abov": 1}}))
-    with pytest.raises(
-        ConfigError, match=r"belongs to method 'bright', but the method is 'logstd'"
-    ):
+    with pytest.raises(ConfigError, match=r"belongs to method 'bright', but the method is 'phase'"):
         validated(config(path, params={"segmentation": {"above": 1}}))
 
 

@@ -156,7 +156,7 @@ def test_jumps_of_the_stage(tracker):
     links = tracker(drift=True, max_distance=5.0).link(stack)
     assert [row[:3] for row in links.lineage()] == [(i, 0, 5) for i in (1, 2, 3, 4)]
     assert links.drift[-1].tolist() == [9, -8]
-    assert len(tracker(max_distance=5.0).link(stack).lineage()) == 8
+    assert len(tracker(max_distance=5.0, drift=False).link(stack).lineage()) == 8
 
 
 def test_no_object_is_lost(tracker):

@@ -21,9 +21,13 @@ parameters = st.fixed_dictionaries(
 )
 
 
+#: Nothing but the overlap in consecutive frames, as in the reference.
+PLAIN = {"overlap": "box", "max_gap": 0, "max_merge": 0, "drift": False}
+
+
 def track_iou(labels, **options):
     """IDs (T, H, W) of the cells of a stack."""
-    return track_stack(labels, IouTracker(**options))
+    return track_stack(labels, IouTracker(**PLAIN | options))
 
 
 def check_tracks(labels, found, min_iou=0.1, overlap="box", min_size=None, max_size=None):

@@ -71,7 +71,7 @@ def test_a_frame_without_phase_contrast_does_not_end_tracks(method, tmp_path):
     shifts = [(row["shift_y"], row["shift_x"]) for row in rows(tmp_path / "gaps" / "drift.csv")]
     here = [(row["shift_y"], row["shift_x"]) for row in rows(tmp_path / "alone" / "drift.csv")]
     assert shifts == [here[0], here[0], here[1], here[2], here[2], here[2], here[3], here[3]]
-    assert here[3] == ((6, 9) if method == "iou" else (0, 0))
+    assert here[3] == (6, 9)
 
 
 def test_arrays_are_tracked_likewise():

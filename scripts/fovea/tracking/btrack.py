@@ -38,9 +38,9 @@ class BtrackTracker:
 
     min_size: int | None = None
     max_size: int | None = None
-    max_gap: int = 0
+    max_gap: int = 2
     divisions: bool = False
-    drift: bool = False
+    drift: bool = True
     max_distance: float = 30.0
 
     def link(self, frames: Iterable[np.ndarray]) -> Links:

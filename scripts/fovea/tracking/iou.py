@@ -27,7 +27,7 @@ class IouTracker(Linker):
     """
 
     min_iou: float = 0.1
-    overlap: str = "box"
+    overlap: str = "mask"
 
     def __post_init__(self):
         if self.overlap not in ("box", "mask"):

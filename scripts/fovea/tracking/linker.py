@@ -42,10 +42,10 @@ class Linker(ABC):
 
     min_size: int | None = None
     max_size: int | None = None
-    max_gap: int = 0
-    max_merge: int = 0
+    max_gap: int = 2
+    max_merge: int = 4
     divisions: bool = False
-    drift: bool = False
+    drift: bool = True
 
     def link(self, frames: Iterable[np.ndarray]) -> Links:
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
