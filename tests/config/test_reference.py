@@ -121,6 +121,9 @@ OTHER_DEFAULTS = {
     # Scripts measure all cells, whatever the length of their arrays, unless they say otherwise.
     ("measure.measure", "min_frames", 1),
     ("measure.measure", "border_margin", 0),
+    # Merges that trackers close no gaps in.
+    ("flagging.flag_merges", "max_gap", 0),
+    ("merges.find_merges", "max_gap", 0),
     # One frame alone does not tell its mode.
     ("segment_phase.segment_phase", "mode", "adherent"),
     # The order of dimensions in OME-XML is no parameter of `logstd`.

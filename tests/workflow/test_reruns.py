@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from fovea.config.schema import SCHEMA, load_schema
+from fovea.config.validation import validated
 from fovea.plugins.registry import SEGMENTATION, TRACKING
 from support.harness import REPOSITORY, copied, dry_run_with
 
@@ -54,6 +55,7 @@ PARAMETERS = {
     "extraction.min_frames": (3, EXTRACT),
     "extraction.border_margin": (4, EXTRACT),
     "seed": (1, set()),
+    "preset": (None, SEGMENT),
     "copy_only": (True, set()),
 }
 # Parameters that need another one, which is changed together with them.
@@ -64,13 +66,17 @@ NEEDS = {
     "flat_field.images": ("flat_field.method", "image"),
 }
 # Steps that are added, beside those that run again; test_corrections.py looks at them.
-ADDED = ("flat_field", "photobleaching")
+ADDED = ("flat_field", "photobleaching", "find_cells")
 METHODS = {"segmentation": (SEGMENTATION, SEGMENT), "tracking": (TRACKING, TRACK)}
 RULES = load_schema(SCHEMA)["properties"]["params"]
+#: What the config of the run says without words.
+USUAL = validated({
+    "datasets": {"a": {"input": "a.tif", "channels": {"pc": 0}}}, "params": {"preset": "pyama"}
+})["params"]  # fmt: skip
 
 
 def another(value, rules: dict):
-    """A value other than the default that the schema allows."""
+    """A value other than the usual one that the schema allows."""
     if isinstance(value, bool):
         return not value
     if "enum" in rules:
@@ -81,12 +87,12 @@ def another(value, rules: dict):
 
 for section, (registry, steps) in METHODS.items():
     keys = RULES["properties"][section]["properties"]
-    for key in registry.parameters(keys["method"]["default"]):
+    for key in registry.parameters(USUAL[section]["method"]):
         if f"{section}.{key}" not in PARAMETERS:
-            value = another(keys[key]["default"], keys[key])
+            value = another(USUAL[section][key], keys[key])
             PARAMETERS[f"{section}.{key}"] = (value, steps)
     for method in registry:
-        if method != keys["method"]["default"]:
+        if method != USUAL[section]["method"]:
             PARAMETERS[f"{section}.method"] = (method, steps)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fovea.config.names import trace_unit
 from fovea.figures import style
+from fovea.fits.bounds import notes_of_table
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.traces import Traces, load_traces
@@ -52,7 +53,7 @@ def plot_fits(
         drawing.suptitle(f"{data.sample}: {words}; examples from best to worst", fontsize=8.5)
         for axes in grid[-1]:
             axes.set_xlabel(f"time ({settings.model.time_unit})")
-        style.note(drawing, data.left_out)
+        style.note(drawing, data.left_out, list(notes_of_table(settings, table).values()))
     log.info("%d of %d fits drawn", len(shown), len(data))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fovea.config.names import trace_unit
 from fovea.figures import style
+from fovea.fits.bounds import notes_of_table
 from fovea.fits.fit_table import read_fits
 from fovea.fits.parameter_table import write_summaries
 from fovea.fits.settings import parameter_units, settings_of
@@ -31,7 +32,8 @@ def parameters(
     settings, area = settings_of(entry), entry.get("normalise") == "area"
     units = parameter_units(settings, trace_unit(column, area))
     data = {sample: read_fits(path) for sample, path in fits.items()}
-    write_summaries(table, data, {name: units[name] for name in settings.fitted})
+    notes = {sample: notes_of_table(settings, found) for sample, found in data.items()}
+    write_summaries(table, data, {name: units[name] for name in settings.fitted}, notes)
     names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
     # a panel becomes wider with the samples
     across = max(1, min(4 if len(data) < 4 else 2 if len(data) < 11 else 1, len(settings.fitted)))
@@ -49,9 +51,20 @@ def parameters(
             axes.set_axis_off()
         title = f"{settings.model.title}: {style.feature_words(column, area)}"
         drawing.suptitle(title, fontsize=9)
-        style.note(drawing, left_out)
+        style.note(drawing, left_out, remarks_of(notes))
     for sample, found in data.items():
         log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found))
+    for remark in remarks_of(notes):
+        log.warning(remark)
+
+
+def remarks_of(notes: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the notes on the parameters of samples, each with its sample if there are several."""
+    return [
+        note if len(notes) == 1 else f"{sample}: {note}"
+        for sample, own in notes.items()
+        for note in own.values()
+    ]
 
 
 def _panel(axes, samples: list[np.ndarray]) -> None:

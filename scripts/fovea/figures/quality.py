@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fovea.figures import style
+from fovea.figures.parameters import remarks_of
+from fovea.fits.bounds import notes_of_table
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, settings_of
 
@@ -48,7 +50,8 @@ def plot_quality(
         words = style.feature_words(column, entry.get("normalise") == "area")
         drawing.suptitle(f"{settings.model.title}: {words}", fontsize=9)
         style.key(drawing, left.get_legend_handles_labels()[0])
-        style.note(drawing, left_out)
+        notes = {sample: notes_of_table(settings, found) for sample, found in data.items()}
+        style.note(drawing, left_out, remarks_of(notes))
     for sample, found in troubles.items():
         log.info("%s: %s", sample, ", ".join(f"{k} {v:.0%}" for k, v in found.items() if v))
 

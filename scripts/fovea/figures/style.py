@@ -99,12 +99,16 @@ def key(drawing, handles: Sequence) -> None:
                        ncols=min(len(handles), across), handlelength=1.6)  # fmt: skip
 
 
-def note(drawing, left_out: Sequence[str]) -> None:
-    """Write below a figure, and above its `key`, which fields of view are missing, if any are."""
-    if not left_out:
+def note(drawing, left_out: Sequence[str], remarks: Sequence[str] = ()) -> None:
+    """Write below a figure, and above its `key`, which fields of view are missing, if any are.
+
+    `remarks` are whole sentences that follow.
+    """
+    said = [f"without {'; '.join(left_out)}"] if left_out else []
+    if not said and not remarks:
         return
     across = int(18 * drawing.get_figwidth())  # letters of this size in the figure's width
-    text = textwrap.fill(f"without {'; '.join(left_out)}", across)
+    text = "\n".join(textwrap.fill(line, across) for line in [*said, *remarks])
     if drawing.legends:
         drawing.legends[0].set_title(text, prop={"size": 6.5})
         drawing.legends[0].get_title().set(color=DARK, multialignment="center")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fovea.fits.bounds import notes_of_fits
 from fovea.fits.fit_table import success, write_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.solver.least_squares import fit_traces
@@ -51,5 +52,7 @@ def log_fits(settings: Settings, fits: Fits, log: logging.Logger) -> None:
         values = fits.values[good, settings.model.names.index(name)]
         middle = np.median(values) if len(values) else np.nan
         log.info("%s: median %.6g, %d at the lower, %d at the upper bound", name, middle, *ends)
+    for note in notes_of_fits(settings, fits).values():
+        log.warning(note)
     if len(good) and not good.any():
         log.warning("no fit succeeded; the column `message` of the table says why")

@@ -13,18 +13,25 @@ from fovea.samples.tables import write_csv
 COLUMNS = [
     "sample", "parameter", "unit", "cells", "succeeded", "median", "q25", "q75", "mean", "sd",
     "median_se", "at_lower_bound", "at_upper_bound",
+    "note",
 ]  # fmt: skip
 
 
 def write_summaries(
-    path: str | Path, fits: Mapping[str, pd.DataFrame], units: Mapping[str, str]
+    path: str | Path,
+    fits: Mapping[str, pd.DataFrame],
+    units: Mapping[str, str],
+    notes: Mapping[str, Mapping[str, str]],
 ) -> None:
     """Write a CSV with `COLUMNS`, one row per sample and parameter.
 
-    `fits` maps a sample to its table of fits, `units` each fitted parameter to its unit.
+    `fits` maps a sample to its table of fits, `units` each fitted parameter to its unit, and
+    `notes` a sample to what is to be said of its parameters.
     """
     rows = [
-        {"sample": sample, "parameter": name, "unit": unit} | summary(found, name)
+        {"sample": sample, "parameter": name, "unit": unit}
+        | summary(found, name)
+        | {"note": notes.get(sample, {}).get(name, "")}
         for sample, found in fits.items()
         for name, unit in units.items()
     ]

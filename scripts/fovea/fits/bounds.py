@@ -1,0 +1,64 @@
+"""Parameters that stopped at a bound in more than a few cells: which, at what value, what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fovea.fits.settings import Settings
+from fovea.fits.solver.statistics import Fits
+
+#: Of so many cells, or of this share of them, nothing is said: they may be cells without a signal.
+_FEW, _SHARE = 2, 0.05
+_KEYS = {"lower": "low", "upper": "high"}
+
+
+def notes_of_table(settings: Settings, table: pd.DataFrame) -> dict[str, str]:
+    """Return a note for each parameter that stopped at a bound in more than a few cells.
+
+    `table` is a table of fits, see `fovea.fits.fit_table`; the notes are by parameter.
+    """
+    counts = {
+        name: {word: int((table[f"{name}_at_bound"] == word).sum()) for word in _KEYS}
+        for name in settings.fitted
+    }
+    return _notes(settings, counts, len(table), table["time_end"].to_numpy(float))
+
+
+def notes_of_fits(settings: Settings, fits: Fits) -> dict[str, str]:
+    """Return the same of fits that are not in a table yet."""
+    counts = {
+        name: {word: int((fits.bound[:, k] == side).sum())
+               for word, side in (("lower", -1), ("upper", 1))}
+        for k, name in enumerate(settings.fitted)
+    }  # fmt: skip
+    return _notes(settings, counts, len(fits.points), fits.last)
+
+
+def _notes(
+    settings: Settings, counts: Mapping[str, Mapping[str, int]], cells: int, ends: np.ndarray
+) -> dict[str, str]:
+    """Return the notes; `ends` are the times of the last values, in the model's unit."""
+    notes = {}
+    for k, name in enumerate(settings.fitted):
+        word, count = max(counts[name].items(), key=lambda item: item[1])
+        if count <= max(_FEW, _SHARE * cells):
+            continue
+        bound = settings.low[k] if word == "lower" else settings.high[k]
+        parameter, key = settings.model.parameter(name), _KEYS[word]
+        unit = f" {parameter.unit}" if parameter.unit in ("s", "min", "h", "1/h") else ""
+        at = "" if bound is None else f", {bound:g}{unit}"
+        wanted = f"a {'smaller' if word == 'lower' else 'larger'} {key}"
+        known = ends[np.isfinite(ends)]
+        if parameter.kind == "onset" and word == "upper" and len(known) and bound is not None:
+            longest = math.ceil(known.max())
+            if longest > bound:
+                wanted = f"{{{name}: {{high: {longest}}}}}, the length of the recording"
+        notes[name] = (
+            f"{name} stopped at its {word} bound{at}, in {count} of {cells} cells, which do not "
+            f"count as fitted; widen it in `analysis`, under `parameters`: {wanted}"
+        )
+    return notes
