@@ -258,10 +258,7 @@ def test_every_parameter_is_in_the_table():
     """But those of methods that `finished` does not use: a section is one parameter of its rule."""
     found = set(leaves(RULES)) - {"preprocess"}
     for section, (registry, _) in METHODS.items():
-        used = {
-            "method",
-            *registry.parameters(RULES["properties"][section]["properties"]["method"]["default"]),
-        }
+        used = {"method", *registry.parameters(USUAL[section]["method"])}
         found -= {
             place
             for place in found

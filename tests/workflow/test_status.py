@@ -46,7 +46,12 @@ def log(folder: Path, name: str, *lines: str, process: int = NOBODY, host: str =
 
 def plan(fovs="all", **more) -> Plan:
     return Plan(
-        validated({"datasets": {"a": dataset("a.nd2", fovs, fl=more.pop("fl", (1,)), **more)}})
+        validated(
+            {
+                "datasets": {"a": dataset("a.nd2", fovs, fl=more.pop("fl", (1,)), **more)},
+                "params": {"preset": "pyama"},
+            }
+        )
     )
 
 
@@ -313,7 +318,8 @@ def run_command(*options: str, folder: Path) -> subprocess.CompletedProcess:
 def test_command(folder, tmp_path_factory):
     rows = broken(folder)
     made(folder, "config/config.yaml")
-    text = yaml.safe_dump({"datasets": {"a": dataset("a.nd2", "all", fl=(1,))}})
+    config = {"datasets": {"a": dataset("a.nd2", "all", fl=(1,))}, "params": {"preset": "pyama"}}
+    text = yaml.safe_dump(config)
     (folder / "config/config.yaml").write_text(text, "utf-8")
     here = run_command(folder=folder)
     assert (here.returncode, here.stdout) == (0, table(rows) + "\n")
