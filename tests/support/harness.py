@@ -24,6 +24,11 @@ PHASE = ["area", "aspect_ratio", "eccentricity", "circularity", "perimeter", "so
 FLUORESCENCE = ["intensity_total", "intensity_mean", "intensity_median", "intensity_std",
                 "intensity_max", "intensity_min"]  # fmt: skip
 
+# What tables have behind all other columns, of recordings that state the size of a pixel.
+POSITION_UM = ["position_x_um", "position_y_um"]
+PHASE_UM = [*POSITION_UM, "area_um2_ch_0", "perimeter_um_ch_0", "centroid_x_um_ch_0",
+            "centroid_y_um_ch_0"]  # fmt: skip
+
 # Small frames: no cell is 50 pixels away from the edge, and no track has 30 frames.
 PARAMS = {
     "preset": "pyama",

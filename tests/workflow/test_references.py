@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import zarr
 
-from support.harness import FLUORESCENCE, PHASE
+from support.harness import FLUORESCENCE, PHASE, PHASE_UM
 from support.reference import background, cache, crop, extract, segment, track
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
@@ -181,7 +181,7 @@ def test_traces(field, images):
     header = path.read_text("utf-8").splitlines()[0]
     assert header == (
         "fov,cell,frame,good,merged,position_x,position_y,bbox_x0,bbox_y0,bbox_x1,bbox_y1,"
-        + ",".join(columns)
+        + ",".join(columns + PHASE_UM)
     )
     tracked = images["seg_tracked_ch_0"]["0"][:]
     values = {

@@ -15,6 +15,8 @@ import zarr
 from fovea.simulation.simulate import simulate
 from support.harness import (
     PHASE,
+    PHASE_UM,
+    POSITION_UM,
     dataset,
     files,
     log_lines,
@@ -143,7 +145,9 @@ def test_without_fluorescence(folder):
     assert groups(folder, "no_fluorescence", 1) == {
         "pc_ch_0": BOTH, "seg_labeled_ch_0": BOTH, "seg_tracked_ch_0": TRACKED,
     }  # fmt: skip
-    assert header(folder, "no_fluorescence", 1) == ",".join([BASE, *(f"{f}_ch_0" for f in PHASE)])
+    assert header(folder, "no_fluorescence", 1) == ",".join(
+        [BASE, *(f"{f}_ch_0" for f in PHASE), *PHASE_UM]
+    )
     assert len(traces(folder, "no_fluorescence", 1)) > 6
     assert sorted(groups(folder, "no_fluorescence", 1, "cells.zarr")) == [
         "metadata", "pc_ch_0", "seg_tracked_ch_0",
@@ -151,7 +155,7 @@ def test_without_fluorescence(folder):
 
 
 def test_without_features(folder):
-    assert header(folder, "no_features", 0) == BASE
+    assert header(folder, "no_features", 0) == ",".join([BASE, *POSITION_UM])
     assert len(traces(folder, "no_features", 0)) > 6
 
 
