@@ -221,7 +221,7 @@ def test_parameters_of_one_dataset(folder):
     assert "parameter padding: 5" in lines
     text = (folder / "results/not_kept/processing_config.yaml").read_text("utf-8")
     params = yaml.safe_load(text)["params"]
-    assert params["extraction"] == {"min_frames": 6, "border_margin": 3}
+    assert params["extraction"] == {"min_frames": 6, "border_margin": 3, "keep_merged": False}
     assert params["cropping"] == {"padding": 2, "keep": False, "drift": False}
     assert params["background"]["tile_size"] == 64
     assert params["tracking"]["min_iou"] == 0.1
