@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers import open_recording
-from fovea.recordings.readers.tiff import heads, ome_set
+from fovea.recordings.readers.tiff import folders, heads, ome_set
 from support.ome_writer import (
     binary_only,
     image,
@@ -339,7 +339,7 @@ def test_only_one_description_of_a_large_set_is_parsed(tmp_path, monkeypatch):
     parsed, looked = [], []
     parse, read = ome_set.parse_ome, heads.read_head
     monkeypatch.setattr(ome_set, "parse_ome", lambda xml: parsed.append(1) or parse(xml))
-    monkeypatch.setattr(ome_set, "read_head", lambda path: looked.append(path) or read(path))
+    monkeypatch.setattr(folders, "read_head", lambda path: looked.append(path) or read(path))
     with open_recording("*.tif", base=tmp_path) as recording:
         assert len(recording.info.fields) == 60
     assert len(parsed) == 1

@@ -18,8 +18,9 @@ from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeImage
 from fovea.recordings.readers.stack import Stack
 from fovea.recordings.readers.tiff.about import program_pixel_size
+from fovea.recordings.readers.tiff.folders import Folders
 from fovea.recordings.readers.tiff.heads import plain_uuid, read_head
-from fovea.recordings.readers.tiff.ome_set import Folders, OmeSet, is_companion, open_set
+from fovea.recordings.readers.tiff.ome_set import OmeSet, is_companion, open_set
 from fovea.recordings.readers.tiff.pages import TiffSources, check_page
 from fovea.recordings.readers.tiff.stack import PageStack, PageTable, TiffStack
 
@@ -53,6 +54,7 @@ def ome_stacks(
     It is a FoveaError if a file's place in its set cannot be told.
     """
     folders = Folders(files, base)
+    folders.read_heads(path for path in folders.given if not is_companion(path))
     number = {realpath(path): i for i, path in enumerate(folders.given)}
     # The longest description first: files that were written one after another describe those
     # before them, and most files of a set repeat it, so that only one has to be parsed.
