@@ -170,3 +170,26 @@ def test_lines_of_the_overview_join_recorded_frames(tmp_path):
     found, sparse = read_traces(path, "b")
     assert found[1][0] == [0, 1, 2]
     assert not sparse
+
+
+def test_measures_in_micrometers_are_behind_all_columns(tmp_path):
+    """Empty for a dataset whose recording does not state the size of a pixel."""
+    paths = recording(tmp_path, "a", {0: {1: ramp(range(3))}}, 3)
+    paths += recording(tmp_path, "b", {0: {1: ramp(range(3))}}, 3)
+    table = pd.read_csv(paths[1])
+    added = {"position_x_um": table["position_x"] / 2, "position_y_um": table["position_y"] / 2,
+             "area_um2_ch_0": table["area_ch_0"] / 4}  # fmt: skip
+    table.assign(**added).to_csv(paths[1], index=False)
+    merged = merge_all(tmp_path, "s", paths)
+    found = pd.read_csv(merged / "s_traces.csv", comment="#")
+    assert list(found)[-3:] == list(added)
+    assert list(found)[-4] == "intensity_mean_ch_1"
+    for name, values in added.items():
+        assert found.loc[found["dataset"] == "a", name].isna().all()
+        np.testing.assert_array_equal(found.loc[found["dataset"] == "b", name], values)
+    text = (merged / "s_traces.csv").read_text()
+    assert "position_x_um µm, position_y_um µm, area_um2_ch_0 µm²" in text
+    again = pd.read_parquet(merged / "s_traces.parquet")
+    assert list(again) == list(found)
+    alone = merge_all(tmp_path, "t", paths[:1])
+    assert "_um" not in (alone / "t_traces.csv").read_text()

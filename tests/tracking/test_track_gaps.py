@@ -9,6 +9,7 @@ import pytest
 
 import fovea
 from fovea.errors import FoveaError
+from fovea.plugins.registry import TRACKING
 from fovea.segmentation.segment import segment
 from fovea.store.reader import ArrayReader
 from fovea.tracking.boxes import read_boxes
@@ -72,6 +73,30 @@ def test_a_frame_without_phase_contrast_does_not_end_tracks(method, tmp_path):
     here = [(row["shift_y"], row["shift_x"]) for row in rows(tmp_path / "alone" / "drift.csv")]
     assert shifts == [here[0], here[0], here[1], here[2], here[2], here[2], here[3], here[3]]
     assert here[3] == (6, 9)
+
+
+class Counting:
+    """A tracker of a plug-in that takes frame by frame: IDs are labels and the number of calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def update(self, frame):
+        self.calls += 1
+        return np.where(frame > 0, frame + 10 * self.calls, 0)
+
+
+def test_trackers_that_take_frame_by_frame_see_recorded_frames_only(tmp_path):
+    TRACKING.register("counting", Counting)
+    try:
+        ids, missing = tracked(tmp_path, labels(), MISSING, {"method": "counting"})
+    finally:
+        TRACKING.remove("counting")
+    assert missing == MISSING
+    found = {t: sorted({n // 10 for n in np.unique(ids[t]) if n}) for t in range(8)}
+    assert found == {0: [1], 1: [], 2: [2], 3: [3], 4: [], 5: [], 6: [4], 7: []}
+    spans = {(row["first_frame"], row["last_frame"]) for row in rows(tmp_path / "lineage.csv")}
+    assert spans == {(t, t) for t in PRESENT}
 
 
 def test_arrays_are_tracked_likewise():
