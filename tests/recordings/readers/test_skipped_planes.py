@@ -1,4 +1,4 @@
-"""Planes that were not recorded, in whose place ND2 files hold zeros."""
+"""Planes that were not recorded, in whose place ND2 files and chunks of Zarr hold zeros."""
 
 from __future__ import annotations
 

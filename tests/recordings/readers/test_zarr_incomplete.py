@@ -6,9 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
+import zarr
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers import open_recording
+from fovea.recordings.readers.zarr import chunks as stored
 from support.recordings import pixels, write_ome_zarr
 from support.zarr_writer import write_bioformats2raw, write_group, write_plate
 
@@ -131,3 +133,51 @@ def test_an_image_without_its_array_and_a_store_without_pixels(tmp_path):
         open_recording("a.zarr", base=tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("chunks", [(1, 1, 2, 12, 10), (3, 1, 2, 5, 10), (7, 1, 1, 12, 10)])
+def test_planes_of_zeros_in_chunks_with_others(tmp_path, version, chunks):
+    data = pixels(1, 7, 1, 2)[0] | 1
+    data[[1, 2, 4, 5], :, 1] = 0
+    write_ome_zarr(tmp_path / "a.zarr", data, version=version, axes="tzcyx", chunks=chunks)
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        (field,) = recording.info.fields
+        assert field.channel_frames == (tuple(range(7)), (0, 3, 6))
+        assert 'channel 1 "Channel 1": 4 planes hold only zeros' in recording.info.notes[0]
+        for t, (phase, gfp) in enumerate(recording.frames(0, [0, 1])):
+            np.testing.assert_array_equal(phase, data[t, 0, 0])
+            assert (gfp is None) == (t % 3 > 0)
+
+
+@pytest.mark.parametrize(("zeros", "expected"), [([], 8), (range(0, 40, 2), 40)])
+def test_only_some_chunks_are_read_where_no_plane_is_zero(tmp_path, monkeypatch, zeros, expected):
+    data = pixels(1, 40, 1, 2)[0] | 1
+    data[list(zeros), :, 1] = 0
+    write_ome_zarr(tmp_path / "a.zarr", data, axes="tcyx", chunks=(1, 2, 12, 10))
+    read = []
+    look = zarr.Array.__getitem__
+
+    def counting(self, where):
+        read.append(where)
+        return look(self, where)
+
+    monkeypatch.setattr(stored, "MOST_PIXELS", 1)
+    monkeypatch.setattr(zarr.Array, "__getitem__", counting)
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        (field,) = recording.info.fields
+        assert field.frames == 40
+        assert len(field.frames_of(1)) == 40 - len(zeros)
+    assert len(read) == expected
+
+
+def test_a_damaged_chunk_is_no_plane_of_zeros(tmp_path):
+    data = pixels(1, 4, 1, 2)[0] | 1
+    path = write_ome_zarr(tmp_path / "a.zarr", data, axes="tcyx", chunks=(2, 2, 12, 10))
+    chunk = path / "0/c/1/0/0/0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        assert recording.info.fields[0].frames == 4
+        assert recording.info.notes == []
+        with pytest.raises(FoveaError, match=r"^a\.zarr: image .* cannot be read"):
+            list(recording.frames(0, [0]))

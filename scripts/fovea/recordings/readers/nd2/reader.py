@@ -21,8 +21,9 @@ from fovea.recordings.readers.nd2.chunks import (
     find_chunks,
 )
 from fovea.recordings.readers.nd2.phases import planned_channels, raw_experiment
-from fovea.recordings.readers.nd2.skipped import ImageRows, SkippedPlanes
+from fovea.recordings.readers.nd2.skipped import ImageRows
 from fovea.recordings.readers.raw import RawRecording, read_interleaved
+from fovea.recordings.readers.skipped import SkippedPlanes
 from fovea.recordings.readers.stack import Stack, StackRecording
 from fovea.recordings.readers.stamps import Times, regular_times
 
@@ -96,19 +97,21 @@ class Nd2Recording(RawRecording, StackRecording):
         self._sequence = _sequence_numbers(meta.experiment, frames, notes)
         channels = (meta.metadata.channels or []) if meta.metadata else []
         names = [" ".join((channel.channel.name or "").split()) for channel in channels]
-        self._skips = SkippedPlanes(
-            ImageRows(
-                self._file.path,
-                self.source,
-                frames,
-                self._shape,
-                self._dtype,
-                self._row_bytes,
-                self._packed,
-            ),
-            np.where(np.isin(self._sequence, frames.numbers), self._sequence, -1),
-            planned_channels(raw_experiment(meta), names, self._sequence.shape[1]),
+        rows = ImageRows(
+            self._file.path, self.source, frames, self._shape, self._dtype, self._row_bytes,
+            self._packed,
+        )  # fmt: skip
+        images = np.where(np.isin(self._sequence, frames.numbers), self._sequence, -1)
+
+        def look(fov: int) -> np.ndarray:
+            with rows:
+                return rows.look(images[fov])
+
+        there = np.broadcast_to(
+            (images >= 0)[:, :, None], (*images.shape[:2], components, images.shape[2])
         )
+        planned = planned_channels(raw_experiment(meta), names, images.shape[1])
+        self._skips = SkippedPlanes(look, there, planned)
         positions, count, planes = self._sequence.shape
         self._stacks = [
             Stack(
@@ -141,24 +144,9 @@ class Nd2Recording(RawRecording, StackRecording):
         return self._seconds[self._images.place(first)]
 
     def find_times(self, info: RecordingInfo) -> Times:
-        info.remarks += self._remarks_on_skips(info)
+        info.remarks += self._skips.remarks(info)
         stamps = [self.stamps(field) for field in info.fields]
         return stamps, [self._nominal] * len(stamps), self._zero
-
-    def _remarks_on_skips(self, info: RecordingInfo) -> list[str]:
-        empty = info.zero_channels = self._skips.empty_channels()
-        remarks = [
-            f'channel {channel} "{info.channels[channel]}" is 0 in every plane that was looked at; '
-            "it was not recorded, or its detector was off"
-            for channel in empty
-        ]
-        counts = sum(self._skips.skipped(field.index).sum(axis=(0, 2)) for field in info.fields)
-        for channel in np.flatnonzero(counts).tolist():
-            remarks.append(
-                f'channel {channel} "{info.channels[channel]}": {counts[channel]} planes hold '
-                "only zeros and are taken as not recorded"
-            )
-        return remarks
 
     def _read_stamps(self) -> np.ndarray:
         """Return the acquisition time of each existing image, (N,) float64 in seconds."""

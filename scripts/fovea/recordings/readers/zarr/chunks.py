@@ -9,12 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.recordings.readers.zarr.ngff import Image, read_array
+
+MOST_PIXELS = 1 << 27  # of a field of view that are read to look for planes of zeros
 
 
 class ChunkGrid:
@@ -38,20 +41,20 @@ class ChunkGrid:
         self.inner = self.files
         if self.codec is not None:
             self.inner = tuple(self.codec["configuration"]["chunk_shape"])
-        self._known: dict[tuple[int, ...], np.ndarray | bool] = {}
+        self._known: dict[tuple[int, ...], np.ndarray | int] = {}
 
-    def stored(self, chunk: tuple[int, ...]) -> bool:
-        """Return whether a chunk, by its number along each axis, is stored."""
+    def stored(self, chunk: tuple[int, ...]) -> int:
+        """Return how many bytes of a chunk, by its number along each axis, are stored."""
         per_file = [f // i for f, i in zip(self.files, self.inner, strict=True)]
         number = tuple(c // n for c, n in zip(chunk, per_file, strict=True))
         if number not in self._known:
             self._known[number] = self._look_up(number, per_file)
         known = self._known[number]
-        if isinstance(known, bool):
+        if isinstance(known, int):
             return known
-        return bool(known[tuple(c % n for c, n in zip(chunk, per_file, strict=True))])
+        return int(known[tuple(c % n for c, n in zip(chunk, per_file, strict=True))])
 
-    def _look_up(self, number: tuple[int, ...], per_file: list[int]) -> np.ndarray | bool:
+    def _look_up(self, number: tuple[int, ...], per_file: list[int]) -> np.ndarray | int:
         key = self.separator.join(str(n) for n in number)
         if self.prefix:
             key = self.prefix + self.separator + key
@@ -59,24 +62,25 @@ class ChunkGrid:
         try:
             size = os.stat(file).st_size
         except OSError:
-            return False
-        return size > 0 if self.codec is None else self._shard_index(file, size, per_file)
+            return 0
+        return size if self.codec is None else self._shard_index(file, size, per_file)
 
-    def _shard_index(self, file: str, size: int, per_file: list[int]) -> np.ndarray | bool:
-        """Return which inner chunks a shard holds: those whose offset lies inside the file."""
+    def _shard_index(self, file: str, size: int, per_file: list[int]) -> np.ndarray | int:
+        """Return the bytes of the inner chunks whose offset lies inside the file of a shard."""
         options = self.codec["configuration"]
         codecs = [codec["name"] for codec in options.get("index_codecs", [])]
         count = math.prod(per_file)
         length = 16 * count + (4 if "crc32c" in codecs else 0)
         if size < length:
-            return False
+            return 0
         with open(file, "rb") as handle:
             if options.get("index_location", "end") == "end":
                 handle.seek(size - length)
             pairs = np.frombuffer(handle.read(16 * count), "<u8").reshape(*per_file, 2)
         offset, nbytes = pairs[..., 0], pairs[..., 1]
         empty = np.uint64(2**64 - 1)
-        return (offset != empty) & (offset < size) & (nbytes <= np.uint64(size))
+        there = (offset != empty) & (offset < size) & (nbytes <= np.uint64(size))
+        return np.where(there, nbytes, 0)
 
 
 def plane_stored(image: Image, plane: dict[str, int]) -> bool:
@@ -97,6 +101,40 @@ def stored_planes(image: Image) -> np.ndarray:
     for axis in range(len(outer)):
         chunks = np.arange(image.shape[axis]) // grid.inner[axis]
         planes = planes.take(chunks, axis=axis)
+    return _as_tcz(image, planes)
+
+
+def filled_planes(image: Image, read: Callable[[tuple[slice, ...]], np.ndarray]) -> np.ndarray:
+    """Return the share of pixels above 0 in each plane of an image's array, (T, C, Z) float64.
+
+    Only chunks of several planes are read, with `read`, for in others planes of zeros are usually
+    not stored. Where they are many, some are read, and the rest if these hold a plane of zeros; a
+    plane that was not read counts as 1.
+    """
+    grid = _open_grid(image)
+    outer = len(image.axes) - 2
+    depth, filled = grid.inner[:outer], np.ones(image.shape[:outer])
+    if math.prod(depth) == 1:
+        return _as_tcz(image, filled)
+    counts = [-(-n // size) for n, size in zip(image.shape[:outer], depth, strict=True)]
+    groups = [number for number in np.ndindex(*counts) if _any_stored(grid, image, number)]
+    pixels = math.prod(depth) * image.shape[-2] * image.shape[-1]
+    most = max(8, MOST_PIXELS // pixels)
+    # in an order of chance, for planes may be missing at regular distances
+    order = np.random.default_rng(0).permutation(len(groups)).tolist()
+    for start, stop in ((0, most), (most, len(order))):
+        for i in order[start:stop]:
+            where = tuple(slice(n * d, (n + 1) * d) for n, d in zip(groups[i], depth, strict=True))
+            shares = np.count_nonzero(read(where), axis=(-2, -1))
+            filled[where] = shares / (image.shape[-2] * image.shape[-1])
+        if filled.all():
+            break
+    return _as_tcz(image, filled)
+
+
+def _as_tcz(image: Image, planes: np.ndarray) -> np.ndarray:
+    """Return values per plane of an array as (T, C, Z)."""
+    outer = image.axes[:-2]
     order = [outer.index(axis) for axis in "tcz" if axis in outer]
     return planes.transpose(order).reshape(image.stored_sizes)
 
@@ -114,4 +152,4 @@ def _any_stored(grid: ChunkGrid, image: Image, number: tuple[int, ...]) -> bool:
     """Return whether any tile is stored of the planes in chunk `number` of the outer axes."""
     sides = zip(image.shape[-2:], grid.inner[-2:], strict=True)
     tiles = itertools.product(*(range(-(-n // size)) for n, size in sides))
-    return any(grid.stored((*number, *tile)) for tile in tiles)
+    return any(grid.stored((*number, *tile)) > 0 for tile in tiles)

@@ -11,8 +11,11 @@ import numpy as np
 from fovea.errors import FoveaError
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, spread
+from fovea.recordings.readers.info import RecordingInfo
+from fovea.recordings.readers.skipped import SkippedPlanes
 from fovea.recordings.readers.stack import StackRecording, share_channels
-from fovea.recordings.readers.zarr.chunks import plane_stored, stored_planes
+from fovea.recordings.readers.stamps import Times
+from fovea.recordings.readers.zarr.chunks import filled_planes, plane_stored, stored_planes
 from fovea.recordings.readers.zarr.ngff import find_images
 
 MAX_OPEN = 8
@@ -37,6 +40,8 @@ class ZarrRecording(StackRecording):
         if len(names) < len(self._stacks):  # the same name for several images
             for image in self._stacks:
                 image.name = ""
+        there = [self.existing_planes(fov) for fov in range(len(self._stacks))]
+        self._skips = SkippedPlanes(self._filled, there)
         self.info = self.describe_stacks("OME-Zarr", [file], remarks)
 
     def close(self) -> None:
@@ -62,8 +67,25 @@ class ZarrRecording(StackRecording):
         )
 
     def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
-        exists = self.existing_planes(fov)
+        exists = self.existing_planes(fov) & ~self._skips.skipped(fov)
         return exists, exists  # a store does not tell what was planned from what was recorded
+
+    def find_times(self, info: RecordingInfo) -> Times:
+        info.remarks += self._skips.remarks(info)
+        return super().find_times(info)
+
+    def _filled(self, fov: int) -> np.ndarray:
+        """Return the share of pixels above 0 in each plane, (T, C, Z) float64."""
+        image = self._stacks[fov]
+
+        def read(where: tuple[slice, ...]) -> np.ndarray:
+            try:
+                return np.asarray(self._array(fov)[where])
+            except Exception:  # copying says that a chunk is damaged
+                return np.ones((1,) * (len(image.shape) - 2) + image.shape[-2:], bool)
+
+        filled = spread(filled_planes(image, read), image.own, axis=1)
+        return np.where(np.isnan(filled), 1.0, filled)
 
     def existing_planes(self, fov: int) -> np.ndarray:
         return spread(stored_planes(self._stacks[fov]), self._stacks[fov].own, axis=1)
