@@ -181,3 +181,18 @@ def test_a_damaged_chunk_is_no_plane_of_zeros(tmp_path):
         assert recording.info.notes == []
         with pytest.raises(FoveaError, match=r"^a\.zarr: image .* cannot be read"):
             list(recording.frames(0, [0]))
+
+
+def test_reading_one_field_looks_at_the_files_of_few(tmp_path, monkeypatch):
+    """As every job that copies a field of view opens the store."""
+    data = pixels(4, 2, 1, 2)
+    write_plate(tmp_path / "a.zarr", data, FIELDS)
+    looked = []
+    look = stored.stored_planes
+    monkeypatch.setattr(
+        "fovea.recordings.readers.zarr.reader.stored_planes",
+        lambda image: looked.append(image.name) or look(image),
+    )
+    with open_recording("a.zarr", base=tmp_path) as recording:
+        list(recording.frames(3, [0, 1]))
+    assert looked == ["A1 0", "B1 0"]  # the first shows that the store has pixels

@@ -13,7 +13,7 @@ zeros is taken as recorded where its z plane never shows much, unless it is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -30,8 +30,10 @@ class SkippedPlanes:
     ----------
     look : callable
         Returns the share of pixels above 0 in each plane of a field, (T, C, Z) float64.
-    fields : sequence of ndarray
-        (T, C, Z) bool for each field: which planes the file has.
+    there : callable
+        Returns which planes of a field the file has, (T, C, Z) bool.
+    count : int
+        Number of fields.
     planned : ndarray, optional
         (T, C) bool: which channels the experiment records in which frames, if the file tells.
     """
@@ -39,17 +41,19 @@ class SkippedPlanes:
     def __init__(
         self,
         look: Callable[[int], np.ndarray],
-        fields: Sequence[np.ndarray],
+        there: Callable[[int], np.ndarray],
+        count: int,
         planned: np.ndarray | None = None,
     ) -> None:
-        self._look, self._fields, self._planned = look, fields, planned
+        self._look, self._there, self._count, self._planned = look, there, count, planned
         self._found: dict[int, np.ndarray] = {}
 
     def skipped(self, fov: int) -> np.ndarray:
         """Return which planes of a field of view were not recorded, (T, C, Z) bool."""
-        found = np.zeros_like(self._fields[fov])
+        every = self._there(fov)
+        found = np.zeros_like(every)
         for channel in range(found.shape[1]):
-            there = self._fields[fov][:, channel]
+            there = every[:, channel]
             filled = self._filled(fov)[:, channel]
             due = np.ones(len(there), bool) if self._planned is None else self._planned[:, channel]
             if (filled[there] > 0).any():
@@ -65,11 +69,12 @@ class SkippedPlanes:
 
     def remarks(self, info: RecordingInfo) -> list[str]:
         """Return what people should know of zeros, and set `zero_channels` of a recording."""
-        fields = range(len(self._fields))
+        fields = range(self._count)
+        known = [self._there(fov).any(axis=(0, 2)) for fov in fields]
         info.zero_channels = [
             channel
             for channel in range(len(info.channels))
-            if any(self._fields[fov][:, channel].any() for fov in fields)
+            if any(there[channel] for there in known)
             and not any(self._shows(fov, channel) for fov in fields)
         ]
         remarks = [
@@ -87,11 +92,11 @@ class SkippedPlanes:
 
     def _elsewhere(self, fov: int, channel: int) -> bool:
         """Return whether a channel is above 0 in another field of view."""
-        others = (other for other in range(len(self._fields)) if other != fov)
+        others = (other for other in range(self._count) if other != fov)
         return any(self._shows(other, channel) for other in others)
 
     def _shows(self, fov: int, channel: int) -> bool:
-        return bool((self._filled(fov)[:, channel][self._fields[fov][:, channel]] > 0).any())
+        return bool((self._filled(fov)[:, channel][self._there(fov)[:, channel]] > 0).any())
 
     def _filled(self, fov: int) -> np.ndarray:
         if fov not in self._found:

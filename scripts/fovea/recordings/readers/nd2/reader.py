@@ -111,7 +111,7 @@ class Nd2Recording(RawRecording, StackRecording):
             (images >= 0)[:, :, None], (*images.shape[:2], components, images.shape[2])
         )
         planned = planned_channels(raw_experiment(meta), names, images.shape[1])
-        self._skips = SkippedPlanes(look, there, planned)
+        self._skips = SkippedPlanes(look, there.__getitem__, len(there), planned)
         positions, count, planes = self._sequence.shape
         self._stacks = [
             Stack(

@@ -34,14 +34,14 @@ class ZarrRecording(StackRecording):
         remarks: list[str] = []
         self._stacks = find_images(join(base, file), file, remarks)
         self._arrays: OrderedDict[int, Any] = OrderedDict()
+        self._stored: dict[int, np.ndarray] = {}
         self._blocks: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
         self._check_alike()
         names = {image.name or f"Position {n}" for n, image in enumerate(self._stacks)}
         if len(names) < len(self._stacks):  # the same name for several images
             for image in self._stacks:
                 image.name = ""
-        there = [self.existing_planes(fov) for fov in range(len(self._stacks))]
-        self._skips = SkippedPlanes(self._filled, there)
+        self._skips = SkippedPlanes(self._filled, self.existing_planes, len(self._stacks))
         self.info = self.describe_stacks("OME-Zarr", [file], remarks)
 
     def close(self) -> None:
@@ -88,7 +88,11 @@ class ZarrRecording(StackRecording):
         return np.where(np.isnan(filled), 1.0, filled)
 
     def existing_planes(self, fov: int) -> np.ndarray:
-        return spread(stored_planes(self._stacks[fov]), self._stacks[fov].own, axis=1)
+        if fov not in self._stored:  # a look at every file of the image
+            self._stored[fov] = spread(
+                stored_planes(self._stacks[fov]), self._stacks[fov].own, axis=1
+            )
+        return self._stored[fov]
 
     def _array(self, fov: int) -> Any:
         if fov not in self._arrays:
