@@ -7,7 +7,7 @@ CORES ?= all
 EXAMPLES ?= 10
 BIN := .venv/bin
 
-.PHONY: run setup test test-cluster sweep lint reference status preview bench lock clean
+.PHONY: run setup test test-cluster test-requirements sweep lint reference status preview bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -32,6 +32,10 @@ test: .venv/ready-for-tests
 # On a Slurm of their own; needs Debian's packages munge, slurmctld, slurmd and slurm-client.
 test-cluster: .venv/ready-for-tests
 	$(BIN)/pytest -m cluster tests/cluster $(TESTS)
+
+# The demo and its report with nothing but requirements.txt, which is installed anew.
+test-requirements: .venv/ready-for-tests
+	$(BIN)/pytest -m requirements tests/repository/test_requirements.py $(TESTS)
 
 # The comparison of fast and plain algorithms on many more random images: EXAMPLES times as many.
 sweep: .venv/ready-for-tests

@@ -17,6 +17,8 @@ from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import fov_count
 
+#: How the paths of files of a dataset's fields of view start.
+_STARTS = (f"{RESULTS}/{{dataset}}/fov_", f"{RESULTS}/report/{{dataset}}_fov_")
 _SHOWN = 3  # that the end of a run names
 #: Files of the operating system or of Snakemake, which nobody takes for results.
 _IGNORED = ("Thumbs.db", "desktop.ini")
@@ -39,7 +41,10 @@ def old_results(plan: Plan, folder: str | Path = ".") -> list[str]:
         for name in parents:
             node = node.setdefault(name, {})
         node.setdefault(last, {})
-    return sorted(_not_in(tree, folder / RESULTS, RESULTS))
+    unknown = [fill(start, dataset=name) for name in plan.datasets
+               if _fovs(plan, name, folder) is None for start in _STARTS]  # fmt: skip
+    return sorted(path for path in _not_in(tree, folder / RESULTS, RESULTS)
+                  if not path.startswith(tuple(unknown)))  # fmt: skip
 
 
 def _not_in(tree: dict, folder: Path, name: str) -> Iterable[str]:
@@ -67,7 +72,7 @@ def _made(plan: Plan, folder: Path) -> Iterable[str]:
             yield from step.files
         fovs = _fovs(plan, name, folder)
         if fovs is None:
-            yield f"{RESULTS}/{name}"
+            yield from (fill(start, dataset=name) for start in _STARTS)
             continue
         asked = [steps.OVERVIEW] * (not dataset.params["copy_only"])
         asked += [steps.EVALUATE] * (name in plan.with_reference())

@@ -1,0 +1,238 @@
+"""What the end of a run says: files of other configs, datasets without cells, renamed datasets."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from fovea.cli import app
+from fovea.config.plan import Plan
+from fovea.config.validation import validated
+from fovea.runs import index, old_results, renamed
+from fovea.runs.cell_counts import without_cells
+from fovea.runs.deletion import deletes_all
+from fovea.runs.status import collect
+
+METADATA = "files: [data/rec.nd2]\nfov_count: 2\nfields:\n" + (
+    2 * "- {frames: 24, planned_frames: 24}\n"
+)
+    "files: [data/rec.nd2]\nfov_count: 2\nfields:\n" + 2 * "- {frames: 24, planned_frames: 24}\n"
+)
+HEADER = "fov,cell,first_frame,last_frame,frames,kept,reason\n"
+
+
+def config(**more) -> dict:
+    entry = {"input": "data/rec.nd2", "fovs": "0-1", "channels": {
+        "pc": {"channel": 0, "features": ["area"]},
+        "fl": [{"channel": 1, "features": ["intensity_total"]}]}}  # fmt: skip
+    given = {"datasets": {"a": entry}, "samples": [{"name": "s", "dataset": "a"}]}
+    given["params"] = {"extraction": {"min_frames": 30, "border_margin": 50}}
+    return given | more
+
+
+def plan(**more) -> Plan:
+    return Plan(validated(config(**more)))
+
+
+def write(folder: Path, name: str, text: str = "") -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def made(folder: Path, made_by: Plan) -> set[str]:
+    """Make, empty, everything of a plan; return the names."""
+    files = {*made_by.sample_files(), *made_by.dataset_files("a", [0, 1])}
+    for name in files:
+        write(folder, name)
+        if name.endswith(("/0/zarr.json", "/1/zarr.json", "/boxes/zarr.json")):
+            write(folder, name.replace("zarr.json", "c.0.0.0"))
+    write(folder, "results/a/metadata.yaml", METADATA)
+    write(folder, "results/status.csv")
+    return files
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    made(tmp_path, plan())
+    return tmp_path
+
+
+def test_nothing_of_the_present_config_is_old(folder):
+    assert old_results.old_results(plan(), folder) == []
+    assert old_results.words([]) == ""
+
+
+def old_things(folder: Path) -> list[str]:
+    """What a present config has not made: of each kind, one."""
+    images = "results/a/fov_000/images.zarr"
+    files = {
+        "results/b": "results/b/fov_000/b_fov_000_traces.csv",
+        "results/a/fov_002": "results/a/fov_002/images.zarr/zarr.json",
+        f"{images}/fl_ch_2": f"{images}/fl_ch_2/0/zarr.json",
+        f"{images}/fl_corrected_ch_1": f"{images}/fl_corrected_ch_1/zarr.json",
+        f"{images}/pc_ch_0/boxes": f"{images}/pc_ch_0/boxes/c.0.0.0",
+        "results/a/fov_000/a_fov_000_photobleaching.csv": "",
+        "results/merged/s_intensity_mean_ch_1.csv": "",
+        "results/merged/control_traces.csv": "",
+        "results/analysis/s.h5ad": "",
+        "results/analysis/plots/control_traces.png": "",
+        "results/report/b_fov_000.png": "",
+        "results/notes.txt": "",
+    }
+    for thing, file in files.items():
+        write(folder, file or thing)
+    write(folder, "results/.DS_Store")
+    return sorted(files)
+
+
+def test_what_another_config_left_is_named(folder):
+    old = old_things(folder)
+    assert old_results.old_results(plan(), folder) == old
+    text = old_results.words(old, "fovea clean --directory x")
+    assert "12 files and folders that this config does not make" in text
+    assert old[0] in text
+    assert "`fovea clean --directory x --dry-run` lists all" in text
+
+
+def test_nothing_is_named_of_fields_of_view_that_are_not_known(folder):
+    given = config()
+    given["datasets"]["a"]["fovs"] = "all"
+    (folder / "results/a/metadata.yaml").unlink()
+    assert old_results.old_results(Plan(validated(given)), folder) == []
+
+
+def names(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_clean_moves_them_away_and_deletes_nothing(folder):
+    write(folder, "config/config.yaml", yaml.safe_dump(config()))
+    before = names(folder / "results")
+    old = old_things(folder)
+    everything = names(folder / "results")
+    command = ["clean", "--directory", str(folder)]
+    listed = CliRunner().invoke(app, [*command, "--dry-run"])
+    assert listed.stdout.splitlines() == old
+    assert CliRunner().invoke(app, command, input="n\n").exit_code == 0
+    assert names(folder / "results") == everything
+    assert CliRunner().invoke(app, command, input="y\n").exit_code == 0
+    assert names(folder / "results") == before | {".DS_Store", "index.csv"}
+    moved = names(folder / "results_old_1")
+    assert moved == everything - before - {".DS_Store"}
+    write(folder, "results/merged/control_traces.csv")
+    CliRunner().invoke(app, [*command, "--yes"])
+    assert names(folder / "results_old_2") == {"merged/control_traces.csv"}
+    assert "The config makes everything" in CliRunner().invoke(app, command).stdout
+
+
+def test_clean_waits_for_the_end_of_a_run(folder):
+    write(folder, "config/config.yaml", yaml.safe_dump(config()))
+    old_things(folder)
+    write(folder, ".snakemake/locks/0.output.lock")
+    done = CliRunner().invoke(app, ["clean", "--directory", str(folder), "--yes"])
+    assert done.exit_code == 1
+    assert "Snakemake is at work here" in str(done.exception)
+    assert not (folder / "results_old_1").exists()
+
+
+def test_the_index_names_what_made_each_table_and_what_is_old(folder):
+    old = old_things(folder)
+    places = [("a", "000"), ("a", "001")]
+
+    def rows(made_by: Plan) -> dict[str, dict[str, str]]:
+        index.write_index(made_by, places, old, folder)
+        with (folder / "results/index.csv").open(encoding="utf-8", newline="") as file:
+            return {row["file"]: row for row in csv.DictReader(file)}
+
+    first = rows(plan())
+    content = (folder / "results/index.csv").read_bytes()
+    assert {name for name, row in first.items() if row["made_by"] == "another config"} == set(old)
+    traces = first["results/a/fov_001/a_fov_001_traces.csv"]
+    assert (traces["step"], traces["recording"]) == ("extract", "data/rec.nd2")
+    assert first["results/merged/s_area_ch_0.csv"]["dataset_or_sample"] == "s"
+    assert rows(plan()) == first
+    assert (folder / "results/index.csv").read_bytes() == content
+    other = rows(plan(params={"extraction": {"min_frames": 20, "border_margin": 50}}))
+    assert (
+        other["results/merged/s_area_ch_0.csv"]["parameters"]
+        != (first["results/merged/s_area_ch_0.csv"]["parameters"])
+    )
+
+
+def cells(folder: Path, fov: int, *reasons: str) -> None:
+    rows = [f"{fov},{n},0,9,10,{not reason},{reason}\n" for n, reason in enumerate(reasons, 1)]
+    text = HEADER + "".join(f'{row[: row.rindex("e,") + 2]}"{row[row.rindex("e,") + 2 : -1]}"\n'
+                            for row in rows)  # fmt: skip
+    write(folder, f"results/a/fov_{fov:03d}/a_fov_{fov:03d}_cells.csv", text)
+
+
+PLACES = [("a", "000"), ("a", "001")]
+
+
+def test_the_parameter_that_removed_all_cells_is_named(folder):
+    cells(folder, 0, "short", "short", "short, border")
+    cells(folder, 1, "short")
+    (line,) = without_cells(plan(samples=[]), PLACES, folder).splitlines()
+    assert line.startswith("Fovea: WARNING: no cell was kept in any of the 2 fields of view of ")
+    assert "4 of 4 cells were seen in fewer frames than extraction.min_frames = 30" in line
+    assert "1 of 4 cells were nearer to the edge than extraction.border_margin = 50 pixels" in line
+    assert "the recording has 24 frames" in line
+    rows = collect(plan(), folder)
+    assert [(row.cells_found, row.cells_kept) for row in rows] == [(3, 0), (1, 0)]
+
+
+def test_where_nothing_was_found_segmentation_is_named(folder):
+    cells(folder, 0)
+    cells(folder, 1)
+    text = without_cells(plan(samples=[]), PLACES, folder)
+    assert "nothing was found in channel 0; look at channels.pc" in text
+
+
+def test_one_kept_cell_is_enough(folder):
+    cells(folder, 0, "short")
+    cells(folder, 1, "short", "")
+    assert without_cells(plan(samples=[]), PLACES, folder) == ""
+
+
+def test_a_sample_whose_cells_are_all_judged_bad(folder):
+    cells(folder, 0, "")
+    table = "# Sample: s\ndataset,fov,cell,kept,reason,good\na,0,1,True,,False\n"
+    write(folder, "results/merged/s_traces_cells.csv", table)
+    text = without_cells(plan(), PLACES, folder)
+    assert "sample s has no cell" in text
+    assert "all 1 cells with traces are judged bad in config/curation.csv" in text
+
+
+def test_a_renamed_dataset_is_pointed_out(folder):
+    given = config()
+    given["datasets"]["new"] = given["datasets"].pop("a")
+    given["samples"] = []
+    write(folder, "data/rec.nd2")
+    found = Plan(validated(given))
+    found.datasets["new"].__dict__["_files"] = ["elsewhere/rec.nd2"]
+    assert renamed.renamed(found, folder) == {"new": "a"}
+    assert "dataset new is processed from the beginning" in renamed.words({"new": "a"})
+    found.datasets["new"].__dict__["_files"] = ["data/other.nd2"]
+    assert renamed.renamed(found, folder) == {}
+    write(folder, "results/new/metadata.yaml", METADATA)
+    found.datasets["new"].__dict__["_files"] = ["data/rec.nd2"]
+    assert renamed.renamed(found, folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "deletes"),
+    [
+        (["--delete-all-output", "--cores", "1"], True),
+        (["--delete-all-output", "-n"], False),
+        (["--delete-all-output", "-nq"], False),
+        (["--dry-run", "--delete-all-output"], False),
+        (["--cores", "1"], False),
+    ],
+)
+def test_what_deletes_all_output(options, deletes):
+    assert deletes_all(options) is deletes
