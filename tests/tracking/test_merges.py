@@ -260,3 +260,42 @@ def test_random_movies_against_the_truth(seed, name, max_merge, max_gap):
     movie = Movie(disks, (180, 180))
     links = TRACKERS[name](max_merge=max_merge, max_gap=max_gap).link(movie.labels)
     check(movie, links, exact=bool(max_merge))
+
+
+def wandering(seed, cells=12, frames=40, size=200):
+    """Cells of different sizes that wander, touch, change partners and part."""
+    rng = np.random.default_rng(seed)
+    near = 0.0
+    while near < 26:
+        places = rng.uniform(15, size - 15, (cells, 2))
+        apart = np.hypot(*(places[:, None] - places[None]).T)
+        near = (apart + np.eye(cells) * size).min()
+    radii, speeds, disks = rng.uniform(5, 9, cells), np.zeros((cells, 2)), []
+    for _ in range(frames):
+        noisy = radii + rng.normal(0, 0.3, cells)
+        disks.append({i: (*places[i], noisy[i]) for i in range(cells)})
+        speeds = 0.8 * speeds + rng.normal(0, 1, (cells, 2))
+        places = np.clip(places + speeds, 10, size - 10)
+    return Movie(disks, (size, size))
+
+
+@pytest.mark.parametrize("max_merge", [0, 2, 5])
+def test_wandering_cells(tracker, max_merge):
+    """Nearly all objects of several cells are flagged, hardly any other is, and none divides."""
+    several = found = other = mixed = names = objects = 0
+    for seed in range(16):
+        movie = wandering(seed)
+        links = tracker(max_merge=max_merge).link(movie.labels)
+        nodes = [node for chain in links.chains for node in chain]
+        undivided = {node for node in movie.several if nodes.count(node) == 1}
+        several, found = several + len(undivided), found + len(undivided & set(links.held))
+        other += len(set(links.held) - undivided)
+        objects += len(movie.truth)
+        mixed += sum(len(cells) > 1 for cells in movie.cells_of(links))
+        names += len(links.chains)
+        assert not links.parents
+    assert several > 150
+    assert found >= 0.95 * several
+    assert mixed <= 0.025 * names
+    if max_merge:  # else the rest of an ID is doubtful after a parting
+        assert other <= 0.005 * objects

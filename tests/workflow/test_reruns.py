@@ -54,6 +54,7 @@ PARAMETERS = {
     "display.drift": (True, TRACK),
     "extraction.min_frames": (3, EXTRACT),
     "extraction.border_margin": (4, EXTRACT),
+    "extraction.keep_merged": (True, EXTRACT),
     "seed": (1, set()),
     "preset": (None, SEGMENT),
     "copy_only": (True, set()),
@@ -112,6 +113,7 @@ ENTRY = {
     "z": (lambda e: e.update(z="max"), COPY),
     "time.interval": (lambda e: e.update(time={"interval": 10}), set()),
     "time.unit": (lambda e: e.update(time={"unit": "h"}), set()),
+    "time.override": (lambda e: e.update(time={"override": True}), set()),
     "time.mapping": (lambda e: e.update(time={"mapping": {t: t**2 for t in range(6)}}), set()),
     "input": (lambda e: e.update(input="data/same.ome.tiff"), ALL),
 }

@@ -76,7 +76,9 @@ def read_part(
     else:
         found = found.assign(**_times(found["frame"].to_numpy(), entry, recording, fov, unit))
     found["good"] = truth(path, table, "good")
-    known = truth(path, table, "merged") if "merged" in table else [pd.NA] * len(table)
+    known = (
+        truth(path, table, "merged", missing=False) if "merged" in table else [pd.NA] * len(table)
+    )
     found["merged"] = pd.array(known, "boolean")
     for name in (*GEOMETRY, *columns):
         there = name in table if name in GEOMETRY else name in own

@@ -7,55 +7,22 @@ division.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import chain as chain_all
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 
-from fovea.tracking.chains import LASTING, Chains
+from fovea.tracking.chains import Chains
+from fovea.tracking.contents import MOST, Cell, Contents, Merges, shares
 from fovea.tracking.links import Node
 
-_RECENT = 10  # frames over which the area of a cell is taken
+_TOUCHED = 0.25  # share of an absorbed cell's last pixels that lie in the object
 _SMALL = 0.2  # an object of a smaller share of its neighbour's area is a fragment or dust
 _GROWTH = 0.5  # share of the absorbed cell's area by which the other object must grow
 _JUMP = (0.6, 1.5)  # the same for cells that move too fast to overlap, from one frame to the next
 _ALIKE = 0.4  # and the least share of the smaller one's area in that of the other
 _MISSED = 2, 5  # frames, at least and at most, that a cell may be missed before or after a merge
-_MOST = 6  # cells in an object up to which all ways to part are compared
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell in an object that holds several: its last object of its own, and its area then."""
-
-    node: Node
-    area: float
-
-
-@dataclass
-class Merges:
-    """What was found.
-
-    Attributes
-    ----------
-    holds : dict of (frame, label) to tuple of Cell
-        The cells of each object that holds more than one, or of which it is not known which of
-        these cells it is.
-    absorbed : set of int
-        Chains that end because another object absorbed them.
-    pieces : set of int
-        Chains that begin where an object of several cells parts.
-    partings : list of (chain, frame)
-        Where an object of several cells goes on as one of its parts.
-    """
-
-    holds: dict[Node, tuple[Cell, ...]] = field(default_factory=dict)
-    absorbed: set[int] = field(default_factory=set)
-    pieces: set[int] = field(default_factory=set)
-    partings: list[tuple[int, int]] = field(default_factory=list)
 
 
 def find_merges(chains: Chains, max_gap: int = 0, keep_names: bool = False) -> Merges:
@@ -68,12 +35,13 @@ def find_merges(chains: Chains, max_gap: int = 0, keep_names: bool = False) -> M
     max_gap : int
         Frames in a row in which a cell may be missed.
     keep_names : bool
-        Whether an object that parts keeps its name. Where the cell nearest to it is another than
-        the one that the name stood for, the rest of its chain counts as doubtful, see `Merges`.
+        Whether an object that parts keeps its name. Unless the cell that the name stood for is by
+        far the nearest to it, the rest of its chain counts as doubtful, see `Merges`.
     """
     search = _Search(chains, min(max(_MISSED[0], max_gap), _MISSED[1]), keep_names)
     for t in range(1, len(chains.objects)):
         search.part(t)
+        search.exchange(t)
         search.join(t)
         search.note(t)
     return search.found
@@ -83,65 +51,12 @@ def set_apart(chains: Chains, found: Merges) -> None:
     """Let chains know of merges: objects that part go on under new names, without a parent."""
     chains.absorbed, chains.pieces = set(found.absorbed), set(found.pieces)
     chains.holds = {node: tuple(cell.node for cell in cells) for node, cells in found.holds.items()}
-    for chain, t in sorted(found.partings, reverse=True):
+    for chain, t in sorted(set(found.partings), reverse=True):
         chains.pieces.add(chains.cut(chain, t))
 
 
-class _Search:
-    """The cells of every chain in the frames so far."""
-
-    def __init__(self, chains: Chains, missed: int, keep_names: bool):
-        self.chains, self.missed, self.keep_names = chains, missed, keep_names
-        self.found = Merges()
-        self.cells: dict[int, tuple[Cell, ...]] = {}  # of the chains that hold several now
-        self.since: dict[int, int] = {}  # frame since which a chain holds what it holds
-        self.labels = {name: dict(nodes) for name, nodes in chains.chains.items()}
-        self.owners = Counter(node for nodes in chains.chains.values() for node in nodes)
-        self.starts: dict[int, list[int]] = {}
-        self.ends: dict[int, list[int]] = {}
-        for name, nodes in chains.chains.items():
-            self.starts.setdefault(nodes[0][0], []).append(name)
-            self.ends.setdefault(nodes[-1][0], []).append(name)
-
-    def note(self, t: int) -> None:
-        """Note the objects of frame t that hold several cells."""
-        for chain, cells in self.cells.items():
-            if t in self.labels[chain]:
-                self.found.holds[t, self.labels[chain][t]] = cells
-
-    # --- What is known of a chain
-
-    def recent(self, chain: int, t: int) -> list[Node]:
-        """The latest objects of a chain before frame t, while it held the same cells."""
-        frames = range(t - 1, max(self.since.get(chain, 0), t - _RECENT) - 1, -1)
-        known = [(n, self.labels[chain][n]) for n in frames if n in self.labels[chain]]
-        return known or [max(node for node in self.chains.chains[chain] if node[0] < t)]
-
-    def area(self, chain: int, t: int) -> float:
-        """The usual area of a chain's objects before frame t."""
-        return float(np.median([self.share(node) for node in self.recent(chain, t)]))
-
-    def share(self, node: Node) -> float:
-        """Pixels of an object, for each of the chains that it has been divided among."""
-        return self.chains.area(node) / self.owners[node]
-
-    def is_cell(self, chain: int, t: int) -> bool:
-        """Whether a chain has lasted long enough before frame t to be no fragment of another."""
-        nodes = self.chains.chains[chain]
-        known = nodes[0][0] == 0 or chain in self.cells or chain in self.found.pieces
-        return known or (len(nodes) >= LASTING and nodes[LASTING - 1][0] < t)
-
-    def held(self, chain: int, t: int) -> tuple[Cell, ...]:
-        """The cells of a chain before frame t."""
-        one = Cell(self.recent(chain, t)[0], self.area(chain, t))
-        return self.cells.get(chain, (one,))
-
-    def hold(self, chain: int, cells: tuple[Cell, ...], t: int) -> None:
-        """Let a chain hold these cells from frame t on."""
-        self.since[chain] = t
-        self.cells.pop(chain, None)
-        if len(cells) > 1:
-            self.cells[chain] = cells
+class _Search(Contents):
+    """Follows the cells in all objects, frame by frame."""
 
     # --- Cells that are absorbed
 
@@ -153,9 +68,9 @@ class _Search:
                 if chain in self.found.absorbed or not self.is_cell(chain, t):
                     continue
                 last = self.chains.chains[chain][-1]
-                inside = None if missed else self.chains.inside(last, 1)
-                for host in [inside] if inside else self._near(last, t):
-                    hosts.setdefault(host, {})[chain] = inside is not None
+                inside = None if missed else self.chains.inside(last, 1, _TOUCHED)
+                for host in {*self.near(last, t), *[inside] * bool(inside)}:
+                    hosts.setdefault(host, {})[chain] = host == inside
         for host, near in sorted(hosts.items()):
             self._absorb(host, near, t)
 
@@ -164,11 +79,12 @@ class _Search:
 
         It must have grown by their areas, which tells a cell that was absorbed from one that died.
         """
-        host, area = self.chains.owner[node], self.share(node)
+        host, area = self.chains.owner[node], self.chains.area(node)
         cells, whole, last, taken = (), 0.0, 0.0, []
         if self.chains.chains[host][0][0] < t and self.is_cell(host, t):
-            cells, whole = self.held(host, t), self.area(host, t)
-            last = self.share(self.recent(host, t)[0])
+            here = [c for c in self.on[node] if self.chains.chains[c][0][0] < t]
+            cells, whole = self.held(host, t), sum(self.area(c, t) for c in here)
+            last = sum(self.share(self.recent(c, t)[0]) for c in here)
         sizes = {chain: self.area(chain, t) for chain in near if chain not in self.found.absorbed}
         others = []
         for chain in sorted(sizes, key=lambda c: (not near[c], -sizes[c], c)):
@@ -183,7 +99,7 @@ class _Search:
                 others.append(chain)
         # Of the cells that only lie near, those whose areas together are best what it has grown by.
         groups = chain_all.from_iterable(
-            combinations(others[:_MOST], n) for n in range(1, len(others) + 1)
+            combinations(others[:MOST], n) for n in range(1, len(others) + 1)
         )
         ratios = {group: (area - last) / sum(map(sizes.get, group)) for group in groups}
         best = min(ratios, key=lambda group: abs(1 - ratios[group]), default=())
@@ -193,16 +109,6 @@ class _Search:
         if taken and len(cells) > 1:
             self.hold(host, cells, t)
             self.found.absorbed.update(taken)
-
-    def _near(self, node: Node, t: int) -> list[Node]:
-        """The objects of frame t next to where an object of an earlier frame was."""
-        y0, x0, y1, x1 = self.chains.box(node)
-        dy, dx = (y1 - y0) // 2, (x1 - x0) // 2
-        boxes = self.chains.objects[t].boxes - np.tile(self.chains.drift[t], 2)
-        near = (boxes[:, 0] < y1 + dy) & (boxes[:, 2] > y0 - dy)
-        near &= (boxes[:, 1] < x1 + dx) & (boxes[:, 3] > x0 - dx)
-        found = ((t, label) for label in (np.flatnonzero(near) + 1).tolist())
-        return [node for node in found if node in self.chains.owner]
 
     # --- Objects that part
 
@@ -226,7 +132,7 @@ class _Search:
             host = self.chains.owner[inside]
             return (host, t) if host in self.cells else None
         for since in range(t, t - 1 - self.missed, -1):
-            for node in self._near(first, since - 1) if since else ():
+            for node in self.near(first, since - 1) if since else ():
                 host = self.chains.owner[node]
                 if host not in self.cells or self.since[host] >= since:
                     continue
@@ -243,8 +149,8 @@ class _Search:
         cells = self.cells[host]
         parts = [host] * goes_on + pieces
         nodes = [next(n for n in self.chains.chains[part] if n[0] >= t) for part in parts]
-        shares = _shares(cells, [self.chains.area(node) for node in nodes])
-        for part, own in zip(parts, shares, strict=True):
+        divided = shares(cells, [self.chains.area(node) for node in nodes])
+        for part, own in zip(parts, divided, strict=True):
             self.hold(part, own, t)
         self.found.pieces.update(pieces)
         if not goes_on:
@@ -252,35 +158,67 @@ class _Search:
             return
         for n in range(t, nodes[-1][0]):  # the part was not seen at once
             self.found.holds.pop((n, self.labels[host].get(n)), None)
+        self._goes_on(host, cells, divided[0], nodes[0], t)
+
+    def _goes_on(
+        self, chain: int, cells: tuple[Cell, ...], own: tuple[Cell, ...], node: Node, t: int
+    ) -> None:
+        """Let a chain hold some of its cells from frame t on; `node` is its object then."""
+        self.hold(chain, own, t)
         if not self.keep_names:
-            self.found.partings.append((host, t))
-        elif len(shares[0]) == 1 and self._is_another(host, cells, nodes[0]):
-            self.hold(host, cells, t)
+            self.found.partings.append((chain, t))
+        elif len(own) == 1 and self._is_another(chain, cells, node):
+            self.hold(chain, cells, t)
+
+    def exchange(self, t: int) -> None:
+        """Find the cells that change from one object to another in frame t, without being alone.
+
+        An object then loses the area of a cell, and another, which lies where a part of it was,
+        grows by it. The parts of an object that was divided share all cells that it held.
+        """
+        for host in list(self.cells):
+            before, after = ((n, self.labels[host].get(n)) for n in (t - 1, t))
+            if before[1] is None or after[1] is None or self.since[host] == t:
+                continue
+            both = [chain for chain in self.on[before] if t in self.labels[chain]]
+            nodes = [(t, self.labels[chain][t]) for chain in both]
+            if len(set(nodes)) > 1:
+                cells = sum((self.held(chain, t) for chain in both), ())
+                divided = shares(cells, [self.chains.area(node) for node in nodes])
+                for chain, node, own in zip(both, nodes, divided, strict=True):
+                    self._goes_on(chain, cells, own, node, t)
+            elif len(both) == 1:
+                self._hand_over(host, before, after)
+
+    def _hand_over(self, host: int, before: Node, after: Node) -> None:
+        """Give a cell of an object to another object, if it went there."""
+        t, cells = after[0], self.cells[host]
+        lost = self.chains.area(before) - self.chains.area(after)
+        table = self.chains.objects[t].shared
+        for label, pixels in table[table[:, 0] == before[1], 1:].tolist():
+            other = self.chains.owner.get((t, label), host)
+            last = self.labels[other].get(t - 1)
+            if other == host or last is None or self.since.get(other) == t:
+                continue
+            grown = self.chains.area((t, label)) - self.chains.area((t - 1, last))
+            off = [abs(cell.area - grown) for cell in cells]
+            gone = cells[int(np.argmin(off))]
+            if min(lost, grown, 2 * pixels) >= _GROWTH * gone.area:
+                self.hold(other, (*self.held(other, t), gone), t)
+                self._goes_on(host, cells, tuple(c for c in cells if c is not gone), after, t)
+                return
 
     def _is_another(self, host: int, cells: tuple[Cell, ...], node: Node) -> bool:
-        """Whether a cell other than the one that gave an object its name is nearest to a part."""
+        """Whether a part may be another cell than the one that gave a chain its name.
+
+        It may, unless that cell was at least twice as near to it as all others.
+        """
+        first = self.chains.chains[host][0]
         own = [self.labels[host].get(cell.node[0]) == cell.node[1] for cell in cells]
+        if first in self.found.holds:
+            return False  # the name stood for no single cell
         ways = [np.hypot(*(self.chains.centre(cell.node) - self.chains.centre(node)))
                 for cell in cells]  # fmt: skip
-        return any(own) and not own[int(np.argmin(ways))]
-
-
-def _shares(cells: tuple[Cell, ...], areas: list[int]) -> list[tuple[Cell, ...]]:
-    """Divide cells among parts with these areas; each part has one at least.
-
-    Where there are more parts than cells, or too many cells to compare all ways, each part is one
-    cell, or may hold all of them.
-    """
-    if len(areas) >= len(cells):
-        return [(cell,) for cell in (*cells, *[cells[-1]] * len(areas))][: len(areas)]
-    if len(cells) > _MOST:
-        return [cells] * len(areas)
-    parts = np.array(areas) / sum(areas) * sum(cell.area for cell in cells)
-    best, chosen = np.inf, ()
-    for places in product(range(len(areas)), repeat=len(cells)):
-        if len(set(places)) == len(areas):
-            sums = np.bincount(places, [cell.area for cell in cells], len(areas))
-            if (off := np.abs(sums - parts).sum()) < best - 1e-9:
-                best, chosen = off, places
-    return [tuple(cell for cell, place in zip(cells, chosen, strict=True) if place == part)
-            for part in range(len(areas))]  # fmt: skip
+        mine = [way for way, is_own in zip(ways, own, strict=True) if is_own]
+        others = [way for way, is_own in zip(ways, own, strict=True) if not is_own]
+        return not mine or 2 * min(mine) > min(others, default=np.inf)
