@@ -236,6 +236,17 @@ def test_wavelengths_are_channels(tmp_path):
         assert values(recording)[0, "channel 488"] == [188, 288]
 
 
+def test_a_channel_with_a_name_among_numbers_is_not_left_out_in_silence(tmp_path):
+    for t, c in [(t, c) for t in (1, 2) for c in ("405", "488", "BF")]:
+        tifffile.imwrite(tmp_path / f"exp_{c}_{t:03d}.tif", np.zeros((4, 4), np.uint16))
+    with open_recording({"pattern": "exp_{channel}_{frame}.tif"}, base=tmp_path) as recording:
+        (note,) = recording.info.notes
+        assert note.startswith("left out: 2 files such as exp_BF_001.tif, for {channel} stands for")
+    with open_recording({"pattern": "exp_{channel:name}_{frame}.tif"}, base=tmp_path) as recording:
+        assert recording.info.channels == ["405", "488", "BF"]
+        assert recording.info.notes == []
+
+
 def test_several_wells_are_several_fields(tmp_path):
     for well in ("A01", "B12", "P24", "AF48"):
         for s in (1, 2):

@@ -169,6 +169,19 @@ def walk(
         queue += reversed(folders)
 
 
+def left_for_a_name(pattern: str, left: Iterable[str]) -> str | None:
+    """Say which files a pattern leaves out because they hold a name and not a number, or None."""
+    for name in ("channel", "fov"):
+        loose = pattern.replace(f"{{{name}}}", f"{{{name}:name}}")
+        named = [] if loose == pattern else list(filter(compiled(loose).match, left))
+        if named:
+            return (
+                f"left out: {len(named)} files such as {named[0]}, for {{{name}}} stands for a "
+                f"number; if they belong to the recording, write {{{name}:name}}"
+            )
+    return None
+
+
 def _hint(pattern: Pattern, left: list[str]) -> str:
     """Say what may be wrong with a pattern that no file matches."""
     if "\\" in pattern.text:

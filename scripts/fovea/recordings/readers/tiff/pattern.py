@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.config.folders import Found, find_source
+from fovea.config.folders import Found, find_source, left_for_a_name
 from fovea.config.inputs import PICTURES, natural_sorted
 from fovea.config.patterns import Match
 from fovea.errors import FoveaError
@@ -34,6 +34,8 @@ class PatternRecording(TiffStacksRecording):
         super().__init__()
         with self.closed_on_error():
             found = find_source(dict(source), base)
+            if "pattern" in source and (text := left_for_a_name(found.pattern, found.left)):
+                self._note(text)
             names = channel_names(source.get("layout", ""), found.left, base)
             self.info = self._describe(found, names)
             self.info.left_out = found.left
