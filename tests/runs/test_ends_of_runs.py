@@ -17,11 +17,8 @@ from fovea.runs.cell_counts import without_cells
 from fovea.runs.deletion import deletes_all
 from fovea.runs.status import collect
 
-METADATA = "files: [data/rec.nd2]\nfov_count: 2\nfields:\n" + (
-    2 * "- {frames: 24, planned_frames: 24}\n"
-)
-    "files: [data/rec.nd2]\nfov_count: 2\nfields:\n" + 2 * "- {frames: 24, planned_frames: 24}\n"
-)
+METADATA = "files: [data/rec.nd2]\nfov_count: 2\nfields:\n"
+METADATA += 2 * "- {frames: 24, planned_frames: 24}\n"
 HEADER = "fov,cell,first_frame,last_frame,frames,kept,reason\n"
 
 
