@@ -26,7 +26,9 @@ rule processing_config:
     input:
         metadata=steps.INSPECT_INPUT["metadata"],
         curation=curation_table,
-        found=of_dataset(lambda dataset: [paths.fill(f, dataset=dataset.name) for f in dataset.found()]),
+        found=of_dataset(
+            lambda dataset: [paths.fill(f, dataset=dataset.name) for f in dataset.found()]
+        ),
     output:
         config=steps.PROCESSING_CONFIG["config"],
     log:

@@ -9,6 +9,8 @@ rule find_cells:
         steps.FIND_CELLS.log,
     benchmark:
         steps.FIND_CELLS.benchmark
+    wildcard_constraints:
+        dataset=readable(plan.datasets),
     conda:
         "../envs/fovea.yaml"
     resources:

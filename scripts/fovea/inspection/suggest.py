@@ -136,6 +136,12 @@ def _found(choice: Choice, sampled: list[Sampled]) -> list[str]:
 
 def _samples(info: RecordingInfo) -> list[str]:
     name = dataset_name(info.files[0])
+    if any(field.times is None for field in info.fields if field.frames > 1):
+        return [
+            "# Samples, fields of view that belong together, need times: set time.interval first.",
+            "# samples:",
+            f"#   - {flow({'name': name, 'fovs': 'all'})}",
+        ]
     return [
         'samples:  # fields of view that belong together, such as "0-9" and "10-19"',
         f"  - {flow({'name': name, 'fovs': 'all'})}",

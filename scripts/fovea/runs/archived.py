@@ -80,6 +80,8 @@ def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
             made = json.loads(Path(array).read_text("utf-8"))["attributes"]["fovea"]["parameters"]
             if made["z"] != dataset.entry["z"]:
                 yield f"it is needed to copy {channel} with z: {dataset.entry['z']}"
+    if dataset.found() and not Path(paths.fill(paths.FOUND, dataset=dataset.name)).exists():
+        yield "it is needed to find mode and cell_diameter of params.segmentation"
     yield from _flat_fields(dataset)
 
 
