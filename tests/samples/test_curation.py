@@ -12,6 +12,7 @@ from fovea.config.paths import SEEN
 from fovea.errors import FoveaError
 from fovea.samples.curation import read_curation
 from fovea.samples.imports.pyama_config import write_curation
+from fovea.samples.verdicts import command_for
 from support.merged import merge_all, metadata_text
 
 HEADER = "dataset,fov,cell,good,from_frame,to_frame,note,frame,position_x,position_y\n"
@@ -76,9 +77,11 @@ def test_a_verdict_does_not_fall_on_another_cell(tmp_path, judged):
         assert refused(tmp_path, path, row) == (
             "rec, field of view 0, cell 1 (line 2) may be another cell than at the merge before: "
             "the cell was at x 179.5, y 59.5 in frame 0, where cell 3 is now; segmentation or "
-            "tracking has changed since: `fovea curation rebase` finds the cells again; or correct "
-            "the row, with frame, position_x and position_y to say which cell you mean"
+            f"tracking has changed since: `fovea curation rebase --curation {tmp_path}/config/"
+            "curation.csv` finds the cells again; or correct the row, with frame, position_x and "
+            "position_y to say which cell you mean"
         )
+    assert command_for("config/curation.csv") == "fovea curation rebase"
     assert bad_cells(tmp_path, path, "rec,0,3,false,,,dead,0,180,61\n") == {3}
     assert bad_cells(tmp_path, path) == set()  # without rows, the new cells are taken as they are
     assert bad_cells(tmp_path, path, "rec,0,1,false,,,dead\n") == {1}

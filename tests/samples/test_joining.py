@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fovea.errors import FoveaError
 from fovea.fits.traces import load_traces
@@ -116,6 +118,38 @@ def test_three_channels_one_after_the_other_are_no_chain(tmp_path):
         there = table[table[f"intensity_total_ch_{channel}"].notna()]
         assert there[f"intensity_total_ch_{channel}"].tolist() == list(range(6))
         assert there[f"time_ch_{channel}"].tolist() == [10.0 * n + shift for n in range(6)]
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 1), st.integers(1, 3), st.integers(0, 7)), min_size=4),
+    st.sets(st.tuples(st.integers(0, 1), st.integers(1, 3), st.integers(0, 7)), min_size=4),
+    st.sampled_from([0.0, 0.004, 1.5, 3.9]), st.sampled_from(["{:.6f}", "{:.4f}", "{:.2f}"]),
+)  # fmt: skip
+def test_any_rows_are_joined_as_a_dictionary_joins_them(tmp_path_factory, some, others, late, form):
+    """`late` is how much later the second channel is exposed, of 8 and a third minutes a frame.
+
+    Whatever the rows are that the files lack: every value has its own time, and values of the same
+    cell and frame stand side by side. One cell of each field of view is in the first two frames of
+    both files, so that the step is known.
+    """
+    every = {(fov, 1, frame) for fov in (0, 1) for frame in (0, 1)}
+    files = ("c_area_ch_0", some | every, 0.0), ("c_intensity_total_ch_1", others | every, late)
+    rows, expected = {}, {}
+    for number, (name, keys, shift) in enumerate(files):
+        rows[name] = []
+        for fov, cell, frame in sorted(keys, key=lambda key: (key[2], *key)):
+            text, value = form.format(frame * 25 / 3 + shift), 100 * number + 10 * cell + frame
+            rows[name].append((text, fov, cell, value))
+            expected.setdefault((fov, cell, frame), {})[number] = (float(text), value)
+    table = table_of(tmp_path_factory.mktemp("a"), FEATURES, **rows)
+    assert len(table) == len(expected)
+    for row in table.itertuples():
+        found = {}
+        if not np.isnan(row.area_ch_0):
+            found[0] = (row.time, row.area_ch_0)
+        if not np.isnan(row.intensity_total_ch_1):
+            found[1] = (getattr(row, "time_ch_1", row.time), row.intensity_total_ch_1)
+        assert found in expected.values()
 
 
 def test_a_cell_goes_on_in_another_file(tmp_path):

@@ -8,6 +8,7 @@ long as a cell is where it was, a verdict on its ID concerns it.
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -23,8 +24,9 @@ CELL = ["dataset", "fov", "cell"]
 BOX = ["bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1"]
 POSITION = ["position_x", "position_y"]
 _SHOWN = 10  # cells that a message names
-_REMEDY = ("`fovea curation rebase` finds the cells again; or correct the {rows}, with frame, "
-           "position_x and position_y to say which cell you mean")  # fmt: skip
+_REMEDY = ("`{command}` finds the cells again; or correct the {rows}, with frame, position_x and "
+           "position_y to say which cell you mean")  # fmt: skip
+_USUAL = Path("config/curation.csv")
 
 
 def apply_curation(
@@ -71,8 +73,8 @@ def apply_curation(
     if blind:
         log.warning(
             "%s: %d rows are applied by the number of the cell alone, for they do not say where it "
-            "was seen, and there was no merge before to compare with; `fovea curation rebase` "
-            "writes the places into the table", path, blind,
+            "was seen, and there was no merge before to compare with; `%s` writes the places into "
+            "the table", path, blind, command_for(path),
         )  # fmt: skip
     frames, good = traces["frame"].to_numpy(), traces["good"].to_numpy(copy=True)
     for verdict in verdicts:
@@ -94,6 +96,13 @@ def apply_curation(
     changed = int((good != traces["good"]).sum())
     traces["good"] = good
     return changed
+
+
+def command_for(path: str | Path) -> str:
+    """Return the command that finds the cells of a curation table again."""
+    words = ["fovea", "curation", "rebase"]
+    words += [] if Path(path) == _USUAL else ["--curation", str(path)]
+    return shlex.join(words)
 
 
 def _listed(verdicts: list[Verdict]) -> str:
@@ -125,7 +134,9 @@ def _check_places(
             wrong.append(f"{verdict} {there}")
     if wrong:
         more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        remedy = _REMEDY.format(rows="row" if len(wrong) == 1 else "rows")
+        remedy = _REMEDY.format(
+            rows="row" if len(wrong) == 1 else "rows", command=command_for(path)
+        )
         raise FoveaError(
             f"{path}: {'; '.join(wrong[:_SHOWN])}{more}; segmentation or tracking has changed "
             f"since: {remedy}"
