@@ -264,6 +264,21 @@ def test_what_cannot_be_read_is_explained(tmp_path, sheets, message):
     assert str(path) in str(caught.value)
 
 
+def test_sheets_with_a_row_per_cell_and_time(tmp_path):
+    """Their columns were taken for cells called fov, cell and value."""
+    rows = [["fov", "cell", "time (h)", "value"], [0, 1, 0, 5], [0, 1, 1, 6]]
+    with pytest.raises(
+        FoveaError, match="sheet GFP: has one row per cell and time .*save it as CSV"
+    ):
+        imported(workbook(tmp_path / "a.xlsx", GFP=rows), names={"fl_ch_1": "GFP"})
+
+
+def test_a_second_column_of_times_is_no_cell(tmp_path):
+    rows = [[*row, 60 * t] for t, row in zip(HOURS, VALUES, strict=True)]
+    sheet = with_times(["time (h)", "a", "b", "time (min)"], rows)
+    check(imported(workbook(tmp_path / "a.xlsx", GFP=sheet), names={"fl_ch_1": "GFP"}))
+
+
 def test_a_sheet_of_another_name_is_not_taken(tmp_path):
     """Where the config names the channel, the only sheet must not be another channel's."""
     path = workbook(tmp_path / "a.xlsx", GFP=with_times(["time (h)", "a", "b"]))

@@ -279,6 +279,31 @@ def test_wide_tables_of_one_feature_are_fields_of_view(tmp_path):
     assert table["intensity_total_ch_1"].tolist() == [1, 3, 2, 4, 5, 7, 6, 8]
 
 
+def test_long_tables_are_no_wide_ones(tmp_path):
+    """Their columns cell and value were taken for two cells."""
+    table = table_of(tmp_path, head="Time (h),cell,value\n",
+                     c_intensity_total_ch_1=[(0, 1, 5), (0, 7, 6), (0.5, 1, 8)])  # fmt: skip
+    assert table[["fov", "cell", "time", "intensity_total_ch_1"]].values.tolist() == [
+        [0, 1, 0, 5], [0, 1, 30, 8], [0, 7, 0, 6]
+    ]  # fmt: skip
+    given = refused(tmp_path, head="time,track,value\n", c_intensity_total_ch_1=[(0, 1, 5)])
+    assert "these columns are not of traces that Fovea knows: time, track, value" in given
+
+
+def test_rows_of_different_experiments_are_no_cell(tmp_path):
+    """Also where their times differ, so that no row is there twice."""
+    rows = [("A1", 0, 0, 1, 5), ("A1", 10, 0, 1, 5), ("B2", 4, 0, 1, 5), ("B2", 14, 0, 1, 5)]
+    head = "# Time units: min\nwell,time,fov,cell,value\n"
+    given = refused(tmp_path, head=head, c_intensity_total_ch_1=sorted(rows, key=lambda r: r[1]))
+    assert given == (
+        f"{INTENSITY}: field of view 0, cell 1 has rows of different well, so that they are "
+        "several cells; make a file of each, or call the column dataset"
+    )
+    rows = [(well, time, int(well == "B2"), *rest) for well, time, _, *rest in rows]
+    table = table_of(tmp_path, head=head, c_intensity_total_ch_1=rows)
+    assert table["fov"].tolist() == [0, 0, 1, 1]
+
+
 # -------------------------------------------------------------------------------- several datasets
 
 

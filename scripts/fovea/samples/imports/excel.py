@@ -18,16 +18,16 @@ import pandas as pd
 
 from fovea.config.names import channel_of, columns_of, split
 from fovea.errors import FoveaError
-from fovea.samples.imports.pyama import column_of
-from fovea.samples.imports.rows import (
+from fovea.samples.imports.headers import (
     NO_CELLS,
-    UNITS,
-    Read,
+    is_long,
+    is_named_time,
     is_time,
     plain,
-    side_by_side,
     unit_in,
 )  # fmt: skip
+from fovea.samples.imports.pyama import column_of
+from fovea.samples.imports.rows import UNITS, Read, side_by_side
 
 WORKBOOKS = (".xlsx", ".xlsm")
 _FRAMES = {"frame", "frames"}
@@ -186,6 +186,11 @@ def _read_sheet(
     """Read the traces in one sheet."""
     cells = table.to_numpy(object)
     names, start = _header(cells, None if shared is None else len(shared[0]))
+    if is_long(names):
+        raise FoveaError(
+            f"{source}: has one row per cell and time ({', '.join(filter(None, names))}), and a "
+            "sheet must have one column per cell; save it as CSV, such tables are read from that"
+        )
     values = _numbers(source, cells[start:], start, 0)
     used = [j for j, name in enumerate(names) if name or np.isfinite(values[:, j]).any()]
     if not np.isfinite(values).any():
@@ -193,7 +198,9 @@ def _read_sheet(
     words = {j: plain(names[j]).split(" ")[0] for j in used}
     timed = [j for j in used if is_time(names[j])]
     frames = [j for j in used if words[j] in _FRAMES]
-    others = [j for j in used if words[j] in NO_CELLS]
+    others = [
+        j for j in used if words[j] in NO_CELLS or (j in timed[1:] and is_named_time(names[j]))
+    ]
     if timed or shared is not None:
         others += [j for j in used if any(names) and not names[j] and _counts(values[:, j])]
     notes = []

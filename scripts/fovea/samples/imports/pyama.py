@@ -32,13 +32,21 @@ from fovea.config.names import column as column_name
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
 from fovea.samples.imports.frames import check_rows
-from fovea.samples.imports.rows import NO_CELLS, PLACE, Read, is_time, plain, side_by_side, unit_in
+from fovea.samples.imports.headers import (
+    NO_CELLS,
+    check_words,
+    is_long,
+    is_named_time,
+    is_time,
+    known_names,
+    plain,
+    unit_in,
+)  # fmt: skip
+from fovea.samples.imports.rows import PLACE, Read, side_by_side
 from fovea.samples.parts import GEOMETRY
 from fovea.samples.saved_csv import open_csv
 from fovea.samples.tables import numbers, read_csv, truth, whole_numbers
 
-_KEYS = {"dataset", "time", "t", "frame", "fov", "cell", "value", "good", "position", "roi",
-         "is_good"}  # fmt: skip
 _FEATURE = re.compile(r"(.+)_ch?_?(\d+)")
 _CHANNEL_TIME = re.compile(r"time_ch_\d+")
 _SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
@@ -63,7 +71,8 @@ def form_of(names: list[str]) -> str | None:
     if {"fov", "cell", "time"} <= has and _has_features(names):
         return "long"
     first = names[0].strip() if len(names) > 1 else None
-    return "wide" if first == "" or (first and is_time(first)) else None
+    wide = first is not None and (first == "" or is_time(first)) and not is_long(names)
+    return "wide" if wide else None
 
 
 def _has_features(names: list[str]) -> bool:
@@ -80,10 +89,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         raise FoveaError(
             f"{path}: spreadsheets are not read in the format {suffix}; save it as .xlsx or CSV"
         )
-    table = read_csv(path)
-    small = {name: name.lower() for name in table if name.lower() in _KEYS}
-    if not set(small.values()) & (set(table) - set(small)):
-        table = table.rename(columns=small)
+    table, unit, notes = known_names(read_csv(path))
     form = form_of(list(table))
     if form is None:
         raise FoveaError(
@@ -99,9 +105,10 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         names = PLACE[:2]
     rows = pd.DataFrame({place: whole_numbers(path, table, name)
                          for place, name in zip(PLACE, names, strict=False)})  # fmt: skip
-    found = Read(str(path), form, rows, _lines(path))
+    found = Read(str(path), form, rows, _lines(path), unit, notes)
     if "dataset" in table:
         rows["dataset"] = _datasets(found, table["dataset"])
+    check_words(found, table)
     if form.endswith("merged"):
         _merged(path, table, found, column)
         check_rows(found)
@@ -112,7 +119,7 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
     if form in ("G1", "long"):
         for name in ("time", *filter(_CHANNEL_TIME.fullmatch, table)):
             rows[name] = numbers(path, table, name)
-        found.unit = _stated_unit(table)
+        found.unit = _stated_unit(table) or unit
     if form == "G1":
         found.unit = found.unit or ("min" if "position_x" in table else None)
     if form == "G2b":
@@ -181,7 +188,8 @@ def _merged(path, table: pd.DataFrame, found: Read, column: str | None) -> None:
         )
     found.rows["good"], found.rows[column] = True, numbers(path, table, "value")
     if found.form == "G1 merged":
-        found.rows["time"], found.unit = numbers(path, table, "time"), _stated_unit(table)
+        found.rows["time"] = numbers(path, table, "time")
+        found.unit = _stated_unit(table) or found.unit
 
 
 def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
@@ -193,7 +201,9 @@ def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
     names = list(table)
     if not names[0] and (timed := [name for name in names[1:] if is_time(name)]):
         names = [timed[0], *(name for name in names[1:] if name != timed[0])]  # after an index
-    others = [name for name in names[1:] if plain(name).split(" ")[0] in NO_CELLS]
+    no_cells = {*NO_CELLS, "frame", "frames"}
+    others = [name for name in names[1:]
+              if plain(name).split(" ")[0] in no_cells or is_named_time(name)]  # fmt: skip
     names = [name for name in names if name not in others]
     time, *values = (numbers(path, table, name) for name in names)
     if not values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,10 +13,6 @@ from fovea.recordings.times import SECONDS
 
 PLACE = ["fov", "cell", "frame"]
 ROUNDING = 1e-3  # of the usual step; times that are closer differ in their digits only
-#: Words of headers of summaries, which are no cells.
-NO_CELLS = {"mean", "average", "median", "std", "sd", "sem", "stdev", "index", "mittelwert"}
-_TIME = re.compile(r"\s*(times?|zeit|t|temps|tiempo|tempo|tijd)(?![^\W_])", re.I)
-_BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 UNITS = {
     **dict.fromkeys(("seconds", "second", "secs", "sec", "s"), "s"),
     **dict.fromkeys(("minutes", "minute", "mins", "min", "m"), "min"),
@@ -53,27 +48,6 @@ class Read:
     def times(self) -> list[str]:
         """The columns of times: ``time``, and those of channels (``time_ch_1``)."""
         return [name for name in self.rows if name == "time" or name.startswith("time_ch_")]
-
-
-def plain(text: str) -> str:
-    """Return a header, or the name of a sheet, in small letters, with blanks for other signs."""
-    return re.sub(r"[\W_]+", " ", text).strip().lower()
-
-
-def is_time(text: str) -> bool:
-    """Whether a header, or the name of a sheet, says that it holds times: ``Time [h]``, ``hours``.
-
-    ``t1`` and ``m2`` do not: cells may be called so.
-    """
-    return bool(_TIME.match(text)) or text.strip(" []()").lower() in UNITS
-
-
-def unit_in(text: str) -> str | None:
-    """Return the unit in the header of times, or the name of their sheet, if it says one."""
-    if bracket := _BRACKET.search(text):
-        return bracket[1]
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return words[-1] if words and words[-1] in UNITS else None
 
 
 def factor(part: Read, unit: str, file_unit: str | None) -> float:
