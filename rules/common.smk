@@ -69,12 +69,6 @@ def files(ask):
     ]
 
 
-def curation_table(wildcards):
-    """The curation table, where there is one."""
-    table = config["curation"]
-    return [table] if table and os.path.exists(table) else []
-
-
 def of_fit(ask):
     """A function of wildcards that asks about the job's entry of `analysis`."""
     return lambda wildcards: ask(plan.fits[wildcards.fit])

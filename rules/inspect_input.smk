@@ -25,7 +25,6 @@ checkpoint inspect_input:
 rule processing_config:
     input:
         metadata=steps.INSPECT_INPUT["metadata"],
-        curation=curation_table,
         found=of_dataset(
             lambda dataset: [paths.fill(f, dataset=dataset.name) for f in dataset.found()]
         ),
