@@ -120,8 +120,8 @@ def _check_places(
     wrong: list[str] = []
     blind = 0
     known = {verdict.key[:2]: read_places(seen, *verdict.key[:2]) for verdict in verdicts}
-    fields = {field: traces.iloc[rows] for field, rows in
-              traces.groupby(CELL[:2], sort=False).indices.items()}  # fmt: skip
+    rows = traces.groupby(CELL[:2], sort=False).indices
+    fields = {key: traces.iloc[rows[key]] for key in known if key in rows}
     for verdict in verdicts:
         field = fields.get(verdict.key[:2], traces.iloc[:0])
         if verdict.position is not None:
