@@ -592,3 +592,40 @@ def test_folders_that_may_not_be_read_and_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(FoveaError, match=r"the folder \. cannot be listed \(Permission denied\)"):
         find("t{frame}xy{fov}.tif", tmp_path)
+
+
+def test_a_field_that_cannot_be_read_fails_alone(tmp_path):
+    for p, t in np.ndindex(5, 3):
+        image = np.full((6, 8), 10 * p + t, np.uint16)
+        tifffile.imwrite(tmp_path / f"t{t}xy{p}.tif", image)
+    for t in range(3):
+        (tmp_path / f"t{t}xy0.tif").write_bytes(b"II*\0cut")
+    (tmp_path / "t0xy2.tif").write_bytes(b"")
+    tifffile.imwrite(tmp_path / "t1xy3.tif", np.zeros((3, 8), np.uint16))
+    source = {"layout": "nis", "folder": str(tmp_path)}
+    with open_recording(source) as recording:
+        fields = recording.info.fields
+        assert [f.frames for f in fields] == [0, 3, 2, 0, 3]
+        assert "t0xy0.tif: is no readable TIFF file" in fields[0].error
+        assert "t1xy3.tif: is 3 x 8 pixels of uint16, not 6 x 8" in fields[3].error
+        assert [f.error for f in fields if f.frames] == [None] * 3
+        notes = recording.info.notes
+        assert sum("cannot be used: " in note for note in notes) == 2
+        for fov, expected in ((1, [10, 11, 12]), (2, [21, 22]), (4, [40, 41, 42])):
+            assert [int(p[0][0, 0]) for p in recording.frames(fov, [0])] == expected
+        for fov in (0, 3):
+            with pytest.raises(FoveaError, match=rf"`exclude_fovs: \[{fov}\]` leaves the field"):
+                next(iter(recording.frames(fov, [0])))
+    inspect_input(source, tmp_path / "m.yaml")
+    metadata = load_metadata(tmp_path / "m.yaml")
+    assert [bool(field.get("error")) for field in metadata["fields"]] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    for path in tmp_path.glob("*.tif"):
+        path.write_bytes(b"II*\0cut")
+    with pytest.raises(FoveaError, match=r"t0xy0\.tif: is no readable TIFF file"):
+        open_recording(source)

@@ -110,7 +110,7 @@ class FileStack(TiffStack):
         all have the same. `there` are the planes that exist, (T, C, Z) bool.
         """
         found = np.zeros(self.sizes, bool)
-        if self.inner or self._stamp(sources, min(self.files)) is None:
+        if self.inner or not there.any() or self._stamp(sources, min(self.files)) is None:
             return found
         planes = [tuple(plane) for plane in np.argwhere(there).tolist()]
         stamps = {plane: self._stamp(sources, plane) for plane in planes}

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from fovea.recordings.readers.companions import channel_names
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges
 from fovea.recordings.readers.tiff.about import pixel_size
 from fovea.recordings.readers.tiff.files import FileStack, Plane
-from fovea.recordings.readers.tiff.pages import check_page
+from fovea.recordings.readers.tiff.pages import TiffSource, check_page
 from fovea.recordings.readers.tiff.stack import TiffStacksRecording
 
 
@@ -31,6 +32,7 @@ class PatternRecording(TiffStacksRecording):
         self._base = os.fspath(base)
         self._repeats: dict[tuple[int, str], list[int]] = {}
         self._notes: list[str] = []
+        self._errors: dict[int, FoveaError] = {}
         super().__init__()
         with self.closed_on_error():
             found = find_source(dict(source), base)
@@ -59,7 +61,7 @@ class PatternRecording(TiffStacksRecording):
         planes = _axis(m.z for m in matches)
         together = by_clock and _one_clock(fields.values())
         clock = _ranks(matches) if together else {}
-        self._stacks = []
+        stacks: list[FileStack] = []
         for name in natural_sorted(fields):
             own = fields[name]
             ranks = _ranks(own) if by_clock and not together else clock
@@ -79,11 +81,41 @@ class PatternRecording(TiffStacksRecording):
             count = max(ranks.values()) + 1 if by_clock else max(frames.values()) + 1
             sizes = (count, len(keys), max(planes.values()) + 1)
             has = [by_clock or matches[0].frame is not None, any(m.z is not None for m in matches)]
-            self._stacks.append(self._stack(files, name, sizes, has, seconds))
+            try:
+                stacks.append(self._stack(files, name, sizes, has, seconds))
+            except FoveaError as error:
+                self._errors[len(stacks)] = error
+                stacks.append(FileStack(self.source, name, 0, 0, "", sizes, base=self._base))
+        good = [stack for i, stack in enumerate(stacks) if i not in self._errors]
+        if not good:
+            raise self._errors[0]
+        for i in self._errors:  # its number is kept, and its size is that of the others
+            stacks[i] = replace(good[0], name=stacks[i].name, files={}, seconds={})
+        self._stacks = stacks
         words = _channel_names(matches, keys, pattern, known)
         for stack in self._stacks:
             stack.channels = words
-        return self.describe_stacks("TIFF files", [self.source], self._notes)
+        info = self.describe_stacks("TIFF files", [self.source], self._notes)
+        for field in info.fields:
+            self._find_error(field)
+        return info
+
+    def nothing_there(self) -> FoveaError:
+        """Return the error of the first field of view that cannot be read, if there is one."""
+        return self._errors[min(self._errors)] if self._errors else super().nothing_there()
+
+    def _find_frames(self, info: FieldInfo) -> None:
+        """Find the frames of a field; one that cannot be read fails alone, and is named."""
+        try:
+            super()._find_frames(info)
+        except FoveaError as error:
+            self._errors.setdefault(info.index, error)
+        self._find_error(info)
+
+    def _find_error(self, info: FieldInfo) -> None:
+        if info.index in self._errors and info.error is None:
+            info.error = str(self._errors[info.index])
+            self._note(f"field of view {info.index} cannot be used: {info.error}")
 
     def _stack(
         self,
@@ -93,11 +125,8 @@ class PatternRecording(TiffStacksRecording):
         has: list[bool],
         seconds: dict[Plane, float],
     ) -> FileStack:
-        """Describe a field of view by its first file."""
-        file = files[min(files)]
-        source = self._sources.get(join(self._base, file), file)
-        page = source.page(0)
-        dtype = check_page(source, page)
+        """Describe a field of view by its first file that can be read."""
+        file, source, page, dtype = self._first_readable([files[key] for key in sorted(files)])
         inner = ""
         one = source.count <= 1 and source.tif.is_imagej
         about = (source.tif.imagej_metadata or {}) if source.tif.is_imagej else {}
@@ -129,6 +158,19 @@ class PatternRecording(TiffStacksRecording):
             stack.sizes = (most[0] if "T" in inner else t, c, most[1] if "Z" in inner else z)
         return stack
 
+    def _first_readable(self, files: list[str]) -> tuple[str, TiffSource, Any, str]:
+        """Return the first file that can be read, with its page and its pixel type."""
+        first: FoveaError | None = None
+        for file in files:
+            try:
+                source = self._sources.get(join(self._base, file), file)
+                page = source.page(0)
+                return file, source, page, check_page(source, page)
+            except FoveaError as error:
+                first = first or error
+        assert first is not None
+        raise first
+
     def _note(self, text: str) -> None:
         if text not in self._notes:
             self._notes.append(text)
@@ -157,6 +199,8 @@ class PatternRecording(TiffStacksRecording):
     def stamps(self, info: FieldInfo) -> np.ndarray | None:
         """Return (C, T) times in seconds that the files' names or the files state, if they do."""
         stack = self._stacks[info.index]
+        if info.error is not None:
+            return None
         firsts: dict[tuple[int, int], Plane] = {}
         for t, c, z in sorted(stack.files):
             firsts.setdefault((c, t), (t, c, z))
