@@ -183,6 +183,14 @@ def test_the_parameter_that_removed_all_cells_is_named(folder):
     assert [(row.cells_found, row.cells_kept) for row in rows] == [(3, 0), (1, 0)]
 
 
+def test_limits_that_are_left_to_fovea_are_named_too(folder):
+    cells(folder, 0, "short", "border")
+    cells(folder, 1)
+    text = without_cells(plan(samples=[], params={}), PLACES, folder)
+    assert "fewer frames than extraction.min_frames (null: a tenth of the recording's)" in text
+    assert "than extraction.border_margin (null: half a cell)" in text
+
+
 def test_where_nothing_was_found_segmentation_is_named(folder):
     cells(folder, 0)
     cells(folder, 1)

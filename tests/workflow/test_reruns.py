@@ -107,7 +107,7 @@ ENTRY = {
     "channels.pc.channel": (swap, COPY),
     "channels.pc.name": (lambda e: e["channels"]["pc"].update(name="Phase"), set()),
     "channels.pc.features": (lambda e: e["channels"]["pc"].update(features=["area"]), EXTRACT),
-    "channels.fl[].channel": (lambda e: e["channels"]["fl"].pop(), COPY),
+    "channels.fl[].channel": (lambda e: e["channels"]["fl"].pop(), BACKGROUND),
     "channels.fl[].name": (lambda e: e["channels"]["fl"][0].update(name="GFP"), set()),
     "channels.fl[].features": (lambda e: e["channels"]["fl"][1].update(features=[]), EXTRACT),
     "z": (lambda e: e.update(z="max"), COPY),
@@ -242,7 +242,7 @@ def test_an_excluded_field_of_view_reruns_nothing(runs):
 
 
 def test_without_phase_contrast_nothing_depends_on_it(runs):
-    left = {"copy_raw", "background", "cache"}
+    left = {"background", "cache"}
     assert steps_of(runs["no phase contrast"], "main") == expected(left, "000", "001")
 
 

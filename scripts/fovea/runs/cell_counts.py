@@ -16,9 +16,11 @@ from fovea.recordings.inspect_input import load_metadata
 
 #: Why extraction leaves out a cell, with the parameter that did it.
 _WHY = {
-    "short": "seen in fewer frames than extraction.min_frames = {min_frames}",
-    "border": "nearer to the edge than extraction.border_margin = {border_margin} pixels",
-}
+    "short": ("seen in fewer frames than extraction.min_frames", "min_frames", "",
+              "a tenth of the recording's"),
+    "border": ("nearer to the edge than extraction.border_margin", "border_margin", " pixels",
+               "half a cell"),
+}  # fmt: skip
 
 
 @dataclass
@@ -119,13 +121,20 @@ def _why(counts: Counts, dataset: DatasetPlan | None, folder: Path) -> str:
         )
     given: Mapping = dataset.params["extraction"]
     words = [
-        f"{n} of {counts.found} cells were {_WHY[reason].format(**given)}"
+        f"{n} of {counts.found} cells were {_limit(reason, given)}"
         if reason in _WHY else f"{n} of {counts.found} cells were left out as {reason}"
         for reason, n in counts.reasons.most_common()
     ]  # fmt: skip
-    if counts.reasons["short"]:
+    if counts.reasons["short"] and given["min_frames"] is not None:
         words += _recorded(dataset, given["min_frames"], folder)
     return f"{'; '.join(words)}; change these parameters and give the same command again"
+
+
+def _limit(reason: str, given: Mapping) -> str:
+    """Say which limit of extraction a cell has not kept; null stands for its default."""
+    text, key, unit, default = _WHY[reason]
+    value = given[key]
+    return f"{text} (null: {default})" if value is None else f"{text} = {value}{unit}"
 
 
 def _recorded(dataset: DatasetPlan, min_frames: int, folder: Path) -> Iterable[str]:
