@@ -359,6 +359,35 @@ def test_presets_are_one_word_and_what_is_given_counts_more():
 # -------------------------------------------------------------------------------------- inputs
 
 
+def test_parameters_of_logstd_mean_that_method():
+    """It was the default when configs were written that do not name it."""
+    entry = {"input": "a.tif", "channels": {"pc": 0, "fl": [1]}}
+    for own, method in (({}, "logstd"), ({"segmentation": {"method": "phase"}}, "phase")):
+        given = {"datasets": {"a": {**entry, "params": own}},
+                 "params": {"segmentation": {"morph_size": 5}}}  # fmt: skip
+        found = validated(given)["datasets"]["a"]["params"]["segmentation"]
+        assert found["method"] == method
+        assert found.get("morph_size") == (5 if method == "logstd" else None)
+    assert validated({"datasets": {"a": entry}})["params"]["segmentation"]["method"] == "phase"
+
+
+def test_a_curation_table_that_is_named_must_exist(tmp_path, monkeypatch):
+    """Under the default name it may be missing."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tif").touch()
+    given = {"datasets": {"a": {"input": "a.tif", "channels": {"pc": 0, "fl": [1]}}}}
+    check_inputs(validated(given))
+    check_inputs(validated(given | {"curation": None}))
+    with pytest.raises(ConfigError) as caught:
+        check_inputs(validated(given | {"curation": "judged.csv"}))
+    assert caught.value.lines == [
+        "config/config.yaml: curation: there is no file 'judged.csv' (working directory: "
+        f"{tmp_path})"
+    ]
+    (tmp_path / "judged.csv").touch()
+    check_inputs(validated(given | {"curation": "judged.csv"}))
+
+
 def test_missing_inputs_are_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("there.tif").touch()

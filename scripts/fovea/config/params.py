@@ -32,6 +32,8 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
         section: dict = {}
         for value in values:
             section |= value if isinstance(value, dict) else {}
+        if key == "segmentation":
+            section = _implied_method(section) | section
         section = filled(section, item)
         method = section.get("method")
         if key in METHODS and isinstance(method, str) and method in METHODS[key]:
@@ -39,6 +41,16 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
             section = {name: section[name] for name in section if name in wanted}
         result[key] = section
     return result
+
+
+def _implied_method(section: dict) -> dict:
+    """Return the method of segmentation `logstd` where only its parameters are given, else nothing.
+
+    It was the default when configs were written that say `morph_size` and no method.
+    """
+    owners = [METHODS["segmentation"].owners(key) for key in section]
+    implied = "method" not in section and any(found == ["logstd"] for found in owners)
+    return {"method": "logstd"} if implied else {}
 
 
 def check_params(
