@@ -425,6 +425,15 @@ def test_cut_off_ome_tiff_that_lost_its_description(tmp_path):
             open_recording("cut.ome.tif", base=tmp_path)
 
 
+@pytest.mark.parametrize("part", [0.6, 0.995])
+def test_cut_off_ome_tiff_of_several_series_is_not_taken_for_a_plain_stack(tmp_path, part):
+    # its pages are there, up to all of them, and would be frames of one field of view
+    whole = write_ome_tiff(tmp_path / "whole.ome.tif", pixels(2, 4, 1, 2, 40, 30))
+    _cut(whole, tmp_path / "cut.ome.tif", int(part * whole.stat().st_size))
+    with pytest.raises(FoveaError, match=r"cut\.ome\.tif: is cut off: its description"):
+        open_recording("cut.ome.tif", base=tmp_path)
+
+
 def test_file_that_shrinks_after_it_was_opened(tmp_path):
     data = pixels(1, 8, 1, 1, 64, 64)
     path = write_ome_tiff(tmp_path / "a.ome.tif", data)

@@ -29,6 +29,8 @@ PACKED = (
     b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!",
     b"\x28\xb5\x2f\xfd",
 )  # fmt: skip
+#: Tables; a workbook of Excel begins like a .zip file.
+TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods")
 PACKED_SUFFIXES = (".gz", ".tgz", ".zip", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 #: First bytes of formats that plug-ins of bioio read, by suffix.
 MAGIC = {
@@ -168,6 +170,11 @@ def file_kind(file: str, base: str | os.PathLike[str] = ".") -> str:
         return "CZI"
     if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<" and file.lower().endswith(".ome"):
         return "TIFF"
+    if suffix in TABLES:
+        raise FoveaError(
+            f"{file}: is a table; name the recording itself, or give a file of traces to `traces`, "
+            "in place of `input`, of a dataset in config/config.yaml"
+        )
     if head.startswith(PACKED) or suffix in PACKED_SUFFIXES:
         raise FoveaError(f"{file}: is compressed or an archive; unpack it, and name what is in it")
     known = {".nd2": "ND2", ".czi": "CZI", **dict.fromkeys(TIFF_SUFFIXES, "TIFF")}

@@ -51,6 +51,8 @@ def plain_stacks(
         series = source.tif.series
     if any(one.kind not in PLAIN_KINDS for one in series):
         return [_series_stack(source, one, path) for one in series]
+    if source.complaints and file.lower().endswith((".ome.tif", ".ome.tiff")):
+        raise FoveaError(LOST.format(file))
     if source.count > 1 and "Axes" in micro_manager(page):
         raise FoveaError(
             f"{file}: NDTiff.index, which says what its {source.count} pages are, is not beside "
@@ -62,8 +64,6 @@ def plain_stacks(
             f"{file}: does not say what its {source.count} pages are; name the axes in the config, "
             f"e.g. `input: {{files: {file}, axes: TYX}}` (T time, C channel, Z plane, P position)"
         )
-    if source.complaints and file.lower().endswith((".ome.tif", ".ome.tiff")):
-        raise FoveaError(LOST.format(file))
     return [_page_stack(source, page, path, _pages((1, 1, 1), 0, (0, 0, 0), 1))]
 
 
