@@ -198,6 +198,16 @@ def test_where_nothing_was_found_segmentation_is_named(folder):
     assert "nothing was found in channel 0; look at channels.pc" in text
 
 
+def test_a_dataset_in_which_no_cells_are_looked_for_is_named(folder):
+    given = config(samples=[])
+    given["datasets"]["a"]["channels"]["pc"] = None
+    text = without_cells(Plan(validated(given)), PLACES, folder)
+    assert "no cells are looked for in dataset a" in text
+    assert text.count("WARNING") == 1
+    given["params"]["copy_only"] = True  # where none are asked for
+    assert without_cells(Plan(validated(given)), PLACES, folder) == ""
+
+
 def test_one_kept_cell_is_enough(folder):
     cells(folder, 0, "short")
     cells(folder, 1, "short", "")

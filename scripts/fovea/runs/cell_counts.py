@@ -82,6 +82,11 @@ def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Itera
         counted.setdefault(dataset, []).append(counts)
     empty = []
     for name, fields in counted.items():
+        if plan.datasets[name].pc is None and not plan.datasets[name].params["copy_only"]:
+            yield (
+                f"no cells are looked for in dataset {name}: it has no phase-contrast channel "
+                "(channels.pc is null); set the index of the channel that shows the cells"
+            )
         measured = [counts for counts in fields if counts is not None]
         total = sum(measured, Counts())
         if measured and not total.kept:
