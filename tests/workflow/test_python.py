@@ -39,7 +39,7 @@ def test_steps_on_arrays_are_those_of_the_run(demo, config):
         ids,
         {"pc_ch_0": ["area", "aspect_ratio"], "fl_ch_1": ["intensity_total", "intensity_mean"]},
         {"fl_ch_1": light}, {"fl_ch_1": below}, weight=params["background"]["weight"],
-        **params["extraction"],
+        **{key: params["extraction"][key] for key in ("min_frames", "border_margin")},
     )  # fmt: skip
     written = pd.read_csv(run / f"demo_fov_{FOV:03d}_traces.csv")
     assert len(written) > 100
