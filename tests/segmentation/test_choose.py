@@ -1,11 +1,14 @@
 """Mode and diameter found without annotations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fovea.config.limits import half_cell, least_frames, run_extraction
 from fovea.evaluation.scores import match_frame, segmentation_scores
-from fovea.segmentation.phase.choose import _agreement, _window, choose
+from fovea.segmentation.phase.choose import Choice, Trial, _agreement, _window, choose
+from fovea.segmentation.phase.found import doubt
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.simulation.field import simulate_fov
 from support.recordings import shared
@@ -58,6 +61,20 @@ def test_what_is_given_is_kept(movie):
 def test_nothing_to_be_found():
     assert choose([]) is None
     assert choose([np.full((60, 60), 7, np.uint16)]) is None
+
+
+def test_what_is_not_sure_is_told():
+    good = Trial("dark", 20.0, 28.0, 9.0, 0.9, 8.0)
+    other = replace(good, mode="adherent", contrast=7.0)
+    worse = replace(other, contrast=2.0)
+    assert Choice((good, worse)).sure
+    assert Choice((good, other)).alternative == other
+    text = doubt(Choice((good, other)))
+    assert text.endswith("compare both: fovea preview --mode adherent --cell-diameter 20")
+    for less in (replace(good, agreement=0.4), replace(good, at_end=True)):
+        assert not Choice((less,)).sure
+        assert doubt(Choice((less,))).endswith("fovea preview --mode dark --cell-diameter 20")
+    assert "smallest or the largest" in doubt(Choice((replace(good, at_end=True),)))
 
 
 def test_agreement_counts_partners_of_all_frames():

@@ -47,6 +47,7 @@ class Trial:
     objects: float  # mean number per frame
     agreement: float  # with the results of the neighbouring diameters, 0 to 1
     contrast: float  # of the outlines, in multiples of the frame's median gradient
+    at_end: bool = False  # whether no smaller, or no larger, diameter was tried
 
     @property
     def score(self) -> float:
@@ -76,8 +77,8 @@ class Choice:
 
     @property
     def steady(self) -> bool:
-        """Return whether neighbouring diameters find about the same objects."""
-        return self.best.agreement >= _UNSTEADY
+        """Return whether diameters on either side find about the same objects."""
+        return self.best.agreement >= _UNSTEADY and not self.best.at_end
 
     @property
     def sure(self) -> bool:
@@ -122,7 +123,10 @@ def choose(
             trials = trials[1:2]
         best = max(trials, key=lambda trial: trial.score, default=None)
         if best is not None and best.score > 0:
-            chosen.append(best if cell_diameter is not None else _refined(best, trials))
+            if cell_diameter is None:
+                end = best in (trials[0], trials[-1])
+                best = replace(_refined(best, trials), at_end=end)
+            chosen.append(best)
     return Choice(tuple(sorted(chosen, key=lambda t: -t.score))) if chosen else None
 
 

@@ -98,8 +98,11 @@ def doubt(choice: Any) -> str:
             f"well; compare both: fovea preview --mode {other.mode} "
             f"--cell-diameter {other.cell_diameter:g}"
         )
+    what = "objects change with the cell diameter"
+    if choice.best.at_end:
+        what = "it is the smallest or the largest diameter that was tried"
     return (
-        "objects change with the cell diameter; look at the outlines: fovea preview "
+        f"{what}; look at the outlines: fovea preview "
         f"--mode {choice.best.mode} --cell-diameter {choice.best.cell_diameter:g}"
     )
 
