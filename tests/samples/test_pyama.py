@@ -329,6 +329,7 @@ def test_processing_config_becomes_a_config(tmp_path):
         },
     }
     assert done.config["params"] == {
+        "preset": "pyama",
         "segmentation": {"method": "logstd", "order": "open_close"},
         "background": {"tile_size": 256, "weight": 0.8},
         "cropping": {"padding": 6},
@@ -340,6 +341,8 @@ def test_processing_config_becomes_a_config(tmp_path):
         assert word in notes
     complete = validated(done.config)
     assert complete["samples"][0]["fovs"] == [0, 1, 2, 5]
+    tracking = complete["params"]["tracking"]
+    assert (tracking["overlap"], tracking["max_gap"], tracking["drift"]) == ("box", 0, False)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ NEEDLESS = {
     "fov_start": "the text of fovs says it",
     "fov_end": "the text of fovs says it",
 }
-#: Settings of PyAMA's program that differ from Fovea's defaults.
+#: Settings of PyAMA's program that differ from Fovea's preset, which follows its documentation.
 AS_PYAMA = {
     "segmentation": {"method": "logstd", "order": "open_close"},
     "background": {"tile_size": 256},
@@ -129,7 +129,8 @@ def _entries(path: Path, given: Any) -> list[dict]:
 
 
 def _params(params: Mapping, entry: dict, done: Converted) -> None:
-    found: dict[str, dict] = {name: dict(values) for name, values in AS_PYAMA.items()}
+    found: dict[str, Any] = {"preset": "pyama"}
+    found |= {name: dict(values) for name, values in AS_PYAMA.items()}
     for key, value in params.items():
         if value is None or value == "":
             continue
