@@ -61,7 +61,8 @@ def test_a_run_and_its_report(programs, tmp_path):
     entry = {"input": "data/demo.ome.tiff", "channels": {"pc": 0, "fl": [
         {"channel": 1, "features": ["intensity_total"]}]}}  # fmt: skip
     samples = [{"name": "s", "dataset": "demo"}]
-    write_config(tmp_path, {"demo": entry}, samples=samples, analysis=[FIT], demo=DEMO)
+    params = {"extraction": {"min_frames": 1, "border_margin": 0}}
+    write_config(tmp_path, {"demo": entry}, params, samples=samples, analysis=[FIT], demo=DEMO)
     config = yaml.safe_load((tmp_path / "config/config.yaml").read_text("utf-8"))
     assert config["demo"] == DEMO
     run(programs, tmp_path, "snakemake", "--cores", "2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import shutil
 import zlib
@@ -14,7 +15,7 @@ import yaml
 
 from fovea.samples.tables import read_parquet
 from support.broken import damage, mend, write_positions
-from support.harness import Run, copied, digests, dry_run, snakemake, write_config
+from support.harness import SNAKEFILE, Run, copied, digests, dry_run, snakemake, write_config
 
 pytestmark = pytest.mark.xdist_group("workflow-skipped")
 
@@ -212,6 +213,36 @@ def test_the_same_as_if_nothing_had_failed(stages, tmp_path):
     snakemake(tmp_path)
     fresh = Stage(stages["mended"].run, tmp_path)
     assert results(fresh) == results(stages["mended"])
+
+
+def test_relative_options_are_those_of_the_first_part(stages, tmp_path):
+    """The second part of a run starts where the first was called, not in its working folder."""
+    folder = copied(stages["waiting"].folder, tmp_path / "run")
+    config = yaml.safe_load((folder / "config/config.yaml").read_text("utf-8"))
+    (folder / "config/config.yaml").unlink()
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(config | {"skip_failed": True}), "utf-8")
+    snakefile = Path(os.path.relpath(SNAKEFILE, tmp_path))
+    options = ["--directory", "run", "--configfile", "other.yaml"]
+    done = snakemake(tmp_path, *options, snakefile=snakefile, expected=1)
+    assert "Fovea: samples made without positions, field of view 1: ill" in done.text
+    assert Stage(done, folder).fields("ill") == {"0"}
+
+
+def test_a_module_says_that_it_skips_nothing(stages, tmp_path):
+    folder = copied(stages["skipped"].folder, tmp_path / "run")
+    text = f'''
+configfile: "config/config.yaml"
+module fovea:
+    snakefile: "{SNAKEFILE}"
+    config: config
+use rule * from fovea as fovea_*
+rule everything:
+    default_target: True
+    input: rules.fovea_all.input
+'''
+    (folder / "Snakefile").write_text(text, "utf-8")
+    run = snakemake(folder, "--dry-run", snakefile=folder / "Snakefile")
+    assert "skip_failed does nothing where Fovea is a module" in run.text
 
 
 def test_a_whole_dataset_that_cannot_be_read_is_left_out_too(stages, tmp_path):
