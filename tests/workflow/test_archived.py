@@ -64,6 +64,10 @@ def test_cells_are_segmented_anew_from_the_copy(processed, tmp_path):
             {"params": {"flat_field": {"method": "recording"}}},
             "it is needed to find the flat field of channel 1",
         ),
+        (
+            {"params": {"segmentation": {"method": "phase"}}},
+            "it is needed to find the mode and diameter of the cells",
+        ),
     ],
 )
 def test_what_needs_the_recording_names_it(processed, tmp_path, change, what):

@@ -82,7 +82,8 @@ def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
                 yield f"it is needed to copy {channel} with z: {dataset.entry['z']}"
     if dataset.found() and not Path(paths.fill(paths.FOUND, dataset=dataset.name)).exists():
         yield "it is needed to find mode and cell_diameter of params.segmentation"
-    yield from _flat_fields(dataset)
+    if not dataset.params["copy_only"]:
+        yield from _of_the_whole(dataset)
 
 
 def _names(source: Any) -> Iterable[str]:
@@ -93,19 +94,29 @@ def _names(source: Any) -> Iterable[str]:
     return [name for name in names if "." in name]
 
 
-def _flat_fields(dataset: DatasetPlan) -> Iterator[str]:
-    if dataset.flat_field_params["method"] != "recording" or dataset.params["copy_only"]:
-        return
+def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
+    """Yield what is found in the recording as a whole, and was not, or with other parameters."""
     import yaml
 
     record = Path(paths.fill(steps.PROCESSING_CONFIG["config"], dataset=dataset.name))
     before = yaml.safe_load(record.read_text("utf-8"))["params"] if record.exists() else {}
-    known = before.get("flat_field", {})
-    changed = any(known.get(key) != value for key, value in dataset.flat_field_params.items())
-    for channel in dataset.fl:
-        gain = steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"]
-        if changed or not Path(str(gain)).exists():
-            yield f"it is needed to find the flat field of channel {channel}"
+
+    def lacks(file: str, section: str, *keys: str) -> bool:
+        now, known = dataset.params[section], before.get(section)
+        if keys:
+            now = {key: now[key] for key in keys}
+            known = {key: (known or {}).get(key) for key in keys}
+        return now != known or not Path(file).exists()
+
+    for file in dataset.found():
+        file = paths.fill(file, dataset=dataset.name)
+        if lacks(file, "segmentation") or lacks(file, "preprocess"):
+            yield "it is needed to find the mode and diameter of the cells"
+    if dataset.flat_field_params["method"] == "recording":
+        for channel in dataset.fl:
+            gain = str(steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"])
+            if lacks(gain, "flat_field", *dataset.flat_field_params):
+                yield f"it is needed to find the flat field of channel {channel}"
 
 
 def words(missing: Mapping[str, str]) -> str:
