@@ -22,6 +22,7 @@ from support.recordings import (
     write_ome_tiff,
     write_ome_zarr,
 )
+from support.skipped import write_skipped
 
 QUIET = logging.getLogger("quiet")
 CHANNELS = {"pc_ch_0": 0, "fl_ch_1": 1}
@@ -121,6 +122,21 @@ def test_eight_bits_are_widened(tmp_path, monkeypatch):
         raw = zarr.open_group("images.zarr", mode="r")["pc_ch_0/0"]
         assert raw.dtype == np.uint16
         np.testing.assert_array_equal(raw[:], data[0, :, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [(1, "frames are missing in between"), (3, "the acquisition was stopped early")],
+)
+def test_what_is_incomplete_is_said(tmp_path, caplog, left_out, words):
+    path = tmp_path / "a.ome.tif"
+    data = pixels(1, 4, 1, 2)[:, :, 0]
+    write_skipped(path, data, lambda p, t, c: t != left_out)
+    log = logging.getLogger("test_incomplete")
+    with caplog.at_level(logging.WARNING, log.name):
+        copy_raw(str(path), tmp_path / "images.zarr", 0, CHANNELS, 0, log=log)
+    (found,) = [record.message for record in caplog.records if "planned" in record.message]
+    assert found == f"{words}: 3 of 4 planned frames exist"
 
 
 def test_frames_that_repeat_the_one_before_are_doubted(tmp_path, monkeypatch, caplog):

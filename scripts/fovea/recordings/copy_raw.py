@@ -74,8 +74,10 @@ def copy_raw(
         log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
                  field.name, field.frames, field.height, field.width)  # fmt: skip
         if field.frames < field.planned_frames:
-            log.warning("the acquisition was stopped early: %d of %d planned frames exist",
-                        field.frames, field.planned_frames)  # fmt: skip
+            stopped = "the acquisition was stopped early"
+            what = "frames are missing in between" if field.missing else stopped
+            log.warning("%s: %d of %d planned frames exist", what, field.frames,
+                        field.planned_frames)  # fmt: skip
         pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
         place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width
