@@ -66,7 +66,7 @@ def test_cells_are_segmented_anew_from_the_copy(processed, tmp_path):
         ),
         (
             {"params": {"segmentation": {"method": "phase"}}},
-            "it is needed to find the mode and diameter of the cells",
+            "it is needed to find mode and cell_diameter of params.segmentation",
         ),
     ],
 )

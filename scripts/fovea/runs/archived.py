@@ -80,8 +80,6 @@ def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
             made = json.loads(Path(array).read_text("utf-8"))["attributes"]["fovea"]["parameters"]
             if made["z"] != dataset.entry["z"]:
                 yield f"it is needed to copy {channel} with z: {dataset.entry['z']}"
-    if dataset.found() and not Path(paths.fill(paths.FOUND, dataset=dataset.name)).exists():
-        yield "it is needed to find mode and cell_diameter of params.segmentation"
     if not dataset.params["copy_only"]:
         yield from _of_the_whole(dataset)
 
@@ -111,7 +109,7 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
     for file in dataset.found():
         file = paths.fill(file, dataset=dataset.name)
         if lacks(file, "segmentation") or lacks(file, "preprocess"):
-            yield "it is needed to find the mode and diameter of the cells"
+            yield "it is needed to find mode and cell_diameter of params.segmentation"
     if dataset.flat_field_params["method"] == "recording":
         for channel in dataset.fl:
             gain = str(steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"])
