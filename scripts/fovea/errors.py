@@ -56,3 +56,11 @@ def unknown(word: object, what: str, known: Iterable[str]) -> str:
 
 def _plain(word: str) -> str:
     return word.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: ``1 plane``, ``2 planes``.
+
+    `plural` is for more than a noun, such as ``planes hold`` for ``plane holds``.
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

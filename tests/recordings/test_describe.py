@@ -71,7 +71,7 @@ def test_snippets_are_configs(tmp_path, monkeypatch):
     assert "  frames           0: 4, 12 x 10 pixels" in text
     assert "  frames           1: 1 of 4 planned, 12 x 10 pixels" in text
     assert "  frames           2: 0 of 4 planned" in text
-    assert "  note             incomplete: 1 of 4 planned frames exist in field of view 1" in text
+    assert "  note             incomplete: 1 of 4 planned frames exists in field of view 1" in text
 
 
 @pytest.mark.parametrize(

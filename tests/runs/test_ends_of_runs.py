@@ -177,10 +177,17 @@ def test_the_parameter_that_removed_all_cells_is_named(folder):
     (line,) = without_cells(plan(samples=[]), PLACES, folder).splitlines()
     assert line.startswith("Fovea: WARNING: no cell was kept in any of the 2 fields of view of ")
     assert "4 of 4 cells were seen in fewer frames than extraction.min_frames = 30" in line
-    assert "1 of 4 cells were nearer to the edge than extraction.border_margin = 50 pixels" in line
+    assert "1 of 4 cells was nearer to the edge than extraction.border_margin = 50 pixels" in line
     assert "the recording has 24 frames" in line
     rows = collect(plan(), folder)
     assert [(row.cells_found, row.cells_kept) for row in rows] == [(3, 0), (1, 0)]
+
+
+def test_one_cell_is_named_in_the_singular(folder):
+    for fov, reasons in enumerate([("short",), ()]):
+        cells(folder, fov, *reasons)
+    text = without_cells(plan(samples=[]), PLACES, folder)
+    assert "1 of 1 cell was seen in fewer frames" in text
 
 
 def test_limits_that_are_left_to_fovea_are_named_too(folder):

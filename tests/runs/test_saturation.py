@@ -9,6 +9,7 @@ import pytest
 from fovea.config import steps
 from fovea.config.plan import Plan
 from fovea.config.validation import validated
+from fovea.errors import counted
 from fovea.jobs.log_state import SATURATED
 from fovea.runs.saturation import saturated
 
@@ -32,7 +33,8 @@ def write(folder: Path, dataset: str, fov: str, *lines: str, made: bool = True) 
 
 
 def warning(channel: int, cells: int, kept: int) -> str:
-    return f"WARNING {SATURATED % (f'fl_ch_{channel}', cells, kept, 3 * cells)}"
+    told = counted(kept, "cell"), counted(3 * cells, "row")
+    return f"WARNING {SATURATED % (f'fl_ch_{channel}', cells, *told)}"
 
 
 def test_cells_are_summed_by_dataset_and_channel(plan, tmp_path):
@@ -43,9 +45,14 @@ def test_cells_are_summed_by_dataset_and_channel(plan, tmp_path):
     first, second = saturated(plan, PLACES, tmp_path).split("\n")
     assert first.startswith(
         "Fovea: WARNING: the camera saturates in 7 of 14 cells of dataset a, channel 1 (field of "
-        "view 0, 2), so their intensities are too low"
+        "view 0, 2), so intensities are too low"
     )
     assert "1 of 9 cells of dataset a, channel 2 (field of view 0)" in second
+
+
+def test_the_only_cell_is_named_in_the_singular(plan, tmp_path):
+    write(tmp_path, "a", "000", warning(1, 1, 1))
+    assert "saturates in 1 of 1 cell of dataset a" in saturated(plan, PLACES, tmp_path)
 
 
 def test_nothing_is_said_where_no_camera_saturates(plan, tmp_path):

@@ -92,7 +92,7 @@ def test_verdicts_by_number_alone_are_said(tmp_path, caplog):
     logging.getLogger("fovea").propagate = True
     path = field(tmp_path, BEFORE)
     rows = "rec,0,1,false,,,,0,180,60\nrec,0,2,false,,,\n"
-    words = "curation.csv: 1 rows are applied by the number of the cell alone"
+    words = "curation.csv: 1 row is applied by the number of the cell alone"
     with caplog.at_level("WARNING"):
         assert bad_cells(tmp_path, path, rows) == {1, 2}
     assert words in caplog.text

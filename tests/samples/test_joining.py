@@ -363,9 +363,9 @@ def test_what_pyama_would_take_for_one_cell_is_said(tmp_path, caplog):
     with caplog.at_level("WARNING"):
         two_datasets(tmp_path)
     assert (
-        "1 cells of different datasets have the same field of view and number, such as 3 and 1; "
-        "PyAMA, which passes over the column dataset, would take them for one: give it a sample of "
-        "each dataset"
+        "1 pair of cells of different datasets has the same field of view and number, such as 3 "
+        "and 1; PyAMA, which passes over the column dataset, would take them for one: give it a "
+        "sample of each dataset"
     ) in caplog.text
 
 

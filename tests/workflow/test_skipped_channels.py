@@ -193,7 +193,7 @@ def test_fits_use_the_frames_that_there_are(folder):
     assert (second["message"] == "no values").all()
     assert len(second) >= 2
     stain = pd.read_csv(folder / "results/analysis/skipped_intensity_total_ch_2_fitted_line.csv")
-    assert set(stain["message"]) == {"1 values are too few for 2 parameters, 3 are needed"}
+    assert set(stain["message"]) == {"1 value is too few for 2 parameters, 3 are needed"}
     # the line through the same values of the complete recording
     table = pd.read_csv(folder / "results/merged/complete_traces.csv", comment="#")
     for _, row in first.iterrows():

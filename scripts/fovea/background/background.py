@@ -11,7 +11,7 @@ import numpy as np
 
 from fovea.background.gains import flattened, read_gain, whole_counts
 from fovea.background.tiles import TileGrid, cover
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
 from fovea.store.contrast import SmoothLimits
@@ -76,9 +76,9 @@ def background(
         here = sorted(set().union(*(channel.frames.present.tolist() for channel in outputs)))
         if cells and (without := cells.missing.intersection(here)):
             log.warning(
-                "%d of %d fluorescence frames have no phase contrast; there the cells of the "
+                "%d of %d fluorescence frames %s no phase contrast; there the cells of the "
                 "nearest frame that has it are left out of the background, and no cell is "
-                "measured", len(without), len(here),
+                "measured", len(without), len(here), "has" if len(without) == 1 else "have",
             )  # fmt: skip
 
         def estimate(t: int):
@@ -185,6 +185,7 @@ class _Channel:
             log.info("%s: background mostly %.1f to %.1f counts", self.raw.name, low, high)
         if self.without_background:
             log.warning(
-                "%s: in %d frames the cells leave no background pixel; there the background was "
-                "taken from all pixels and is too high", self.raw.name, self.without_background,
+                "%s: in %s the cells leave no background pixel; there the background was "
+                "taken from all pixels and is too high", self.raw.name,
+                counted(self.without_background, "frame"),
             )  # fmt: skip

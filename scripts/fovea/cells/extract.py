@@ -11,6 +11,7 @@ import numpy as np
 
 from fovea.cells.cell_store import CellStore
 from fovea.config.limits import half_cell, least_frames
+from fovea.errors import counted
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
 from fovea.jobs.log_state import SATURATED
@@ -132,11 +133,13 @@ def extract(
     )  # fmt: skip
     several = [i for i in kept if merged[i].any()]
     if several:
+        held = int(merged[several].sum())
         log.warning(
-            "the objects of %d cells hold another cell, too, in %d frames, which are %s; column "
+            "the objects of %s hold another cell, too, in %s, which %s; column "
             "merged of the traces names them, and tracking.max_merge divides short merges",
-            len(several), merged[several].sum(),
-            "good all the same (extraction.keep_merged)" if keep_merged else "not good",
+            counted(len(several), "cell"), counted(held, "frame"),
+            f"{'is' if held == 1 else 'are'} "
+            + ("good all the same (extraction.keep_merged)" if keep_merged else "not good"),
         )  # fmt: skip
     if not kept:
         text = (
@@ -154,7 +157,8 @@ def _warn_of_saturation(store: CellStore, features: Mapping, cells: int, log) ->
     for channel in features:
         rows = [n for (name, _), n in store.saturated.items() if name == channel and n]
         if rows:
-            log.warning(SATURATED, channel, len(rows), cells, sum(rows))
+            told = counted(cells, "cell"), counted(sum(rows), "row")
+            log.warning(SATURATED, channel, len(rows), *told)
 
 
 def read_merged(merges: str | Path | None, ids: np.ndarray, frames: int) -> np.ndarray:

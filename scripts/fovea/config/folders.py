@@ -175,9 +175,10 @@ def left_for_a_name(pattern: str, left: Iterable[str]) -> str | None:
         loose = pattern.replace(f"{{{name}}}", f"{{{name}:name}}")
         named = [] if loose == pattern else list(filter(compiled(loose).match, left))
         if named:
+            such = named[0] if len(named) == 1 else f"{len(named)} files such as {named[0]}"
             return (
-                f"left out: {len(named)} files such as {named[0]}, for {{{name}}} stands for a "
-                f"number; if they belong to the recording, write {{{name}:name}}"
+                f"left out: {such}, for {{{name}}} stands for a number; if this is part of the "
+                f"recording, write {{{name}:name}}"
             )
     return None
 

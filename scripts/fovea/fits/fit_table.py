@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fovea.errors import counted
 from fovea.fits.settings import Settings
 from fovea.fits.solver.statistics import CORRELATED, Fits, information
 from fovea.fits.traces import Traces
@@ -38,8 +39,8 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
         needed = len(names) + 1
         if settings.model.measure is None and points >= needed:
             return "not converged"
-        why = f" for {len(names)} parameters, {needed} are needed" if names else ""
-        return f"{points} values are too few{why}"
+        why = f" for {counted(len(names), 'parameter')}, {needed} are needed" if names else ""
+        return f"{counted(points, 'value is', 'values are')} too few{why}"
     notes = [f"{name} at its {BOUND_WORDS[int(bound)]} bound"
              for name, bound in zip(names, fits.bound[row], strict=True) if bound]  # fmt: skip
     loose = [name for name, known in zip(names, fits.determined[row], strict=True) if not known]

@@ -10,7 +10,7 @@ import numpy as np
 from fovea.config.limits import half_cell, least_frames
 from fovea.config.presets import PRESETS
 from fovea.config.words import flow
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.recordings.describe import dataset_name, is_fluorescence
 from fovea.recordings.sample import Sampled, sample_frames
 from fovea.segmentation.phase.choose import Choice, choose
@@ -83,20 +83,23 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
     if choice is None:
         return [
             "params:",
-            f"  # In {len(sampled)} frames of channel {phase}, {problem}. Look at the picture of",
-            "  # `fovea preview --mode adherent --cell-diameter 40`, also with other values; set:",
+            f"  # In {counted(len(sampled), 'frame')} of channel {phase}, {problem}. Look at the",
+            "  # picture of `fovea preview --mode adherent --cell-diameter 40`, also with other",
+            "  # values; set:",
             "  # segmentation: {method: phase, mode: adherent, cell_diameter: 40}",
             f"  tracking: {flow(_TRACKING | {'divisions': False, 'drift': True})}",
-            f"  # a tenth of the {frames} frames" if least > 2 else f"  # of {frames} frames",
+            f"  # a tenth of the {frames} frames"
+            if least > 2
+            else f"  # of {counted(frames, 'frame')}",
             f"  extraction: {flow({'min_frames': least})}",
         ]
     best, divides = choice.best, choice.best.mode == "dark"
     if divides:
         least = min(least, PRESETS["bacteria"]["extraction"]["min_frames"])
     margin = half_cell(best.cell_diameter)
-    why = f"{least} of {frames} frames, for cells that divide do not live long"
+    why = f"{least} of {counted(frames, 'frame')}, for cells that divide do not live long"
     if not divides:
-        why = f"{least}: a tenth of the {frames} frames, but 2 to 20"
+        why = f"{least}: a tenth of the {counted(frames, 'frame')}, but 2 to 20"
     return [
         "params:",
         *_found(choice, sampled),
@@ -120,7 +123,7 @@ def _found(choice: Choice, sampled: list[Sampled]) -> list[str]:
     best = choice.best
     fields = len({s.fov for s in sampled})
     lines = [
-        f"  # Found in {len(sampled)} frames of {fields} field{'s' if fields > 1 else ''} of view: "
+        f"  # Found in {counted(len(sampled), 'frame')} of {counted(fields, 'field')} of view: "
         f"{best.objects:.0f} whole cells in a frame, of {best.found:.0f} pixels.",
     ]
     if not choice.sure:

@@ -16,13 +16,13 @@ HOST = "host %s, process %d, threads %d, Python %s"
 PROGRESS = "%s %d of %d"
 
 #: Of pixels in cells that are as bright as the camera can tell: channel group, cells, all cells
-#: and rows of the traces.
+#: and rows of the traces, the last two with their words.
 SATURATED = (
-    "%s: the camera saturates in %d of %d cells (%d rows of the traces), so their intensities are "
-    "too low there; the feature saturated_pixels says which rows these are"
+    "%s: the camera saturates in %d of %s (%s of the traces), so intensities are too low "
+    "there; the feature saturated_pixels says which rows these are"
 )
 
-_SATURATED = re.compile(r"^(\S+): the camera saturates in (\d+) of (\d+) cells ")
+_SATURATED = re.compile(r"^(\S+): the camera saturates in (\d+) of (\d+) cells? ")
 _LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
 _PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
 _PROCESS = re.compile(r"^host (\S+), process (\d+),")

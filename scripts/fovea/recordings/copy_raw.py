@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
@@ -67,17 +67,17 @@ def copy_raw(
         expected = inspected[0]["frames"] if inspected else 0  # 0 where the file has grown
         if expected != field.frames:
             raise FoveaError(
-                f"{', '.join(info.files[:1])}: field of view {fov} has {field.frames} frames, but "
-                f"had {expected} when it was inspected; delete metadata.yaml of this "
-                "dataset and run Snakemake again"
+                f"{', '.join(info.files[:1])}: field of view {fov} has "
+                f"{counted(field.frames, 'frame')}, but had {expected} when it was "
+                "inspected; delete metadata.yaml of this dataset and run Snakemake again"
             )
         log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
                  field.name, field.frames, field.height, field.width)  # fmt: skip
         if field.frames < field.planned_frames:
             stopped = "the acquisition was stopped early"
             what = "frames are missing in between" if field.missing else stopped
-            log.warning("%s: %d of %d planned frames exist", what, field.frames,
-                        field.planned_frames)  # fmt: skip
+            log.warning("%s: %d of %d planned frames exist%s", what, field.frames,
+                        field.planned_frames, "s" * (field.frames == 1))  # fmt: skip
         pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
         place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width

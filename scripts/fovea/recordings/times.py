@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,8 @@ def frame_times(
         if lacking:
             raise FoveaError(
                 f"time.mapping has no time for frame {lacking[0]} of field of view {fov}, which "
-                f"has {frames} frames; give a time for each of 0 to {frames - 1}"
+                f"has {counted(frames, 'frame')}; give a time for each of "
+                f"0 to {frames - 1}"
             )
         return np.array([by_frame[n] for n in range(frames)]) * _seconds(unit), "mapping"
     if interval is not None:

@@ -76,12 +76,12 @@ def without_cells(plan: Plan, places: Iterable[tuple[str, str]], folder: str | P
 
 
 def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Iterator[str]:
-    counted: dict[str, list[Counts | None]] = {}
+    by_dataset: dict[str, list[Counts | None]] = {}
     for dataset, fov in places:
         counts = field_counts(plan.datasets[dataset], fov, folder)
-        counted.setdefault(dataset, []).append(counts)
+        by_dataset.setdefault(dataset, []).append(counts)
     empty = []
-    for name, fields in counted.items():
+    for name, fields in by_dataset.items():
         if plan.datasets[name].pc is None and not plan.datasets[name].params["copy_only"]:
             yield (
                 f"no cells are looked for in dataset {name}: it has no phase-contrast channel "
@@ -105,7 +105,9 @@ def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Itera
             continue
         parts = samples.sample_parts(plan.config, sample)
         if counts.kept:
-            why = f"all {counts.kept} cells with traces are judged bad in {plan.config['curation']}"
+            which = counted(counts.kept, "cell with traces is", "cells with traces are")
+            all_of = "the only" if counts.kept == 1 else "all"
+            why = f"{all_of} {which} judged bad in {plan.config['curation']}"
         elif set(parts) <= set(empty):
             why = "see above"
         else:
@@ -126,8 +128,8 @@ def _why(counts: Counts, dataset: DatasetPlan | None, folder: Path) -> str:
         )
     given: Mapping = dataset.params["extraction"]
     words = [
-        f"{n} of {counts.found} cells were {_limit(reason, given)}"
-        if reason in _WHY else f"{n} of {counts.found} cells were left out as {reason}"
+        f"{n} of {counted(counts.found, 'cell')} {'was' if n == 1 else 'were'} "
+        + (_limit(reason, given) if reason in _WHY else f"left out as {reason}")
         for reason, n in counts.reasons.most_common()
     ]  # fmt: skip
     if counts.reasons["short"] and given["min_frames"] is not None:
@@ -148,4 +150,4 @@ def _recorded(dataset: DatasetPlan, min_frames: int, folder: Path) -> Iterable[s
     if not path.exists():  # what a failed inspection leaves
         return []
     frames = max((entry["frames"] for entry in load_metadata(path)["fields"]), default=0)
-    return [f"the recording has {frames} frames"] if frames < min_frames else []
+    return [f"the recording has {counted(frames, 'frame')}"] if frames < min_frames else []

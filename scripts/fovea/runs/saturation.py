@@ -9,6 +9,7 @@ from fovea.config import steps
 from fovea.config.fovs import format_fovs
 from fovea.config.names import channel_of
 from fovea.config.plan import Plan
+from fovea.errors import counted
 from fovea.jobs.log_state import saturated_cells
 
 
@@ -30,8 +31,8 @@ def saturated(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path 
                 found.setdefault((dataset, channel), []).append((int(fov), cells, kept))
     return "\n".join(
         f"Fovea: WARNING: the camera saturates in {sum(cells for _, cells, _ in fields)} of "
-        f"{sum(kept for *_, kept in fields)} cells of dataset {dataset}, channel "
-        f"{channel_of(channel)} (field of view {format_fovs(fov for fov, *_ in fields)}), so their "
+        f"{counted(sum(kept for *_, kept in fields), 'cell')} of dataset {dataset}, channel "
+        f"{channel_of(channel)} (field of view {format_fovs(fov for fov, *_ in fields)}), so "
         f"intensities are too low; the feature saturated_pixels says in which rows"
         for (dataset, channel), fields in found.items()
     )

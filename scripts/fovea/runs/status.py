@@ -13,7 +13,7 @@ from fovea.config.fovs import ALL
 from fovea.config.paths import METADATA, STATUS, fill
 from fovea.config.plan import Plan
 from fovea.config.steps import INSPECT_INPUT, Step
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log_state import read_log
 from fovea.recordings.inspect_input import load_metadata
@@ -152,8 +152,9 @@ def failures(rows: Sequence[Row], command: Sequence[str]) -> str:
     fields = [row for row in rows if row.fov]
     bad = sum(row.state in _BAD for row in fields)
     whole = len(failed) - bad
-    counts = [f"{bad} of {len(fields)} fields of view failed"] * bool(bad)
-    counts += [f"{whole} of {len({row.dataset for row in rows})} datasets failed"] * bool(whole)
+    counts = [f"{bad} of {counted(len(fields), 'field')} of view failed"] * bool(bad)
+    datasets = counted(len({row.dataset for row in rows}), "dataset")
+    counts += [f"{whole} of {datasets} failed"] * bool(whole)
     lines = [f"Fovea: {', '.join(counts)}"]
     for row in failed:
         place = f"{row.dataset}, field of view {row.fov}" if row.fov else row.dataset

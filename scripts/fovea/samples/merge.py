@@ -19,6 +19,7 @@ from fovea.config.names import (
     time_column,
 )
 from fovea.config.paths import place_of
+from fovea.errors import counted
 from fovea.samples.curation import Verdict, read_curation
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, read_part
 from fovea.samples.tables import read_csv, write_parquet, write_traces
@@ -134,9 +135,11 @@ def _warn_of_pyama(table: pd.DataFrame, log: logging.Logger) -> None:
     same = cells[cells.duplicated(CELL[1:])]
     if len(same):
         log.warning(
-            "%d cells of different datasets have the same field of view and number, such as %d and "
+            "%s of different datasets %s the same field of view and number, such as %d and "
             "%d; PyAMA, which passes over the column dataset, would take them for one: give it a "
-            "sample of each dataset", len(same), same["fov"].iloc[0], same["cell"].iloc[0],
+            "sample of each dataset", counted(len(same), "pair of cells", "pairs of cells"),
+            "has" if len(same) == 1 else "have",
+            same["fov"].iloc[0], same["cell"].iloc[0],
         )  # fmt: skip
 
 

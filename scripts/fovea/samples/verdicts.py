@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_file
 from fovea.samples.curation import Verdict
 
@@ -72,9 +72,10 @@ def apply_curation(
     blind = _check_places(path, verdicts, traces, removed, seen)
     if blind:
         log.warning(
-            "%s: %d rows are applied by the number of the cell alone, for they do not say where it "
+            "%s: %s by the number of the cell alone, for nothing there says where it "
             "was seen, and there was no merge before to compare with; `%s` writes the places into "
-            "the table", path, blind, command_for(path),
+            "the table", path, counted(blind, "row is applied", "rows are applied"),
+            command_for(path),
         )  # fmt: skip
     frames, good = traces["frame"].to_numpy(), traces["good"].to_numpy(copy=True)
     for verdict in verdicts:

@@ -112,8 +112,8 @@ def test_a_mosaic_whose_tiles_are_not_all_there(tmp_path):
         (field,) = recording.info.fields
         assert field.channel_frames == ((0, 1, 2), (0, 2))
         assert recording.info.notes[0] == (
-            "field of view 0, channel 1: 1 of 3 planes lack some of the 2 tiles that others have "
-            "and are left out"
+            "field of view 0, channel 1: 1 of 3 planes lacks some of the 2 tiles that others have "
+            "and is left out"
         )
 
 

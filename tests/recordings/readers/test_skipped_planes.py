@@ -251,3 +251,10 @@ def test_phases_that_say_nothing(tmp_path):
         options = {**PHASES, "phases": phases}
         path = write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="N", **options)
         assert described(path)[0].fields[0].channel_frames == ((0, 1, 2, 3, 4), (3, 4))
+
+
+def test_one_plane_of_zeros_is_named_in_the_singular(tmp_path):
+    data = lit(1, 6, 1, 2, 12, 10)
+    data[:, 4, :, 1] = 0
+    notes = described(write_nd2(tmp_path / "a.nd2", data, names=NAMES, loops="T"))[1]
+    assert notes[0] == ('channel 1 "GFP": 1 plane holds only zeros and is taken as not recorded')

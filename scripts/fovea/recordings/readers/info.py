@@ -171,7 +171,8 @@ def incomplete_notes(fields: Sequence[FieldInfo]) -> list[str]:
     for (frames, planned, missing), indices in groups.items():
         who = _fields_text(indices, len(fields))
         gaps = f" (missing in between: {ranges(missing)})" if missing else ""
-        notes.append(f"incomplete: {frames} of {planned} planned frames exist in {who}{gaps}")
+        exist = "exists" if frames == 1 else "exist"
+        notes.append(f"incomplete: {frames} of {planned} planned frames {exist} in {who}{gaps}")
     return notes
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fovea.errors import counted
 from fovea.recordings.readers.info import RecordingInfo
 
 LOW_DETECTOR = 0.05  # share of pixels that are 0 in the recorded planes of a camera: hardly any
@@ -84,8 +85,11 @@ class SkippedPlanes:
         ]
         counts = sum(self.skipped(fov).sum(axis=(0, 2)) for fov in fields)
         remarks += [
-            f'channel {channel} "{info.channels[channel]}": {counts[channel]} planes hold only '
-            "zeros and are taken as not recorded"
+            f'channel {channel} "{info.channels[channel]}": '
+            + counted(
+                counts[channel], "plane holds only zeros and is", "planes hold only zeros and are"
+            )
+            + " taken as not recorded"
             for channel in np.flatnonzero(counts).tolist()
         ]
         return remarks

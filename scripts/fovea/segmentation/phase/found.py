@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from fovea.config.phase_tuning import MODES
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_file
 from fovea.plugins.registry import PREPROCESSING, load
 from fovea.recordings.sample import sample_frames
@@ -61,9 +61,9 @@ def find_cells(
     choice = choose(frames, modes, parameters["cell_diameter"], threads)
     if choice is None:
         raise FoveaError(
-            f"no cells were found in {len(sampled)} frames of channel {channel}, so that mode and "
-            "cell diameter cannot be told; look at `fovea preview`, and set channels.pc, or mode "
-            "and cell_diameter under params.segmentation"
+            f"no cells were found in {counted(len(sampled), 'frame')} of channel {channel}, so "
+            "that mode and cell diameter cannot be told; look at `fovea preview`, and set "
+            "channels.pc, or mode and cell_diameter under params.segmentation"
         )
     best = choice.best
     found = {"mode": best.mode, "cell_diameter": float(best.cell_diameter)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.recordings.readers.checks import brief, check_pixels, nothing_complete, rgb_error
 from fovea.recordings.readers.czi.about import CziAbout
 from fovea.recordings.readers.czi.segments import Tile, read_content
@@ -143,8 +143,10 @@ class CziRecording(RawRecording, StackRecording):
                 if short:
                     remarks.append(
                         f"field of view {own.index}, channel {channel}: {short} of "
-                        f"{np.count_nonzero(count)} planes lack some of the {expected.max()} tiles "
-                        "that others have and are left out"
+                        f"{counted(np.count_nonzero(count), 'plane')} "
+                        + ("lacks" if short == 1 else "lack")
+                        + f" some of the {expected.max()} tiles that others have and "
+                        + ("is left out" if short == 1 else "are left out")
                     )
         return remarks
 

@@ -12,7 +12,7 @@ from os.path import realpath
 
 import numpy as np
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import rgb_error
 from fovea.recordings.readers.ome_xml import OmeImage
@@ -123,8 +123,9 @@ def _check_named(one: OmeSet, path: str, paths: set[str]) -> None:
     name = one.folders.given[path]
     if not paths:
         raise FoveaError(
-            f"{name}: of the {len(one.absent)} image files that its description names, none is "
-            f"there: {_some(one.absent)}; copy them, too, and give renamed files their old names"
+            f"{name}: of the {counted(len(one.absent), 'image file')} that its description "
+            f"names, none is there: {_some(one.absent)}; copy them, too, and give renamed "
+            "files their old names"
         )
     if realpath(path) in paths or is_companion(path):
         return

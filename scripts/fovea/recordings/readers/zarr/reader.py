@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.recordings.readers.base import join
 from fovea.recordings.readers.checks import brief, check_pixels, spread
 from fovea.recordings.readers.info import RecordingInfo
@@ -62,8 +62,8 @@ class ZarrRecording(StackRecording):
 
     def nothing_there(self) -> FoveaError:
         return FoveaError(
-            f"{self.source}: none of the chunks of its {len(self._stacks)} images is there, only "
-            "their descriptions; copy the rest of the store, too"
+            f"{self.source}: none of the chunks of its {counted(len(self._stacks), 'image')} "
+            "is there, only their descriptions; copy the rest of the store, too"
         )
 
     def planes(self, fov: int) -> tuple[np.ndarray, np.ndarray]:
