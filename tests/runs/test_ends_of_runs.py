@@ -227,7 +227,7 @@ def test_a_sample_whose_cells_are_all_judged_bad(folder):
     write(folder, "results/merged/s_traces_cells.csv", table)
     text = without_cells(plan(), PLACES, folder)
     assert "sample s has no cell" in text
-    assert "all 1 cells with traces are judged bad in config/curation.csv" in text
+    assert "the only cell with traces is judged bad in config/curation.csv" in text
 
 
 def test_a_renamed_dataset_is_pointed_out(folder):

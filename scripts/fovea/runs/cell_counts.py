@@ -12,6 +12,7 @@ from fovea.config import samples, steps
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.paths import METADATA, fill
 from fovea.config.plan import Plan
+from fovea.errors import counted
 from fovea.recordings.inspect_input import load_metadata
 
 #: Why extraction leaves out a cell, with the parameter that did it.
@@ -105,9 +106,9 @@ def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Itera
             continue
         parts = samples.sample_parts(plan.config, sample)
         if counts.kept:
-            which = counted(counts.kept, "cell with traces is", "cells with traces are")
-            all_of = "the only" if counts.kept == 1 else "all"
-            why = f"{all_of} {which} judged bad in {plan.config['curation']}"
+            every = f"all {counts.kept} cells with traces are"
+            every = "the only cell with traces is" if counts.kept == 1 else every
+            why = f"{every} judged bad in {plan.config['curation']}"
         elif set(parts) <= set(empty):
             why = "see above"
         else:
