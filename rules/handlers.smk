@@ -83,14 +83,17 @@ def close():
 
 
 def what_failed(words, origin):
-    """Texts that say what failed, why, and what to do; with `skip_failed`, make the samples."""
+    """Texts that say what failed, why, and what to do; with `skip_failed`, make the samples.
+
+    The reasons come last, for the end of the terminal is what people read.
+    """
     rows = status.collect(plan)
     # With targets, the run was not to make samples.
     again = None if workflow.dag_settings.targets else words
     return [
-        status.failures(rows, words),
-        failed_fields.failures(plan),
         failed_fields.after_failure(plan, rows, again, origin=origin),
+        failed_fields.failures(plan),
+        status.failures(rows, words),
     ]
 
 

@@ -15,6 +15,7 @@ from fovea.config.validation import validated
 from fovea.runs import index, old_results, renamed
 from fovea.runs.cell_counts import without_cells
 from fovea.runs.deletion import deletes_all
+from fovea.runs.failed_fields import after_failure
 from fovea.runs.status import collect
 
 METADATA = "files: [data/rec.nd2]\nfov_count: 2\nfields:\n"
@@ -258,3 +259,19 @@ def test_a_renamed_dataset_is_pointed_out(folder):
 )
 def test_what_deletes_all_output(options, deletes):
     assert deletes_all(options) is deletes
+
+
+def test_a_sample_of_which_no_recording_could_be_read_is_not_said_to_wait(tmp_path):
+    given = config()
+    given["datasets"]["b"] = given["datasets"]["a"] | {"input": "data/other.nd2"}
+    given["samples"] = [
+        {"name": name, "dataset": "a", "fovs": [fov]} for fov, name in enumerate(("s", "both"))
+    ]
+    given["samples"].append({"name": "both", "dataset": "b"})
+    whole = Plan(validated(given))
+    write(tmp_path, "logs/a/inspect_input.log", "2026-05-01 12:00:00,000 ERROR   failed: torn\n")
+    text = after_failure(whole, collect(whole, tmp_path), None, tmp_path)
+    assert text == (
+        "Fovea: sample both waits for dataset a (failed); skip_failed: true in the config makes it "
+        "of the others"
+    )

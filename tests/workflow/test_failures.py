@@ -119,6 +119,7 @@ def test_the_summary_is_all_there_is_to_read(broken):
     assert "Fovea: 1 of 3 fields of view failed, 3 of 4 datasets failed\n" in summary
     assert summary.count("    try again: ") == len(FAILED)
     assert "results/status.csv" in summary
+    assert summary.rstrip().splitlines()[-1].startswith("Try again all of them: ")
     assert "Traceback" not in run.text
 
 

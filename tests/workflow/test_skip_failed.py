@@ -110,6 +110,8 @@ def test_the_end_of_the_run_says_so(stages):
         "skip_failed: true in the config makes it of the others"
     )
     assert [line for line in lines if line.startswith("Fovea: sample")] == [expected]
+    assert lines.index(expected) < lines.index("Fovea: 1 of 3 fields of view failed")
+    assert lines[-1].startswith("Try again all of them: ")  # what to do comes last
     assert stages["waiting"].left_out_of() == {
         "000": ("done", ""), "001": ("failed", ""), "002": ("done", "")
     }  # fmt: skip

@@ -126,6 +126,7 @@ def after_failure(
             f"Fovea: sample {name} waits for {'; '.join(_words(plan, name, left_out))}; "
             "skip_failed: true in the config makes it of the others"
             for name in waiting
+            if not _all_failed(plan, name, left_out)
         )
     status.write(rows, Path(folder) / status.STATUS, left_out_of(plan, left_out))
     listed = _listed(left_out)
@@ -168,6 +169,12 @@ def failures(plan: Plan, folder: str | Path = ".") -> str:
 
 def _words(plan: Plan, sample: str, left_out: LeftOut) -> list[str]:
     return samples.left_out_words(left_out, samples.sample_parts(plan.config, sample))
+
+
+def _all_failed(plan: Plan, sample: str, left_out: LeftOut) -> bool:
+    """Return whether none of the recordings of a sample could be read: there are no others."""
+    parts = samples.sample_parts(plan.config, sample)
+    return all(left_out.get(dataset, ()) is None for dataset in parts)
 
 
 def _listed(left_out: LeftOut) -> str:
