@@ -106,3 +106,14 @@ def test_slices_that_may_be_time_points(tmp_path):
     handler.emit = lambda record: messages.append(record.getMessage())
     inspect_input("a.tif", tmp_path / "metadata.yaml", base=tmp_path, log=log)
     assert any("axes: TYX" in message for message in messages)
+
+
+def test_braces_in_a_path_are_said_as_the_check_says_them(tmp_path):
+    folder = tmp_path / "exp {1}"
+    folder.mkdir()
+    write_ome_tiff(folder / "a.ome.tif", pixels(frames=1))
+    text = describe("exp {1}/a.ome.tif", base=tmp_path)
+    assert (
+        "  note             exp {1}/a.ome.tif: Snakemake takes {1} in a path for a wildcard; "
+        "rename the file or folder\n"
+    ) in text

@@ -113,7 +113,7 @@ def check_inputs(
     for name, dataset in config["datasets"].items():
         if dataset["traces"] is not None:
             try:
-                _without_wildcards(resolve_traces(dataset["traces"]))
+                check_wildcards(resolve_traces(dataset["traces"]))
             except FoveaError as error:
                 report(name, ("traces",), error)
             continue
@@ -129,7 +129,7 @@ def check_inputs(
         rest = [p for p in paths if not isinstance(p, str) or os.path.normpath(p) not in made]
         try:
             if rest:
-                _without_wildcards(resolve_input(rest if isinstance(given, list) else given))
+                check_wildcards(resolve_input(rest if isinstance(given, list) else given))
         except FoveaError as error:
             report(name, ("input",), str(error).removeprefix("input: "))
     curation, usual = config["curation"], load_schema(SCHEMA)["properties"]["curation"]["default"]
@@ -140,7 +140,8 @@ def check_inputs(
         raise ConfigError(lines)
 
 
-def _without_wildcards(files: Iterable[str]) -> None:
+def check_wildcards(files: Iterable[str]) -> None:
+    """Raise FoveaError if Snakemake would take a part of a path for a wildcard."""
     for path in files:
         if _WILDCARD.search(path):
             raise FoveaError(_braces(path))

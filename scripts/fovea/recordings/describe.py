@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fovea.config.words import flow
+from fovea.errors import FoveaError
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges, slices_note
 
 if TYPE_CHECKING:
@@ -56,7 +57,12 @@ def describe(
     source = known.source if known else source
     with open_recording(source, base=base) as recording:
         info = recording.info
-        notes = [*info.notes, slices_note(info), planes_as_fields(info, base)]
+        notes = [
+            _wildcard(info.files),
+            *info.notes,
+            slices_note(info),
+            planes_as_fields(info, base),
+        ]
         lines = [
             f"{_files(info.files)}: {info.format}, {info.dtype}",
             *([f"  names            {known.about}"] if known else []),
@@ -74,6 +80,17 @@ def describe(
         if suggest is not None:
             lines += suggest(recording, phase)
     return "\n".join(lines)
+
+
+def _wildcard(files: Sequence[str]) -> str | None:
+    """Return what the check of the config will say of braces in paths, or None."""
+    from fovea.config.validation import check_wildcards
+
+    try:
+        check_wildcards(files)
+    except FoveaError as error:
+        return str(error)
+    return None
 
 
 def _files(files: Sequence[str]) -> str:
