@@ -117,3 +117,35 @@ def test_braces_in_a_path_are_said_as_the_check_says_them(tmp_path):
         "  note             exp {1}/a.ome.tif: Snakemake takes {1} in a path for a wildcard; "
         "rename the file or folder\n"
     ) in text
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [("set2.ome.tif", "set2_ids.ome.tif"), ("a.ome.tif", "a_cp_masks.ome.tif"),
+     ("a.ome.tif", "a_Simple Segmentation.ome.tif"), ("a.ome.tif", "mask_a.ome.tif"),
+     ("p1.ome.tif", "p1-labels.tif"), ("p1.ome.tif", "p1.outlines.ome.tif")],
+)  # fmt: skip
+def test_masks_beside_images_are_never_fields_without_a_word(tmp_path, caplog, image, mask):
+    logging.getLogger("fovea").propagate = True
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for name in (image, mask, "other.ome.tif", "stained_ids.ome.tif"):
+        write_ome_tiff(folder / name, pixels(fovs=1, frames=1))
+    text = describe("d", base=tmp_path)
+    assert f"  left out         d/{mask}\n" in text
+    assert "fields of view   3" in text
+    assert "looks by its name" not in text
+    with caplog.at_level("INFO"):
+        inspect_input("d", tmp_path / "m.yaml", base=tmp_path)
+    assert f"left out of the folder: d/{mask}" in caplog.text
+    assert yaml.safe_load((tmp_path / "m.yaml").read_text())["fov_count"] == 3
+    caplog.clear()
+    listed = sorted(f"d/{path.name}" for path in folder.iterdir())
+    for source in ("d/*.tif", listed):
+        inspect_input(source, tmp_path / "m.yaml", base=tmp_path)
+        said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        words = f"d/{mask} looks by its name like the mask of d/{image}, and is taken for a field"
+        assert any(line.startswith(words) for line in said)
+        assert words in describe(source, base=tmp_path)
+        assert yaml.safe_load((tmp_path / "m.yaml").read_text())["fov_count"] == 4
+        caplog.clear()

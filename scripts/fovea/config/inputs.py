@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fovea.config.patterns import made_of
 from fovea.errors import FoveaError
 
 IMAGE_SUFFIXES = (
@@ -122,9 +123,35 @@ def absent(path: str, where: str = "") -> str:
     return f"does not exist{where}; correct the path"
 
 
+def masks_left_out(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
+    """List the masks, and the like, that the directories of an input hold beside their images."""
+    if isinstance(source, dict):
+        source = source.get("files", [])
+    found = []
+    for path in source if isinstance(source, (list, tuple)) else [source]:
+        full = os.path.join(base, path)
+        if os.path.isdir(full) and not is_zarr(full):
+            found += [os.path.join(path, name) for name in made_of(_images(full))]
+    return found
+
+
+def _images(full: str) -> list[str]:
+    """List what may be a recording in a directory."""
+    return natural_sorted(
+        name for name in os.listdir(full) if not name.startswith(".")
+        and (name.lower().endswith(IMAGE_SUFFIXES) or is_zarr(os.path.join(full, name)))
+    )  # fmt: skip
+
+
 def _directory(path: str, full: str) -> list[str]:
-    """List the recordings in a directory: its OME-Zarr stores, or its image files of one kind."""
-    names = natural_sorted(name for name in os.listdir(full) if not name.startswith("."))
+    """List the recordings in a directory: its OME-Zarr stores, or its image files of one kind.
+
+    What is named as the mask of another is none of them.
+    """
+    made = made_of(_images(full))
+    names = natural_sorted(
+        name for name in os.listdir(full) if not name.startswith(".") and name not in made
+    )
     stores = [name for name in names if is_zarr(os.path.join(full, name))]
     files = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
     files = [name for name in files if os.path.isfile(os.path.join(full, name))]

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -33,11 +35,14 @@ PLACEHOLDERS = {
 #: Placeholders that also match text, as in ``{channel:name}``.
 NAMED = ("fov", "channel", "well", "row", "label", "skip")
 #: Names that programs give to images that are made of a recording's images.
-_MADE = re.compile(
-    r"(?i)(?<![a-z])(?:thumb(?:nail)?s?|(?:cp_)?masks?|seg|segm|segmentation|outlines?|labels?|"
+_WORDS = (
+    r"(?:thumb(?:nail)?s?|(?:cp_)?masks?|seg|segm|segmentation|outlines?|labels?|ids|"
     r"flows?|cellprob|prob(?:abilities)?|overlay|merged?|composite|montage|stitched|roi|rois|"
-    r"simple)(?![a-z])|thumb"
+    r"simple)"
 )
+_MADE = re.compile(rf"(?i)(?<![a-z]){_WORDS}(?![a-z])|thumb")
+_SUFFIX = re.compile(r"(?i)(?:\.companion|\.ome)?\.[a-z0-9]+$")
+_ENDS = re.compile(rf"(?i)[ _.-]+{_WORDS}$|^{_WORDS}[ _.-]+")
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,26 @@ class _Regex:
 def is_made(name: str) -> bool:
     """Return whether a name is one that programs give to what is made of images, such as masks."""
     return bool(_MADE.search(name))
+
+
+def made_of(paths: Iterable[str]) -> dict[str, str]:
+    """Return which files are named as made of another, such as its mask, and that other one.
+
+    ``set2_ids.ome.tiff`` is, if ``set2.ome.tiff`` is in the same folder.
+    """
+    stems: dict[tuple[str, str], str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        stems[folder, _SUFFIX.sub("", name)] = path
+    found = {}
+    for (folder, stem), path in stems.items():
+        bare = stem
+        while (shorter := _ENDS.sub("", bare)) != bare:
+            bare = shorter
+            if (folder, bare) in stems:
+                found[path] = stems[folder, bare]
+                break
+    return found
 
 
 def _match(path: str, found: re.Match) -> Match | None:

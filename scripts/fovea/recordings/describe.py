@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fovea.config.inputs import masks_left_out
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo, ranges, slices_note
@@ -50,18 +51,25 @@ def describe(
     FoveaError
         If it cannot be read.
     """
-    from fovea.recordings.layouts import groups_of, planes_as_fields, recognise
+    from fovea.recordings.layouts import (
+        groups_of,
+        masks_as_fields,
+        planes_as_fields,
+        recognise,
+    )
     from fovea.recordings.readers import open_recording
 
     known = recognise(os.fspath(source), base) if isinstance(source, (str, os.PathLike)) else None
     source = known.source if known else source
     with open_recording(source, base=base) as recording:
         info = recording.info
+        info.left_out = [*info.left_out, *masks_left_out(source, base)]
         notes = [
             _wildcard(info.files),
             *info.notes,
             slices_note(info),
             planes_as_fields(info, base),
+            masks_as_fields(info),
         ]
         lines = [
             f"{_files(info.files)}: {info.format}, {info.dtype}",

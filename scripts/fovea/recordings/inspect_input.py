@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fovea.config.inputs import masks_left_out
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
@@ -48,15 +49,16 @@ def inspect_input(
     FoveaError
         If the input cannot be read.
     """
-    from fovea.recordings.layouts import planes_as_fields
+    from fovea.recordings.layouts import masks_as_fields, planes_as_fields
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, base=base) as recording:
         info = recording.info
         text = metadata_text(info)
-        doubt = planes_as_fields(info, base)
+        info.left_out = [*info.left_out, *masks_left_out(source, base)]
+        doubts = planes_as_fields(info, base), masks_as_fields(info)
     log_info(info, log)
-    if doubt:
+    for doubt in filter(None, doubts):
         log.warning("%s", doubt)
     with whole_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")

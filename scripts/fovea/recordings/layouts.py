@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fovea.config.folders import best_layout, walk
 from fovea.config.inputs import is_zarr
 from fovea.config.layouts import LAYOUTS
-from fovea.config.patterns import is_made
+from fovea.config.patterns import is_made, made_of
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.recordings.guessed_pattern import propose, tells_images_apart
@@ -78,6 +78,19 @@ def planes_as_fields(info: RecordingInfo, base: str | os.PathLike[str] = ".") ->
     return (
         f"{start}, but their names look like images of one recording; if they are, write "
         f"input: {flow(known.source)}"
+    )
+
+
+def masks_as_fields(info: RecordingInfo) -> str | None:
+    """Say that files of a list or glob look like masks of others in it, or None."""
+    made = made_of(info.files)
+    if not made or len(info.fields) < len(info.files):
+        return None
+    mask, image = next(iter(made.items()))
+    more = f", and {len(made) - 1} more like it" if len(made) > 1 else ""
+    return (
+        f"{mask} looks by its name like the mask of {image}{more}, and is taken for a field of "
+        "view of its own; if it is a mask, leave it out of `input`, or exclude it"
     )
 
 
