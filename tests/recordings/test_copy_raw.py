@@ -147,6 +147,16 @@ def test_frames_that_repeat_the_one_before_are_doubted(tmp_path, monkeypatch, ca
     data[0, 4, 0, 0, 129, 69] ^= 1
     write_ome_tiff("a.ome.tif", data)
     copy_raw("a.ome.tif", "images.zarr", 0, CHANNELS)
-    doubts = [record.message for record in caplog.records if "same pixels" in record.message]
-    (doubt,) = doubts
-    assert doubt.startswith("fl_ch_1 (Channel 1): frames 1-2, 5 have the same pixels as the frame")
+    (doubt,) = [record for record in caplog.records if "same pixels" in record.message]
+    assert doubt.levelname == "WARNING"
+    assert doubt.message == (
+        "fl_ch_1 (Channel 1): frames 1-2, 5 have the same pixels as the frame before; perhaps they "
+        "were not recorded"
+    )
+    caplog.clear()
+    data[0, 1, 0, 1] ^= 1
+    data[0, 2, 0, 1] ^= 2
+    write_ome_tiff("b.ome.tif", data)
+    copy_raw("b.ome.tif", "b.zarr", 0, CHANNELS)
+    (doubt,) = [record.message for record in caplog.records if "same pixels" in record.message]
+    assert "frame 5 has the same pixels as the frame before; perhaps it was not" in doubt

@@ -103,9 +103,11 @@ def copy_raw(
             log.info("%s (%s) was recorded in %d of %d frames%s", output.group.name, output.name,
                      len(here), field.frames, f": {ranges(here)}" if here else "")  # fmt: skip
         if output.repeats:
-            log.warning("%s (%s): frames %s have the same pixels as the frame before; perhaps they "
-                        "were not recorded", output.group.name, output.name,
-                        ranges(output.repeats))  # fmt: skip
+            one = len(output.repeats) == 1
+            log.warning("%s (%s): %s %s the same pixels as the frame before; perhaps %s not "
+                        "recorded", output.group.name, output.name,
+                        f"frame{'s' * (not one)} {ranges(output.repeats)}",
+                        *(("has", "it was") if one else ("have", "they were")))  # fmt: skip
         if output.saturated:
             log.info("%s (%s): the camera saturates at %d counts, which %d pixels have",
                      output.group.name, output.name, *output.saturated)  # fmt: skip
