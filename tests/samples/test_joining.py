@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,6 +107,25 @@ def test_each_channel_keeps_its_own_times(tmp_path):
                      c_area_ch_0=[(10.0 * n, 0, 1, n) for n in range(5)])  # fmt: skip
     assert table["time"].tolist() == [0, 10, 20, 30, 40]
     assert table["time_ch_1"].tolist() == [0.5, 10.5, 20.5, 30.5, 40]
+
+
+def test_rows_of_another_interval_have_no_partner_and_that_is_said(tmp_path, caplog):
+    logging.getLogger("fovea").propagate = True
+    every = [(t, 0, cell, 1) for t in (0, 10, 20, 30, 40) for cell in (1, 2)]
+    with caplog.at_level("WARNING"):
+        rarely = [(t, 0, cell, 2) for t in (0, 20, 40) for cell in (1, 2)]
+        table = table_of(tmp_path, FEATURES, c_area_ch_0=every, c_intensity_total_ch_1=rarely)
+    assert table["intensity_total_ch_1"].isna().sum() == 4
+    (said,) = [record.message for record in caplog.records if "partner" in record.message]
+    assert said.endswith(
+        f"{AREA}: 4 of its 10 rows have no partner, a row of the same cell and time in each of the "
+        "other files, so values are empty there; compare the times of the files"
+    )
+    caplog.clear()
+    with caplog.at_level("WARNING"):  # no warning where all belong together, or a cell is not there
+        mine = [row for row in every if row[2] == 1]
+        table_of(tmp_path, FEATURES, c_area_ch_0=every, c_intensity_total_ch_1=mine)
+    assert "partner" not in caplog.text
 
 
 def test_three_channels_one_after_the_other_are_no_chain(tmp_path):

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.names import channel_of, column, columns_of
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.recordings.time_checks import check_contradiction
 from fovea.recordings.times import SECONDS
 from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
@@ -193,6 +194,7 @@ def _joined(parts: list[Read], columns: list[str], log: logging.Logger) -> pd.Da
             "the same columns"
         )
     _check_cells(parts, log)
+    _warn_of_gaps(list(by_feature.values()), log)
     places = [min((columns.index(name) for name in part.features if name in columns),
                   default=len(columns)) for part in parts]  # fmt: skip
     tables = []
@@ -226,6 +228,31 @@ def _check_cells(parts: list[Read], log: logging.Logger) -> None:
             )
         log.warning("%s: its columns are taken for the same cells as those of %s, in this order",
                     part.source, first.source)  # fmt: skip
+
+
+def _warn_of_gaps(features: list[list[Read]], log: logging.Logger) -> None:
+    """Warn of rows of a file whose cell is in the files of another feature, but at other times.
+
+    The files may be of different intervals; cells that another file lacks as a whole are none.
+    """
+    keys = [pd.concat([part.rows[PLACE] for part in group]) for group in features]
+    rows = [pd.MultiIndex.from_frame(key) for key in keys]
+    cells = [pd.MultiIndex.from_frame(key[PLACE[:2]].drop_duplicates()) for key in keys]
+    for number, group in enumerate(features):
+        for part in group:
+            here = pd.MultiIndex.from_frame(part.rows[PLACE])
+            lacking = np.zeros(len(here), bool)
+            for other in range(len(features)):
+                if other != number:
+                    there = here.droplevel(PLACE[2]).isin(cells[other])
+                    lacking |= there & ~here.isin(rows[other])
+            if lacking.any():
+                log.warning(
+                    "%s: %d of its %s no partner, a row of the same cell and time in each of the "
+                    "other files, so values are empty there; compare the times of the files",
+                    part.source, lacking.sum(),
+                    counted(len(here), "row") + (" has" if lacking.sum() == 1 else " have"),
+                )  # fmt: skip
 
 
 def _cells(part: Read) -> str:
