@@ -14,10 +14,11 @@ from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
 from support.strategies import examples, seeds
 
+PLAIN = {"max_gap": 0, "max_merge": 0}
 TRACKERS = {
-    "box": partial(IouTracker, divisions=True),
-    "mask": partial(IouTracker, divisions=True, overlap="mask"),
-    "lap": partial(LapTracker, divisions=True),
+    "box": partial(IouTracker, divisions=True, overlap="box", **PLAIN),
+    "mask": partial(IouTracker, divisions=True, overlap="mask", **PLAIN),
+    "lap": partial(LapTracker, divisions=True, **PLAIN),
 }
 
 
