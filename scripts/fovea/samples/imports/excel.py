@@ -19,6 +19,7 @@ import pandas as pd
 from fovea.config.names import channel_of, columns_of, split
 from fovea.errors import FoveaError
 from fovea.samples.imports.headers import (
+    BRACKET,
     NO_CELLS,
     is_long,
     is_named_time,
@@ -32,7 +33,6 @@ from fovea.samples.imports.rows import UNITS, Read, side_by_side
 WORKBOOKS = (".xlsx", ".xlsm")
 _FRAMES = {"frame", "frames"}
 _DECIMAL = re.compile(r"\s*[-+]?\d*[.,]\d+(e[-+]?\d+)?\s*", re.I)
-_BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 _UNNAMED = re.compile(r"(sheet|tabelle|feuil|hoja|foglio|blad)\s*\d*", re.I)  # Excel's own names
 
 
@@ -229,7 +229,7 @@ def _read_sheet(
     )  # fmt: skip
     if not timed and shared is None:
         part.rows = part.rows.rename(columns={"time": "frame"}).astype({"frame": np.int64})
-    bracket = _BRACKET.search(sheet)
+    bracket = BRACKET.search(sheet)
     if unit is None and bracket and bracket[1].lower() in UNITS:
         unit = bracket[1]
     return replace(part, unit=unit, notes=[*notes, *part.notes])

@@ -23,7 +23,7 @@ _APART = {
     "movie", "file", "filename", "series", "scene", "group", "day", "run", "batch",
 }  # fmt: skip
 _TIME = re.compile(r"\s*(times?|zeit|t|temps|tiempo|tempo|tijd)(?![^\W_])", re.I)
-_BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
+BRACKET = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 
 
 def plain(text: str) -> str:
@@ -51,7 +51,7 @@ def is_named_time(text: str) -> bool:
 
 def unit_in(text: str) -> str | None:
     """Return the unit in the header of times, or the name of their sheet, if it says one."""
-    if bracket := _BRACKET.search(text):
+    if bracket := BRACKET.search(text):
         return bracket[1]
     words = re.findall(r"[^\W\d_]+", text.lower())
     return words[-1] if words and words[-1] in UNITS else None
