@@ -62,39 +62,59 @@ def peaks_and_areas(labels, values, count):
 
 @kernel
 def grow(labels, mask, steps):
-    """Grow integer labels into a mask, one pixel (of 4 neighbours) per step, in place.
+    """Grow int32 labels into a mask, one pixel (of 4 neighbours) per step, in place.
 
-    A pixel that several labels reach in one step gets the smallest of them.
+    A pixel that several labels reach in one step gets the smallest of them. Only pixels that were
+    reached in the step before can reach others. In the step in which a pixel is reached its label
+    is negative, so that it does not reach others in the same step.
     """
     height, width = labels.shape
-    edge = np.empty(1024, np.int64)
+    reached = np.empty(1024, np.int64)
     n = 0
-    for y in range(height):
-        for x in range(width):
-            if labels[y, x] > 0:
-                if n == len(edge):
-                    edge = np.concatenate((edge, np.empty_like(edge)))
-                edge[n] = y * width + x
-                n += 1
-    new = np.zeros((height, width), labels.dtype)
-    for _ in range(steps):
-        after = np.empty(max(4 * n, 1), np.int64)
+    if steps > 0:
+        for y in range(height):
+            for x in range(width):
+                if labels[y, x] != 0 or not mask[y, x]:
+                    continue
+                for k in range(4):
+                    yy = y + (k == 3) - (k == 0)
+                    xx = x + (k == 2) - (k == 1)
+                    if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
+                        if labels[y, x] == 0:
+                            if n == len(reached):
+                                reached = np.concatenate((reached, np.empty_like(reached)))
+                            reached[n] = y * width + x
+                            n += 1
+                            labels[y, x] = -labels[yy, xx]
+                        else:
+                            labels[y, x] = max(labels[y, x], -labels[yy, xx])
+    _make_positive(labels, reached[:n])
+    for _ in range(1, steps):
+        following = np.empty(4 * n, np.int64)
         m = 0
-        for i in range(n):
-            y, x = edge[i] // width, edge[i] % width
+        for place in reached[:n]:
+            y, x = place // width, place % width
             for k in range(4):
                 yy = y + (k == 3) - (k == 0)
                 xx = x + (k == 2) - (k == 1)
-                if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] == 0 and mask[yy, xx]:
-                    if new[yy, xx] == 0:
-                        after[m] = yy * width + xx
+                if 0 <= yy < height and 0 <= xx < width and mask[yy, xx]:
+                    if labels[yy, xx] == 0:
+                        following[m] = yy * width + xx
                         m += 1
-                        new[yy, xx] = labels[y, x]
-                    else:
-                        new[yy, xx] = min(new[yy, xx], labels[y, x])
-        for i in range(m):
-            labels[after[i] // width, after[i] % width] = new[after[i] // width, after[i] % width]
-        edge, n = after, m
+                        labels[yy, xx] = -labels[y, x]
+                    elif labels[yy, xx] < 0:
+                        labels[yy, xx] = max(labels[yy, xx], -labels[y, x])
+        _make_positive(labels, following[:m])
+        reached, n = following, m
+
+
+@kernel
+def _make_positive(labels, places):
+    """Change the sign of the labels of pixels, whose flat indices are given, in place."""
+    width = labels.shape[1]
+    for place in places:
+        y, x = place // width, place % width
+        labels[y, x] = -labels[y, x]
 
 
 @kernel
