@@ -200,6 +200,7 @@ def test_small_config_is_completed():
             "method": "phase",
             "cell_diameter": None,
             "mode": "auto",
+            "contrast": "auto",
             "weights": None,
             "tuning": {},
         },

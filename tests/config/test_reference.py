@@ -9,7 +9,7 @@ import pytest
 import yaml
 from make_reference import known_keys, with_comments, with_tables
 
-from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
+from fovea.config.phase_tuning import CONTRASTS, MODES, SMALLEST_DIAMETER
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import validated
 from fovea.plugins.registry import METHODS
@@ -126,6 +126,8 @@ OTHER_DEFAULTS = {
     ("merges.find_merges", "max_gap", 0),
     # One frame alone does not tell its mode.
     ("segment_phase.segment_phase", "mode", "adherent"),
+    # Nor does it tell whether cells are dark or bright.
+    ("segment_phase.segment_phase", "contrast", "dark"),
     # The order of dimensions in OME-XML is no parameter of `logstd`.
     ("ome_xml.OmeImage", "order", "XYZCT"),
 }
@@ -151,4 +153,5 @@ def test_defaults_of_functions_are_those_of_the_schema(section, package, at_leas
 def test_method_phase_has_the_modes_and_the_bound_of_the_schema():
     keys = load_schema(SCHEMA)["properties"]["params"]["properties"]["segmentation"]["properties"]
     assert set(keys["mode"]["enum"]) == {"auto", *MODES}
+    assert keys["contrast"]["enum"] == ["auto", *CONTRASTS]
     assert keys["cell_diameter"]["minimum"] == SMALLEST_DIAMETER

@@ -101,7 +101,8 @@ def test_the_schema_has_the_defaults_of_the_functions(section):
         for key in METHODS[section].parameters(name):
             default = signature.parameters[key].default
             must_be_given = default is inspect.Parameter.empty
-            if key == "mode":  # one frame alone does not tell it
-                assert (keys[key]["default"], default) == ("auto", "adherent")
+            if key in ("mode", "contrast"):  # one frame alone does not tell it
+                expected = "adherent" if key == "mode" else "dark"
+                assert (keys[key]["default"], default) == ("auto", expected)
                 continue
             assert keys[key]["default"] == (None if must_be_given else default)

@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
     }
     fit = {"channel": 1, "feature": "intensity_total", "samples": ["skipped", "complete"]}
     params = {
-        "segmentation": {"method": "phase", "cell_diameter": 36, "mode": "dark",
+        "segmentation": {"method": "phase", "cell_diameter": 36, "mode": "dark", "contrast": "dark",
                          "tuning": {"expand": 0.05}},
         "extraction": {"min_frames": 9, "border_margin": 3},
         "background": {"tile_size": 64, "save_corrected": True},

@@ -59,10 +59,12 @@ class DatasetPlan:
 
     @property
     def leaves_open(self) -> bool:
-        """Whether mode or diameter of segmentation `phase` are to be found in the recording."""
+        """Whether mode, contrast or diameter of method `phase` are to be found in the recording."""
         given = self.params["segmentation"]
         used = self.pc is not None and given["method"] == "phase" and not self.params["copy_only"]
-        return used and (given["mode"] == "auto" or given["cell_diameter"] is None)
+        if not used or given["mode"] == "auto" or given["cell_diameter"] is None:
+            return used
+        return given["mode"] == "dark" and given["contrast"] == "auto"
 
     # --- Channel groups
 

@@ -77,4 +77,6 @@ class Network:
 
 
 Tuning = Adherent | Dark | Network
+#: Of the cells against their surroundings. Modes see frames of ``bright`` ones inverted.
+CONTRASTS = ("dark", "bright")
 MODES: dict[str, type] = {"adherent": Adherent, "network": Network, "dark": Dark}

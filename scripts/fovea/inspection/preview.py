@@ -132,7 +132,8 @@ def _phase_options(
         )
     if keep.get("mode", kind) not in (kind, "auto"):
         keep = {key: value for key, value in keep.items() if key not in ("tuning", "weights")}
-    return keep | {"mode": kind, "cell_diameter": diameter}
+    light = "bright" if keep.get("contrast") == "bright" else "dark"
+    return keep | {"mode": kind, "contrast": light, "cell_diameter": diameter}
 
 
 def _suggestion(trial: Trial) -> str:

@@ -83,7 +83,7 @@ SEGMENTATION.register("logstd", "fovea.segmentation.logstd:segment_logstd", (
     "max_object_size", "order",
 ))  # fmt: skip
 SEGMENTATION.register("phase", "fovea.segmentation.phase.segment_phase:segment_phase", (
-    "cell_diameter", "mode", "weights", "tuning",
+    "cell_diameter", "mode", "contrast", "weights", "tuning",
 ))  # fmt: skip
 
 # Called with the parameters. The result has a method `link`, which takes all frames of labels and

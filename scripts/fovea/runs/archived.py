@@ -109,7 +109,10 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
     for file in dataset.found():
         file = paths.fill(file, dataset=dataset.name)
         if lacks(file, "segmentation") or lacks(file, "preprocess"):
-            yield "it is needed to find mode and cell_diameter of params.segmentation"
+            yield (
+                "it is needed to find what params.segmentation leaves open of mode, contrast and "
+                "cell_diameter"
+            )
     if dataset.flat_field_params["method"] == "recording":
         for channel in dataset.fl:
             gain = str(steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"])

@@ -110,9 +110,13 @@ def doubt(choice: Any) -> str:
 def resolved(parameters: Mapping[str, Any], found: str | Path | None) -> dict[str, Any]:
     """Return parameters of segmentation in which nothing is left open.
 
-    `found` is the file that `find_cells` wrote; without it the parameters are returned as they are.
+    `found` is the file that `find_cells` wrote, None where it had nothing to find. A contrast that
+    is still open then is ``dark``: modes other than dark take frames as they are.
     """
-    if found is None:
-        return dict(parameters)
-    values = yaml.safe_load(Path(found).read_text("utf-8"))
-    return dict(parameters) | {key: values[key] for key in ("mode", "cell_diameter")}
+    used = dict(parameters)
+    if found is not None:
+        values = yaml.safe_load(Path(found).read_text("utf-8"))
+        used |= {key: values[key] for key in ("mode", "contrast", "cell_diameter") if key in values}
+    if used.get("contrast") == "auto":
+        used["contrast"] = "dark"
+    return used

@@ -10,7 +10,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK, Tuning
+from fovea.config.phase_tuning import (
+    CONTRASTS,
+    MODES,
+    SMALLEST_DIAMETER,
+    SMALLEST_FOR_NETWORK,
+    Tuning,
+)
 from fovea.kernels import boxes, fields, regions
 
 #: Pixels per cell diameter in the coarse image from which the background is estimated.
@@ -22,6 +28,7 @@ def segment_phase(
     *,
     cell_diameter: float,
     mode: str = "adherent",
+    contrast: str = "dark",
     weights: str | Path | None = None,
     tuning: Mapping[str, float] = MappingProxyType({}),
 ) -> np.ndarray:
@@ -36,6 +43,8 @@ def segment_phase(
     mode : {"adherent", "network", "dark"}
         ``adherent``: textured cells with halos; ``network``: the same cells by a trained network;
         ``dark``: objects darker than their surroundings, such as bacteria.
+    contrast : {"dark", "bright"}
+        ``bright``: the frame is inverted first, for cells brighter than their surroundings.
     weights : path or None
         File of a network trained on other frames, for mode ``network``; None for Fovea's own.
     tuning : mapping of str to float, optional
@@ -49,8 +58,8 @@ def segment_phase(
     Raises
     ------
     ValueError
-        If frame is not a (H, W) array of uint16 or uint8, mode or a key of tuning is unknown, or
-        cell_diameter is under 4, or under 12 in mode network.
+        If frame is not a (H, W) array of uint16 or uint8, mode, contrast or a key of tuning is
+        unknown, or cell_diameter is under 4, or under 12 in mode network.
     FoveaError
         If the file of weights cannot be read or belongs to a network of another shape.
     """
@@ -58,11 +67,15 @@ def segment_phase(
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if contrast not in CONTRASTS:
+        raise ValueError(f"contrast must be one of {', '.join(CONTRASTS)}, got {contrast!r}")
     if not cell_diameter >= SMALLEST_DIAMETER:
         raise ValueError(f"cell_diameter must be at least {SMALLEST_DIAMETER}, got {cell_diameter}")
     if mode == "network" and cell_diameter < SMALLEST_FOR_NETWORK:
         raise ValueError(f"mode network needs a cell_diameter of {SMALLEST_FOR_NETWORK} at least")
     values = tuned(mode, tuning)
+    if contrast == "bright":
+        frame = ~frame  # 65535 - value, or 255 - value
     flat = flatten(frame, cell_diameter)
     if mode == "adherent":
         from fovea.segmentation.phase.adherent import label_adherent as method
