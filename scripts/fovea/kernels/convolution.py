@@ -1,8 +1,8 @@
 """Layers of a convolutional network; images, weights and biases are float32.
 
 Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits on
-every processor, and those of numpy on whole arrays. Images (C, H + 2, W + 2) have a border of one
-pixel that repeats their edge; so the inner loops have no branch and are vectorised.
+every processor, and those of numpy on whole arrays. Images of `empty` have a border of one pixel
+that repeats their edge; so the inner loops have no branch.
 """
 
 from __future__ import annotations
@@ -10,85 +10,76 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels.jit import kernel
+from fovea.kernels.weighted_sums import CHANNELS, packed, sum_around, sum_here
 
-_ONE, _TWO = np.uint64(1), np.uint64(2)
+#: Rows of an image beyond its height: two of the border, and three that are not used. Without them
+#: the rows of many channels of 512 pixels would compete for the same lines of the cache.
+_ROWS = 5
+
+
+def empty(channels: int, height: int, width: int) -> np.ndarray:
+    """Return memory for an image of (C, H, W) pixels: (C, H + 5, W + 2), its border included."""
+    return np.empty((channels, height + _ROWS, width + 2), np.float32)
+
+
+@kernel
+def size(image):
+    """Height and width of the image in an array of `empty`."""
+    return image.shape[1] - _ROWS, image.shape[2] - 2
 
 
 @kernel
 def repeat_edges(image):
-    """Fill the border of one pixel of a (C, H + 2, W + 2) image, in place."""
+    """Fill the border of one pixel of an image, in place."""
+    height, width = size(image)
     for plane in image:
-        for y in range(1, plane.shape[0] - 1):
+        for y in range(1, height + 1):
             plane[y, 0] = plane[y, 1]
-            plane[y, -1] = plane[y, -2]
+            plane[y, width + 1] = plane[y, width]
         plane[0] = plane[1]
-        plane[-1] = plane[-2]
+        plane[height + 1] = plane[height]
 
 
 @kernel
 def convolve(image, weights, bias, out):
     """Convolution 3 x 3 and rectification: max(0, bias + sum over channels and pixels).
 
-    Image (C, H + 2, W + 2), weights (O, C, 9) and bias (O,), with O divisible by 4, give `out` (O,
-    H + 2, W + 2). Four output channels at a time share what is loaded of the input.
+    Image (C, H, W), weights (O, C, 9) and bias (O,) give `out` (O, H, W).
     """
-    height, width = image.shape[1] - 2, image.shape[2] - 2
-    sums = np.empty((4, width), np.float32)
+    height, width = size(image)
+    row = width + 2
+    plane, step = image.shape[1] * row, out.shape[1] * row
+    pixels, sums, blocks = image.reshape(-1), out.reshape(-1), packed(weights, bias)
+    rest = np.empty(CHANNELS * width, np.float32)
+    least, count = np.float32(0), len(image)
     for y in range(height):
-        for o in range(0, len(bias), 4):
-            for j in range(4):
-                sums[j] = bias[o + j]
-            for c in range(len(image)):
-                _add_to_four(
-                    image[c, y], image[c, y + 1], image[c, y + 2], weights[o : o + 4, c],
-                    sums[0], sums[1], sums[2], sums[3],
-                )  # fmt: skip
-            for j in range(4):
-                target = out[o + j, y + 1]
-                for x in range(width):
-                    target[x + 1] = max(sums[j, x], np.float32(0))
+        origin = y * row
+        for i in range(len(blocks)):
+            o = i * CHANNELS
+            if o + CHANNELS <= len(bias):
+                place = o * step + (y + 1) * row + 1
+                sum_around(
+                    pixels, origin, plane, row, count, blocks[i], least, sums, place, step, width
+                )
+                continue
+            sum_around(pixels, origin, plane, row, count, blocks[i], least, rest, 0, width, width)
+            for j in range(len(bias) - o):
+                out[o + j, y + 1, 1 : width + 1] = rest[j * width : (j + 1) * width]
     repeat_edges(out)
 
 
 @kernel
-def _add_to_four(above, here, below, w, sums0, sums1, sums2, sums3):
-    """Add the contribution of three rows of one input channel to four output channels.
-
-    Unsigned indices, and weights in variables of their own, let the compiler vectorise the loop.
-    """
-    p0, p1, p2, p3, p4, p5, p6, p7, p8 = w[0]
-    q0, q1, q2, q3, q4, q5, q6, q7, q8 = w[1]
-    r0, r1, r2, r3, r4, r5, r6, r7, r8 = w[2]
-    s0, s1, s2, s3, s4, s5, s6, s7, s8 = w[3]
-    for i in range(len(sums0)):
-        x = np.uint64(i)
-        a0, a1, a2 = above[x], above[x + _ONE], above[x + _TWO]
-        b0, b1, b2 = here[x], here[x + _ONE], here[x + _TWO]
-        c0, c1, c2 = below[x], below[x + _ONE], below[x + _TWO]
-        total = ((sums0[x] + p0 * a0) + p1 * a1) + p2 * a2
-        total = ((total + p3 * b0) + p4 * b1) + p5 * b2
-        sums0[x] = ((total + p6 * c0) + p7 * c1) + p8 * c2
-        total = ((sums1[x] + q0 * a0) + q1 * a1) + q2 * a2
-        total = ((total + q3 * b0) + q4 * b1) + q5 * b2
-        sums1[x] = ((total + q6 * c0) + q7 * c1) + q8 * c2
-        total = ((sums2[x] + r0 * a0) + r1 * a1) + r2 * a2
-        total = ((total + r3 * b0) + r4 * b1) + r5 * b2
-        sums2[x] = ((total + r6 * c0) + r7 * c1) + r8 * c2
-        total = ((sums3[x] + s0 * a0) + s1 * a1) + s2 * a2
-        total = ((total + s3 * b0) + s4 * b1) + s5 * b2
-        sums3[x] = ((total + s6 * c0) + s7 * c1) + s8 * c2
-
-
-@kernel
 def halve(image, out):
-    """Maximum of 2 x 2 pixels: (C, 2 H + 2, 2 W + 2) float32 into `out` (C, H + 2, W + 2)."""
+    """Maximum of 2 x 2 pixels: (C, 2 H, 2 W) into `out` (C, H, W)."""
+    height, width = size(out)
     for c in range(len(out)):
-        for y in range(out.shape[1] - 2):
+        for y in range(height):
             upper, lower = image[c, 2 * y + 1], image[c, 2 * y + 2]
-            for x in range(out.shape[2] - 2):
+            target = out[c, y + 1]
+            for x in range(width):
                 left = max(upper[2 * x + 1], lower[2 * x + 1])
                 right = max(upper[2 * x + 2], lower[2 * x + 2])
-                out[c, y + 1, x + 1] = max(left, right)
+                target[x + 1] = max(left, right)
     repeat_edges(out)
 
 
@@ -96,61 +87,68 @@ def halve(image, out):
 def add_doubled(image, weights, bias, out):
     """Convolve an image with 1 x 1 pixels, double its size, and add it to `out`, in place.
 
-    Image (C, H + 2, W + 2), weights (O, C), bias (O,); `out` is (O, 2 H + 2, 2 W + 2).
+    Image (C, H, W), weights (O, C, 1), bias (O,); `out` is (O, 2 H, 2 W).
     """
-    width = image.shape[2] - 2
-    sums = np.empty(width, np.float32)
-    for o in range(len(bias)):
-        for y in range(image.shape[1] - 2):
-            _mix(image, y + 1, weights[o], bias[o], sums)
-            for half in range(2):
-                target = out[o, 2 * y + half + 1]
-                for x in range(width):
-                    target[2 * x + 1] += sums[x]
-                    target[2 * x + 2] += sums[x]
+    height, width = size(image)
+    plane = image.shape[1] * image.shape[2]
+    pixels, blocks = image.reshape(-1), packed(weights, bias)
+    sums = np.empty((CHANNELS, width), np.float32)
+    for y in range(height):
+        origin = (y + 1) * (width + 2) + 1
+        for i in range(len(blocks)):
+            sum_here(pixels, origin, plane, len(image), blocks[i], sums.reshape(-1), width, width)
+            for j in range(min(CHANNELS, len(bias) - i * CHANNELS)):
+                for half in range(2):
+                    _add_twice(sums[j], out[i * CHANNELS + j, 2 * y + half + 1])
     repeat_edges(out)
 
 
 @kernel
-def _mix(image, y, weights, bias, sums):
-    """Weighted sum of the channels of one row, plus the bias, into `sums`."""
-    sums[:] = bias
-    for c in range(len(weights)):
-        _add_weighted(image[c, y, 1 : len(sums) + 1], weights[c], sums)
-
-
-@kernel
-def _add_weighted(row, weight, sums):
-    """Add weight times a row to `sums`, in place."""
-    for x in range(len(sums)):
-        sums[x] += weight * row[x]
+def _add_twice(values, row):
+    """Add each value to two pixels of a row, which has a border, in place."""
+    for x in range(len(values)):
+        row[2 * x + 1] += values[x]
+        row[2 * x + 2] += values[x]
 
 
 @kernel
 def mix_and_spread(image, weights, bias, out):
     """Convolve an image with 1 x 1 pixels; four channels become 2 x 2 pixels (pixel shuffle).
 
-    Image (C, H + 2, W + 2), weights (4 O, C), bias (4 O,); `out` is (O, 2 H, 2 W), without a
-    border.
+    Image (C, H, W), weights (4 O, C, 1), bias (4 O,); `out` is (O, 2 H, 2 W) without a border.
     """
-    width = image.shape[2] - 2
-    left, right = np.empty(width, np.float32), np.empty(width, np.float32)
-    for o in range(0, len(bias), 2):
-        for y in range(image.shape[1] - 2):
-            _mix(image, y + 1, weights[o], bias[o], left)
-            _mix(image, y + 1, weights[o + 1], bias[o + 1], right)
-            target = out[o // 4, 2 * y + o % 4 // 2]
-            for x in range(width):
-                target[2 * x] = left[x]
-                target[2 * x + 1] = right[x]
+    height, width = size(image)
+    plane = image.shape[1] * image.shape[2]
+    pixels, blocks = image.reshape(-1), packed(weights, bias)
+    sums = np.empty((CHANNELS, width), np.float32)
+    for y in range(height):
+        origin = (y + 1) * (width + 2) + 1
+        for i in range(len(blocks)):
+            sum_here(pixels, origin, plane, len(image), blocks[i], sums.reshape(-1), width, width)
+            for j in range(0, min(CHANNELS, len(bias) - i * CHANNELS), 2):
+                o = i * CHANNELS + j
+                _alternate(sums[j], sums[j + 1], out[o // 4, 2 * y + o % 4 // 2])
+
+
+@kernel
+def _alternate(left, right, row):
+    """Put the values of two rows in turns into a row of twice the length."""
+    for x in range(len(left)):
+        row[2 * x] = left[x]
+        row[2 * x + 1] = right[x]
 
 
 @kernel
 def gather(image, out):
-    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) into `out` (4 C, H + 2, W + 2)."""
+    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) without a border into `out` (4 C, H, W).
+
+    The channels of one of the input are its upper left, upper right, lower left and lower right
+    pixels.
+    """
+    height, width = size(out)
     for o in range(len(out)):
-        for y in range(out.shape[1] - 2):
-            row = image[o // 4, 2 * y + o % 4 // 2]
-            for x in range(out.shape[2] - 2):
-                out[o, y + 1, x + 1] = row[2 * x + o % 2]
+        for y in range(height):
+            row, target = image[o // 4, 2 * y + o % 4 // 2], out[o, y + 1]
+            for x in range(width):
+                target[x + 1] = row[2 * x + o % 2]
     repeat_edges(out)

@@ -16,6 +16,7 @@ def _numba_without_blas():
         sys.modules["scipy.linalg"] = None
     try:
         import numba
+        import numba.extending
         import numba.np.arraymath
     finally:
         if absent:
@@ -23,6 +24,16 @@ def _numba_without_blas():
     return numba
 
 
+_numba = _numba_without_blas()
+types, intrinsic = _numba.types, _numba.extending.intrinsic
+
 #: nogil lets threads compute several frames at a time; error_model="numpy" omits the check for
 #: division by zero; with cache only the first job compiles.
-kernel = _numba_without_blas().njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+kernel = _numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+
+
+def host_features() -> str:
+    """Return the instruction sets that kernels are compiled for, such as ``+avx2,-avx512f``."""
+    from numba.core.codegen import get_host_cpu_features
+
+    return get_host_cpu_features()

@@ -136,13 +136,13 @@ def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarra
     height, width = seen.shape[1:]
     pad = [(0, 0), *((0, -n % _MULTIPLE) for n in (height, width))]
     seen = np.pad(seen, pad, mode="edge")
-    image = _empty(4 * len(seen), *(n // 2 for n in seen.shape[1:]))
+    image = convolution.empty(4 * len(seen), *(n // 2 for n in seen.shape[1:]))
     convolution.gather(seen, image)
     depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
     seen_at = []
     for level in range(depth):
         if level:
-            smaller = _empty(len(image), *((n - 2) // 2 for n in image.shape[1:]))
+            smaller = convolution.empty(len(image), *(n // 2 for n in convolution.size(image)))
             convolution.halve(image, smaller)
             image = smaller
         for step in range(2):
@@ -150,19 +150,15 @@ def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarra
         seen_at.append(image)
     for level in reversed(range(depth - 1)):
         weights, bias = arrays[f"lat.{level}.w"], arrays[f"lat.{level}.b"]
-        convolution.add_doubled(image, weights[:, :, 0], bias, seen_at[level])
+        convolution.add_doubled(image, weights, bias, seen_at[level])
         image = _convolved(seen_at[level], arrays, f"dec.{level}.0")
     out = np.empty((len(arrays["out.b"]) // 4, *seen.shape[1:]), np.float32)
-    convolution.mix_and_spread(image, arrays["out.w"][:, :, 0], arrays["out.b"], out)
+    convolution.mix_and_spread(image, arrays["out.w"], arrays["out.b"], out)
     return out[:, :height, :width]
 
 
 def _convolved(image: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     bias = arrays[f"{name}.b"]
-    out = _empty(len(bias), *(n - 2 for n in image.shape[1:]))
+    out = convolution.empty(len(bias), *convolution.size(image))
     convolution.convolve(image, arrays[f"{name}.w"], bias, out)
     return out
-
-
-def _empty(channels: int, height: int, width: int) -> np.ndarray:
-    return np.empty((channels, height + 2, width + 2), np.float32)
