@@ -1,67 +1,69 @@
-"""Scores of segmentation on annotated recordings that it was neither trained nor tuned on.
+"""Measure all annotated recordings, and write tables and pictures of docs/accuracy.md anew.
 
-    .venv/bin/python benchmarks/accuracy.py DATA
+    .venv/bin/python benchmarks/accuracy.py FOLDER [--no-best]
 
-DATA is a folder with the recordings that docs/accuracy.md names. Prints the rows of its first
-table, but for the stills that networks were trained on.
+FOLDER has the recordings that the page names. It runs `fovea evaluate` on the rows of suite.yaml
+and diameters.yaml beside this file; each table stands below a comment with its name in the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
 
-import numpy as np
+from fovea.cli import main as fovea
 
-from fovea.evaluation.accuracy import TRAINED_ON, annotated, read_frames
-from fovea.evaluation.evaluate import read_labels
-from fovea.evaluation.scores import match_frame, segmentation_scores
-from fovea.plugins.registry import SEGMENTATION, load
-
-RUNS = {
-    "T98G, 20 further stills": [("network", 48), ("adherent", 48)],
-    "E. coli in a growing colony": [("dark", 35), ("dark", 40), ("dark", 52)],
-    "C2C12 myoblasts": [("adherent", 16), ("adherent", 20), ("network", 16)],
-}
-
-FILES = {
-    "E. coli in a growing colony": ("ecoli_colony.ome.tiff", "ecoli_colony_ids.ome.tiff"),
-    "C2C12 myoblasts": ("c2c12_phase.ome.tiff", "c2c12_ids.ome.tiff"),
-}
+PAGE = ROOT / "docs" / "accuracy.md"
+PICTURES = ROOT / "docs" / "images"
+LARGEST = 150_000  # bytes of a picture
 
 
-def pairs(data: Path, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Frames and their annotated labels, (H, W) each."""
-    if name.startswith("T98G"):
-        stills = annotated(data / "t98g_annotated")
-        return [(frame, labels) for still, frame, labels in stills if still not in TRAINED_ON]
-    frames, labels = FILES[name]
-    return list(zip(read_frames(data / frames), read_labels(data / labels), strict=True))
+def measured(folder: str, rows: str, work: Path, *options: str) -> list[str]:
+    """Run a suite; return its tables."""
+    target = work / "tables.md"
+    rows = str(ROOT / "benchmarks" / rows)
+    words = ["evaluate", "--suite", folder, "--list", rows, "--out", str(target), *options]
+    if code := fovea(words):
+        raise SystemExit(code)
+    return target.read_text("utf-8").strip().split("\n\n")
+
+
+def replaced(page: str, name: str, table: str) -> str:
+    """Return the page with another table below the comment that has its name."""
+    pattern = rf"(<!-- table: {name} -->\n)(?:\|.*\n)*"
+    if not re.search(pattern, page):
+        raise SystemExit(f"{PAGE} has no comment <!-- table: {name} -->")
+    return re.sub(pattern, lambda match: match[1] + table + "\n", page)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data", type=Path, help="folder with the recordings")
+    parser.add_argument("folder", help="folder with the recordings")
+    parser.add_argument("--no-best", action="store_true", help="leave the second table as it is")
     given = parser.parse_args()
-    segment = load(SEGMENTATION, "phase")
-    print("| recording | mode, cell_diameter | SEG | SEG by frame: mean (lowest, highest) | F1 |")
-    print("|---|---|---|---|---|")
-    for name, runs in RUNS.items():
-        known = pairs(given.data, name)
-        for mode, diameter in runs:
-            options = {"mode": mode, "cell_diameter": diameter}
-            matches = [
-                match_frame(labels, segment(frame.astype(np.uint16), **options))
-                for frame, labels in known
-            ]
-            single = [segmentation_scores([match])["SEG"] for match in matches]
-            all_cells = segmentation_scores(matches)
-            print(f"| {name} | {mode}, {diameter} | {all_cells['SEG']:.3f} | {np.mean(single):.3f} "
-                  f"({min(single):.3f}, {max(single):.3f}) | {all_cells['F1']:.3f} |",
-                  flush=True)  # fmt: skip
+    names = ["segmentation", "tracks"] if given.no_best else ["segmentation", "best", "tracks"]
+    options = [] if given.no_best else ["--best"]
+    page = PAGE.read_text("utf-8")
+    with tempfile.TemporaryDirectory() as work:
+        pictures = Path(work) / "pictures"
+        options += ["--all-frames", "--figures", str(pictures)]
+        tables = measured(given.folder, "suite.yaml", Path(work), *options)
+        for name, table in zip(names, tables, strict=True):
+            page = replaced(page, name, table)
+        (table,) = measured(given.folder, "diameters.yaml", Path(work), "--all-frames")
+        page = replaced(page, "diameters", table)
+        for path in sorted(pictures.glob("worst_*.png")):
+            if path.stat().st_size > LARGEST:
+                print(f"{path.name} has {path.stat().st_size} bytes", file=sys.stderr)
+            shutil.copy(path, PICTURES / path.name)
+    PAGE.write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

@@ -124,4 +124,4 @@ def test_errors_are_one_line(tmp_path, capsys, monkeypatch):
     assert main(["evaluate", "a.tif", "b.tif", "--lineage", "none.csv"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["evaluate"]) == 2
-    assert "name a reference and a result, or a folder as --targets" in capsys.readouterr().err
+    assert "name a reference and a result, or a folder as --suite" in capsys.readouterr().err

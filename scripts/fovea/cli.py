@@ -20,6 +20,7 @@ from fovea import __version__
 from fovea.errors import FoveaError
 
 Mode = Literal["adherent", "network", "dark"]
+Contrast = Literal["dark", "bright"]
 
 app = typer.Typer(
     help="From time-lapse microscopy to single-cell traces and kinetic parameters.",
@@ -249,15 +250,48 @@ def evaluate(
     result: Annotated[
         Path | None, typer.Argument(metavar="RESULT", help="Labels or tracks to score.")
     ] = None,
-    targets: Annotated[
+    suite: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Instead: score segmentation `phase` and tracking on the annotated recordings in "
-            "this folder and on simulated ones; docs/accuracy.md explains the table.",
+        _option(
+            "Instead: segment all annotated recordings in this folder, with what Fovea proposes "
+            "for each, and score it; docs/accuracy.md explains the table.",
+            "FOLDER",
         ),
     ] = None,
-    table: Annotated[Path | None, _file("CSV or JSON file for the scores.")] = None,
+    listed: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="YAML with the suite's rows; default: FOLDER/suite.yaml, or what the names tell.",
+        ),
+    ] = None,
+    mode: Annotated[Mode | None, _option("Mode for all of the suite.")] = None,
+    contrast: Annotated[Contrast | None, _option("Contrast for all of the suite.")] = None,
+    cell_diameter: Annotated[
+        float | None, _option("Cell diameter for all of the suite.", "PIXELS")
+    ] = None,
+    best: Annotated[
+        bool,
+        typer.Option("--best", help="Also look for the best mode, contrast and diameter."),
+    ] = False,
+    all_frames: Annotated[
+        bool,
+        typer.Option("--all-frames", help="Measure all frames of the suite, not 10 of a row."),
+    ] = False,
+    figures: Annotated[
+        Path | None, _option("Folder for a picture of each row's worst frame.", "DIR")
+    ] = None,
+    table: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--table",
+            "--out",
+            metavar="FILE",
+            help="CSV or JSON file for the scores; of a suite also Markdown (.md). May be given "
+            "several times.",
+        ),
+    ] = None,
     figure: Annotated[Path | None, _file("PNG file for the cells found worst.")] = None,
     images: Annotated[Path | None, _file("The recording's frames, for the figure.")] = None,
     lineage: Annotated[Path | None, _file("Lineage table of the result.")] = None,
@@ -266,29 +300,29 @@ def evaluate(
         bool, typer.Option("--stills", help="The labels are no IDs: score no tracks.")
     ] = False,
 ) -> None:
-    """Score labels or tracks against a reference.
+    """Score labels or tracks against a reference, or segmentation on a folder of recordings.
 
     Labels are TIFF files (T, Y, X or Y, X) or channel groups of a results folder,
     such as results/demo/fov_000/images.zarr/seg_tracked_ch_0.
     """
-    if result is None and targets is None:
-        raise typer.BadParameter("name a reference and a result, or a folder as --targets")
+    if (suite is None) == (result is None):
+        raise typer.BadParameter("name a reference and a result, or a folder as --suite")
+    if suite is not None:
+        from fovea.evaluation.suite_run import run
+
+        fixed = {"mode": mode, "contrast": contrast, "cell_diameter": cell_diameter}
+        given = {key: value for key, value in fixed.items() if value is not None}
+        print(run(suite, listed, given, best, all_frames, table or (), figures))
+        return
     from fovea.evaluation import evaluate as of
 
-    if targets is not None:
-        from fovea.evaluation.accuracy import targets as scored
-
-        shown = rows = scored(targets)
-    else:
-        (known, found, frames), numbers = of.read_stacks(reference, result, images)
-        parents, theirs = (of.read_parents(p) if p else None for p in (lineage, reference_lineage))
-        scores, matches = of.score(known, found, parents, theirs, tracks=not stills)
-        rows = [scores]
-        shown = [{"measure": key, "value": value} for key, value in scores.items()]
-    print(of.as_text(shown))
-    if table:
-        of.write_table(rows, table)
-    if figure and targets is None:
+    (known, found, frames), numbers = of.read_stacks(reference, result, images)
+    parents, theirs = (of.read_parents(p) if p else None for p in (lineage, reference_lineage))
+    scores, matches = of.score(known, found, parents, theirs, tracks=not stills)
+    print(of.as_text([{"measure": key, "value": value} for key, value in scores.items()]))
+    for path in table or ():
+        of.write_table([scores], path)
+    if figure:
         of.draw_worst(frames, known, found, matches, figure, numbers)
 
 

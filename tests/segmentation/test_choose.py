@@ -120,8 +120,7 @@ REAL = {
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_cells_are_found_as_printed(name):
-    from fovea.evaluation.accuracy import read_frames
-    from fovea.evaluation.evaluate import read_labels
+    from fovea.evaluation.annotated import read_position
     from fovea.recordings.readers import open_recording
     from fovea.recordings.sample import sample_frames
 
@@ -130,5 +129,6 @@ def test_real_cells_are_found_as_printed(name):
     with open_recording(str(path)) as recording:
         sampled = sample_frames(recording, 0)
     best = choose([s.image for s in sampled]).best
-    found = segmented(read_frames(path), best.mode, best.cell_diameter)
-    assert seg(read_labels(path.with_name(f"{reference}.ome.tiff")), found) >= least
+    known = read_position(path, path.with_name(f"{reference}.ome.tiff"))
+    found = segmented(known.frames, best.mode, best.cell_diameter)
+    assert seg(known.labels, found) >= least

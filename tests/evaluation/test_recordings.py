@@ -10,7 +10,10 @@ import tifffile
 import yaml
 
 from fovea.cli import main
-from fovea.evaluation import accuracy
+from fovea.evaluation.annotated import read_position
+from fovea.evaluation.pairs import Row
+from fovea.evaluation.simulated import SIMULATED, demo
+from fovea.evaluation.suite import measure
 from fovea.segmentation.phase.choose import choose
 from fovea.simulation.field import Field
 
@@ -19,39 +22,52 @@ DATA = Path(os.environ.get("FOVEA_SHARED", ROOT.parent / "shared")) / "data"
 shared = pytest.mark.skipif(not DATA.exists(), reason=f"the shared recordings are not in {DATA}")
 
 
-@pytest.fixture(scope="module", params=["ADHERENT", "T98G"])
-def stills(request):
-    """Parameters, and the rows of single stills and of both kinds of them."""
-    rows, together = accuracy.stills(DATA / "t98g_annotated", getattr(accuracy, request.param))
-    return request.param, rows, {row["recording"]: row for row in together}
+T98G = {"mode": "network", "cell_diameter": 48}
+ADHERENT = {"mode": "adherent", "cell_diameter": 48}
+ECOLI = {"mode": "dark", "cell_diameter": 18}
+DEMO = {"mode": "dark", "cell_diameter": 36, "tuning": {"expand": 0.05}}
+TRAINED_ON = ("set2", "set12", "set22", "set32", "set42")
+
+
+def stills(trained, segmentation):
+    """The row of the stills that the network was, or was not, trained on."""
+    folder = DATA / "t98g_annotated"
+    names = sorted(p.name.removesuffix("_ids.ome.tiff") for p in folder.glob("*_ids.ome.tiff"))
+    assert set(TRAINED_ON) < set(names)
+    files = tuple((folder / f"{name}.ome.tiff", folder / f"{name}_ids.ome.tiff")
+                  for name in names if (name in TRAINED_ON) == trained)  # fmt: skip
+    return measure(Row("stills", files), segmentation, all_frames=True)
+
+
+def movie(name, reference, segmentation):
+    files = ((DATA / f"{name}.ome.tiff", DATA / f"{reference}_reference_ids.ome.tiff"),)
+    return measure(Row(name, files, tracks=True), segmentation).row
 
 
 @shared
-def test_stills(stills):
-    """Five of 512 x 512 pixels, on which the network was trained, and others of any size."""
-    parameters, rows, together = stills
-    assert set(accuracy.TRAINED_ON) < {row["recording"] for row in rows}
-    least = {"ADHERENT": (0.49, 0.52, 0.57), "T98G": (0.6, 0.6, 0.7)}[parameters]
-    row = together[accuracy.TRAINED]
-    assert row["SEG"] > least[0]
-    assert row["SEG_frames_mean"] > least[1]
-    assert row["F1"] > least[2]
+@pytest.mark.parametrize("mode", ["ADHERENT", "T98G"])
+def test_stills(mode):
+    """Five of 512 x 512 pixels, on which the network was trained."""
+    measured = stills(True, globals()[mode])
+    least = {"ADHERENT": (0.49, 0.52, 0.57), "T98G": (0.6, 0.6, 0.7)}[mode]
+    assert measured.row["SEG"] > least[0]
+    assert np.mean([shot.match.iou.mean() for shot in measured.shots]) > least[1]
+    assert measured.row["F1"] > least[2]
 
 
 @shared
-def test_stills_that_the_network_has_never_seen(stills):
-    parameters, rows, together = stills
-    assert len(rows) > len(accuracy.TRAINED_ON)
-    row = together[accuracy.FURTHER]
-    assert row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.6}[parameters]
-    assert row["F1"] > {"ADHERENT": 0.53, "T98G": 0.73}[parameters]
+@pytest.mark.parametrize("mode", ["ADHERENT", "T98G"])
+def test_stills_that_the_network_has_never_seen(mode):
+    measured = stills(False, globals()[mode])
+    assert len(measured.shots) > len(TRAINED_ON)
+    assert measured.row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.6}[mode]
+    assert measured.row["F1"] > {"ADHERENT": 0.53, "T98G": 0.73}[mode]
 
 
 @shared
 @pytest.mark.parametrize(("factor", "least"), [(1, 0.65), (0.75, 0.6), (1.25, 0.6)])
 def test_the_network_on_cells_it_has_never_seen(factor, least):
-    files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
-    row = accuracy.movie(*files, accuracy.T98G | {"cell_diameter": 48 * factor}, "t98g")
+    row = movie("t98g_phase", "t98g", T98G | {"cell_diameter": 48 * factor})
     assert row["SEG"] > least
     assert row["F1"] > 0.75
     assert row["links_of_found"] > 0.9
@@ -59,16 +75,14 @@ def test_the_network_on_cells_it_has_never_seen(factor, least):
 
 @shared
 def test_adherent_cells_over_time():
-    files = DATA / "t98g_phase.ome.tiff", DATA / "t98g_reference_ids.ome.tiff"
-    row = accuracy.movie(*files, accuracy.ADHERENT, "t98g")
+    row = movie("t98g_phase", "t98g", ADHERENT)
     assert row["SEG"] > 0.47
     assert row["links_of_found"] > 0.87
 
 
 @shared
 def test_bacteria():
-    files = DATA / "ecoli_phase_fluo.ome.tiff", DATA / "ecoli_reference_ids.ome.tiff"
-    row = accuracy.movie(*files, accuracy.ECOLI, "ecoli")
+    row = movie("ecoli_phase_fluo", "ecoli", ECOLI)
     assert row["SEG"] > 0.88
     assert row["divisions_found"] == row["divisions"] == 1
 
@@ -76,14 +90,15 @@ def test_bacteria():
 @shared
 @pytest.mark.parametrize("factor", [0.75, 1.25])
 def test_bacteria_of_another_diameter(factor):
-    files = DATA / "ecoli_phase_fluo.ome.tiff", DATA / "ecoli_reference_ids.ome.tiff"
-    wrong = accuracy.ECOLI | {"cell_diameter": accuracy.ECOLI["cell_diameter"] * factor}
-    assert accuracy.movie(*files, wrong, "ecoli")["SEG"] > 0.8
+    wrong = ECOLI | {"cell_diameter": ECOLI["cell_diameter"] * factor}
+    assert movie("ecoli_phase_fluo", "ecoli", wrong)["SEG"] > 0.8
 
 
 @pytest.mark.parametrize("crowded", [False, True])
-def test_demo(crowded):
-    (row,) = accuracy.simulated(crowded, fovs=1, frames=24)
+def test_demo(crowded, monkeypatch):
+    monkeypatch.setitem(SIMULATED, "short", lambda: demo(crowded, fovs=1, frames=24))
+    row = measure(Row("demo", simulated="short", tracks=True), DEMO).row
+    assert row["frames"] == "24"
     assert row["SEG"] > 0.9
     assert row["complete"] > 0.85
     assert row["links_of_found"] > 0.99
@@ -104,7 +119,8 @@ def test_suggested_diameter(mode):
 @shared
 @pytest.mark.parametrize(("name", "low", "high"), [("set12", 55, 80), ("set42", 35, 55)])
 def test_suggested_diameter_of_real_cells(name, low, high):
-    frame = accuracy.read_frames(DATA / "t98g_annotated" / f"{name}.ome.tiff")[0]
+    files = (DATA / "t98g_annotated" / f"{name}{end}.ome.tiff" for end in ("", "_ids"))
+    frame = read_position(*files).frames[0]
     best = choose([frame], ("adherent",)).best
     assert low <= best.found <= high
     assert low / 1.5 <= best.cell_diameter <= high
