@@ -26,7 +26,7 @@ from fovea.simulation.field import Field
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("FOVEA_SHARED", ROOT.parent / "shared")) / "data"
-DARK = {"mode": "dark", "cell_diameter": 30}
+DARK = {"mode": "dark", "contrast": "dark", "cell_diameter": 30}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,13 @@ def test_a_row_by_the_plain_way(folder, cells):
     """Frames spread evenly; scores, failures and cells of what `segment_phase` finds in them."""
     frames, labels = cells
     files = ((folder / "movie_phase.tif", folder / "movie_ids.tif"),)
-    row = Row("movie", files, segmentation={"mode": "dark"}, tuned_on="none", kind="round")
+    row = Row(
+        "movie",
+        files,
+        segmentation={"mode": "dark", "contrast": "dark"},
+        tuned_on="none",
+        kind="round",
+    )
     measured = measure(row, {"cell_diameter": 30})
     numbers = [0, 1, 2, 4, 5, 6, 7, 9, 10, 11]
     found = [segment_phase(frames[t], **DARK) for t in numbers]
@@ -174,7 +180,7 @@ def test_best_is_the_best_of_all_that_is_tried(cells, monkeypatch):
 
 def test_candidates_are_every_mode_and_contrast():
     tried = list(suite_best.candidates(40.0))
-    pairs = {(t["mode"], t.get("contrast")) for t in tried}
+    pairs = {(t["mode"], t["contrast"]) for t in tried}
     assert pairs == {(m, c) for m in ("adherent", "network", "dark") for c in ("dark", "bright")}
     assert {t["cell_diameter"] for t in tried} == {40 * f for f in suite_best.FACTORS}
     least = [t["cell_diameter"] for t in suite_best.candidates(15.0) if t["mode"] == "network"]

@@ -11,7 +11,6 @@ import numpy as np
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.evaluation.scores import match_frame, segmentation_scores
 from fovea.evaluation.suite import Measured, Shot, annotated_diameter
-from fovea.evaluation.suite_list import parameters
 from fovea.segmentation.phase.segment_phase import segment_phase
 
 FACTORS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2)  # diameters that are tried, in annotated ones
@@ -49,7 +48,7 @@ def best_of(measured: Measured) -> dict[str, Any]:
     own = measured.row
     ratio = own["cell_diameter"] / size
     return found | {
-        "best_mode": best["mode"], "best_contrast": best.get("contrast", ""),
+        "best_mode": best["mode"], "best_contrast": best["contrast"],
         "best_diameter": best["cell_diameter"], "best_SEG": scores["SEG"], "best_F1": scores["F1"],
         "SEG_ratio": own["SEG"] / scores["SEG"] if scores["SEG"] else np.nan,
         "mode_right": _yes(own["SEG"] >= scores["SEG"] - _WITHIN),
@@ -59,15 +58,13 @@ def best_of(measured: Measured) -> dict[str, Any]:
 
 def candidates(annotated: float) -> Iterator[dict[str, Any]]:
     """Yield parameters of each mode and contrast, with diameters around the annotated one."""
-    known = ("dark", "bright") if "contrast" in parameters({}) else (None,)
     for mode in MODES:
         least = SMALLEST_FOR_NETWORK if mode == "network" else SMALLEST_DIAMETER
-        for contrast in known:
+        for contrast in ("dark", "bright"):
             for factor in FACTORS:
                 diameter = round(annotated * factor, 1)
                 if diameter >= least:
-                    both = {} if contrast is None else {"contrast": contrast}
-                    yield {"mode": mode, "cell_diameter": diameter} | both
+                    yield {"mode": mode, "contrast": contrast, "cell_diameter": diameter}
 
 
 def _scores(shots: Sequence[Shot], options: dict[str, Any]) -> dict[str, float]:
