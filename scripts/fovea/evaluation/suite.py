@@ -166,9 +166,9 @@ def proposal(
 
 def _open(wanted: Mapping[str, Any]) -> bool:
     """Return whether a parameter is left for the workflow to find."""
-    dark = wanted["mode"] not in ("network", "adherent")
-    return (wanted["mode"] == "auto" or wanted["cell_diameter"] is None
-            or (dark and wanted.get("contrast") == "auto"))  # fmt: skip
+    if wanted["mode"] == "auto" or wanted["cell_diameter"] is None:
+        return True
+    return wanted["mode"] == "dark" and wanted["contrast"] == "auto"
 
 
 def _copied(position: Position, path: Path) -> str:
