@@ -11,14 +11,14 @@ from fovea.kernels.jit import kernel
 def borders(labels, values, ridge):
     """Find all pairs of neighbouring pixels (of 4) with different labels, int32, neither 0.
 
-    Values are (H, W) float32, `ridge` is (H, W) bool. Returns for each pair the smaller label times
-    2**32 plus the larger one, (P,) int64; the lower of the two values, (P,) float32; and whether
-    one of the two pixels lies on the ridge, (P,) bool.
+    Values are (H, W) float32, `ridge` is (H, W) bool or int16. Returns for each pair the smaller
+    label times 2**32 plus the larger one, (P,) int64; the lower of the two values, (P,) float32;
+    and the larger of the two of the ridge, (P,) of its type.
     """
     height, width = labels.shape
     keys = np.empty(4096, np.int64)
     saddles = np.empty(4096, np.float32)
-    crossed = np.empty(4096, np.bool_)
+    crossed = np.empty(4096, ridge.dtype)
     n = 0
     for y in range(height):
         for x in range(width):
@@ -38,7 +38,7 @@ def borders(labels, values, ridge):
                     crossed = np.concatenate((crossed, np.empty_like(crossed)))
                 keys[n] = (min(a, b) << 32) | max(a, b)
                 saddles[n] = min(values[y, x], values[yy, xx])
-                crossed[n] = ridge[y, x] or ridge[yy, xx]
+                crossed[n] = max(ridge[y, x], ridge[yy, xx])
                 n += 1
     return keys[:n], saddles[:n], crossed[:n]
 
@@ -134,3 +134,60 @@ def first_pixels_and_areas(labels, count):
                 if areas[here] == 1:
                     first[here] = y * width + x
     return first, areas
+
+
+@kernel
+def recede(labels, mask, steps):
+    """Take pixels outside a mask from the edges of integer labels, one per step, in place.
+
+    The edge of a label are its pixels with one of another label, or none, among their 4 neighbours;
+    the image's border is no edge.
+    """
+    height, width = labels.shape
+    edge = _edge(labels)
+    n = 0
+    for place in edge:
+        if not mask[place // width, place % width]:
+            edge[n] = place
+            n += 1
+    for _ in range(steps):
+        after = np.empty(max(4 * n, 1), np.int64)
+        m = 0
+        for i in range(n):
+            labels[edge[i] // width, edge[i] % width] = -1
+        for i in range(n):
+            y, x = edge[i] // width, edge[i] % width
+            for k in range(4):
+                yy = y + (k == 3) - (k == 0)
+                xx = x + (k == 2) - (k == 1)
+                if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0 and not mask[yy, xx]:
+                    after[m] = yy * width + xx
+                    m += 1
+        for i in range(n):
+            labels[edge[i] // width, edge[i] % width] = 0
+        edge = np.unique(after[:m])
+        n = len(edge)
+
+
+@kernel
+def _edge(labels):
+    """Flat indices of labelled pixels with one of another label, or none, among 4 neighbours."""
+    height, width = labels.shape
+    edge = np.empty(1024, np.int64)
+    n = 0
+    for y in range(height):
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            here = labels[y, x]
+            if here <= 0:
+                continue
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            if (
+                labels[above, x] != here or labels[below, x] != here
+                or labels[y, left] != here or labels[y, right] != here
+            ):  # fmt: skip
+                if n == len(edge):
+                    edge = np.concatenate((edge, np.empty_like(edge)))
+                edge[n] = y * width + x
+                n += 1
+    return edge[:n]

@@ -10,7 +10,15 @@ import numpy as np
 
 from fovea.config.phase_tuning import Adherent
 from fovea.kernels import bits, fields, flood, labelling, morphology
-from fovea.segmentation.phase.parts import at_least, blurred, depths, merge, sample, watershed
+from fovea.segmentation.phase.parts import (
+    at_least,
+    blurred,
+    depths,
+    half_widths,
+    merge,
+    sample,
+    watershed,
+)
 
 _BINS = 256  # of Otsu's histogram
 _LOWEST = 0.1  # percentile to which lower logarithms are clipped
@@ -123,10 +131,3 @@ def split(packed, flat, contrast: float, cell_diameter: float, p: Adherent) -> n
         parts, depth, ridge, saddle=p.saddle, ridge_weight=p.ridge_weight,
         small=p.small_part * area,
     )  # fmt: skip
-
-
-def half_widths(radius: float) -> np.ndarray:
-    """Return the half-widths per row of a disk, the offsets with dx² + dy² <= radius²."""
-    reach = int(np.floor(radius))
-    rows = np.arange(-reach, reach + 1)
-    return np.floor(np.sqrt(radius**2 - rows**2)).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 
 import numpy as np
 
@@ -36,6 +37,13 @@ def depths(mask: np.ndarray, cell_diameter: float, sigma: float) -> np.ndarray:
     return depth
 
 
+def half_widths(radius: float) -> np.ndarray:
+    """Return the half-widths per row of a disk, the offsets with dx² + dy² <= radius²."""
+    reach = int(np.floor(radius))
+    rows = np.arange(-reach, reach + 1)
+    return np.floor(np.sqrt(radius**2 - rows**2)).astype(np.int64)
+
+
 def watershed(depth, mask, markers, components, ridge, ridge_step: float) -> np.ndarray:
     """Flood a mask (H, W) from `markers`, (n,) int64 flat indices, deep pixels first.
 
@@ -51,14 +59,19 @@ def watershed(depth, mask, markers, components, ridge, ridge_step: float) -> np.
     return labels
 
 
-def merge(labels, depth, ridge, *, saddle: float, ridge_weight: float, small: float) -> np.ndarray:
+def merge(
+    labels: np.ndarray, depth: np.ndarray, ridge: np.ndarray, *, saddle: float,
+    ridge_weight: float, small: float, size_weight: float = 0.0, cell_area: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Merge neighbouring parts, those with the highest score of their border first.
 
     The score of a border is its greatest depth divided by the lower of the two parts' peaks, minus
-    `ridge_weight` times the fraction of the border that lies on the ridge. Two parts are merged if
-    the score exceeds `saddle` or one of them has fewer than `small` pixels. After each merger the
-    borders of the new part are scored again. Of equal scores those of smaller labels come first,
-    and the smaller label remains. Arrays are as in `watershed`, and labels in the result have gaps.
+    `ridge_weight` times the fraction of the border that lies on the ridge (with a `ridge` of int16
+    its mean on the border), minus `size_weight` times the logarithm of the area of both parts in
+    multiples of `cell_area`. Two parts are merged if the score exceeds `saddle` or one of them has
+    fewer than `small` pixels. After each merger the borders of the new part are scored again. Of
+    equal scores those of smaller labels come first, and the smaller label remains. Arrays are as in
+    `watershed`, and labels in the result have gaps.
     """
     count = int(labels.max(initial=0))
     edges = _edges(labels, depth, ridge, count)
@@ -68,7 +81,8 @@ def merge(labels, depth, ridge, *, saddle: float, ridge_weight: float, small: fl
 
     def score(a: int, b: int) -> float:
         top, crossed, length = edges[a][b]
-        return top / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
+        found = top / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
+        return found - size_weight * math.log((area[a] + area[b]) / cell_area)
 
     current = {(a, b): score(a, b) for a in edges for b in edges[a] if a < b}
     heap = [(-value, a, b) for (a, b), value in current.items()]
@@ -99,13 +113,13 @@ def merge(labels, depth, ridge, *, saddle: float, ridge_weight: float, small: fl
 
 
 def _edges(labels, depth, ridge, count: int) -> dict[int, dict[int, tuple]]:
-    """Return, for each part and neighbour, the border's depth, pixels on the ridge, and pixels."""
+    """Return, for each part and neighbour, the border's depth, sum of the ridge, and pixels."""
     keys, heights, crossed = regions.borders(labels, depth, ridge)
     pairs, inverse = np.unique(keys, return_inverse=True)
     top = np.full(len(pairs), -1, np.float32)
     np.maximum.at(top, inverse, heights)
     lengths = np.bincount(inverse, minlength=len(pairs))
-    on_ridge = np.bincount(inverse[crossed], minlength=len(pairs))
+    on_ridge = np.bincount(inverse, weights=crossed, minlength=len(pairs))
     edges: dict[int, dict[int, tuple]] = {}
     columns = (pairs >> 32, pairs & 0xFFFFFFFF, top.astype(float), on_ridge, lengths)
     for a, b, *border in zip(*(column.tolist() for column in columns), strict=True):
