@@ -16,11 +16,11 @@ from fovea.segmentation.phase.adherent import thresholds
 from fovea.segmentation.phase.parts import merge, watershed
 from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
-from support.reference import phase
+from support.reference import phase, phase_dark, phase_parts
 from support.strategies import examples, frames, masks, seeds
 
 sizes = st.integers(1, 50)
-PLAIN = {"adherent": phase.segment_adherent, "dark": phase.segment_dark}
+PLAIN = {"adherent": phase.segment_adherent, "dark": phase_dark.segment_dark}
 
 
 def textured_frame(seed, height, width):
@@ -119,9 +119,14 @@ def test_watershed_and_mergers(seed, height, width, saddle, weight, small):
 def test_growth(mask, seed, steps):
     labels = np.where(np.random.default_rng(seed).random(mask.shape) < 0.1, mask, 0)
     labels = ndimage.label(labels)[0].astype(np.int32)
-    expected = phase.grow(labels, mask, steps)
-    regions.grow(labels, mask, steps)
-    np.testing.assert_array_equal(labels, expected)
+    expected = phase_parts.grow(labels, mask, steps)
+    grown = labels.copy()
+    regions.grow(grown, mask, steps)
+    np.testing.assert_array_equal(grown, expected)
+    some = np.random.default_rng(seed + 1).random(mask.shape) < 0.5
+    expected = phase_parts.recede(grown, some, steps)
+    regions.recede(grown, some, steps)
+    np.testing.assert_array_equal(grown, expected)
 
 
 @given(seeds)

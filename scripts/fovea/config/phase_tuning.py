@@ -46,21 +46,36 @@ class Adherent:
 class Dark:
     """Objects darker than their surroundings."""
 
-    smoothing: float = 0.02  # sigma
-    dark_level: float = 0.4  # threshold, from background (0) to the median of dark pixels (1)
-    edge_level: float = 0.25  # the same for the edge, up to which objects grow at the end
-    reach: float = 0.1  # largest distance of this growth
-    expand: float = 0.0  # distance of a further growth into free pixels, whatever their level
-    inner_sigma: float = 0.12  # of the difference of Gaussians that finds the cores
-    outer_sigma: float = 0.4  # of the same
-    core_weight: float = 0.5  # of that difference, added to the distance to the edge
-    distance_sigma: float = 0.05  # of the smoothing of the distance to the edge
-    marker_radius: float = 0.2  # a marker is the highest pixel within this radius
-    saddle: float = 0.76  # two parts are one cell where border / lower peak exceeds it
-    small_part: float = 0.15  # smaller parts are merged with a neighbour
-    faint: float = 4.0  # robust standard deviations by which dark pixels must differ
+    smoothing: float = 0.045  # sigma
+    window: float = 0.9  # side of the square in which the brightest and darkest level are taken
+    dark_level: float = 0.45  # threshold, from the brightest (0) to the darkest level around (1)
+    core_level: float = 0.7  # the same for pixels that are certainly dark
+    core_area: float = 0.02  # least area of such pixels in an object, before it is divided
+    floor: float = 0.5  # least difference of the two, of what is usual at cells
+    opening: float = 0.05  # radius
     max_hole: float = 0.1  # larger holes are not filled
-    min_area: float = 0.03  # smaller objects are removed
+    line_reach: float = 0.14  # pale lines are brighter than the pixels this far on both sides
+    line_level: float = 0.08  # least height of a line at which dark pixels are cut
+    line_height: float = 0.3  # height to which higher lines are lowered
+    line_area: float = 0.003  # smaller pieces of lines are not cut out
+    distance_sigma: float = 0.03  # of the smoothing of the distance to the edge
+    marker_radius: float = 0.2  # a marker is the highest pixel within this radius
+    line_step: float = 0.05  # height of a line in the watershed
+    saddle: float = 0.4  # two parts are one cell where their border's score exceeds it
+    line_weight: float = 4.0  # of the mean height of lines on a border, in its score
+    size_weight: float = 0.45  # of the logarithm of the area of both parts, in their border's score
+    small_part: float = 0.04  # smaller parts are merged with a neighbour
+    ring: float = 0.12  # width of the ring around an object with which it is compared
+    compactness: float = 0.7  # least area, of that of the ellipse with the same moments
+    max_area: float = 4.0  # larger objects are removed
+    least_contrast: float = 0.3  # of an object, of what is usual
+    noise_level: float = 2.2  # the same, in robust standard deviations of the background
+    faint: float = 2.6  # robust standard deviations by which the usual contrast must exceed
+    edge_sigma: float = 0.1  # of the window whose mean is the brightness of an edge
+    edge_level: float = 0.55  # brightest level of an edge, from the object (0) to its ring (1)
+    reach: float = 0.05  # largest distance by which an edge is moved
+    expand: float = 0.0  # distance of a further growth into free pixels, whatever their level
+    min_area: float = 0.06  # smaller objects are removed
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from scipy import ndimage
 
 from support.reference.phase_parts import (
     disk,
-    grow,
     levels,
     maxima,
     merge,
     numbered,
     numbered_markers,
-    peaks,
     watershed,
 )
 
@@ -176,35 +174,4 @@ def segment_adherent(frame, diameter, p):
     )
     labels = watershed(levels(depth, ridge, p.ridge_step), mask, markers)
     labels = merge(labels, depth, ridge, p.saddle, p.ridge_weight, p.small_part * area)
-    return numbered(labels, p.min_area * area)
-
-
-def segment_dark(frame, diameter, p):
-    """Mode `dark`; p holds the values of `fovea.config.phase_tuning.Dark`."""
-    d, area = diameter, diameter**2
-    image = gaussian(flatten(frame, d), p.smoothing * d)
-    values = sample(image)
-    middle = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
-    dark = float(np.percentile(values, 0.5))
-    for _ in range(6):
-        beyond = values[values < middle - p.dark_level * (middle - dark)]
-        if len(beyond) == 0:
-            return np.zeros(frame.shape, np.uint16)
-        dark = float(np.median(beyond))
-    contrast = middle - dark
-    if contrast <= p.faint * spread:
-        return np.zeros(frame.shape, np.uint16)
-    mask = fill_holes(-image > F(p.dark_level * contrast - middle), p.max_hole * area)
-    mask = remove_small(mask, p.min_area * area)
-    near = gaussian(distances(mask, 2 * d), p.distance_sigma * d) / F(d)
-    inner, outer = gaussian(image, p.inner_sigma * d), gaussian(image, p.outer_sigma * d)
-    depth = near + F(p.core_weight) * ((outer - inner) / F(contrast))
-    depth = np.where(mask, np.maximum(depth, 0), 0).astype(F)
-    no_ridge = np.zeros(mask.shape, bool)
-    labels = watershed(levels(depth, no_ridge, 0), mask, peaks(depth, mask, p.marker_radius * d))
-    labels = merge(labels, depth, no_ridge, p.saddle, 0, p.small_part * area)
-    beyond = image < F(middle - p.edge_level * contrast)
-    labels = grow(labels, beyond, max(1, round(p.reach * d)))
-    labels = grow(labels, np.ones(mask.shape, bool), round(p.expand * d))
     return numbered(labels, p.min_area * area)

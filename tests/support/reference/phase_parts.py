@@ -1,6 +1,7 @@
 """Parts of segmentation `phase` on whole arrays: markers, watershed, mergers, growth, numbers."""
 
 import heapq
+import math
 
 import numpy as np
 from scipy import ndimage
@@ -75,7 +76,7 @@ def levels(depth, ridge, step):
     return np.maximum(F(1024) * height, 0).astype(np.uint16)
 
 
-def merge(labels, depth, ridge, saddle, ridge_weight, small):
+def merge(labels, depth, ridge, saddle, ridge_weight, small, size_weight=0.0, cell_area=1.0):
     """Merge neighbours, the highest score first."""
     labels = labels.copy()
     while True:
@@ -84,6 +85,7 @@ def merge(labels, depth, ridge, saddle, ridge_weight, small):
         size = {n: int((labels == n).sum()) for n in peak}
         for (a, b), (top, crossed, length) in sorted(_borders(labels, depth, ridge).items()):
             score = float(top) / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
+            score -= size_weight * math.log((size[a] + size[b]) / cell_area)
             wanted = score > saddle or min(size[a], size[b]) < small
             if wanted and (best is None or score > best[0]):
                 best = score, a, b
@@ -96,7 +98,7 @@ def _borders(labels, depth, ridge):
     found = {}
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         a, b = labels[one], labels[other]
-        low, on = np.minimum(depth[one], depth[other]), ridge[one] | ridge[other]
+        low, on = np.minimum(depth[one], depth[other]), np.maximum(ridge[one], ridge[other])
         where = (a != b) & (a > 0) & (b > 0)
         for i, j, height, crossed in zip(a[where], b[where], low[where], on[where], strict=True):
             known = found.get((min(i, j), max(i, j)), (-1, 0, 0))
@@ -117,6 +119,22 @@ def grow(labels, mask, steps):
         around = np.where(around > 0, around, np.iinfo(labels.dtype).max).min(axis=0)
         free = (labels == 0) & mask & (around < np.iinfo(labels.dtype).max)
         labels[free] = around[free]
+    return labels
+
+
+def recede(labels, mask, steps):
+    """Clear pixels outside the mask that touch another label or none (of 4 neighbours).
+
+    After the first step only pixels beside those that were just cleared can follow.
+    """
+    labels = labels.copy()
+    padded = np.pad(labels, 1, "edge")
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    edge = np.any([other != labels for other in around], axis=0)
+    for _ in range(steps):
+        gone = edge & (labels > 0) & ~mask
+        labels[gone] = 0
+        edge = ndimage.binary_dilation(gone)
     return labels
 
 

@@ -1,68 +1,95 @@
-"""Mode `dark` of segmentation `phase`: objects darker than their surroundings."""
+"""Mode `dark` of segmentation `phase`: objects darker than their surroundings.
+
+A pixel is compared with the brightest and the darkest level around it, so that neither uneven
+light nor the halo of a colony shifts the threshold. What is dark is cut at pale lines and at necks;
+`fovea.segmentation.phase.dark_objects` keeps the objects that stand out, and traces their edges.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fovea.config.phase_tuning import Dark
-from fovea.kernels import bits, flood, labelling, regions
-from fovea.segmentation.phase.parts import at_least, blurred, depths, merge, sample, watershed
+from fovea.kernels import bits, contrast, flood, labelling, morphology, regions
+from fovea.segmentation.phase.dark_objects import clear_objects, lower, trace
+from fovea.segmentation.phase.parts import at_least, blurred, depths, half_widths, merge, watershed
 
-_ROUNDS = 6  # of the search for the brightness of dark pixels
+_BLOCKS = 9  # along the side of the window in which the envelopes are computed
+_USUAL = 97  # percentile of the span of brightness that stands for that of cells
+_LOWEST = -0.1  # height of a line to which lower ones are raised: darker than both sides
+_FAINTEST = 1e-3  # counts; a smaller span is none
 
 
-def label_dark(flat: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
+def label_dark(
+    flat: np.ndarray, cell_diameter: float, p: Dark, valid: np.ndarray | None = None
+) -> np.ndarray:
     """Label dark objects; parameters and result as in `fovea.segmentation.phase`."""
-    width, area = flat.shape[1], cell_diameter**2
     image = blurred(flat, p.smoothing * cell_diameter)
-    found = dark_threshold(image, p)
+    found = dark_pixels(image, cell_diameter, p, valid)
     if found is None:
         return np.zeros(flat.shape, np.int32)
-    middle, contrast = found
-    packed = bits.pack_above(-image, np.float32(p.dark_level * contrast - middle))
+    labels = split(*found, cell_diameter, p)
+    trace(labels, image, cell_diameter, p)
+    chosen = clear_objects(labels, image, cell_diameter, p, valid)
+    if chosen is None:
+        return np.zeros(flat.shape, np.int32)
+    labels, levels = chosen
+    lower(labels, levels, image, cell_diameter, p)
+    if steps := round(p.expand * cell_diameter):
+        regions.grow(labels, np.ones(labels.shape, bool), steps)
+    return labels
+
+
+def dark_pixels(
+    image: np.ndarray, cell_diameter: float, p: Dark, valid: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the packed mask of dark pixels, and the heights of pale lines, (H, W) int16.
+
+    None if the image, (H, W) float32, has no contrast. Where the surroundings differ less than a
+    share of what they differ at cells, that share stands for the difference.
+    """
+    side = p.window * cell_diameter
+    block = max(2, round(side / _BLOCKS))
+    radius = max(1, round((side / block - 1) / 2))
+    highest, lowest = contrast.block_extremes(image, block)
+    bright = contrast.envelope(highest, radius)
+    span = bright + contrast.envelope(-lowest, radius)
+    usual = span if valid is None else span[valid[::block, ::block]]
+    least = np.float32(p.floor * np.percentile(usual, _USUAL)) if usual.size else np.float32(0)
+    if not least > _FAINTEST:
+        return None
+    reach = p.line_reach * cell_diameter
+    levels = np.array([p.dark_level, p.core_level], np.float32)
+    darkness, lines = contrast.dark_and_lines(
+        image, np.stack((bright, np.maximum(span, least))), block, levels,
+        max(1, round(reach)), max(1, round(reach / np.sqrt(2))),
+        np.float32(_LOWEST), np.float32(p.line_height),
+    )  # fmt: skip
+    packed = bits.pack_above(darkness, np.uint8(0))
+    width, area = image.shape[1], cell_diameter**2
+    packed = morphology.open_(packed, width, half_widths(p.opening * cell_diameter))
+    core = bits.pack_above(darkness, np.uint8(1))
+    labelling.keep_marked(packed, core, width, at_least(p.core_area * area))
+    labelling.remove_by_size(packed, width, at_least(p.min_area * area), image.size)
     labelling.fill_holes(packed, width, int(p.max_hole * area))
-    labelling.remove_by_size(packed, width, at_least(p.min_area * area), flat.size)
-    mask = bits.unpack(packed, width)
-    depth = inside(image, mask, contrast, cell_diameter, p)
+    return packed, lines
+
+
+def split(packed: np.ndarray, lines: np.ndarray, cell_diameter: float, p: Dark) -> np.ndarray:
+    """Label the parts into which pale lines and necks divide a packed mask, (H, W) int32."""
+    width, area = lines.shape[1], cell_diameter**2
+    level = np.int16(p.line_level * contrast.LINE_STEPS)
+    pale = packed & bits.pack_above(lines, level)
+    labelling.remove_by_size(pale, width, at_least(p.line_area * area), lines.size)
+    mask, ridge = bits.unpack(packed, width), bits.unpack(pale, width)
+    depth = depths(mask & ~ridge, cell_diameter, p.distance_sigma)
     candidates = flood.peaks(depth, mask)
     best_first = candidates[np.lexsort((candidates, -depth.ravel()[candidates]))]
     components = labelling.label(packed, width)
     markers = flood.thin_out(best_first, components, width, p.marker_radius * cell_diameter)
-    no_ridge = np.zeros(mask.shape, bool)
-    parts = watershed(depth, mask, np.sort(markers), components, no_ridge, 0.0)
-    labels = merge(
-        parts, depth, no_ridge, saddle=p.saddle, ridge_weight=0.0, small=p.small_part * area
-    )
-    beyond = image < np.float32(middle - p.edge_level * contrast)
-    regions.grow(labels, beyond, max(1, round(p.reach * cell_diameter)))
-    if steps := round(p.expand * cell_diameter):
-        regions.grow(labels, np.ones(mask.shape, bool), steps)
-    return labels
-
-
-def dark_threshold(image: np.ndarray, p: Dark) -> tuple[float, float] | None:
-    """Return the background's brightness and the contrast of dark pixels; None without any.
-
-    The brightness of dark pixels is found in a sample by iteration: from the 0.5th percentile on,
-    it is replaced by the median of the pixels below the threshold that follows from it.
-    """
-    values = sample(image)
-    middle = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
-    dark = float(np.percentile(values, 0.5))
-    for _ in range(_ROUNDS):
-        beyond = values[values < middle - p.dark_level * (middle - dark)]
-        if len(beyond) == 0:
-            return None
-        dark = float(np.median(beyond))
-    contrast = middle - dark
-    return (middle, contrast) if contrast > p.faint * spread else None
-
-
-def inside(image, mask, contrast: float, cell_diameter: float, p: Dark) -> np.ndarray:
-    """Return how far inside an object a pixel lies, from distance and darkness, (H, W) float32."""
-    near = depths(mask, cell_diameter, p.distance_sigma)
-    inner = blurred(image, p.inner_sigma * cell_diameter)
-    outer = blurred(image, p.outer_sigma * cell_diameter)
-    depth = near + np.float32(p.core_weight) * ((outer - inner) / np.float32(contrast))
-    return np.where(mask, np.maximum(depth, 0), 0).astype(np.float32)
+    parts = watershed(depth, mask, np.sort(markers), components, ridge, p.line_step)
+    return merge(
+        parts, depths(mask, cell_diameter, p.distance_sigma), lines, saddle=p.saddle,
+        ridge_weight=p.line_weight / contrast.LINE_STEPS, small=p.small_part * area,
+        size_weight=p.size_weight, cell_area=area,
+    )  # fmt: skip

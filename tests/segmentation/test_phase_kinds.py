@@ -1,0 +1,166 @@
+"""Mode `dark` on cells of many kinds with one set of numbers, and on frames that hold none."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fovea.config.phase_tuning import Dark
+from fovea.evaluation.scores import match_frame, segmentation_scores
+from fovea.segmentation.phase.dark import dark_pixels, label_dark
+from fovea.segmentation.phase.dark_objects import clear_objects, compactness
+from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
+from support import drawn_cells
+from support.reference import phase, phase_dark
+
+KINDS = {
+    "dense colony": (lambda: drawn_cells.colony(1), 0.72, 0.9),
+    "dense colony of small rods": (lambda: drawn_cells.colony(2, width=8), 0.6, 0.85),
+    "sparse bent rods": (lambda: drawn_cells.sparse(1), 0.75, 0.9),
+    "packed yeast": (lambda: drawn_cells.yeast(1), 0.75, 0.9),
+    "small packed yeast": (lambda: drawn_cells.yeast(2, diameter=20), 0.7, 0.9),
+}
+
+
+@cache
+def drawn(kind):
+    frame, labels = KINDS[kind][0]()
+    return frame, labels.astype(np.uint32), drawn_cells.diameter_of(labels)
+
+
+def scores(labels, found):
+    result = segmentation_scores([match_frame(labels, found.astype(np.uint32))])
+    return result["SEG"], result["F1"]
+
+
+def grain_of(frame):
+    """Spread of the grain in the quietest parts of a frame."""
+    rough = frame - ndimage.gaussian_filter(frame.astype(float), 6)
+    return float(np.sqrt(np.percentile(ndimage.uniform_filter(rough**2, 15), 15)))
+
+
+def changed(kind, frame):
+    """The frame as another microscope might have recorded it."""
+    rng = np.random.default_rng(5)
+    values = frame.astype(float)
+    mottle = ndimage.gaussian_filter(rng.normal(size=frame.shape), 1.2)
+    mottle *= grain_of(frame) / mottle.std()
+    if kind == "twice the grain":
+        values += np.sqrt(3) * mottle
+    elif kind == "half the contrast":
+        middle = np.median(values)
+        values = middle + (values - middle) / 2 + np.sqrt(0.75) * mottle
+    elif kind == "blurred":
+        values = ndimage.gaussian_filter(values, 1)
+    elif kind == "uneven light":
+        y, x = np.mgrid[-0.5 : 0.5 : frame.shape[0] * 1j, -0.5 : 0.5 : frame.shape[1] * 1j]
+        values *= 1 + 0.3 * x - 0.4 * y**2
+    return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cells_of_many_kinds(kind):
+    frame, labels, diameter = drawn(kind)
+    _, least_seg, least_f1 = KINDS[kind]
+    seg, f1 = scores(labels, segment_phase(frame, cell_diameter=diameter, mode="dark"))
+    assert seg > least_seg
+    assert f1 > least_f1
+
+
+@pytest.mark.parametrize("change", ["twice the grain", "half the contrast", "blurred",
+                                    "uneven light"])  # fmt: skip
+@pytest.mark.parametrize("kind", ["dense colony", "packed yeast"])
+def test_images_of_another_quality(kind, change):
+    frame, labels, diameter = drawn(kind)
+    usual = scores(labels, segment_phase(frame, cell_diameter=diameter, mode="dark"))
+    frame = changed(change, frame)
+    found = scores(labels, segment_phase(frame, cell_diameter=diameter, mode="dark"))
+    assert found[0] > usual[0] - 0.06
+    assert found[1] > usual[1] - 0.06
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+@pytest.mark.parametrize("kind", ["dense colony", "packed yeast"])
+def test_a_wrong_diameter_costs_little(kind, factor):
+    frame, labels, diameter = drawn(kind)
+    usual = scores(labels, segment_phase(frame, cell_diameter=diameter, mode="dark"))
+    found = scores(labels, segment_phase(frame, cell_diameter=factor * diameter, mode="dark"))
+    assert found[0] > usual[0] - 0.1
+    assert found[1] > usual[1] - 0.12
+
+
+def test_bright_cells_with_dark_rims():
+    frame, labels = drawn_cells.yeast(3, diameter=20, bright=True)
+    diameter = drawn_cells.diameter_of(labels)
+    options = {"cell_diameter": diameter, "mode": "dark", "contrast": "bright"}
+    seg, f1 = scores(labels, segment_phase(frame, **options))
+    assert seg > 0.52
+    assert f1 > 0.9
+    wider, _ = scores(labels, segment_phase(frame, tuning={"expand": 0.06}, **options))
+    assert wider > seg + 0.05
+    inverted = segment_phase(~frame, cell_diameter=diameter, mode="dark")
+    np.testing.assert_array_equal(inverted, segment_phase(frame, **options))
+
+
+@pytest.mark.parametrize("sigma", [0, 1, 2])
+@pytest.mark.parametrize("diameter", [12, 20, 40])
+def test_noise_and_uneven_light_hold_no_cells(sigma, diameter):
+    rng = np.random.default_rng(sigma)
+    y, x = np.mgrid[:300, :300] / 300
+    for light in (0, 800):
+        noise = ndimage.gaussian_filter(rng.normal(size=(300, 300)), sigma)
+        frame = 3000 + light * (x - y * y) + 100 * noise / noise.std()
+        found = segment_phase(frame.astype(np.uint16), cell_diameter=diameter, mode="dark")
+        assert not found.any()
+
+
+@pytest.mark.parametrize("kind", ["dense colony of small rods", "sparse bent rods",
+                                  "small packed yeast"])  # fmt: skip
+def test_drawn_cells_are_segmented_as_by_the_plain_version(kind):
+    frame, _, diameter = drawn(kind)
+    frame = np.ascontiguousarray(frame[40:240, 30:220])
+    for options in ({}, {"line_weight": 1.0, "saddle": 0.7, "expand": 0.06, "max_hole": 0.3}):
+        values = tuned("dark", options)
+        found = segment_phase(frame, cell_diameter=diameter, mode="dark", tuning=options)
+        assert found.max() > 5
+        np.testing.assert_array_equal(found, phase_dark.segment_dark(frame, diameter, values))
+
+
+def test_only_valid_pixels_count():
+    frame, _, diameter = drawn("packed yeast")
+    flat = flatten(frame, diameter)
+    whole = label_dark(flat, diameter, Dark(), np.ones(flat.shape, bool))
+    np.testing.assert_array_equal(whole, label_dark(flat, diameter, Dark()))
+    # nine tenths of an image of noise are filled up with one level, as padding is
+    noise = np.random.default_rng(0).normal(0, 50, (220, 220)).astype(np.float32)
+    padded = np.pad(noise, ((0, 480), (0, 480)))
+    valid = np.zeros(padded.shape, bool)
+    valid[:220, :220] = True
+    assert not label_dark(padded, diameter, Dark(), valid)[:200, :200].any()
+    image = phase.gaussian(padded, 0.045 * diameter)
+    strict = Dark(floor=1.3)
+    masks = [dark_pixels(image, diameter, strict, v)[0] for v in (valid, None)]
+    assert np.count_nonzero(masks[0]) < np.count_nonzero(masks[1])
+    labels = label_dark(np.pad(flat, ((0, 300), (0, 300)), "edge"), diameter, Dark())
+    image = phase.gaussian(np.pad(flat, ((0, 300), (0, 300)), "edge"), 0.045 * diameter)
+    valid = np.zeros(image.shape, bool)
+    valid[: flat.shape[0], : flat.shape[1]] = True
+    plain = phase_dark.clear_objects(labels, image, diameter, Dark(), valid)
+    fast = clear_objects(labels, image, diameter, Dark(), valid)
+    np.testing.assert_array_equal(fast[0], plain[0])
+
+
+def test_compactness_of_known_shapes():
+    y, x = np.mgrid[:61, :61] - 30
+    shapes = {
+        "disk": (np.hypot(y, x) < 20, 1.0),
+        "rectangle": ((abs(y) < 25) & (abs(x) < 8), 3 / np.pi),
+        "ring": ((np.hypot(y, x) < 25) & (np.hypot(y, x) > 18), 0.32),
+    }
+    for mask, expected in shapes.values():
+        v, u = np.nonzero(mask)
+        moments = np.array([[v.sum(), u.sum(), (v * v).sum(), (u * u).sum(), (v * u).sum()]])
+        found = compactness(np.array([mask.sum()]), moments)[0]
+        assert found == pytest.approx(expected, abs=0.02)
+        assert found == pytest.approx(phase_dark.compactness(mask), rel=1e-9)
