@@ -113,6 +113,9 @@ def test_the_proposal_is_what_the_workflow_finds(folder, tmp_path, cells):
     kept, proposed = suite.proposal([position], {"cell_diameter": 30})
     assert proposed
     assert kept["cell_diameter"] == 30
+    fixed, proposed = suite.proposal([position], {"mode": "network", "cell_diameter": 30})
+    assert not proposed
+    assert fixed["contrast"] == "dark"
     other, proposed = suite.proposal([position], {"method": "logstd"})
     assert not proposed
     assert other["method"] == "logstd"

@@ -150,7 +150,7 @@ def proposal(
 
     wanted = parameters(given)
     if wanted["method"] != "phase" or not _open(wanted):
-        return wanted, False
+        return resolved(wanted, None), False
     with tempfile.TemporaryDirectory() as folder:
         files = [_copied(p, Path(folder) / f"{i:05d}.ome.tif") for i, p in enumerate(positions)]
         target = Path(folder) / "found.yaml"
