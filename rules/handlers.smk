@@ -1,6 +1,7 @@
 from fovea.jobs import orphaned
 from fovea.runs import (
     cell_counts,
+    doubtful,
     check_recording,
     check_tables,
     deletion,
@@ -76,6 +77,7 @@ def close():
         said[:0] = [
             old_results.words(old, clean_command()),
             saturation.saturated(plan, places),
+            doubtful.doubtful(plan, places),
             cell_counts.without_cells(plan, places),
         ]
     for text in filter(None, said):

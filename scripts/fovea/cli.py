@@ -160,11 +160,15 @@ def preview(
         float | None, _option("Show segmentation `phase` with this diameter.", "PIXELS")
     ] = None,
     mode: Annotated[Mode | None, _option("Show segmentation `phase` in this mode.")] = None,
+    contrast: Annotated[
+        Contrast | None, _option("Cells are dark, or bright, against their surroundings.")
+    ] = None,
     output: Annotated[Path, _file("Picture to draw.")] = Path("preview.png"),
 ) -> None:
-    """Segment a few frames of a recording and draw the outlines into a picture.
+    """Find the segmentation that suits a recording, and draw its outlines into a picture.
 
-    It suggests a `cell_diameter`, too; look at the picture before a long run.
+    Candidates are scored without annotations; look at the picture before a long run. Where none of
+    them fits, the last line says so.
     """
     from fovea.inspection.preview import preview as previewed
 
@@ -173,7 +177,7 @@ def preview(
     if dataset not in config["datasets"]:
         names = ", ".join(config["datasets"])
         raise FoveaError(f"--dataset {dataset} is not in the config; allowed: {names}")
-    lines = previewed(config, dataset, output, fov, max(1, frames), cell_diameter, mode)
+    lines = previewed(config, dataset, output, fov, max(1, frames), cell_diameter, mode, contrast)
     print("\n".join(lines))
 
 
@@ -187,6 +191,7 @@ def status(
     """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
     from fovea.config.plan import Plan
     from fovea.runs.cell_counts import without_cells
+    from fovea.runs.doubtful import doubtful
     from fovea.runs.old_results import old_results, words
     from fovea.runs.saturation import saturated
     from fovea.runs.status import collect, table
@@ -200,6 +205,7 @@ def status(
     for text in (
         words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
         saturated(plan, places, directory),
+        doubtful(plan, places, directory),
         without_cells(plan, places, directory),
     ):
         if text:

@@ -143,20 +143,21 @@ def test_preview(tmp_path, monkeypatch, capsys):
     options = ["preview", "--configfile", "config.yaml", "--frames", "2", "--output", "seen.png"]
     assert main([*options, "--mode", "dark"]) == 0
     printed = capsys.readouterr().out
-    assert "suggested: segmentation: {method: phase, mode: dark, cell_diameter: " in printed
+    assert "suggested: segmentation: {method: phase, mode: dark, contrast: dark, cell_d" in printed
+    assert "\nexpected quality: " in printed
     assert printed.count("objects, median diameter") == 2
     assert Path("seen.png").read_bytes().startswith(b"\x89PNG")
     assert main(options) == 0
     printed = capsys.readouterr().out
-    assert 2 <= printed.count("suggested: ") <= 3
-    shown = re.search(r"shown: method: phase, cell_diameter: 30, mode: (\w+), tuning: {}", printed)
+    assert printed.count("suggested: ") == 1
+    shown = re.search(r"shown: method: phase, cell_diameter: 30, mode: (\w+), ", printed)
     first = re.search(r"suggested: segmentation: {method: phase, mode: (\w+),", printed)
     assert shown[1] == first[1]  # the config leaves the mode open
-    assert main([*options, "--mode", "network"]) == 0
+    assert main([*options, "--mode", "network", "--contrast", "bright"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("suggested: segmentation: {method: phase, mode: network, cell_di") == 1
-    assert "shown: method: phase, cell_diameter: " in printed
-    assert "mode: network" in printed
+    assert "suggested: segmentation: {method: phase, mode: network, contrast: bright, " in printed
+    assert "mode: network" in re.search("shown: .*", printed)[0]
+    assert "contrast: bright" in re.search("shown: .*", printed)[0]
     assert main([*options, "--mode", "network", "--cell-diameter", "9"]) == 1
     assert "mode network needs a cell diameter of 12 pixels at least" in capsys.readouterr().err
     assert main([*options, "--dataset", "other"]) == 1

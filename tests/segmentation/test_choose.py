@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from fovea.config.limits import half_cell, least_frames, run_extraction
 from fovea.evaluation.scores import match_frame, segmentation_scores
-from fovea.segmentation.phase.choose import Choice, Trial, _agreement, _window, choose
-from fovea.segmentation.phase.found import doubt
+from fovea.segmentation.phase import advice
+from fovea.segmentation.phase.choose import Choice, Trial, choose, ways
+from fovea.segmentation.phase.measures import Measures
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.simulation.field import simulate_fov
 from support.recordings import shared
@@ -19,8 +21,9 @@ def seg(truth, found) -> float:
     return segmentation_scores(matches)["SEG"]
 
 
-def segmented(frames, mode, diameter):
-    return [segment_phase(frame, mode=mode, cell_diameter=diameter) for frame in frames]
+def segmented(frames, trial):
+    return [segment_phase(frame, mode=trial.mode, contrast=trial.contrast,
+                          cell_diameter=trial.cell_diameter) for frame in frames]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def test_simulated_cells_of_any_size_are_found(movie, factor):
     )
     best = choose(frames).best
     assert 24 * factor <= best.found <= 40 * factor
-    assert seg(truth, segmented(frames, best.mode, best.cell_diameter)) > 0.7
+    assert seg(truth, segmented(frames, best)) > 0.7
 
 
 def test_8_bits_and_blank_frames_change_little(movie):
@@ -64,37 +67,102 @@ def test_nothing_to_be_found():
 
 
 def test_what_is_not_sure_is_told():
-    good = Trial("dark", 20.0, 28.0, 9.0, 0.9, 8.0)
-    other = replace(good, mode="adherent", contrast=7.0)
-    worse = replace(other, contrast=2.0)
+    measures = Measures(20, 9.0, 21.0, 0.9, 0.5, 1.0, 0.9, 0.9, 0.1, 0.0)
+    good = Trial("dark", "bright", 20.0, measures, 0.8)
+    other = replace(good, mode="adherent", contrast="dark", score=0.75)
+    worse = replace(other, score=0.5)
     assert Choice((good, worse)).sure
     assert Choice((good, other)).alternative == other
-    text = doubt(Choice((good, other)))
+    text = advice.doubt(Choice((good, other)))
     assert text.endswith("compare both: fovea preview --mode adherent --cell-diameter 20")
-    for less in (replace(good, agreement=0.4), replace(good, at_end=True)):
+    unsteady = replace(good, measures=replace(measures, agreement=0.3))
+    for less in (unsteady, replace(good, at_end=True)):
         assert not Choice((less,)).sure
-        assert doubt(Choice((less,))).endswith("fovea preview --mode dark --cell-diameter 20")
-    assert "smallest or the largest" in doubt(Choice((replace(good, at_end=True),)))
+        shown = "fovea preview --mode dark --contrast bright --cell-diameter 20"
+        assert advice.doubt(Choice((less,))).endswith(shown)
+    assert "smallest or the largest" in advice.doubt(Choice((replace(good, at_end=True),)))
+    poor = Choice((replace(good, score=0.2),))
+    assert not poor.fits
+    assert not poor.sure
+    assert "Cellpose or Omnipose (docs/plugins/README.md)" in advice.doubt(poor)
 
 
-def test_agreement_counts_partners_of_all_frames():
-    first = np.zeros((40, 40), np.uint16)
-    first[4:14, 4:14], first[24:34, 4:14] = 1, 2
-    moved = np.roll(first, 20, axis=1)
-    same, other = _agreement([first], [first]), _agreement([first], [moved])
-    assert same == pytest.approx(2 * 2 / (4 + 12))  # two of two, and six without a partner
-    assert other == 0
-    assert _agreement([first, first], [first, moved]) == pytest.approx(2 * 2 / (8 + 12))
-    assert _agreement([first * 0], [first * 0]) == 0
+def test_a_plain_table_and_line_of_the_config():
+    measures = Measures(20, 9.0, np.nan, 0.9, 0.5, 1.0, 0.9, 0.9, 0.1, 0.0)
+    dark = Trial("dark", "bright", 20.5, measures, 0.8)
+    net = Trial("network", "dark", 30.0, measures, 0.5)
+    lines = advice.table(Choice((dark, net)))
+    assert [line.split()[:4] for line in lines[1:]] == [
+        ["dark", "bright", "20.5", "-"], ["network", "dark", "30", "-"]
+    ]  # fmt: skip
+    assert lines[1].split()[-2:] == ["0.80", "good"]
+    assert lines[2].split()[-2:] == ["0.50", "fair"]
+    assert advice.parameters(net) == {"method": "phase", "mode": "network", "cell_diameter": 30}
+    assert advice.parameters(dark) == {
+        "method": "phase", "mode": "dark", "contrast": "bright", "cell_diameter": 20.5
+    }  # fmt: skip
 
 
-def test_the_window_is_where_something_is_to_be_seen():
-    frame = np.full((1500, 2048), 500, np.uint16)
-    frame[1000:1100, 1800:1900] = np.random.default_rng(0).integers(0, 900, (100, 100))
-    part = _window(frame)
-    assert part.shape == (1024, 1024)
-    assert part.max() > 500
-    assert _window(frame[:800, :900]).shape == (800, 900)
+def ellipses(side: int = 320, count: int = 34, radius: float = 13.0, level: float = -500.0):
+    """Draw dark ellipses with a soft edge on even ground with noise: frame and labels."""
+    rng = np.random.default_rng(3)
+    yy, xx = np.mgrid[:side, :side]
+    image, labels = np.zeros((side, side)), np.zeros((side, side), np.uint16)
+    for _ in range(40 * count):
+        y, x = rng.uniform(radius, side - radius, 2)
+        turn, long = rng.uniform(0, np.pi), rng.uniform(1.1, 1.5)
+        along = (xx - x) * np.cos(turn) + (yy - y) * np.sin(turn)
+        across = (yy - y) * np.cos(turn) - (xx - x) * np.sin(turn)
+        far = np.hypot(along / (radius * long), across / radius)
+        if labels.max() == count or (labels[far < 1.25] > 0).any():
+            continue
+        labels[far < 1] = labels.max() + 1
+        image += level / (1 + np.exp(np.minimum((far - 1) * 12, 50)))
+    frame = 2000 + image + rng.normal(0, 15, image.shape)
+    return frame.astype(np.uint16), labels
+
+
+@pytest.mark.parametrize("kind", ["dark", "bright", "padded", "noisy", "small", "stripes"])
+def test_cells_of_every_look_are_found(kind):
+    frame, labels = ellipses(radius=7, count=90) if kind == "small" else ellipses()
+    true = np.sqrt(4 / np.pi * np.median(np.bincount(labels.ravel())[1:]))
+    if kind == "bright":
+        frame = ~frame
+    elif kind == "noisy":
+        noise = np.random.default_rng(0).normal(0, 60, frame.shape)
+        frame = (frame + noise).astype(np.uint16)
+    elif kind == "stripes":  # uneven light
+        frame = (frame + 400 * np.linspace(-1, 1, len(frame)) ** 3).astype(np.uint16)
+    elif kind == "padded":
+        frame, labels = (np.pad(image, ((60, 0), (40, 110))) for image in (frame, labels))
+    choice = choose([frame])
+    best = choice.best
+    assert choice.fits
+    assert best.found == pytest.approx(true, rel=0.25)
+    assert seg([labels.astype(np.uint32)], segmented([frame], best)) > 0.6
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth noise", "lines", "gradient"])
+def test_where_there_are_no_cells_none_fits(kind):
+    rng = np.random.default_rng(1)
+    yy, xx = np.mgrid[:300, :300]
+    frame = {
+        "noise": 1000 + rng.normal(0, 30, (300, 300)),
+        "smooth noise": 1000 + 400 * gaussian_filter(rng.normal(0, 5, (300, 300)), 2),
+        "lines": 1000 + 200 * np.sin(xx / 5 + yy / 9) + rng.normal(0, 20, (300, 300)),
+        "gradient": 1000.0 + xx + 2 * yy,
+    }[kind]
+    choice = choose([np.clip(frame, 0, 65535).astype(np.uint16)])
+    assert choice is None or not choice.fits
+
+
+def test_both_contrasts_are_tried_unless_one_is_given():
+    assert ("dark", "bright") in ways(("dark", "network"))
+    assert len(ways(("dark",))) == 2
+    assert ways(("adherent",)) == [("adherent", "dark")]
+    assert ways(("adherent", "dark"), "bright") == [("adherent", "bright"), ("dark", "bright")]
+    frame, _ = ellipses(side=200, count=12)
+    assert {t.contrast for t in choose([frame], contrast="bright").trials} == {"bright"}
 
 
 def test_limits_are_in_proportion_to_the_recording():
@@ -130,5 +198,5 @@ def test_real_cells_are_found_as_printed(name):
         sampled = sample_frames(recording, 0)
     best = choose([s.image for s in sampled]).best
     known = read_position(path, path.with_name(f"{reference}.ome.tiff"))
-    found = segmented(known.frames, best.mode, best.cell_diameter)
+    found = segmented(known.frames, best)
     assert seg(known.labels, found) >= least

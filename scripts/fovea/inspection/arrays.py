@@ -58,14 +58,18 @@ def segment(
 def _completed(frames: np.ndarray, given: dict[str, Any], threads: int) -> dict[str, Any]:
     """Return parameters of method phase with a mode and a diameter."""
     mode, diameter = given.get("mode", "auto"), given.get("cell_diameter")
-    if mode != "auto" and diameter:
-        return given
+    open_contrast = mode == "dark" and given.get("contrast") == "auto"
+    if mode != "auto" and diameter and not open_contrast:
+        return given | ({"contrast": "dark"} if given.get("contrast") == "auto" else {})
     stack = frames.reshape(-1, *frames.shape[-2:])
     shown = stack[np.unique(np.linspace(0, len(stack) - 1, 8).round().astype(int))]
-    found = choose(shown, tuple(MODES) if mode == "auto" else (mode,), diameter, threads)
+    modes = tuple(MODES) if mode == "auto" else (mode,)
+    found = choose(shown, modes, diameter, threads, given.get("contrast", "auto"))
     if found is None:
         raise FoveaError("no cells were found; give mode and cell_diameter of method phase")
-    return given | {"mode": found.best.mode, "cell_diameter": found.best.cell_diameter}
+    best = found.best
+    return given | {"mode": best.mode, "contrast": best.contrast,
+                    "cell_diameter": best.cell_diameter}  # fmt: skip
 
 
 def track(

@@ -1,4 +1,4 @@
-"""Preview of a segmentation: outlines drawn over a few frames, before a long run."""
+"""Preview of a segmentation: what suits a recording, and its outlines over a few frames."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.config.words import flow
 from fovea.errors import FoveaError
-from fovea.segmentation.phase.choose import Trial
+from fovea.inspection.preview_picture import Panel, draw
+from fovea.segmentation.phase import advice
+from fovea.segmentation.phase.choose import Choice, choose
+from fovea.segmentation.phase.diameter import median_diameter
+
+_PANELS = 4  # candidates that are drawn
+_CROP, _SMALLEST_CROP = 12, 96  # side of what they are drawn on: diameters, pixels
 
 
 def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[list[int], list]:
@@ -37,30 +44,6 @@ def sample_frames(config: dict, dataset: str, fov: int, count: int) -> tuple[lis
     return wanted, frames
 
 
-def draw(frames: Sequence[np.ndarray], labels: Sequence[np.ndarray], titles, target) -> None:
-    """Draw the objects' outlines over frames, side by side with the frames alone, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from fovea.figures.overview import outlines
-
-    height, width = frames[0].shape
-    figure = Figure(figsize=(12, 6 * height / width * len(frames) + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(len(frames), 2, squeeze=False)
-    for row, frame, found, title in zip(grid, frames, labels, titles, strict=True):
-        low, high = np.percentile(frame, (0.5, 99.5))
-        grey = np.clip((frame - low) / max(high - low, 1), 0, 1)
-        rgb = np.repeat(grey[..., None], 3, axis=2)
-        row[0].imshow(rgb.copy(), interpolation="nearest")
-        rgb[outlines(found) > 0] = (1, 0.35, 0.1)
-        row[1].imshow(rgb, interpolation="nearest")
-        row[1].set_title(title, fontsize=10)
-        for axes in row:
-            axes.set_axis_off()
-    figure.savefig(target, dpi=110, metadata={"Software": None})
-
-
 def preview(
     config: dict,
     dataset: str,
@@ -69,17 +52,17 @@ def preview(
     count: int = 3,
     diameter: float | None = None,
     mode: str | None = None,
+    contrast: str | None = None,
 ) -> list[str]:
-    """Segment `count` frames, draw the result as a PNG and say what was found.
+    """Compare modes and diameters on `count` frames, and draw the candidates and the chosen one.
 
-    `config` is as returned by `fovea.config.validation.validated`; `diameter` and `mode` are
-    parameters of method `phase`, without which the method of the config is shown. Returns the lines
-    to print: suggested modes and diameters, parameters used and what was found.
+    `config` is as returned by `fovea.config.validation.validated`; `diameter`, `mode` and
+    `contrast` are parameters of method `phase`, without which the method of the config is shown.
+    Returns the lines to print: the candidates, the suggested line of the config, what else to try,
+    the parameters used and what was found. Where no mode suits the cells, the last one says so.
     """
     from fovea.config.datasets import params_for
     from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
-    from fovea.segmentation.phase.choose import choose
-    from fovea.segmentation.phase.diameter import median_diameter
 
     params = params_for(config, dataset)
     options = dict(params["segmentation"])
@@ -87,13 +70,11 @@ def preview(
     if params["preprocess"]:
         prepare = load(PREPROCESSING, params["preprocess"])
         frames = [prepare(frame) for frame in frames]
-    choice = choose(frames, tuple(MODES) if mode is None else (mode,))
-    trials = choice.trials if choice else ()
-    lines = [_suggestion(trial) for trial in trials] or [
-        "no cells were found to suggest a diameter"
-    ]
-    if diameter is not None or mode is not None or options["method"] == "phase":
-        options = _phase_options(options, mode, diameter, trials)
+    modes = tuple(MODES) if mode is None else (mode,)
+    _check_diameter(diameter, modes)
+    choice = choose(frames, modes, diameter, contrast=contrast or "auto")
+    if options["method"] == "phase" or (diameter, mode, contrast) != (None, None, None):
+        options = _phase_options(options, mode, contrast, diameter, choice)
     method = load(SEGMENTATION, options["method"])
     used = {key: value for key, value in options.items() if key != "method"}
     labels = [method(frame, **used) for frame in frames]
@@ -102,42 +83,98 @@ def preview(
         size, _ = median_diameter(found)
         titles.append(f"frame {t}: {int(found.max(initial=0))} objects, "
                       f"median diameter {size:.0f} pixels")  # fmt: skip
-    draw(frames, labels, titles, target)
+    crop, panels = _panels(frames, choice, options)
+    draw(target, crop, panels, frames, labels, titles)
     texts = {k: f"{v:g}" if isinstance(v, float) else v for k, v in options.items()}
     shown = ", ".join(f"{k}: {text}" for k, text in texts.items() if text is not None)
-    return [*lines, f"shown: {shown}", *titles, f"picture: {target}"]
+    return [*_advice(choice), f"shown: {shown}", *titles, f"picture: {target}", *_end(choice)]
+
+
+def _advice(choice: Choice | None) -> list[str]:
+    """Return the table of candidates, the line for the config and what else to try."""
+    if choice is None:
+        return ["no cells were found to suggest a diameter"]
+    lines = [
+        *advice.table(choice),
+        f"suggested: segmentation: {flow(advice.parameters(choice.best))}",
+        f"expected quality: {choice.best.quality} (SEG {choice.best.score:.2f})",
+    ]
+    if choice.fits and not choice.sure:
+        lines.append(f"not sure: {advice.doubt(choice)}")
+    elif len(choice.trials) > 1:
+        lines.append(f"if the outlines are wrong, try: {advice.command(choice.trials[1])}")
+    return lines
+
+
+def _end(choice: Choice | None) -> list[str]:
+    """Return the warning that ends the output where no mode suits the cells."""
+    if choice is not None and choice.fits:
+        return []
+    return [f"Fovea: WARNING: {advice.NONE_FITS}"]
+
+
+def _panels(
+    frames: Sequence[np.ndarray], choice: Choice | None, shown: dict
+) -> tuple[np.ndarray, list[Panel]]:
+    """Return the place that all candidates are shown on, of the last frame, and the candidates."""
+    from fovea.segmentation.phase.segment_phase import segment_phase
+    from fovea.segmentation.phase.trials import look
+    from fovea.segmentation.phase.windows import densest
+
+    frame = frames[-1]
+    if choice is None:
+        return frame, []
+    size = choice.best.found if choice.best.found > 0 else choice.best.cell_diameter
+    place = densest(look(frame).energy, max(_SMALLEST_CROP, round(_CROP * size)))
+    panels = []
+    for number, trial in enumerate(choice.trials[:_PANELS], 1):
+        labels = segment_phase(frame, cell_diameter=trial.cell_diameter, mode=trial.mode,
+                               contrast=trial.contrast)  # fmt: skip
+        bright = " (bright)" if trial.contrast == "bright" else ""
+        title = (
+            f"{number}. {trial.mode}{bright}, {trial.cell_diameter:g} pixels\n"
+            f"{trial.quality} ({trial.score:.2f}), {labels.max(initial=0)} objects in the frame"
+        )
+        same = ("mode", "cell_diameter")
+        chosen = all(shown.get(key) == getattr(trial, key) for key in same) and shown.get(
+            "contrast", trial.contrast
+        ) in ("auto", trial.contrast)
+        panels.append(Panel(title, labels[place], chosen))
+    return frame[place], panels
+
+
+def _check_diameter(diameter: float | None, modes: Sequence[str]) -> None:
+    """Refuse a diameter that a mode cannot be tried with."""
+    least = SMALLEST_FOR_NETWORK if tuple(modes) == ("network",) else SMALLEST_DIAMETER
+    if diameter is not None and not diameter >= least:
+        raise FoveaError(
+            f"mode {modes[0]} needs a cell diameter of {least} pixels at least, not {diameter:g}; "
+            "give another --cell-diameter or --mode"
+        )
 
 
 def _phase_options(
-    given: dict, mode: str | None, diameter: float | None, trials: Sequence[Trial]
-) -> dict:
-    """Return parameters of method `phase` in a mode, with a diameter given or suggested.
+    given: dict, mode: str | None, contrast: str | None, diameter: float | None,
+    choice: Choice | None,
+) -> dict:  # fmt: skip
+    """Return parameters of method `phase` in which mode, contrast and diameter are set.
 
-    `trials` are the suggestions, best first.
+    What the command gives comes first, then what the config gives, then the best candidate.
     """
     keep = given if given["method"] == "phase" else {"method": "phase"}
+    trials = choice.trials if choice else ()
     kind = mode or keep.get("mode", "auto")
     if kind == "auto":
         kind = trials[0].mode if trials else "adherent"
+    light = contrast or keep.get("contrast", "auto")
+    fitting = [t for t in trials if t.mode == kind and light in ("auto", t.contrast)]
     own = keep.get("cell_diameter") if mode is None else None
-    suggested = [trial.cell_diameter for trial in trials if trial.mode == kind]
-    diameter = diameter or own or next(iter(suggested), None)
+    diameter = diameter or own or next((t.cell_diameter for t in fitting), None)
     if diameter is None:
         raise FoveaError(f"no cell diameter could be told in mode {kind}; give --cell-diameter")
-    least = SMALLEST_FOR_NETWORK if kind == "network" else SMALLEST_DIAMETER
-    if not diameter >= least:
-        raise FoveaError(
-            f"mode {kind} needs a cell diameter of {least} pixels at least, not {diameter:g}; "
-            "give another --cell-diameter or --mode"
-        )
+    _check_diameter(diameter, (kind,))
+    if light == "auto":
+        light = fitting[0].contrast if fitting else "dark"
     if keep.get("mode", kind) not in (kind, "auto"):
         keep = {key: value for key, value in keep.items() if key not in ("tuning", "weights")}
-    light = "bright" if keep.get("contrast") == "bright" else "dark"
     return keep | {"mode": kind, "contrast": light, "cell_diameter": diameter}
-
-
-def _suggestion(trial: Trial) -> str:
-    return (
-        f"suggested: segmentation: {{method: phase, mode: {trial.mode}, "
-        f"cell_diameter: {trial.cell_diameter:g}}}"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,8 @@ from fovea.config.words import flow
 from fovea.errors import FoveaError, counted
 from fovea.recordings.describe import dataset_name, is_fluorescence
 from fovea.recordings.sample import Sampled, sample_frames
+from fovea.segmentation.phase import advice
 from fovea.segmentation.phase.choose import Choice, choose
-from fovea.segmentation.phase.found import doubt
 
 if TYPE_CHECKING:
     from fovea.recordings.readers.base import Recording
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 #: bright on a dark background. From this share of the range on, a channel is taken for the former.
 _LEVEL = 0.25
 #: Cells touch, are missed in single frames, and the stage jumps (docs/accuracy.md).
+_PYAMA = "  # PyAMA's logstd is for large cells well apart on an even ground: preset: pyama"
 _TRACKING = {"method": "iou", "overlap": "mask", "max_gap": 2, "max_merge": 4}
 
 
@@ -103,7 +105,7 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
     return [
         "params:",
         *_found(choice, sampled),
-        f"  segmentation: {flow(_segmentation(best.mode, best.cell_diameter))}",
+        f"  segmentation: {flow(advice.parameters(best))}",
         "  # Cells touch, are missed in single frames, and the stage jumps. With divisions,",
         "  # daughters get IDs of their own; without, the mother's ID goes on with one of them.",
         f"  tracking: {flow(_TRACKING | {'divisions': divides, 'drift': True})}",
@@ -113,28 +115,21 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
     ]
 
 
-def _segmentation(mode: str, diameter: float) -> dict[str, object]:
-    whole = int(diameter) if float(diameter).is_integer() else diameter
-    return {"method": "phase", "mode": mode, "cell_diameter": whole}
-
-
 def _found(choice: Choice, sampled: list[Sampled]) -> list[str]:
     """Say in comments what was found, and what else may be right."""
     best = choice.best
     fields = len({s.fov for s in sampled})
     lines = [
         f"  # Found in {counted(len(sampled), 'frame')} of {counted(fields, 'field')} of view: "
-        f"{best.objects:.0f} whole cells in a frame, of {best.found:.0f} pixels.",
+        f"cells of {best.found:.0f} pixels; expected quality: {best.quality}.",
     ]
-    if not choice.sure:
-        text, command = doubt(choice).rsplit(": ", 1)
-        lines += [f"  # Not sure: {text}:", f"  #   {command}"]
-    else:
-        lines.append("  # Look at it before a long run: fovea preview")
-    lines.append(
-        "  # PyAMA's logstd is for large cells well apart on an even ground: preset: pyama"
-    )
-    return lines
+    if choice.sure:
+        return [*lines, "  # Look at it before a long run: fovea preview", _PYAMA]
+    text, command = advice.doubt(choice).rsplit(": ", 1)
+    words = "None fits" if not choice.fits else "Not sure"
+    lines += textwrap.wrap(f"{words}: {text}:", 100, initial_indent="  # ",
+                           subsequent_indent="  # ")  # fmt: skip
+    return [*lines, f"  #   {command}", _PYAMA]
 
 
 def _samples(info: RecordingInfo) -> list[str]:

@@ -1,40 +1,36 @@
-"""Find the mode and cell diameter of segmentation `phase` that suit a recording.
+"""Find the mode, contrast and cell diameter of segmentation `phase` that suit a recording.
 
-Each mode is tried with diameters from 8 pixels to a quarter of the frame, in steps of a quarter.
-Three measures, none of which knows an annotation, tell which result to believe:
-
-- *agreement*: objects that are cells are found alike with a diameter that is a quarter smaller or
-  larger; parts of cells, clusters and noise come and go. A few objects agree by chance, so
-  that six without a partner are added.
-- *fit*: the modes were made so that a cell diameter D finds cells of median diameter 1.4 D or a
-  little less. A trial whose objects are much smaller or larger looks for something else.
-- *contrast*: outlines of cells run where brightness changes. It is the mean gradient on the
-  outlines, in multiples of the frame's median gradient.
-
-The score of a trial is fit x agreement x (contrast - 1). Within a mode it tells the diameter,
-between the best trials of the modes it tells the mode.
+Each mode is tried with diameters from 8 pixels to a quarter of the frame, in steps of a quarter,
+mode `dark` for dark and for bright cells. `measures` says what each trial's labels are like, and
+`quality` how good they are expected to be, as a SEG. The trial with the highest one is chosen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
-from fovea.jobs.threads import ordered_map
-from fovea.segmentation.phase.diameter import median_diameter
+from fovea.segmentation.phase.measures import Measures
+from fovea.segmentation.phase.quality import expected, quality
+from fovea.segmentation.phase.trials import STEP, Way, labelled, look, measures_of
 
-_STEP = 1.25  # ratio of successive trial diameters
-_SMALLEST = {"adherent": 8.0, "dark": 8.0, "network": 12.5}  # pixels
-_FEW = 3  # objects that a trial needs at least, in all frames together
-_RATIO, _SPREAD = 1.4, 0.2  # of the objects' median diameter to D: the usual one, and its logarithm
-_SIDE = 1024  # pixels; of larger frames a window of this side is looked at
-_ADDED = 6  # objects without a partner, in the agreement
-_CLOSE = 0.6  # share of the best score from which another mode may be as good
-_UNSTEADY = 0.5  # agreement below which even the best trial is doubtful
+_SMALLEST, _LARGEST = 6.4, 250.0  # pixels
+_FRAMES = 4  # that are looked at
+_CLOSE = 0.08  # of expected SEG, by which another mode may be worse and still be named
+_SIZES, _OTHER = 2, 0.5  # candidates of a mode, and how far apart their log diameters are
+_SHARE = 0.4  # of the best expected SEG, from which a trial is a candidate
+_UNSTEADY = 0.4  # agreement below which even the best trial is doubtful
+_POWER = 6  # of the score, where diameters are averaged
+#: What is tried: cells darker and brighter than their surroundings, in mode dark. The other modes
+#: look for texture, or know both.
+WAYS: tuple[Way, ...] = tuple(
+    (mode, contrast)
+    for mode in MODES
+    for contrast in (("dark", "bright") if mode == "dark" else ("dark",))
+)
 
 
 @dataclass(frozen=True)
@@ -42,25 +38,31 @@ class Trial:
     """How a mode does with a cell diameter, over all frames."""
 
     mode: str
+    contrast: str  # "dark" or "bright"
     cell_diameter: float  # pixels
-    found: float  # median diameter of the objects, pixels; NaN without any
-    objects: float  # mean number per frame
-    agreement: float  # with the results of the neighbouring diameters, 0 to 1
-    contrast: float  # of the outlines, in multiples of the frame's median gradient
+    measures: Measures
+    score: float  # expected SEG, 0 to 1
     at_end: bool = False  # whether no smaller, or no larger, diameter was tried
 
     @property
-    def score(self) -> float:
-        """Return how far the trial is to be believed."""
-        if not self.found > 0:
-            return 0.0
-        off = np.log(self.found / self.cell_diameter / _RATIO) / _SPREAD
-        return float(np.exp(-0.5 * off**2) * self.agreement * max(self.contrast - 1, 0))
+    def quality(self) -> str:
+        """Return ``good``, ``fair`` or ``poor``."""
+        return quality(self.score)
+
+    @property
+    def found(self) -> float:
+        """Return the median diameter of the objects in pixels; NaN without any."""
+        return self.measures.found
+
+    @property
+    def objects(self) -> float:
+        """Return the mean number of objects per window."""
+        return self.measures.objects
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The best trial of each mode that finds cells, best first, and whether the first is sure."""
+    """The best trials of each mode and contrast that finds cells, the best of all first."""
 
     trials: tuple[Trial, ...]
 
@@ -71,19 +73,24 @@ class Choice:
 
     @property
     def alternative(self) -> Trial | None:
-        """Return the trial of another mode that may be as good, or None."""
-        others = [t for t in self.trials[1:] if t.score > _CLOSE * self.best.score]
+        """Return another trial that may be as good, or None."""
+        others = [t for t in self.trials[1:] if t.score > self.best.score - _CLOSE]
         return others[0] if others else None
+
+    @property
+    def fits(self) -> bool:
+        """Return whether any mode is expected to find the cells at least fairly well."""
+        return self.best.quality != "poor"
 
     @property
     def steady(self) -> bool:
         """Return whether diameters on either side find about the same objects."""
-        return self.best.agreement >= _UNSTEADY and not self.best.at_end
+        return self.best.measures.agreement >= _UNSTEADY and not self.best.at_end
 
     @property
     def sure(self) -> bool:
-        """Return whether no other mode may be as good, and the best one is steady."""
-        return self.steady and self.alternative is None
+        """Return whether the best fits, is steady, and no other mode may be as good."""
+        return self.fits and self.steady and self.alternative is None
 
 
 def choose(
@@ -91,8 +98,9 @@ def choose(
     modes: Sequence[str] = tuple(MODES),
     cell_diameter: float | None = None,
     threads: int = 1,
+    contrast: str = "auto",
 ) -> Choice | None:
-    """Find mode and cell diameter for the frames of a recording.
+    """Find mode, contrast and cell diameter for the frames of a recording.
 
     Parameters
     ----------
@@ -104,140 +112,70 @@ def choose(
         Given in pixels, so that only the mode is looked for.
     threads : int
         Frames that are segmented at a time; the result does not depend on it.
+    contrast : {"auto", "dark", "bright"}
+        Whether cells are darker or brighter than their surroundings, if that is known.
 
     Returns
     -------
     Choice or None
         None if no mode finds cells.
     """
-    seen = [_window(frame) for frame in frames if frame.min() < frame.max()]
-    if not seen:
+    shown = [frame for frame in frames if frame.min() < frame.max()]
+    if not shown:
         return None
-    gradients = [_gradient(frame) for frame in seen]
-    side = min(min(frame.shape) for frame in seen)
-    chosen = []
-    for mode in modes:
-        diameters = _diameters(mode, side, cell_diameter)
-        trials = _trials(seen, gradients, mode, diameters, threads)
-        if cell_diameter is not None:
-            trials = trials[1:2]
-        best = max(trials, key=lambda trial: trial.score, default=None)
-        if best is not None and best.score > 0:
-            if cell_diameter is None:
-                end = best in (trials[0], trials[-1])
-                best = replace(_refined(best, trials), at_end=end)
-            chosen.append(best)
-    return Choice(tuple(sorted(chosen, key=lambda t: -t.score))) if chosen else None
+    kept = np.unique(np.linspace(0, len(shown) - 1, _FRAMES).round().astype(int))
+    seen = [look(shown[i]) for i in kept]
+    side = min(min(s.frame.shape) for s in seen)
+    allowed = ways(modes, contrast)
+    # The others are tried, too: what several modes find is more likely to be there.
+    tried = tuple(dict.fromkeys([*WAYS, *allowed]))
+    series = labelled(seen, tried, _diameters(side, cell_diameter), threads)
+    chosen: list[Trial] = []
+    for (mode, kind), measured in measures_of(seen, series).items():
+        if (mode, kind) not in allowed:
+            continue
+        trials = [Trial(mode, kind, d, measures, expected(measures, d, mode))
+                  for d, measures in measured]  # fmt: skip
+        chosen += _best(trials, cell_diameter)
+    chosen.sort(key=lambda t: -t.score)
+    kept = tuple(t for t in chosen if t.score > _SHARE * chosen[0].score)
+    return Choice(kept) if kept else None
 
 
-def _diameters(mode: str, side: int, given: float | None) -> list[float]:
-    """Return the trial diameters of a mode: of one that is given only its neighbours."""
-    least = _SMALLEST[mode]
+def ways(modes: Sequence[str], contrast: str = "auto") -> list[Way]:
+    """Return the modes and contrasts to choose from: both in mode dark, unless one is given."""
+    if contrast == "auto":
+        return [way for way in WAYS if way[0] in modes]
+    return [(mode, contrast) for mode in modes]
+
+
+def _best(trials: list[Trial], given: float | None) -> list[Trial]:
+    """Return the best of a mode's trials, and a second one of another size if it is near to it."""
     if given is not None:
-        lower = max(given / _STEP, SMALLEST_DIAMETER if mode != "network" else least)
-        return [lower, given, given * _STEP]
-    count = max(1, int(np.log(max(side / 4, least) / least) / np.log(_STEP)) + 1)
-    return [least * _STEP**i for i in range(count + 1)]
+        return [t for t in trials if t.cell_diameter == given and t.score > 0]
+    found: list[Trial] = []
+    for trial in sorted(trials, key=lambda t: -t.score):
+        if trial.score <= 0 or len(found) == _SIZES:
+            break
+        if all(abs(np.log(trial.cell_diameter / t.cell_diameter)) > _OTHER for t in found):
+            found.append(trial)
+    ends = (trials[0], trials[-1])
+    return [replace(_refined(t, trials), at_end=t in ends) for t in found
+            if t.score > found[0].score - _CLOSE]  # fmt: skip
 
 
-def _trials(
-    frames: Sequence[np.ndarray], gradients: Sequence[np.ndarray], mode: str,
-    diameters: Sequence[float], threads: int,
-) -> list[Trial]:  # fmt: skip
-    """Return what a mode finds with each diameter."""
-    from fovea.segmentation.phase.segment_phase import segment_phase
-
-    trials: list[Trial] = []
-    before, steps = None, []
-    for diameter in diameters:
-        method = partial(segment_phase, cell_diameter=diameter, mode=mode)
-        labels = list(ordered_map(method, frames, threads))
-        sizes = [median_diameter(found) for found in labels]
-        known = [size for size, _ in sizes if size == size]
-        count = sum(n for _, n in sizes)
-        trials.append(Trial(
-            mode, diameter, float(np.median(known)) if count >= _FEW else np.nan,
-            count / len(frames), 0.0, _contrast(labels, gradients),
-        ))  # fmt: skip
-        if before is not None:
-            steps.append(_agreement(before, labels))
-        before = labels
-    # the first and the last trial have one neighbour only
-    lower, upper = [steps[0], *steps] if steps else [0.0], [*steps, steps[-1]] if steps else [0.0]
-    return [replace(trial, agreement=float(np.sqrt(a * b)))
-            for trial, a, b in zip(trials, lower, upper, strict=True)]  # fmt: skip
+def _diameters(side: int, given: float | None) -> list[float]:
+    """Return the trial diameters, ascending: of one that is given also its neighbours."""
+    if given is not None:
+        return sorted({max(given / STEP, SMALLEST_DIAMETER), given, given * STEP})
+    grid = [_SMALLEST * STEP**i for i in range(20)]
+    return [d for d in grid if d <= min(max(side / 4, 1.4 * _SMALLEST), _LARGEST)]
 
 
 def _refined(best: Trial, trials: Sequence[Trial]) -> Trial:
     """Move a trial's diameter between those tried, to the mean of their logarithms by score."""
     i = trials.index(best)
     near = trials[max(i - 1, 0) : i + 2]
-    weights = np.array([trial.score for trial in near]) ** 2
+    weights = np.array([trial.score for trial in near]) ** _POWER
     mean = float(np.exp(np.average(np.log([t.cell_diameter for t in near]), weights=weights)))
     return replace(best, cell_diameter=float(round(mean, 0 if mean >= 20 else 1)))
-
-
-def _window(frame: np.ndarray) -> np.ndarray:
-    """Return the part of a frame, of at most 1024 x 1024 pixels, in which most is to be seen."""
-    height, width = (min(n, _SIDE) for n in frame.shape)
-    if (height, width) == frame.shape:
-        return frame
-    starts = [np.unique(np.linspace(0, n - k, 3).astype(int))
-              for n, k in zip(frame.shape, (height, width), strict=True)]  # fmt: skip
-    corners = [(y, x) for y in starts[0] for x in starts[1]]
-
-    def change(corner: tuple[int, int]) -> float:
-        y, x = corner
-        part = frame[y : y + height : 4, x : x + width : 4].astype(np.float32)
-        return float(np.abs(np.diff(part, axis=0)).mean() + np.abs(np.diff(part, axis=1)).mean())
-
-    y, x = max(corners, key=change)
-    return np.ascontiguousarray(frame[y : y + height, x : x + width])
-
-
-def _gradient(frame: np.ndarray) -> np.ndarray:
-    """Return the gradient's size at every pixel, in multiples of its median, (H, W) float32."""
-    from scipy.ndimage import gaussian_gradient_magnitude
-
-    found = gaussian_gradient_magnitude(frame.astype(np.float32), 1.0)
-    # Noise-free frames have a median of 0: then a thousandth of the largest stands for it.
-    return found / max(float(np.median(found)), 1e-3 * float(found.max()), 1e-6)
-
-
-def _contrast(labels: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> float:
-    """Return the mean gradient on the objects' outlines, as mean over frames with objects."""
-    values = []
-    for found, gradient in zip(labels, gradients, strict=True):
-        edge = np.zeros(found.shape, bool)
-        edge[1:] |= found[1:] != found[:-1]
-        edge[:, 1:] |= found[:, 1:] != found[:, :-1]
-        edge &= found > 0
-        if edge.any():
-            values.append(float(gradient[edge].mean()))
-    return float(np.mean(values)) if values else 0.0
-
-
-def _agreement(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
-    """Return the mean intersection over union of objects, 0 for those without a partner.
-
-    Partners are those whose intersection over union exceeds 0.5. It is computed from every other
-    row and column, and over the objects of all frames together.
-    """
-    pairs = [_overlaps(a[::2, ::2], b[::2, ::2]) for a, b in zip(first, second, strict=True)]
-    shared, total = (sum(column) for column in zip(*pairs, strict=True))
-    return 2 * shared / (total + 2 * _ADDED)
-
-
-def _overlaps(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
-    """Return the sum of the partners' intersections over union, and the number of objects."""
-    from scipy.sparse import coo_matrix
-
-    ones = np.ones(a.size, np.int32)
-    table = coo_matrix((ones, (a.ravel(), b.ravel()))).tocsr()
-    table.sum_duplicates()
-    sizes = [np.asarray(table.sum(axis=axis)).ravel() for axis in (1, 0)]
-    pairs = table[1:, 1:].tocoo() if min(table.shape) > 1 else coo_matrix((0, 0))
-    union = sizes[0][1:][pairs.row] + sizes[1][1:][pairs.col] - pairs.data
-    iou = pairs.data / union
-    count = sum(int((size[1:] > 0).sum()) for size in sizes)
-    return float(iou[iou > 0.5].sum()), count

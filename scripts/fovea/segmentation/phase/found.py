@@ -1,4 +1,4 @@
-"""Mode and cell diameter that a config leaves open, as found in the recording."""
+"""Mode, contrast and cell diameter that a config leaves open, as found in the recording."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_file
 from fovea.plugins.registry import PREPROCESSING, load
 from fovea.recordings.sample import sample_frames
+from fovea.segmentation.phase import advice
 
 _LOG = logging.getLogger("fovea")
 
@@ -28,14 +29,14 @@ def find_cells(
     threads: int = 1,
     log: logging.Logger = _LOG,
 ) -> None:
-    """Write the mode and cell diameter of segmentation `phase` that suit a recording.
+    """Write the mode, contrast and cell diameter of segmentation `phase` that suit a recording.
 
     Parameters
     ----------
     source : str, list or dict
         The config's `input`.
     target : path
-        YAML file with ``mode`` and ``cell_diameter``, and how they were found.
+        YAML file with ``mode``, ``contrast`` and ``cell_diameter``, and how they were found.
     parameters : mapping
         Those of segmentation `phase`; what is given in them is kept.
     channel : int
@@ -58,7 +59,8 @@ def find_cells(
     prepare = load(PREPROCESSING, preprocess) if preprocess else None
     frames = [prepare(s.image) if prepare else s.image for s in sampled]
     modes = tuple(MODES) if parameters["mode"] == "auto" else (parameters["mode"],)
-    choice = choose(frames, modes, parameters["cell_diameter"], threads)
+    contrast = parameters.get("contrast", "auto")
+    choice = choose(frames, modes, parameters["cell_diameter"], threads, contrast)
     if choice is None:
         raise FoveaError(
             f"no cells were found in {counted(len(sampled), 'frame')} of channel {channel}, so "
@@ -66,45 +68,31 @@ def find_cells(
             "channels.pc, or mode and cell_diameter under params.segmentation"
         )
     best = choice.best
-    found = {"mode": best.mode, "cell_diameter": float(best.cell_diameter)}
+    found = {"mode": best.mode, "contrast": best.contrast,
+             "cell_diameter": float(best.cell_diameter)}  # fmt: skip
     about = {
         "frames": [{"fov": s.fov, "frame": s.frame} for s in sampled],
+        "quality": best.quality,
         "sure": choice.sure,
-        "tried": [{"mode": t.mode, "cell_diameter": float(t.cell_diameter),
-                   "score": round(t.score, 3), "found_diameter": round(t.found, 1),
-                   "cells_per_frame": round(t.objects, 1)} for t in choice.trials],
-    }  # fmt: skip
+        "doubt": None if choice.sure else advice.doubt(choice),
+        "tried": [advice.measures_of(trial) for trial in choice.trials],
+    }
     text = yaml.safe_dump(found, sort_keys=False)
     text += "about:\n" + "".join(
-        f"  {line}\n" for line in yaml.safe_dump(about, sort_keys=False).splitlines()
+        f"  {line}\n" for line in yaml.safe_dump(about, sort_keys=False, width=90).splitlines()
     )
     with whole_file(target) as temporary:
         temporary.write_text(text, "utf-8")
     log.info(
-        "found in %d frames: mode %s, cell_diameter %g (%.1f cells in a frame, of a median "
-        "diameter of %.0f pixels)",
-        len(sampled), best.mode, best.cell_diameter, best.objects, best.found,
+        "found in %d frames: mode %s, contrast %s, cell_diameter %g (%.1f cells in a window, of a "
+        "median diameter of %.0f pixels); expected quality: %s",
+        len(sampled), best.mode, best.contrast, best.cell_diameter, best.objects, best.found,
+        best.quality,
     )  # fmt: skip
+    for line in advice.table(choice):
+        log.info("%s", line)
     if not choice.sure:
-        log.warning("this is not sure: %s", doubt(choice))
-
-
-def doubt(choice: Any) -> str:
-    """Say why a choice is not sure, and what to look at."""
-    other = choice.alternative
-    if other is not None:
-        return (
-            f"mode {other.mode} with cell_diameter {other.cell_diameter:g} may find the cells as "
-            f"well; compare both: fovea preview --mode {other.mode} "
-            f"--cell-diameter {other.cell_diameter:g}"
-        )
-    what = "objects change with the cell diameter"
-    if choice.best.at_end:
-        what = "it is the smallest or the largest diameter that was tried"
-    return (
-        f"{what}; look at the outlines: fovea preview "
-        f"--mode {choice.best.mode} --cell-diameter {choice.best.cell_diameter:g}"
-    )
+        log.warning("this is not sure: %s", advice.doubt(choice))
 
 
 def resolved(parameters: Mapping[str, Any], found: str | Path | None) -> dict[str, Any]:
