@@ -296,3 +296,7 @@ def test_the_list_of_the_documentation_is_accepted(tmp_path):
     assert len(rows) >= 10
     assert len(rows["T98G, 5 stills"].files) == 3
     assert len(rows["T98G, 20 further stills"].files) == 5
+    page = (source.parents[1] / "docs" / "accuracy.md").read_text("utf-8")
+    wrong = read_list(source.with_name("diameters.yaml"), tmp_path)
+    lacking = [name for name in (*rows, *(row.name for row in wrong)) if f"| {name} |" not in page]
+    assert lacking == []
