@@ -69,27 +69,9 @@ def grow(labels, mask, steps):
     is negative, so that it does not reach others in the same step.
     """
     height, width = labels.shape
-    reached = np.empty(1024, np.int64)
-    n = 0
-    if steps > 0:
-        for y in range(height):
-            for x in range(width):
-                if labels[y, x] != 0 or not mask[y, x]:
-                    continue
-                for k in range(4):
-                    yy = y + (k == 3) - (k == 0)
-                    xx = x + (k == 2) - (k == 1)
-                    if 0 <= yy < height and 0 <= xx < width and labels[yy, xx] > 0:
-                        if labels[y, x] == 0:
-                            if n == len(reached):
-                                reached = np.concatenate((reached, np.empty_like(reached)))
-                            reached[n] = y * width + x
-                            n += 1
-                            labels[y, x] = -labels[yy, xx]
-                        else:
-                            labels[y, x] = max(labels[y, x], -labels[yy, xx])
-    _make_positive(labels, reached[:n])
-    for _ in range(1, steps):
+    reached = _edge(labels)
+    n = len(reached)
+    for _ in range(steps):
         following = np.empty(4 * n, np.int64)
         m = 0
         for place in reached[:n]:

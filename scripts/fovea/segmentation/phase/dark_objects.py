@@ -40,7 +40,9 @@ def clear_objects(
         return None
     usual = usual_contrast(contrasts[plausible])
     kept = plausible & (contrasts > p.least_contrast * usual)
-    free = sample(~kept[around] if valid is None else valid & ~kept[around])
+    free = ~kept[sample(around)]
+    if valid is not None:
+        free &= sample(valid)
     background = sample(image)[free]
     if len(background) < _FEW:
         background = sample(image).ravel()
