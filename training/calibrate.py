@@ -49,18 +49,21 @@ class Case:
 
 def cases(folders: list[Path], drawn: int) -> Iterator[Case]:
     """Yield annotated recordings of folders, varied ones, and pictures drawn for training."""
-    for folder in folders:
-        for path in sorted(folder.rglob("*_ids.*tif*")):
-            stem = path.name.split(".")[0]
-            ending = next(e for e in _LABELS if stem.endswith(e))
-            stem = stem.removesuffix(ending)
-            images = [p for p in path.parent.glob(f"{stem}*.*tif*") if "_ids" not in p.name]
-            exact = [p for p in images if p.name.split(".")[0] == stem]
-            if not images or (path.parent.name.endswith("annotated") and stem not in _STILLS):
-                continue
-            case = Case(stem, _group(path, stem), _read(min(exact or images)), _read(path))
+    number = 0
+    for path in sorted(path for folder in folders for path in folder.rglob("*_ids.*tif*")):
+        stem = path.name.split(".")[0]
+        stem = stem.removesuffix(next(e for e in _LABELS if stem.endswith(e)))
+        if path.parent.name.endswith("annotated") and stem not in _STILLS:
+            continue
+        labels = _read(path)
+        images = [p for p in sorted(path.parent.glob(f"{stem}*.*tif*")) if "_ids" not in p.name]
+        images.sort(key=lambda p: p.name.split(".")[0] != stem)  # the same name comes first
+        frames = [f for f in map(_read, images) if f[0].shape == labels[0].shape]
+        if frames:
+            case = Case(stem, _group(path, stem), frames[0], labels)
             yield case
-            yield from varied(case)
+            yield varied(case, number)
+            number += 1
     yield from drawn_cases(drawn)
 
 
@@ -77,24 +80,24 @@ def _read(path: Path) -> list[np.ndarray]:
     return [np.ascontiguousarray(stack[i]) for i in chosen]
 
 
-def varied(case: Case) -> Iterator[Case]:
-    """Yield frames reduced to 0.6, twice as noisy, and inverted; of stills only one is varied."""
-    if case.name in _STILLS and case.name != "set42":
-        return
+def varied(case: Case, number: int) -> Case:
+    """Return frames reduced to 0.6, noisier, or inverted: one after the other by number."""
     rng = np.random.default_rng(0)
-    small, noisy = [], []
-    for frame in case.frames:
-        places = [((np.arange(int(0.6 * n)) + 0.5) / 0.6).astype(int) for n in frame.shape]
-        small.append(tuple(places))
-        spread = 1.48 * np.median(np.abs(np.diff(frame.astype(float), axis=0)))
-        moved = frame + rng.normal(0, spread, frame.shape)
-        noisy.append(np.clip(moved, 0, np.iinfo(frame.dtype).max).astype(frame.dtype))
-    yield Case(f"{case.name} reduced", case.group,
-               *([np.ascontiguousarray(image[np.ix_(*places)])
-                  for image, places in zip(images, small, strict=True)]
-                 for images in (case.frames, case.labels)))  # fmt: skip
-    yield Case(f"{case.name} noisy", case.group, noisy, case.labels)
-    yield Case(f"{case.name} inverted", case.group, [~f for f in case.frames], case.labels)
+    frames, labels = case.frames, case.labels
+    kind = ("reduced", "noisy", "inverted")[number % 3]
+    if kind == "reduced":
+        places = np.ix_(*(((np.arange(int(0.6 * n)) + 0.5) / 0.6).astype(int)
+                          for n in frames[0].shape))  # fmt: skip
+        frames, labels = ([np.ascontiguousarray(image[places]) for image in images]
+                          for images in (frames, labels))  # fmt: skip
+    elif kind == "noisy":
+        # As much noise again as there is between neighbouring rows.
+        spread = 1.48 * np.median(np.abs(np.diff(frames[0].astype(float), axis=0)))
+        frames = [np.clip(f + rng.normal(0, spread, f.shape), 0, np.iinfo(f.dtype).max)
+                  .astype(f.dtype) for f in frames]  # fmt: skip
+    else:
+        frames = [~f for f in frames]
+    return Case(f"{case.name} {kind}", case.group, frames, labels)
 
 
 def drawn_cases(count: int) -> Iterator[Case]:

@@ -24,6 +24,7 @@ def _process(folder: Path) -> None:
     from fovea.cells.extract import extract
     from fovea.config.phase_tuning import MODES
     from fovea.display.cache import cache
+    from fovea.segmentation.phase.choose import choose
     from fovea.segmentation.segment import segment
     from fovea.store.contrast import CountLimits
     from fovea.store.groups import ngff, provenance
@@ -50,6 +51,7 @@ def _process(folder: Path) -> None:
     for mode in MODES:
         parameters = {"method": "phase", "cell_diameter": 12, "mode": mode}
         segment(phase, folder / f"seg_{mode}", parameters)
+    choose(frames[1:], cell_diameter=12.0)
     segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
     track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
     track(labelled, tracked, {"method": "iou", "overlap": "box"})
