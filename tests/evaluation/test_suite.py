@@ -106,19 +106,18 @@ def test_the_proposal_is_what_the_workflow_finds(folder, tmp_path, cells):
     find_cells(str(source), tmp_path / "found.yaml", wanted, 0)
     theirs = resolved(wanted, tmp_path / "found.yaml")
     position = Position("movie", frames, labels.astype(np.uint32))
-    options, proposed = suite.proposal([position], {})
-    assert proposed
+    options, chosen_by = suite.proposal([position], {})
     assert options == theirs
+    sure = yaml.safe_load((tmp_path / "found.yaml").read_text())["about"]["sure"]
+    assert chosen_by == ("Fovea" if sure else "Fovea, not sure")
     assert suite.proposal([position], {}, threads=2)[0] == theirs
-    kept, proposed = suite.proposal([position], {"cell_diameter": 30})
-    assert proposed
+    kept, chosen_by = suite.proposal([position], {"cell_diameter": 30})
+    assert chosen_by.startswith("Fovea")
     assert kept["cell_diameter"] == 30
-    fixed, proposed = suite.proposal([position], {"mode": "network", "cell_diameter": 30})
-    assert not proposed
-    assert fixed["contrast"] == "dark"
-    other, proposed = suite.proposal([position], {"method": "logstd"})
-    assert not proposed
-    assert other["method"] == "logstd"
+    fixed, chosen_by = suite.proposal([position], {"mode": "network", "cell_diameter": 30})
+    assert (fixed["contrast"], chosen_by) == ("dark", "hand")
+    other, chosen_by = suite.proposal([position], {"method": "logstd"})
+    assert (other["method"], chosen_by) == ("logstd", "hand")
 
 
 def test_no_cells_found_is_a_row_of_its_own(monkeypatch, caplog):

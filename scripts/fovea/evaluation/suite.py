@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from fovea.errors import FoveaError, counted
 from fovea.evaluation.annotated import Position, read_position
@@ -95,7 +96,7 @@ def measure(
     drawn = read_row(row)
     everything = all_frames or row.tracks
     total = sum(len(position.frames) for position in drawn.positions)
-    options, proposed = proposal(drawn.positions, {**row.segmentation, **given}, threads, log)
+    options, chosen_by = proposal(drawn.positions, {**row.segmentation, **given}, threads, log)
     shots, time_ms = [], np.nan
     if options is None:
         segment = _nothing
@@ -123,7 +124,7 @@ def measure(
         "mode": used.get("mode") or used["method"],
         "contrast": used.get("contrast", ""),
         "cell_diameter": used.get("cell_diameter", np.nan),
-        "chosen_by": "Fovea" if proposed else "hand",
+        "chosen_by": chosen_by,
         "SEG": scores["SEG"],
         "F1": scores["F1"],
         **counts(shot.verdicts for shot in shots),
@@ -140,17 +141,18 @@ def proposal(
     given: Mapping[str, Any],
     threads: int = 1,
     log: logging.Logger = _LOG,
-) -> tuple[dict[str, Any] | None, bool]:
-    """Return parameters of segmentation in which nothing is left open, and whether any was.
+) -> tuple[dict[str, Any] | None, str]:
+    """Return parameters of segmentation in which nothing is left open, and who chose them.
 
-    They are None where Fovea finds no cells, and thus no parameters. The step `find_cells` of
+    That is "hand" where all were given, else "Fovea", or "Fovea, not sure" where it says so. The
+    parameters are None where Fovea finds no cells, and thus no parameters. The step `find_cells` of
     the workflow finds them in copies of the frames, so that both always agree.
     """
     from fovea.segmentation.phase.found import find_cells, resolved
 
     wanted = parameters(given)
     if wanted["method"] != "phase" or not _open(wanted):
-        return resolved(wanted, None), False
+        return resolved(wanted, None), "hand"
     with tempfile.TemporaryDirectory() as folder:
         files = [_copied(p, Path(folder) / f"{i:05d}.ome.tif") for i, p in enumerate(positions)]
         target = Path(folder) / "found.yaml"
@@ -160,8 +162,9 @@ def proposal(
             find_cells(files, target, wanted, 0, threads=threads, log=quiet)
         except FoveaError as error:
             log.warning("%s", error)
-            return None, True
-        return resolved(wanted, target), True
+            return None, "Fovea"
+        about = yaml.safe_load(target.read_text("utf-8"))["about"]
+        return resolved(wanted, target), "Fovea" if about["sure"] else "Fovea, not sure"
 
 
 def _open(wanted: Mapping[str, Any]) -> bool:
