@@ -25,6 +25,7 @@ def _process(folder: Path) -> None:
     from fovea.config.phase_tuning import MODES
     from fovea.display.cache import cache
     from fovea.segmentation.phase.choose import choose
+    from fovea.segmentation.padding import compile_for_padding
     from fovea.segmentation.segment import segment
     from fovea.store.contrast import CountLimits
     from fovea.store.groups import ngff, provenance
@@ -52,6 +53,7 @@ def _process(folder: Path) -> None:
         parameters = {"method": "phase", "cell_diameter": 12, "mode": mode}
         segment(phase, folder / f"seg_{mode}", parameters)
     choose(frames[1:], cell_diameter=12.0)
+    compile_for_padding(frames[1])
     segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
     track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
     track(labelled, tracked, {"method": "iou", "overlap": "box"})

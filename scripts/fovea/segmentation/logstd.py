@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from fovea.kernels import bits, labelling, morphology, variance
+from fovea.segmentation.padding import filled, segment_recorded
 
 BINS = 200
 _SMOOTHING = 3.0  # bins, for the threshold `valley`
@@ -43,7 +44,7 @@ def segment_logstd(
     Parameters
     ----------
     frame : (H, W) uint16
-        Raw counts.
+        Raw counts. Padding, as `fovea.segmentation.recorded` finds it, counts nowhere.
     window_size : int
         Size in pixels of the neighbourhood whose variance is taken, odd.
     threshold : {"mode", "valley", "otsu"}
@@ -71,32 +72,66 @@ def segment_logstd(
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
     if order not in ("close_open", "open_close"):
         raise ValueError(f"order must be close_open or open_close, got {order!r}")
-    packed = _foreground(frame, window_size, threshold)
-    if packed is None:
-        return np.zeros(frame.shape, np.uint16)
-    width = frame.shape[1]
-    element = morphology.disk_half_widths(morph_size, morph_iterations)
+
+    def label(part: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+        packed = _foreground(part, window_size, threshold, seen)
+        if packed is None:
+            return np.zeros(part.shape, np.uint16)
+        element = morphology.disk_half_widths(morph_size, morph_iterations)
+        limits = min_object_size, max_object_size
+        return _cleaned(packed, part.shape[1], element, *limits, order, seen)
+
+    return segment_recorded(frame, label, max_object_size)
+
+
+def _cleaned(
+    packed: np.ndarray, width: int, element: np.ndarray, smallest: int, largest: int, order: str,
+    seen: np.ndarray | None,
+) -> np.ndarray:  # fmt: skip
+    """Close, open and label a packed mask of the foreground; `seen` (H, W) bool is no padding."""
+    size = width * len(packed)
+    known = None if seen is None else bits.pack_above(seen, False)
     if order == "close_open":
         packed = morphology.close(packed, width, element)
-        labelling.remove_by_size(packed, width, min_object_size, frame.size)
-        labelling.fill_holes(packed, width, frame.size)
+        _clear(packed, known)
+        labelling.remove_by_size(packed, width, smallest, size)
+        labelling.fill_holes(packed, width, size)
+        _clear(packed, known)
         packed = morphology.open_(packed, width, element)
-        labelling.remove_by_size(packed, width, 0, max_object_size)
+        labelling.remove_by_size(packed, width, 0, largest)
     else:
-        labelling.fill_holes(packed, width, frame.size)
+        labelling.fill_holes(packed, width, size)
         packed = morphology.open_(packed, width, element)
         packed = morphology.close(packed, width, element)
-        labelling.remove_by_size(packed, width, min_object_size, max_object_size)
+        _clear(packed, known)
+        labelling.remove_by_size(packed, width, smallest, largest)
     return labelling.label(packed, width)
 
 
-def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
-    """Return the packed mask of pixels above the threshold; None for a frame without contrast."""
+def _clear(packed: np.ndarray, known: np.ndarray | None) -> None:
+    """Clear pixels of a packed mask that are padding, in place."""
+    if known is not None:
+        packed &= known
+
+
+def _foreground(
+    frame: np.ndarray, window: int, rule: str, seen: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Return the packed mask of pixels above the threshold; None for a frame without contrast.
+
+    Pixels that are not `seen`, (H, W) bool, are padding: they count nowhere and are no foreground.
+    """
+    if seen is not None:
+        frame = filled(frame, seen)
     n = window * window
     contrast = int(frame.max()) - int(frame.min())
     fits = (n * contrast) ** 2 < 4 << 32  # V <= (n x contrast)² / 4
     values = _buffer(frame.shape, np.uint32 if fits else np.uint64)
     low, high = (int(v) for v in variance.local_variance(frame, window, values))
+    everywhere = values
+    if seen is not None:
+        values = np.ascontiguousarray(values[seen][None])
+        low, high = int(values.min()), int(values.max())
     edges = np.linspace(_logstd(low, n), _logstd(high, n), BINS + 1)
     if edges[0] == edges[-1]:
         return None
@@ -105,7 +140,11 @@ def _foreground(frame: np.ndarray, window: int, rule: str) -> np.ndarray | None:
         limit = _mode_limit(values, low, high, centres, starts, n)
     else:
         limit = _other_limit(values, low, high, centres, starts, n, rule)
-    return bits.pack_above(values, values.dtype.type(_last_up_to(limit, low, high, n)))
+    last = values.dtype.type(_last_up_to(limit, low, high, n))
+    packed = bits.pack_above(everywhere, last)
+    if seen is not None:
+        packed &= bits.pack_above(seen, False)
+    return packed
 
 
 def _buffer(shape: tuple[int, int], dtype: type) -> np.ndarray:

@@ -26,9 +26,11 @@ _HIGHEST = 88.0  # logarithm of the largest variance that single precision repre
 _SHARPEST = 0.6  # pixels; a narrower window would hold a single pixel
 
 
-def label_adherent(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray:
+def label_adherent(
+    flat: np.ndarray, cell_diameter: float, p: Adherent, valid: np.ndarray | None = None
+) -> np.ndarray:
     """Label textured cells; parameters and result as in `fovea.segmentation.phase`."""
-    packed = textured(flat, cell_diameter, p)
+    packed = textured(flat, cell_diameter, p, valid)
     contrast = None if packed is None else contrast_inside(flat, bits.unpack(packed, flat.shape[1]))
     if contrast is None:
         return np.zeros(flat.shape, np.int32)
@@ -37,12 +39,14 @@ def label_adherent(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.nd
     return split(packed, flat, contrast, cell_diameter, p)
 
 
-def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray | None:
+def textured(
+    flat: np.ndarray, cell_diameter: float, p: Adherent, valid: np.ndarray | None = None
+) -> np.ndarray | None:
     """Return the packed mask of textured pixels; None for a frame without contrast."""
     width, area = flat.shape[1], cell_diameter**2
     taps = fields.gaussian_taps(max(p.texture_sigma * cell_diameter, _SHARPEST))
     variance = fields.local_variance(flat, taps)
-    found = thresholds(sample(variance))
+    found = thresholds(sample(variance, valid))
     if found is None:
         return None
     otsu, mode, sigma = found
@@ -51,6 +55,9 @@ def textured(flat: np.ndarray, cell_diameter: float, p: Adherent) -> np.ndarray 
     low, high = (np.float32(np.exp(min(2 * limit, _HIGHEST))) for limit in limits)
     packed = bits.pack_above(variance, low)
     certain = bits.pack_above(variance, high)
+    if valid is not None:
+        packed &= bits.pack_above(valid, False)
+        certain &= packed
     labelling.keep_marked(packed, certain, width, at_least(p.core_area * area))
     labelling.fill_holes(packed, width, int(p.max_hole * area))
     return packed

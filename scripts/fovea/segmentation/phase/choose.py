@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
+from fovea.segmentation.padding import without_padding
 from fovea.segmentation.phase.measures import Measures
 from fovea.segmentation.phase.quality import expected, quality
 from fovea.segmentation.phase.trials import STEP, Way, labelled, look, measures_of
@@ -120,7 +121,7 @@ def choose(
     Choice or None
         None if no mode finds cells.
     """
-    shown = [frame for frame in frames if frame.min() < frame.max()]
+    shown = [without_padding(frame) for frame in frames if frame.min() < frame.max()]
     if not shown:
         return None
     kept = np.unique(np.linspace(0, len(shown) - 1, _FRAMES).round().astype(int))

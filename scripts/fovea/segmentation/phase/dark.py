@@ -66,6 +66,8 @@ def dark_pixels(
         np.float32(_LOWEST), np.float32(p.line_height),
     )  # fmt: skip
     packed = bits.pack_above(darkness, np.uint8(0))
+    if valid is not None:
+        packed &= bits.pack_above(valid, False)
     width, area = image.shape[1], cell_diameter**2
     packed = morphology.open_(packed, width, half_widths(p.opening * cell_diameter))
     core = bits.pack_above(darkness, np.uint8(1))

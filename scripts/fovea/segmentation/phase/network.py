@@ -29,15 +29,16 @@ _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
 
 def label_network(
-    flat: np.ndarray, cell_diameter: float, p: Network, weights: str | Path = WEIGHTS
-) -> np.ndarray:
+    flat: np.ndarray, cell_diameter: float, p: Network, valid: np.ndarray | None = None,
+    weights: str | Path = WEIGHTS,
+) -> np.ndarray:  # fmt: skip
     """Label the cells that the network predicts.
 
     `weights` is the file of the network; the other parameters and the result are as in
     `fovea.segmentation.phase`.
     """
     arrays = read_weights(weights)
-    seen = features(flat, cell_diameter)
+    seen = features(flat, cell_diameter, valid)
     if seen is None:
         return np.zeros(flat.shape, np.int32)
     inside, contact, depth = predict(seen, arrays)
@@ -48,23 +49,33 @@ def label_network(
     rise, least = round(p.least_rise * _LEVELS), round((p.least_depth - _LOWEST) * _LEVELS)
     small = basins.basins(levels, inside > np.float32(p.level), rise, least)
     mask = resample.resample(inside, flat.shape) > np.float32(p.level)
+    if valid is not None:
+        mask &= valid
     labels = np.where(mask, resample.nearest(small, flat.shape), 0)
     regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
     return labels
 
 
-def features(flat: np.ndarray, cell_diameter: float) -> np.ndarray | None:
+def features(
+    flat: np.ndarray, cell_diameter: float, valid: np.ndarray | None = None
+) -> np.ndarray | None:
     """Return the network's input for a frame without background, (H, W) float32.
 
     It is brightness and texture, (2, h, w) float32; None for a frame without contrast.
     """
-    flat = scaled(flat)
+    flat = scaled(flat, valid)
     return None if flat is None else as_seen(flat, cell_diameter)
 
 
-def scaled(flat: np.ndarray) -> np.ndarray | None:
-    """Divide a frame without background by its standard deviation; None without contrast."""
-    spread = flat[::2, ::2].astype(np.float64).std()
+def scaled(flat: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray | None:
+    """Divide a frame without background by its standard deviation; None without contrast.
+
+    Pixels that are not `valid`, (H, W) bool, do not count.
+    """
+    values = flat[::2, ::2]
+    if valid is not None and valid[::2, ::2].any():
+        values = values[valid[::2, ::2]]
+    spread = values.astype(np.float64).std()
     return flat * np.float32(1 / spread) if spread > 0 else None
 
 

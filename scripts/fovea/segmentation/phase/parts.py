@@ -14,10 +14,16 @@ _SAMPLE = 1 << 18  # pixels that suffice for percentiles and histograms
 _STEPS, _TOP = np.float32(1024), np.float32(2)
 
 
-def sample(image: np.ndarray) -> np.ndarray:
-    """Return every n-th pixel of every n-th row, some 2**18 pixels of a large image."""
+def sample(image: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """Return every n-th pixel of every n-th row, some 2**18 pixels of a large image.
+
+    With `valid` (H, W) bool, only the valid ones of them, (n,), or all where there is none.
+    """
     step = max(1, int(np.sqrt(image.size / _SAMPLE)))
-    return image[::step, ::step]
+    values = image[::step, ::step]
+    if valid is None or not (chosen := valid[::step, ::step]).any():
+        return values
+    return values[chosen]
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:

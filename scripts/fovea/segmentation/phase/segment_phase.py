@@ -17,10 +17,13 @@ from fovea.config.phase_tuning import (
     SMALLEST_FOR_NETWORK,
     Tuning,
 )
-from fovea.kernels import boxes, fields, regions
+from fovea.kernels import boxes, constant, fields, regions
+from fovea.segmentation.padding import filled, segment_recorded
 
 #: Pixels per cell diameter in the coarse image from which the background is estimated.
 _COARSE = 3
+#: Area in D² that no cell exceeds; larger regions of one value inside the frame are masked ones.
+_LARGEST = 4
 
 
 def segment_phase(
@@ -37,7 +40,7 @@ def segment_phase(
     Parameters
     ----------
     frame : (H, W) uint16
-        Raw counts.
+        Raw counts. Padding, as `fovea.segmentation.recorded` finds it, counts nowhere.
     cell_diameter : float
         Typical diameter of a cell in pixels: of a disk of its area.
     mode : {"adherent", "network", "dark"}
@@ -74,9 +77,24 @@ def segment_phase(
     if mode == "network" and cell_diameter < SMALLEST_FOR_NETWORK:
         raise ValueError(f"mode network needs a cell_diameter of {SMALLEST_FOR_NETWORK} at least")
     values = tuned(mode, tuning)
+    method = partial(
+        _labelled, cell_diameter=cell_diameter, mode=mode, contrast=contrast, weights=weights,
+        values=values,
+    )  # fmt: skip
+    return segment_recorded(frame, method, _LARGEST * cell_diameter**2)
+
+
+def _labelled(
+    frame: np.ndarray, valid: np.ndarray | None, *, cell_diameter: float, mode: str, contrast: str,
+    weights: str | Path | None, values: Tuning,
+) -> np.ndarray:  # fmt: skip
+    """Label the cells of a frame, or of the part of it that was recorded.
+
+    `valid` (H, W) bool is False where pixels are padding; None stands for True everywhere.
+    """
     if contrast == "bright":
         frame = ~frame  # 65535 - value, or 255 - value
-    flat = flatten(frame, cell_diameter)
+    flat = flatten(frame, cell_diameter, valid)
     if mode == "adherent":
         from fovea.segmentation.phase.adherent import label_adherent as method
     elif mode == "network":
@@ -85,7 +103,9 @@ def segment_phase(
         method = partial(label_network, weights=weights or WEIGHTS)
     else:
         from fovea.segmentation.phase.dark import label_dark as method
-    labels = method(flat, cell_diameter, values)
+    labels = method(flat, cell_diameter, values, valid)
+    if valid is not None:
+        labels[~valid] = 0
     first, areas = regions.first_pixels_and_areas(labels, int(labels.max(initial=0)))
     kept = (areas >= values.min_area * cell_diameter**2) & (areas > 0)
     return boxes.in_raster_order(labels, first, kept)
@@ -101,12 +121,17 @@ def tuned(mode: str, changes: Mapping[str, float]) -> Tuning:
     return kind(**changes)
 
 
-def flatten(frame: np.ndarray, cell_diameter: float) -> np.ndarray:
+def flatten(frame: np.ndarray, cell_diameter: float, valid: np.ndarray | None = None) -> np.ndarray:
     """Subtract the background of a frame (H, W) uint8 or uint16; the result is float32.
 
     The background is the median over a square of about two diameters, computed from the means of
-    blocks of a third of a diameter and interpolated linearly between their centres.
+    blocks of a third of a diameter and interpolated linearly between their centres. Where `valid`
+    (H, W) bool is False, pixels count nowhere; they get the values of the nearest valid ones.
     """
     block = max(1, round(cell_diameter / _COARSE))
-    coarse = fields.median_filter(fields.block_means(frame, block), _COARSE)
-    return fields.subtract_coarse(frame, coarse, block)
+    if valid is None:
+        coarse = fields.median_filter(fields.block_means(frame, block), _COARSE)
+        return fields.subtract_coarse(frame, coarse, block)
+    means, counts = constant.block_means(frame, valid, block)
+    coarse = fields.median_filter(filled(means, counts > 0), _COARSE)
+    return filled(fields.subtract_coarse(frame, coarse, block), valid)
