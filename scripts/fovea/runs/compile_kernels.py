@@ -24,8 +24,8 @@ def _process(folder: Path) -> None:
     from fovea.cells.extract import extract
     from fovea.config.phase_tuning import MODES
     from fovea.display.cache import cache
-    from fovea.segmentation.phase.choose import choose
     from fovea.segmentation.padding import compile_for_padding
+    from fovea.segmentation.phase.choose import choose
     from fovea.segmentation.segment import segment
     from fovea.store.contrast import CountLimits
     from fovea.store.groups import ngff, provenance
