@@ -11,6 +11,8 @@ import numpy as np
 
 from fovea.kernels.jit import kernel
 
+_COLUMNS = 128  # for which medians are computed at a time
+
 
 @kernel
 def block_means(frame, block):
@@ -39,20 +41,57 @@ def block_means(frame, block):
 
 @kernel
 def median_filter(values, radius):
-    """Median over (2 radius + 1)² values of an image."""
+    """Median over (2 radius + 1)² values of an image of finite numbers.
+
+    Of half of the values and two more, neither the least nor the largest can be the median: both
+    are left out and another value is taken instead, until only the median is left. This is done for
+    many columns at a time, without branches.
+    """
     height, width = values.shape
+    side = 2 * radius + 1
+    padded = np.empty((height + 2 * radius, width + 2 * radius + _COLUMNS), np.float32)
+    for y in range(len(padded)):
+        row = values[min(max(y - radius, 0), height - 1)]
+        for x in range(padded.shape[1]):
+            padded[y, x] = row[min(max(x - radius, 0), width - 1)]
     out = np.empty((height, width), np.float32)
-    window = np.empty((2 * radius + 1) ** 2, np.float32)
+    window = np.empty((side * side, _COLUMNS), np.float32)
     for y in range(height):
-        for x in range(width):
-            n = 0
-            for dy in range(-radius, radius + 1):
-                yy = min(max(y + dy, 0), height - 1)
-                for dx in range(-radius, radius + 1):
-                    window[n] = values[yy, min(max(x + dx, 0), width - 1)]
-                    n += 1
-            out[y, x] = np.median(window)
+        for begin in range(0, width, _COLUMNS):
+            for n in range(side * side):
+                start = begin + n % side
+                window[n] = padded[y + n // side, start : start + _COLUMNS]
+            kept = _leave_median(window)
+            end = min(begin + _COLUMNS, width)
+            out[y, begin:end] = window[kept, : end - begin]
     return out
+
+
+@kernel
+def _leave_median(window):
+    """Return the row that holds the medians of the columns afterwards; their number is odd."""
+    count = min(len(window) // 2 + 2, len(window))
+    following = count
+    while count > 2:
+        for i in range(1, count):
+            _exchange(window[0], window[i])
+        for i in range(1, count - 1):
+            _exchange(window[i], window[count - 1])
+        count -= 1
+        if following == len(window):
+            return 1
+        window[0] = window[following]
+        following += 1
+    return 0
+
+
+@kernel
+def _exchange(low, high):
+    """Sort the two values of each column."""
+    for x in range(len(low)):
+        a, b = low[x], high[x]
+        low[x] = a if a < b else b
+        high[x] = b if a < b else a
 
 
 @kernel
