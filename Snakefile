@@ -45,6 +45,7 @@ localrules:
     parameters,
     plot_quality,
     plot_retention,
+    prepare_segmentation,
     processing_config,
 
 

@@ -101,6 +101,20 @@ def environment(step):
     return of_dataset(lambda dataset: dataset.environment(step) or "../envs/fovea.yaml")
 
 
+def gpus(step):
+    """The resource `gpu` of a step, where the plug-in of any dataset asks for one.
+
+    No more of these jobs run at a time than this computer has GPUs, if `--resources` says nothing
+    else. A cluster has its own count; there each job asks for one.
+    """
+    if not any(dataset.gpus(step) for dataset in plan.datasets.values()):
+        return {}
+    known = workflow.global_resources
+    if workflow.is_main_process and known["_nodes"].value is None and "gpu" not in known:
+        workflow.register_resource("gpu", resources.gpus())
+    return {"gpu": of_dataset(lambda dataset: dataset.gpus(step))}
+
+
 def more(amount):
     """A function that gives a resource: twice the amount for the second attempt, and so on."""
     return lambda wildcards, attempt: amount << (attempt - 1)
@@ -110,8 +124,10 @@ def memory(step):
     """A function that gives the memory that a step needs on a cluster, in MB."""
 
     def megabytes(wildcards, attempt):
-        size = plan.datasets[wildcards.dataset].size(step, wildcards.fov)
-        return resources.memory(step, size, attempt)
+        dataset = plan.datasets[wildcards.dataset]
+        return resources.memory(
+            step, dataset.size(step, wildcards.fov), attempt, dataset.more_memory(step)
+        )
 
     return megabytes
 
@@ -122,7 +138,9 @@ def minutes(step):
     def runtime(wildcards, attempt):
         dataset = plan.datasets[wildcards.dataset]
         channels = len(dataset.groups("pc", "fl"))
-        return resources.minutes(step, dataset.size(step, wildcards.fov), channels, attempt)
+        size = dataset.size(step, wildcards.fov)
+        seconds = dataset.more_seconds(step)
+        return resources.minutes(step, size, channels, attempt, seconds)
 
     return runtime
 

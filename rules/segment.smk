@@ -29,12 +29,34 @@ rule find_cells:
         "../scripts/find_cells.py"
 
 
+# Once for a dataset, where Snakemake runs: nodes of a cluster may have no way to the internet.
+rule prepare_segmentation:
+    output:
+        prepared=steps.PREPARE_SEGMENTATION["prepared"],
+    log:
+        steps.PREPARE_SEGMENTATION.log,
+    benchmark:
+        steps.PREPARE_SEGMENTATION.benchmark
+    wildcard_constraints:
+        dataset=readable(plan.datasets),
+    conda:
+        environment("segmentation")
+    params:
+        segmentation=param("segmentation"),
+        plugins=of_dataset(lambda dataset: dataset.plugin_code("segmentation")),
+    message:
+        "Fetch what segmentation of {wildcards.dataset} needs"
+    script:
+        "../scripts/prepare_segmentation.py"
+
+
 rule segment:
     input:
         phase=paths.fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
         group=paths.fill(paths.GROUP, group="pc_ch_{pc}"),
         weights=of_dataset(lambda dataset: dataset.network_weights()),
         found=files(lambda dataset: dataset.found()),
+        prepared=files(lambda dataset: dataset.prepared()),
     output:
         group=steps.SEGMENT["group"],
         labels=steps.SEGMENT["labels"],
@@ -47,6 +69,7 @@ rule segment:
     conda:
         environment("segmentation")
     resources:
+        **gpus("segmentation"),
         mem_mb=memory("segment"),
         runtime=minutes("segment"),
     params:

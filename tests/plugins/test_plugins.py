@@ -2,13 +2,10 @@
 
 import re
 import shutil
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from fovea import plugins
 from fovea.cells.extract import extract
@@ -60,7 +57,8 @@ def disk(radius, size=61):
 
 def test_there_are_five_kinds_of_examples():
     assert EXAMPLES == [
-        "bright.py", "cellpose_segmentation.py", "circularity.py", "decay.py", "gaussian.py"
+        "bright.py", "cellpose_segmentation.py", "circularity.py", "decay.py", "gaussian.py",
+        "omnipose_segmentation.py",
     ]  # fmt: skip
 
 
@@ -107,42 +105,6 @@ def test_segmentation_and_preprocessing(tmp_path):
     plan = Plan(complete).datasets["demo"]
     assert set(plan.plugin_code("segmentation")) == set(paths)
     assert plan.plugin_code("tracking") == {}
-
-
-class _StandIn:
-    """A network of Cellpose's interface: everything brighter than the mean is a cell."""
-
-    loaded = 0
-
-    def __init__(self, gpu, pretrained_model):
-        type(self).loaded += 1
-        self.asked = gpu, pretrained_model
-
-    def eval(self, image, diameter=None, flow_threshold=0.4, normalize=True):
-        from scipy import ndimage
-
-        assert diameter is None or diameter > 0
-        masks = ndimage.label(image > image.mean())[0].astype(np.uint16)
-        return masks, [None], np.zeros(256)
-
-
-def test_cellpose(tmp_path, monkeypatch):
-    package, models = types.ModuleType("cellpose"), types.ModuleType("cellpose.models")
-    package.models, models.CellposeModel = models, _StandIn
-    monkeypatch.setitem(sys.modules, "cellpose", package)
-    monkeypatch.setitem(sys.modules, "cellpose.models", models)
-    example("cellpose_segmentation.py", tmp_path)
-    method = load(registry.SEGMENTATION, "cellpose")
-    assert registry.SEGMENTATION.parameters("cellpose") == ("weights", "diameter", "gpu", "flow")
-    frame = np.full((40, 50), 100, np.uint16)
-    frame[5:15, 5:15] = frame[20:30, 30:40] = 900
-    for diameter in (0.0, 12.0):
-        assert method(frame, diameter=diameter).max() == 2
-    assert _StandIn.loaded == 1
-    conda = plugins.environment(registry.SEGMENTATION, "cellpose")
-    assert conda == str(tmp_path / "cellpose.yaml")
-    dependencies = yaml.safe_load((DOCS / "cellpose.yaml").read_text())["dependencies"]
-    assert any(str(line).startswith("cellpose") for line in dependencies)
 
 
 def test_tracking(tmp_path):

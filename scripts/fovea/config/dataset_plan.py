@@ -141,12 +141,17 @@ class DatasetPlan:
 
     def network_weights(self) -> list[str]:
         """Return the file of a network that segmentation uses, if the config names one."""
-        given = self.params["segmentation"].get("weights")
-        return [given] if given else []
+        used = self.params["segmentation"]
+        return [used["weights"]] if used["method"] == "phase" and used["weights"] else []
 
     def found(self) -> list[str]:
         """Return the file of what the config leaves open of segmentation, if it does."""
         return [paths.FOUND] if self.leaves_open else []
+
+    def prepared(self) -> list[str]:
+        """Return the file of what a plug-in's segmentation has fetched, if it fetches anything."""
+        used = self.pc is not None and not self.params["copy_only"]
+        return [paths.PREPARED] if used and self.needs("segmentation").prepare else []
 
     def found_for_margin(self) -> list[str]:
         """Return the same file, if extraction takes half a cell for its margin."""
@@ -173,6 +178,8 @@ class DatasetPlan:
         found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
         if self.leaves_open:
             found.append(steps.FIND_CELLS)
+        if self.prepared():
+            found.append(steps.PREPARE_SEGMENTATION)
         if self.flat_fields() and not self.params["copy_only"]:
             found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
         return [step.of(dataset=self.name) for step in found]
@@ -248,10 +255,28 @@ class DatasetPlan:
             used.append((registry.PREPROCESSING, self.params["preprocess"]))
         return loader.digests(used)
 
+    def needs(self, step: str) -> loader.Needs:
+        """Return what the method of segmentation or tracking needs of the workflow."""
+        return loader.needs(registry.METHODS[step], self.params[step]["method"])
+
+    def gpus(self, step: str) -> int:
+        """Return the number of GPUs that a job of segmentation or tracking asks for."""
+        return int(self.needs(step).of("gpu", self.params[step]))
+
+    def more_memory(self, step: str) -> int:
+        """Return MB that a job of a step needs because of a plug-in's method."""
+        return self.needs("segmentation").memory if step == "segment" else 0
+
+    def more_seconds(self, step: str) -> float:
+        """Return seconds that a plug-in's method takes for a frame of 2048 x 2048 pixels."""
+        if step != "segment":
+            return 0.0
+        return self.needs("segmentation").of("seconds", self.params["segmentation"])
+
     def environment(self, step: str) -> str | None:
         """Return the conda environment file that segmentation or tracking asks for, if it does.
 
         The path is absolute, for Snakemake takes relative ones from the folder of its rules.
         """
-        file = loader.environment(registry.METHODS[step], self.params[step]["method"])
+        file = self.needs(step).conda
         return os.path.abspath(file) if file else None

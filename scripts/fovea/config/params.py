@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields as dataclass_fields
 
 from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
+from fovea.config.plugin_params import check_plugin, own_defaults
 from fovea.config.presets import preset_layer
 from fovea.config.schema import Place, Problems, filled
 from fovea.errors import suggestion
@@ -34,11 +35,13 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
             section |= value if isinstance(value, dict) else {}
         if key == "segmentation":
             section = _implied_method(section) | section
+        given = section
         section = filled(section, item)
         method = section.get("method")
         if key in METHODS and isinstance(method, str) and method in METHODS[key]:
             wanted = ("method", *METHODS[key].parameters(method))
             section = {name: section[name] for name in section if name in wanted}
+            section |= own_defaults(METHODS[key], method, given)
         result[key] = section
     return result
 
@@ -68,7 +71,8 @@ def check_params(
     for section, registry in METHODS.items():
         if isinstance(given.get(section), dict):
             method = params[section]["method"]
-            _check_method((*place, section), method, given[section], registry, problems)
+            here = (*place, section)
+            _check_method(here, method, params[section], given[section], registry, problems)
     if isinstance(given.get("segmentation"), dict):
         keys = rules["properties"]["segmentation"]["properties"]
         _check_phase((*place, "segmentation"), params, given["segmentation"], keys, problems)
@@ -82,7 +86,12 @@ def check_params(
 
 
 def _check_method(
-    place: Place, method: object, given: dict, registry: Registry, problems: Problems
+    place: Place,
+    method: object,
+    params: dict,
+    given: dict,
+    registry: Registry,
+    problems: Problems,
 ) -> None:
     if not isinstance(method, str):
         return
@@ -96,6 +105,8 @@ def _check_method(
                 f"is {method!r}; allowed: {', '.join(['method', *registry.parameters(method)])}"
             )
             problems.setdefault((*place, key), text)
+    if method in registry:
+        check_plugin(place, registry, method, params, given, problems)
 
 
 def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: Problems) -> None:

@@ -20,6 +20,7 @@ STATUS, INDEX = "results/status.csv", "results/index.csv"
 METADATA = "results/{dataset}/metadata.yaml"
 PROCESSING_CONFIG = "results/{dataset}/processing_config.yaml"
 FOUND = "results/{dataset}/segmentation.yaml"
+PREPARED = "results/{dataset}/prepared.yaml"
 FLAT_FIELD = "results/{dataset}/flat_field_ch_{fl}.tif"
 IMPORTED_TRACES = "results/{dataset}/{dataset}_traces.csv"
 

@@ -158,7 +158,8 @@ def _files_of(params: dict) -> Iterable[tuple[tuple[str, str], str]]:
     if params["flat_field"]["method"] == "image":
         for path in params["flat_field"]["images"].values():
             yield ("flat_field", "images"), path
-    if (path := params["segmentation"].get("weights")) is not None:
+    segmentation = params["segmentation"]
+    if segmentation["method"] == "phase" and (path := segmentation["weights"]) is not None:
         yield ("segmentation", "weights"), path
 
 

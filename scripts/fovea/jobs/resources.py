@@ -92,15 +92,34 @@ def enlarged(of: Size, segmentation: dict) -> Size:
     return of._replace(height=round(of.height * factor), width=round(of.width * factor))
 
 
-def memory(step: str, of: Size, attempt: int = 1) -> int:
-    """Memory for a step in MB, for any number of frames; twice as much for each new attempt."""
-    return int(BASE_MB + STEP_MB[step] * (of.height * of.width / 1e6)) << (attempt - 1)
+def memory(step: str, of: Size, attempt: int = 1, plugin: int = 0) -> int:
+    """Memory for a step in MB, for any number of frames; twice as much for each new attempt.
+
+    `plugin` MB are what the method of a plug-in needs beyond that.
+    """
+    return int(BASE_MB + plugin + STEP_MB[step] * (of.height * of.width / 1e6)) << (attempt - 1)
 
 
-def minutes(step: str, of: Size, channels: int, attempt: int = 1) -> int:
-    """Time for a step in minutes; twice as much for each new attempt."""
-    pixels = of.frames * of.height * of.width * channels
-    return int(BASE_MINUTES + STEP_SECONDS[step] * pixels / 1e8 / 60) << (attempt - 1)
+def minutes(step: str, of: Size, channels: int, attempt: int = 1, plugin: float = 0.0) -> int:
+    """Time for a step in minutes; twice as much for each new attempt.
+
+    `plugin` seconds are what the method of a plug-in takes for a frame of 2048 x 2048 pixels.
+    """
+    pixels = of.frames * of.height * of.width
+    seconds = STEP_SECONDS[step] * channels * pixels / 1e8 + plugin * pixels / 2048**2
+    return int(BASE_MINUTES + seconds / 60) << (attempt - 1)
+
+
+def gpus() -> int:
+    """Return how many GPUs jobs on this computer may use at the same time, at least 1.
+
+    Those that CUDA_VISIBLE_DEVICES names, or else the devices of the driver. Where there is none,
+    jobs that would use one run one after the other on the CPU.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return max(1, sum(1 for path in Path("/dev").glob("nvidia[0-9]*")))
+    return max(1, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
 
 
 def merge_memory(csv_mb: float, attempt: int = 1) -> int:

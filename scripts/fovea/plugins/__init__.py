@@ -14,13 +14,15 @@ _of_loader, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "loader": [
             "Context", "digests", "environment", "feature", "keep_only", "load_plugins", "model",
-            "preprocessing", "segmentation", "tracking", "with_parameters",
+            "needs", "preprocessing", "properties", "segmentation", "tracking", "with_parameters",
         ],
+        "shared": ["device_name", "made_once", "own_gpu", "package", "torch_device"],
     },
 )  # fmt: skip
 
 # By name, because plug-ins lie below the stages and must not import them.
 _OF_STAGES = {
+    "FoveaError": "fovea.errors",
     "Model": "fovea.fits.models.declarations",
     "Parameter": "fovea.fits.models.declarations",
     "Linker": "fovea.tracking.linker",

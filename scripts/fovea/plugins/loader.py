@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 
 from fovea.errors import FoveaError
-from fovea.plugins import guards, registry
+from fovea.plugins import guards, parameters, registry
+from fovea.plugins.needs import Needs
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Context:
 
 @dataclass(frozen=True)
 class _Source:
-    """File of a plug-in, the digest of its code and the conda environment that it asks for."""
+    """File of a plug-in, the digest of its code and what its method needs."""
 
     path: str
     digest: str
-    conda: str | None = None
+    needs: Needs
 
 
 #: Source of each registered name, by kind of registry and name.
@@ -87,11 +88,21 @@ def preprocessing(name: str) -> Callable:
     return _decorator(registry.PREPROCESSING, name, guards.frame_of_counts)
 
 
-def segmentation(name: str, conda: str | None = None) -> Callable:
+def segmentation(
+    name: str,
+    conda: str | None = None,
+    *,
+    gpu: bool | Callable[[dict], bool] = False,
+    memory: int = 0,
+    seconds: float | Callable[[dict], float] = 0.0,
+    check: Callable[[dict], str | None] | None = None,
+    prepare: Callable[[dict], dict] | None = None,
+) -> Callable:
     """Register a method ``(frame, *, parameter=default) -> labels``.
 
     `frame` is (H, W) uint16; labels are (H, W) integers, 0 background. Each keyword is a parameter
-    in the config; values must be of the type (bool, int, float, str) of its default.
+    in the config; values must be of the type of its annotation (bool, int, float, str, one of
+    these or None, or a Literal), or else of its default.
 
     Parameters
     ----------
@@ -99,8 +110,27 @@ def segmentation(name: str, conda: str | None = None) -> Callable:
         Its name in the config.
     conda : str, optional
         A conda environment file, relative to the plug-in, for `--sdm conda`.
+    gpu : bool or callable
+        Whether jobs ask for a GPU, or a function that tells it from the parameters. No more of
+        these jobs run at a time than the computer has GPUs; on a cluster each asks for one.
+    memory : int
+        MB that a job needs beyond what other methods do, for clusters.
+    seconds : float or callable
+        Time for a frame of 2048 x 2048 pixels, for clusters, or a function that tells it.
+    check : callable, optional
+        Takes the parameters, and returns what is wrong with them; None where nothing is. It is
+        called when the configuration is read, where heavy packages may be missing.
+    prepare : callable, optional
+        Takes the parameters, and fetches what all fields of view need, such as weights. It is
+        called once for a dataset, where Snakemake runs, before the first field of view; what it
+        returns, a mapping of texts and numbers, goes to ``results/{dataset}/prepared.yaml``.
     """
-    return _decorator(registry.SEGMENTATION, name, guards.labels_of, conda)
+
+    def safe(value):
+        return guards.guarded(value, name, place=_place()) if callable(value) else value
+
+    needs = Needs(conda, safe(gpu), memory, safe(seconds), safe(check), safe(prepare))
+    return _decorator(registry.SEGMENTATION, name, guards.labels_of, needs)
 
 
 def tracking(name: str, conda: str | None = None) -> Callable:
@@ -111,7 +141,7 @@ def tracking(name: str, conda: str | None = None) -> Callable:
     Instead, ``link(frames) -> Links`` may take all frames at once, see `fovea.plugins.Linker`.
     `conda` is as for `segmentation`.
     """
-    return _decorator(registry.TRACKING, name, conda=conda)
+    return _decorator(registry.TRACKING, name, needs=Needs(conda))
 
 
 def model(declaration) -> object:
@@ -125,31 +155,33 @@ def model(declaration) -> object:
     return declaration
 
 
-def _decorator(kinds: registry.Registry, name: str, check=None, conda=None) -> Callable:
+def _decorator(kinds: registry.Registry, name: str, check=None, needs=None) -> Callable:
     def decorate(function: Callable) -> Callable:
         known = inspect.signature(function).parameters.values()
-        parameters = [p.name for p in known if p.default is not p.empty]
+        keys = [p.name for p in known if p.default is not p.empty]
         is_class = isinstance(function, type)
         safe = (
             guards.guarded_class(function)
             if is_class
             else guards.guarded(function, name, check, _place())
         )
-        _add(kinds, name, safe, () if kinds is registry.PREPROCESSING else parameters, conda)
+        _add(kinds, name, safe, () if kinds is registry.PREPROCESSING else keys, needs)
         return function
 
     return decorate
 
 
-def _add(kinds, name: str, target, parameters, conda=None) -> None:
+def _add(kinds, name: str, target, parameters, needs: Needs | None = None) -> None:
     if _current is None:
         raise RuntimeError("plug-ins are registered while Fovea loads them; name it in the config")
-    environment = str(Path(_current.path).parent / conda) if conda else None
-    if environment and not Path(environment).is_file():
-        raise ValueError(f"there is no conda environment file {environment}")
+    needs = needs or Needs()
+    if needs.conda:
+        needs = replace(needs, conda=str(Path(_current.path).parent / needs.conda))
+        if not Path(needs.conda).is_file():
+            raise ValueError(f"there is no conda environment file {needs.conda}")
     kinds.register(name, target, parameters=parameters)
     _LOADED[_current.path][1].append((kinds, name))
-    _SOURCES[kinds.kind, name] = _Source(_current.path, _current.digest, environment)
+    _SOURCES[kinds.kind, name] = _Source(_current.path, _current.digest, needs)
 
 
 def _place() -> str:
@@ -183,7 +215,7 @@ def _load(path: str) -> None:
             return
         _forget(entries)
     _LOADED[path] = (digest, [])
-    before, _current = _current, _Source(path, digest)
+    before, _current = _current, _Source(path, digest, Needs())
     for name in _FORMER_NAMES:
         sys.modules.setdefault(name, _FormerModule(name))
     module = ModuleType(f"fovea_plugin_{digest}")
@@ -230,31 +262,31 @@ def digests(used: Iterable[tuple[registry.Registry, str | None]]) -> dict[str, s
     return {source.path: source.digest for source in found if source}
 
 
+def needs(kinds: registry.Registry, name: str) -> Needs:
+    """Return what a method needs of the workflow; nothing where it comes with Fovea."""
+    source = _SOURCES.get((kinds.kind, name))
+    return source.needs if source else Needs()
+
+
 def environment(kinds: registry.Registry, name: str) -> str | None:
     """The conda environment that a plug-in asks for, or None."""
-    source = _SOURCES.get((kinds.kind, name))
-    return source.conda if source else None
+    return needs(kinds, name).conda
+
+
+def properties(kinds: registry.Registry, name: str) -> dict[str, dict]:
+    """Return the JSON schema of the parameters of a plug-in's method; {} for one of Fovea's."""
+    if (kinds.kind, name) not in _SOURCES:
+        return {}
+    return parameters.properties(registry.load(kinds, name))
 
 
 def with_parameters(schema: dict) -> dict:
     """Return the config's schema with the parameters of plug-ins' methods, if they have any."""
-    types = {bool: "boolean", int: "integer", float: "number", str: "string"}
     new = deepcopy(schema)
     dataset = new["properties"]["datasets"]["additionalProperties"]["properties"]
     for section, kinds in registry.METHODS.items():
-        sections = [
-            params["properties"][section]["properties"]
-            for params in (new["properties"]["params"], dataset["params"])
-        ]
-        for name in kinds:
-            if (kinds.kind, name) not in _SOURCES:
-                continue
-            signature = inspect.signature(registry.load(kinds, name))
-            for key in kinds.parameters(name):
-                default = signature.parameters[key].default
-                if key not in sections[0] and type(default) in types:
-                    for known in sections:
-                        known[key] = {
-                            "title": key, "type": types[type(default)], "default": default,
-                        }  # fmt: skip
+        for params in (new["properties"]["params"], dataset["params"]):
+            keys = params["properties"][section]
+            for name in kinds:
+                keys["properties"] = parameters.added(keys["properties"], properties(kinds, name))
     return new
