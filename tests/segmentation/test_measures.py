@@ -81,7 +81,7 @@ def test_right_outlines_score_better_than_wrong_ones():
         labels[y - 10 : y + 10, x - 10 : x + 10] = i + 1
     frame = np.where(labels > 0, 500, 1000) + np.random.default_rng(0).normal(0, 5, labels.shape)
     image = smoothed(frame.astype(np.uint16))
-    energy = structure(image, None)
+    energy = structure(image)
     right = measured([labels], [image], [energy], 22.0)
     moved = measured([np.roll(labels, 10, axis=1)], [image], [energy], 22.0)
     fewer = measured([np.where(labels % 2, labels, 0)], [image], [energy], 22.0)
@@ -93,7 +93,7 @@ def test_right_outlines_score_better_than_wrong_ones():
     assert right.spread == 0
     assert right.edge > moved.edge + 1
     noise = smoothed(np.random.default_rng(1).normal(1000, 50, labels.shape).astype(np.uint16))
-    assert measured([labels], [noise], [structure(noise, None)], 22.0).clean < 0.5
+    assert measured([labels], [noise], [structure(noise)], 22.0).clean < 0.5
     assert fewer.missed > right.missed + 0.3
     assert joined.solid < 0.7
     empty = measured([labels * 0], [image], [energy], 22.0)
@@ -105,7 +105,7 @@ def test_right_outlines_score_better_than_wrong_ones():
 def test_windows_lie_inside_each_other_where_something_is_to_be_seen():
     frame = np.full((1500, 2048), 500, np.uint16)
     frame[1000:1100, 1800:1900] = np.random.default_rng(0).integers(0, 900, (100, 100))
-    energy = structure(smoothed(frame), None)
+    energy = structure(smoothed(frame))
     windows = nested_windows(energy, [8.0, 20.0, 40.0, 200.0])
     sides = [[s.stop - s.start for s in window] for window in windows]
     assert sides == [[224, 224], [320, 320], [640, 640], [1024, 1024]]

@@ -121,11 +121,12 @@ def _panels(
     from fovea.segmentation.phase.trials import look
     from fovea.segmentation.phase.windows import densest
 
-    frame = frames[-1]
     if choice is None:
-        return frame, []
+        return frames[-1], []
+    seen = look(frames[-1])
+    frame = seen.frame  # without padding
     size = choice.best.found if choice.best.found > 0 else choice.best.cell_diameter
-    place = densest(look(frame).energy, max(_SMALLEST_CROP, round(_CROP * size)))
+    place = densest(seen.energy, max(_SMALLEST_CROP, round(_CROP * size)))
     panels = []
     for number, trial in enumerate(choice.trials[:_PANELS], 1):
         labels = segment_phase(frame, cell_diameter=trial.cell_diameter, mode=trial.mode,

@@ -42,15 +42,11 @@ def smoothed(frame: np.ndarray) -> np.ndarray:
     return fields.smooth(frame.astype(np.float32), fields.gaussian_taps(1.0))
 
 
-def structure(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """Return the squared gradient of a smoothed frame, 0 in and next to what is not valid."""
+def structure(image: np.ndarray) -> np.ndarray:
+    """Return the squared gradient of a smoothed frame, (H, W) float32."""
     found = np.zeros(image.shape, np.float32)
     found[1:-1] += ((image[2:] - image[:-2]) / 2) ** 2
     found[:, 1:-1] += ((image[:, 2:] - image[:, :-2]) / 2) ** 2
-    if valid is not None:
-        from scipy.ndimage import minimum_filter
-
-        found[~minimum_filter(valid, 9)] = 0
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import SMALLEST_FOR_NETWORK
 from fovea.jobs.threads import ordered_map
+from fovea.segmentation.padding import without_padding
 from fovea.segmentation.phase.measures import Measures, agreement, measured, smoothed, structure
 from fovea.segmentation.phase.windows import Window, nested_windows
 
@@ -29,9 +30,10 @@ class Seen:
 
 
 def look(frame: np.ndarray) -> Seen:
-    """Prepare a frame (H, W) uint16 or uint8 for trials."""
+    """Prepare a frame (H, W) uint16 or uint8 for trials: what was recorded of it, not padding."""
+    frame = without_padding(frame)
     image = smoothed(frame)
-    return Seen(frame, image, structure(image, None))
+    return Seen(frame, image, structure(image))
 
 
 @dataclass(frozen=True)
