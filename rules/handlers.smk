@@ -7,6 +7,7 @@ from fovea.runs import (
     deletion,
     index,
     old_results,
+    removed,
     renamed,
     saturation,
     status,
@@ -78,6 +79,7 @@ def close():
             old_results.words(old, clean_command()),
             saturation.saturated(plan, places),
             doubtful.doubtful(plan, places),
+            removed.removed(plan, places),
             cell_counts.without_cells(plan, places),
         ]
     for text in filter(None, said):

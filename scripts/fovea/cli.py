@@ -193,6 +193,7 @@ def status(
     from fovea.runs.cell_counts import without_cells
     from fovea.runs.doubtful import doubtful
     from fovea.runs.old_results import old_results, words
+    from fovea.runs.removed import removed
     from fovea.runs.saturation import saturated
     from fovea.runs.status import collect, table
 
@@ -206,6 +207,7 @@ def status(
         words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
         saturated(plan, places, directory),
         doubtful(plan, places, directory),
+        removed(plan, places, directory),
         without_cells(plan, places, directory),
     ):
         if text:

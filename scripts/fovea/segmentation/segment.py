@@ -6,10 +6,13 @@ import logging
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from fovea.errors import FoveaError
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
 from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
+from fovea.segmentation.guards import Removal, collected, words
 from fovea.store.format import LABELS
 from fovea.store.groups import provenance, write_derived_group
 from fovea.store.reader import ArrayReader
@@ -53,7 +56,12 @@ def segment(
     options = dict(parameters)
     method = partial(load(SEGMENTATION, options.pop("method")), **options)
     prepare = load(PREPROCESSING, preprocess) if preprocess else None
-    counts = []
+    counts, removals = [], {}
+
+    def labelled_frame(frame: np.ndarray) -> tuple[np.ndarray, list[Removal]]:
+        with collected() as noted:
+            return method(prepare(frame) if prepare else frame), noted
+
     with ArrayReader(source / "0") as frames:
         recorded = len(frames.present)
         if not recorded:
@@ -65,17 +73,21 @@ def segment(
                            unit="label", largest_label=0)  # fmt: skip
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS,
                          missing=frames.missing) as out:  # fmt: skip
-            labelled = ordered_map(
-                lambda frame: method(prepare(frame) if prepare else frame),
-                frames.recorded(), threads,
-            )  # fmt: skip
-            for labels in progress(labelled, recorded, log):
+            labelled = ordered_map(labelled_frame, frames.recorded(), threads)
+            found = progress(labelled, recorded, log)
+            for t, (labels, noted) in zip(frames.present, found, strict=True):
                 out.append(labels)
                 counts.append(int(labels.max(initial=0)))
+                if noted and not counts[-1]:
+                    removals[int(t)] = noted[0]
             about["fovea"]["largest_label"] = max(counts)
+            if removals:
+                about["fovea"]["removed"] = words(removals, recorded)
     write_derived_group(target, source, labels=True)
     if frames.missing:
         log.info("phase contrast was recorded in %d of %d frames", recorded, len(frames))
+    for line in words(removals, recorded):
+        log.warning("%s", line)
     log.info(
         "objects per frame: %d to %d, mean %.1f; frames without any: %d",
         min(counts), max(counts), sum(counts) / len(counts), counts.count(0),

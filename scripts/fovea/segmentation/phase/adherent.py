@@ -10,6 +10,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import Adherent
 from fovea.kernels import bits, fields, flood, labelling, morphology
+from fovea.segmentation.guards import note
 from fovea.segmentation.phase.parts import (
     at_least,
     blurred,
@@ -36,6 +37,8 @@ def label_adherent(
         return np.zeros(flat.shape, np.int32)
     trim(packed, flat, contrast, cell_diameter, p)
     packed = smoothed_mask(packed, flat.shape[1], cell_diameter, p)
+    if not packed.any():
+        note("opening", 0.0, p.opening, "the radius that objects keep, in cell diameters,")
     return split(packed, flat, contrast, cell_diameter, p)
 
 
@@ -59,6 +62,10 @@ def textured(
         packed &= bits.pack_above(valid, False)
         certain &= packed
     labelling.keep_marked(packed, certain, width, at_least(p.core_area * area))
+    if not packed.any():
+        strongest = 0.5 * float(np.log(max(float(variance.max()), np.finfo(np.float32).tiny)))
+        note("core_contrast", strongest - threshold, p.core_contrast,
+             "the strongest texture, in logarithms above the threshold,")  # fmt: skip
     labelling.fill_holes(packed, width, int(p.max_hole * area))
     return packed
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import Dark
 from fovea.kernels import boxes, contrast, regions
+from fovea.segmentation.guards import note
 from fovea.segmentation.phase.parts import blurred, sample
 
 _FEW = 100  # pixels; fewer do not tell the background's spread
@@ -37,6 +38,11 @@ def clear_objects(
     plausible &= compactness(sizes, moments) >= p.compactness
     plausible[0] = False
     if not plausible.any():
+        if count:
+            largest = np.sqrt(sizes[1:].max() / area)
+            note("compactness", compactness(sizes, moments)[1:].max(), p.compactness,
+                 f"no object has the size and shape of a cell: the largest has {largest:.2g} cell "
+                 "diameters, and the highest compactness")  # fmt: skip
         return None
     usual = usual_contrast(contrasts[plausible])
     kept = plausible & (contrasts > p.least_contrast * usual)
@@ -49,6 +55,9 @@ def clear_objects(
     spread = 1.4826 * float(np.median(np.abs(background - np.median(background))))
     kept &= contrasts > p.noise_level * spread
     if not usual > p.faint * spread or not kept.any():
+        guard = "noise_level" if usual > p.faint * spread else "faint"
+        measure = "the contrast of objects, in robust standard deviations of the background,"
+        note(guard, usual / max(spread, 1e-9), getattr(p, guard), measure)
         return None
     levels = (inside + p.edge_level * contrasts).astype(np.float32)
     chosen = np.empty_like(labels)

@@ -18,6 +18,7 @@ from fovea.config.phase_tuning import (
     Tuning,
 )
 from fovea.kernels import boxes, constant, fields, regions
+from fovea.segmentation.guards import note
 from fovea.segmentation.padding import filled, segment_recorded
 
 #: Pixels per cell diameter in the coarse image from which the background is estimated.
@@ -108,6 +109,9 @@ def _labelled(
         labels[~valid] = 0
     first, areas = regions.first_pixels_and_areas(labels, int(labels.max(initial=0)))
     kept = (areas >= values.min_area * cell_diameter**2) & (areas > 0)
+    if areas.any() and not kept.any():
+        note("min_area", areas.max() / cell_diameter**2, values.min_area,
+             "the area of the largest object, in cell_diameter²,")  # fmt: skip
     return boxes.in_raster_order(labels, first, kept)
 
 

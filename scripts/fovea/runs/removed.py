@@ -1,0 +1,38 @@
+"""What the end of a run says of frames in which a guard of segmentation removed everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fovea.config import steps
+from fovea.config.fovs import format_fovs
+from fovea.config.plan import Plan
+from fovea.store.format import read_attributes
+
+
+def removed(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> str:
+    """Say of each dataset in which fields of view guards removed everything; empty for none.
+
+    The numbers are those of the first such field of view; its log has the same words.
+
+    Parameters
+    ----------
+    places : iterable of (str, str)
+        Dataset and number of each field of view that is processed.
+    """
+    found: dict[str, list[tuple[int, list[str]]]] = {}
+    for name, fov in places:
+        dataset = plan.datasets[name]
+        if not fov or dataset.pc is None:
+            continue
+        labels = steps.SEGMENT.of(dataset=name, fov=fov, pc=dataset.pc)["labels"]
+        path = Path(folder) / str(labels)
+        about = read_attributes(path.parent) if path.exists() else {}
+        if lines := about.get("fovea", {}).get("removed"):
+            found.setdefault(name, []).append((int(fov), lines))
+    return "\n".join(
+        f"Fovea: WARNING: dataset {name}, field of view {format_fovs([fov for fov, _ in fields])}: "
+        f"{'in the first of them, ' if len(fields) > 1 else ''}{'; '.join(fields[0][1])}"
+        for name, fields in found.items()
+    )
