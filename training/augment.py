@@ -11,12 +11,13 @@ from fovea.segmentation.phase.network import PIXELS_PER_DIAMETER, as_seen
 from stills import DIAMETER, Example
 from targets import contacts
 
-CROP = 160  # side of a crop in pixels of the network's input
+CROP = 144  # side of a crop in pixels of the network's input
 STEP = DIAMETER // PIXELS_PER_DIAMETER
 _PASTED = 0.7  # fraction of the crops into which cells of another one are pasted
 _TRIES = 4  # positions tried for each of them
 _OVERLAP = 0.12  # largest fraction of a cell, present or pasted, that may overlap
 _LEAST_PASTED = 25  # pixels
+_AT_CELLS = 0.6  # fraction of the crops that are taken near a cell
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,33 @@ class Crop:
     valid: np.ndarray  # (CROP, CROP) float32, 0 beyond the frame's edge, 1 elsewhere
 
 
-def sample(rng: np.random.Generator, examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Source:
+    """Frames of one kind."""
+
+    examples: list[Example]
+    share: float  # of the crops
+    inverted: float = 0.0  # share of the crops in which dark and bright are exchanged
+    pasted: float = _PASTED  # share of the crops into which cells of another one are pasted
+
+
+def sample(rng: np.random.Generator, sources: list[Source]) -> tuple[np.ndarray, np.ndarray]:
     """Return the input and the target of the network for a random crop.
 
     Returns
     -------
-    seen : (2, CROP, CROP) float32
+    seen : (3, CROP, CROP) float32
         Features.
     wanted : (4, CROP, CROP) float32
         1 inside cells; 1 where two touch; depth; 1 where these are known.
     """
+    shares = np.array([source.share for source in sources])
+    source = sources[int(rng.choice(len(sources), p=shares / shares.sum()))]
+    examples = source.examples
     crop = warp(rng, examples[int(rng.integers(len(examples)))])
-    if rng.random() < _PASTED:
+    if rng.random() < source.pasted:
         crop = paste(rng, crop, warp(rng, examples[int(rng.integers(len(examples)))]))
-    seen = as_seen(_relit(rng, crop.flat), DIAMETER)
+    seen = as_seen(relit(rng, crop.flat, source.inverted), DIAMETER)
     inside = (crop.labels > 0).astype(np.float32)
     return seen, np.stack([inside, contacts(crop.labels), crop.depth * inside, crop.valid])
 
@@ -54,6 +68,9 @@ def warp(rng: np.random.Generator, example: Example) -> Crop:
     scale = np.exp(rng.uniform(np.log(0.75), np.log(1.35)))
     angle = rng.uniform(0, 2 * np.pi)
     centre_y, centre_x = rng.uniform(0.15, 0.85) * height, rng.uniform(0.15, 0.85) * width
+    if rng.random() < _AT_CELLS:
+        y, x = np.divmod(rng.choice(np.flatnonzero(example.labels)), width)
+        centre_y, centre_x = (v + rng.normal(0, 0.3 * size) for v in (y, x))
     mirrored = rng.choice([-1.0, 1.0])
     aspect = np.exp(rng.normal(0, 0.06))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -126,15 +143,19 @@ def _fits(cell: np.ndarray, around: np.ndarray, labels: np.ndarray) -> bool:
     return all(pixels <= _OVERLAP * (labels == name).sum() for name, pixels in hidden)
 
 
-def _relit(rng: np.random.Generator, flat: np.ndarray) -> np.ndarray:
-    """Vary contrast, brightness, sharpness and noise of a frame; float32."""
-    flat = flat * np.exp(rng.normal(0, 0.25))
+def relit(rng: np.random.Generator, flat: np.ndarray, inverted: float) -> np.ndarray:
+    """Vary contrast, brightness, polarity, sharpness and noise of a frame; float32."""
+    if rng.random() < inverted:
+        flat = -flat
+    flat = flat * np.exp(rng.normal(0.1, 0.45))
     if rng.random() < 0.5:
-        flat = np.sign(flat) * np.abs(flat) ** np.exp(rng.normal(0, 0.1))
-    flat = flat + rng.normal(0, 0.1)
+        flat = np.sign(flat) * np.abs(flat) ** np.exp(rng.normal(0, 0.15))
+    flat = flat + rng.normal(0, 0.15)
     if rng.random() < 0.3:
-        flat = cv2.GaussianBlur(flat, (0, 0), rng.uniform(0.3, 1.0))
-    if rng.random() < 0.5:
+        flat = cv2.GaussianBlur(flat, (0, 0), np.exp(rng.uniform(np.log(0.4), np.log(2.0))))
+    if rng.random() < 0.4:
         noise = rng.normal(0, 1, flat.shape).astype(np.float32)
-        flat = flat + noise * np.float32(rng.uniform(0, 0.15))
+        if rng.random() < 0.3:
+            noise = 1.7 * cv2.GaussianBlur(noise, (0, 0), 0.8)
+        flat = flat + noise * np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.3))))
     return flat.astype(np.float32)

@@ -105,9 +105,9 @@ def drawn_cases(count: int) -> Iterator[Case]:
     if not count:
         return
     import cv2
+
     from pictures import render
     from shapes import KINDS, arrangement
-
     from stills import DIAMETER
     from targets import without_specks
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-CHANNELS = (16, 24, 40, 64)  # at 1/2, 1/4, 1/8 and 1/16 of the resolution of the input
-INPUTS, OUTPUTS = 2, 3
+CHANNELS = (16, 32, 56, 80)  # at 1/2, 1/4, 1/8 and 1/16 of the resolution of the input
+INPUTS, OUTPUTS = 3, 3
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -37,7 +37,7 @@ class Net(nn.Module):
         self.out = nn.Conv2d(CHANNELS[0], 4 * OUTPUTS, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 2, h, w) features to (N, 3, h, w) outputs; h and w are multiples of 16."""
+        """(N, 3, h, w) features to (N, 3, h, w) outputs; h and w are multiples of 16."""
         x = functional.pixel_unshuffle(x, 2)
         seen = []
         for level, encode in enumerate(self.enc):

@@ -14,7 +14,7 @@ from fovea.segmentation.phase.segment_phase import flatten
 from targets import depth_map, without_specks
 
 #: Pixels per cell diameter at which frames are varied, twice those of the network's input.
-DIAMETER = 48
+DIAMETER = 36
 _FRAME, _LABELS = ".ome.tiff", "_ids.ome.tiff"
 _SPECK = 0.026  # squared cell diameters; smaller parts of labels are ignored
 
@@ -60,28 +60,49 @@ def read_stills(folder: str | Path) -> list[Still]:
 
 
 def _read_still(folder: Path, name: str) -> Still:
-    frame, labels = (_read(folder / (name + end)) for end in (_FRAME, _LABELS))
+    paths = [folder / (name + end) for end in (_FRAME, _LABELS)]
+    images = [read_image(path) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        if image.ndim != 2:
+            raise FoveaError(f"{path} is {image.shape}; it must hold one frame with the axes Y, X")
+    return as_still(name, *images, *paths)
+
+
+def as_still(
+    name: str, frame: np.ndarray, labels: np.ndarray, frame_path: Path, labels_path: Path
+) -> Still:
+    """Check a frame and its labels, both (H, W), and return them together.
+
+    Raises
+    ------
+    FoveaError
+        If they are not a frame and its labels, or no cell is labelled.
+    """
     if frame.dtype not in (np.uint8, np.uint16):
-        raise FoveaError(f"{folder / (name + _FRAME)} holds {frame.dtype}; it must be uint16")
-    path = folder / (name + _LABELS)
+        raise FoveaError(f"{frame_path} holds {frame.dtype}; it must be uint16")
     if labels.dtype.kind not in "ui" or labels.min() < 0:
-        raise FoveaError(f"{path} holds {labels.dtype}; labels are whole numbers, 0 background")
+        raise FoveaError(
+            f"{labels_path} holds {labels.dtype}; labels are whole numbers, 0 background"
+        )
     if labels.shape != frame.shape:
-        raise FoveaError(f"{path} is {labels.shape}, its frame {frame.shape}; they must be alike")
+        raise FoveaError(
+            f"{labels_path} is {labels.shape}, its frame {frame.shape}; they must be alike"
+        )
     if not labels.any():
-        raise FoveaError(f"{path} labels no cell; take the pair out of the folder")
+        raise FoveaError(f"{labels_path} labels no cell; take the pair out of the folder")
     return Still(name, frame, labels.astype(np.uint32))
 
 
-def _read(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
+    """Read a TIFF without its axes of length 1; a FoveaError where that fails."""
     import tifffile
 
     try:
         image = np.squeeze(tifffile.imread(path))
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise FoveaError(f"{path} cannot be read: {error}") from error
-    if image.ndim != 2 or not image.size:
-        raise FoveaError(f"{path} is {image.shape}; it must hold one frame with the axes Y, X")
+    if image.ndim < 2 or not image.size:
+        raise FoveaError(f"{path} is {image.shape}; it must hold frames with the axes Y, X")
     return image
 
 

@@ -12,7 +12,8 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -27,9 +28,10 @@ from fovea.errors import FoveaError
 from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.jobs.atomic import whole_file
 from fovea.segmentation.phase.segment_phase import segment_phase
-from stills import Example, Still, as_example, read_stills
+from plan import Plan, Recording, of_file, of_folder
+from stills import Still
 
-_BATCH = 4
+_BATCH = 6
 _RATE = 4e-3  # of learning, at its highest
 _WARM_UP = 30  # steps
 _DECAY = 1e-3
@@ -38,16 +40,16 @@ _REPORT = 200  # steps
 
 
 def train(
-    examples: list[Example], steps: int, seed: int, report: Callable[[str], None]
+    sources: list, steps: int, seed: int, report: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
     """Train a network from scratch.
 
     Parameters
     ----------
-    examples : list of Example
-        Annotated frames.
+    sources : list of augment.Source
+        Frames whose cells are known.
     steps : int
-        Number of steps, of four varied crops each.
+        Number of steps, of six varied crops each.
     seed : int
         Of the initial weights and of the variations.
     report : callable
@@ -79,7 +81,7 @@ def train(
         rate = _RATE * warmth * (0.51 + 0.5 * np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        seen, wanted = zip(*[sample(rng, examples) for _ in range(_BATCH)], strict=True)
+        seen, wanted = zip(*[sample(rng, sources) for _ in range(_BATCH)], strict=True)
         lost = loss(net(torch.from_numpy(np.stack(seen))), torch.from_numpy(np.stack(wanted)))
         optimizer.zero_grad()
         lost.backward()
@@ -120,14 +122,14 @@ def loss(outputs, wanted):
     entropy = functional.binary_cross_entropy_with_logits
     inside, contact, depth, valid = wanted.unbind(1)
     cost = entropy(outputs[:, 0], inside, reduction="none")
-    lost = (valid * (1 + 3 * contact) * cost).mean()
+    lost = (valid * (1 + 4 * contact) * cost).mean()
     likely, true = torch.sigmoid(outputs[:, 0]) * valid, inside * valid
     shared = 2 * (likely * true).sum((1, 2)) + 50
     lost = lost + 0.5 * (1 - shared / ((likely + true).sum((1, 2)) + 50)).mean()
-    cost = entropy(outputs[:, 1], contact, pos_weight=torch.tensor(4.0), reduction="none")
+    cost = entropy(outputs[:, 1], contact, pos_weight=torch.tensor(2.0), reduction="none")
     lost = lost + (valid * cost).mean()
     cost = functional.smooth_l1_loss(outputs[:, 2], depth, beta=0.1, reduction="none")
-    return lost + 3 * (valid * (1 + 2 * contact) * cost).mean()
+    return lost + 3 * (valid * (1 + 4 * contact) * cost).mean()
 
 
 def match(still: Still, cell_diameter: float, weights: str) -> Match:
@@ -149,15 +151,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if the weights were written, else 1."""
     parser = argparse.ArgumentParser(description="Train the network that segments phase contrast.")
     parser.add_argument(
-        "folder", help="annotated frames: pairs NAME.ome.tiff and NAME_ids.ome.tiff"
+        "folder", help="annotated frames: pairs NAME.ome.tiff and NAME_ids.ome.tiff, or a plan's"
     )
-    parser.add_argument("--cell-diameter", type=float, required=True, help="pixels")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--cell-diameter", type=float, help="pixels, of the cells in the folder")
+    kind.add_argument("--plan", help="file that names several recordings, see general.yaml")
     parser.add_argument("--out", required=True, help="file for the weights, .npz")
-    parser.add_argument("--steps", type=int, default=3600, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, help="default: the plan's, or 6000")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
-        "--leave-out", metavar="NAME", help="train without this pair, and score on it"
-    )
+        "--leave-out", metavar="NAME", nargs="+", default=[],
+        help="train without these frames or recordings, and score on them",
+    )  # fmt: skip
     try:
         _run(parser.parse_args(arguments))
     except FoveaError as error:
@@ -168,37 +173,74 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     _check(options)
-    stills = read_stills(options.folder)
-    left_out = [still for still in stills if still.name == options.leave_out]
-    if options.leave_out and not left_out:
-        names = ", ".join(still.name for still in stills)
-        raise FoveaError(f"--leave-out {options.leave_out}: {options.folder} has {names}")
-    stills = [still for still in stills if still.name != options.leave_out]
-    if not stills:
-        raise FoveaError("--leave-out leaves nothing to train on; annotate a second frame")
-    examples = [as_example(still, options.cell_diameter) for still in stills]
-    arrays = train(examples, options.steps, options.seed, lambda line: print(line, flush=True))
+    if options.plan:
+        plan = of_file(options.plan, options.folder)
+    else:
+        plan = of_folder(options.folder, options.cell_diameter)
+    kept, left_out = divided(plan, options.leave_out)
+    arrays = train(
+        _sources(replace(plan, recordings=kept)),
+        options.steps or plan.steps, options.seed, lambda line: print(line, flush=True),
+    )  # fmt: skip
     # numpy adds a suffix to names, not to open files
     with whole_file(options.out) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
-    matches = [match(still, options.cell_diameter, options.out) for still in stills]
-    for still, found in zip(stills, matches, strict=True):
-        print(scores_line(f"trained on, {still.name}", [found]))
-    print(scores_line("trained on, all", matches))
-    for still in left_out:
-        found = match(still, options.cell_diameter, options.out)
-        print(scores_line(f"left out, {still.name}", [found]))
+    for title, recordings in (("trained on", kept), ("left out", left_out)):
+        for one in recordings:
+            matches = [match(still, one.cell_diameter, options.out) for still in one.stills]
+            for still, found in zip(one.stills, matches, strict=True):
+                print(scores_line(f"{title}, {still.name}", [found]))
+            print(scores_line(f"{title}, all{f' of {one.name}' if one.name else ''}", matches))
     digest = hashlib.sha256(Path(options.out).read_bytes()).hexdigest()
     print(f"{options.out}: SHA-256 {digest}")
+
+
+def divided(plan: Plan, left_out: Sequence[str]) -> tuple[list[Recording], list[Recording]]:
+    """Return the recordings to train on and those left out, with the stills of each.
+
+    Raises
+    ------
+    FoveaError
+        If a name is of no still and no recording, or nothing remains.
+    """
+    names = {one.name for one in plan.recordings} | {
+        still.name for one in plan.recordings for still in one.stills
+    }
+    for name in left_out:
+        if name not in names:
+            raise FoveaError(f"--leave-out {name}: there are {', '.join(sorted(names - {''}))}")
+    kept, out = [], []
+    for one in plan.recordings:
+        is_out = [bool({still.name, one.name} & set(left_out)) for still in one.stills]
+        for part, wanted in ((kept, False), (out, True)):
+            pairs = zip(one.stills, is_out, strict=True)
+            if stills := [still for still, is_so in pairs if is_so == wanted]:
+                part.append(replace(one, stills=stills))
+    if not kept:
+        raise FoveaError("--leave-out leaves nothing to train on; annotate a second frame")
+    return kept, out
+
+
+def _sources(plan: Plan) -> list:
+    """Prepare the recordings and pictures of a plan."""
+    from augment import Source
+    from pictures import pictures
+
+    drawn = pictures(plan.pictures, plan.picture_seed) if plan.pictures else []
+    sources = [Source(drawn, plan.drawn_share, 0.0, 0.0)] if drawn else []
+    return sources + [
+        Source(one.examples(), one.share, one.inverted, one.pasted) for one in plan.recordings
+    ]
 
 
 def _check(options: argparse.Namespace) -> None:
     """Check before the training, which takes long, whatever would fail in it or after it."""
     from importlib.util import find_spec
 
-    if not SMALLEST_FOR_NETWORK <= options.cell_diameter < np.inf:
+    diameter = options.cell_diameter
+    if diameter is not None and not SMALLEST_FOR_NETWORK <= diameter < np.inf:
         raise FoveaError(f"--cell-diameter must be at least {SMALLEST_FOR_NETWORK} pixels")
-    if options.steps < 1:
+    if options.steps is not None and options.steps < 1:
         raise FoveaError(f"--steps must be at least 1, got {options.steps}")
     if options.seed < 0:
         raise FoveaError(f"--seed must be at least 0, got {options.seed}")

@@ -69,10 +69,7 @@ def test_contacts(seed, height, width):
     labels = random_labels(seed, height, width)
     expected = np.zeros(labels.shape, np.float32)
     for y, x in np.ndindex(*labels.shape):
-        near = {labels[y, x]}
-        for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-            if 0 <= v < height and 0 <= u < width:
-                near.add(labels[v, u])
+        near = set(labels[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].ravel().tolist())
         expected[y, x] = len(near - {0}) > 1
     np.testing.assert_array_equal(contacts(labels), expected)
 
@@ -103,12 +100,13 @@ def test_examples_have_the_size_of_training(tmp_path):
     write_pair(tmp_path)
     (still,) = read_stills(tmp_path)
     assert still.name == "a"
-    example = as_example(still, 24)
+    example = as_example(still, 24.0)
     for array in (example.flat, example.labels, example.depth):
         assert array.shape == (60 * DIAMETER // 24, 90 * DIAMETER // 24)
         assert array.dtype == np.float32
     np.testing.assert_array_equal(example.labels > 0, example.depth > 0)
-    np.testing.assert_array_equal(example.labels[::2, ::2], still.labels)
+    # one and a half times as large: the centre of every third pixel is that of every other one
+    np.testing.assert_array_equal(example.labels[1::3, 1::3], still.labels[1::2, 1::2])
     same = as_example(still, DIAMETER)
     np.testing.assert_array_equal(same.labels, still.labels)
     assert same.flat[::2, ::2].std() == pytest.approx(1, abs=1e-3)
@@ -162,8 +160,8 @@ def test_a_diameter_that_makes_cells_specks(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--cell-diameter", "3"], "--cell-diameter must be at least 12"),
-        (["--cell-diameter", "inf"], "--cell-diameter must be at least 12"),
+        (["--cell-diameter", "3"], "--cell-diameter must be at least 6"),
+        (["--cell-diameter", "inf"], "--cell-diameter must be at least 6"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--out", "absent/weights.npz"], "there is no such folder"),
