@@ -66,7 +66,8 @@ def test_cells_are_segmented_anew_from_the_copy(processed, tmp_path):
         ),
         (
             {"params": {"segmentation": {"method": "phase"}}},
-            "it is needed to find mode and cell_diameter of params.segmentation",
+            "it is needed to find what params.segmentation leaves open of mode, contrast and "
+            "cell_diameter",
         ),
     ],
 )

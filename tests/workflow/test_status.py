@@ -322,7 +322,7 @@ def test_command(folder, tmp_path_factory):
     text = yaml.safe_dump(config)
     (folder / "config/config.yaml").write_text(text, "utf-8")
     here = run_command(folder=folder)
-    assert (here.returncode, here.stdout) == (0, table(rows) + "\n")
+    assert (here.returncode, here.stdout) == (0, table(rows) + "\n"), here.stderr
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     there = run_command("--directory", str(folder), folder=elsewhere)
     assert there.stdout == here.stdout

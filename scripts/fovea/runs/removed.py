@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from fovea.config import steps
 from fovea.config.fovs import format_fovs
 from fovea.config.plan import Plan
-from fovea.store.format import read_attributes
 
 
 def removed(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> str:
@@ -27,12 +27,22 @@ def removed(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = 
         if not fov or dataset.pc is None:
             continue
         labels = steps.SEGMENT.of(dataset=name, fov=fov, pc=dataset.pc)["labels"]
-        path = Path(folder) / str(labels)
-        about = read_attributes(path.parent) if path.exists() else {}
-        if lines := about.get("fovea", {}).get("removed"):
+        if lines := _note(Path(folder) / str(labels)):
             found.setdefault(name, []).append((int(fov), lines))
     return "\n".join(
         f"Fovea: WARNING: dataset {name}, field of view {format_fovs([fov for fov, _ in fields])}: "
         f"{'in the first of them, ' if len(fields) > 1 else ''}{'; '.join(fields[0][1])}"
         for name, fields in found.items()
     )
+
+
+def _note(path: Path) -> list[str]:
+    """Return what segmentation noted in an array's metadata; nothing where that is not whole.
+
+    The store is not imported, as Snakemake's own environment may lack what it needs.
+    """
+    try:
+        about = json.loads(path.read_text("utf-8"))["attributes"]["fovea"]
+        return about.get("removed") or []
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
