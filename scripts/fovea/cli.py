@@ -19,7 +19,7 @@ import typer
 from fovea import __version__
 from fovea.errors import FoveaError
 
-Mode = Literal["adherent", "network", "dark"]
+Mode = Literal["adherent", "network", "general", "dark"]
 Contrast = Literal["dark", "bright"]
 
 app = typer.Typer(

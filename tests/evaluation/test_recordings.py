@@ -158,7 +158,7 @@ def test_preview(tmp_path, monkeypatch, capsys):
     assert "suggested: segmentation: {method: phase, mode: network, contrast: bright, " in printed
     assert "mode: network" in re.search("shown: .*", printed)[0]
     assert "contrast: bright" in re.search("shown: .*", printed)[0]
-    assert main([*options, "--mode", "network", "--cell-diameter", "9"]) == 1
-    assert "mode network needs a cell diameter of 12 pixels at least" in capsys.readouterr().err
+    assert main([*options, "--mode", "network", "--cell-diameter", "5"]) == 1
+    assert "mode network needs a cell diameter of 6 pixels at least" in capsys.readouterr().err
     assert main([*options, "--dataset", "other"]) == 1
     assert "--dataset other is not in the config; allowed: mine" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import tifffile
 import yaml
 
 from fovea.cli import main
+from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
 from fovea.evaluation import suite, suite_best
 from fovea.evaluation.annotated import Position
 from fovea.evaluation.failures import EXTRA, FAILURES, verdicts
@@ -183,10 +184,10 @@ def test_best_is_the_best_of_all_that_is_tried(cells, monkeypatch):
 def test_candidates_are_every_mode_and_contrast():
     tried = list(suite_best.candidates(40.0))
     pairs = {(t["mode"], t["contrast"]) for t in tried}
-    assert pairs == {(m, c) for m in ("adherent", "network", "dark") for c in ("dark", "bright")}
+    assert pairs == {(m, c) for m in MODES for c in ("dark", "bright")}
     assert {t["cell_diameter"] for t in tried} == {40 * f for f in suite_best.FACTORS}
-    least = [t["cell_diameter"] for t in suite_best.candidates(15.0) if t["mode"] == "network"]
-    assert min(least) >= 12
+    least = [t["cell_diameter"] for t in suite_best.candidates(7.0) if t["mode"] == "network"]
+    assert min(least) >= SMALLEST_FOR_NETWORK
     assert not list(suite_best.candidates(float("nan")))
 
 

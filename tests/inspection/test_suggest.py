@@ -80,7 +80,7 @@ def test_nothing_to_be_found_is_said(tmp_path, monkeypatch, capsys):
     write("noise.ome.tif", noise)
     text, config = printed(capsys, "noise.ome.tif")
     validated(config)
-    assert "Not sure" in text or "no cells could be told" in text
+    assert "None fits" in text or "no cells could be told" in text
 
 
 def test_frames_are_from_all_fields_and_times(tmp_path):

@@ -61,7 +61,7 @@ def test_a_config_is_checked_and_a_network_found(installed, tmp_path):
         "from pathlib import Path; import fovea, fovea.config.schema as schema\n"
         "here = Path(fovea.__file__).parent\n"
         "assert here in Path(schema.SCHEMA).parents, schema.SCHEMA\n"
-        "assert (here / 'segmentation/phase/weights/phase.npz').exists()\n"
+        "assert (here / 'segmentation/phase/weights/general.npz').exists()\n"
         "print(here)"
     )
     assert python(installed, "-c", code, cwd=tmp_path) == f"{installed[0] / 'fovea'}\n"

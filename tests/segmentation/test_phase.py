@@ -213,7 +213,7 @@ def test_a_view_is_segmented_like_a_copy():
         (
             np.zeros((3, 3), np.uint16),
             {"mode": "light"},
-            "mode must be one of adherent, network, dark",
+            "mode must be one of adherent, network, general, dark",
         ),
         (np.zeros((3, 3), np.uint16), {"cell_diameter": 2}, "must be at least 4, got 2"),
         (np.zeros((3, 3), np.uint16), {"tuning": {"saddel": 1}}, "adherent has no 'saddel'; it"),

@@ -18,7 +18,8 @@ def frame():
     return Field(5, 24, 240, 240, 9, channels=0).render(12).phase
 
 
-@pytest.mark.parametrize("mode", MODES)
+# mode network is for textured cells, of which these are none
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "network"])
 def test_inverted_frames_have_the_same_labels(frame, mode):
     options = {"mode": mode, "cell_diameter": 30}
     expected = segment_phase(frame, **options)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 from skimage.morphology import h_maxima
 
+from fovea.config.phase_tuning import NETWORKS
 from fovea.errors import FoveaError
 from fovea.kernels import basins, resample
 from fovea.segmentation.phase import network as phase_network
@@ -18,7 +19,7 @@ from support.reference import phase_network as plain
 from support.strategies import examples, frames, seeds
 
 sizes = st.integers(1, 40)
-with np.load(WEIGHTS) as stored:
+with np.load(WEIGHTS["general"]) as stored:
     ARRAYS = {name: stored[name].astype(np.float32) for name in stored.files}
 
 
@@ -83,29 +84,32 @@ def test_basins_are_those_of_h_maxima(seed, size, rise):
 @examples(12)
 def test_random_networks(seed, height, width):
     arrays = random_weights(seed)
-    seen = np.random.default_rng(seed).normal(0, 1, (2, height, width)).astype(np.float32)
+    seen = np.random.default_rng(seed).normal(0, 1, (3, height, width)).astype(np.float32)
     found = predict(seen, prepared(arrays))
     np.testing.assert_array_equal(found, plain.predict(seen, arrays))
 
 
 def test_strips_do_not_show(monkeypatch):
-    seen = np.random.default_rng(1).normal(0, 1, (2, 300, 40)).astype(np.float32)
-    whole = predict(seen, read_weights())
+    seen = np.random.default_rng(1).normal(0, 1, (3, 300, 40)).astype(np.float32)
+    whole = predict(seen, read_weights(WEIGHTS["general"]))
     monkeypatch.setattr(phase_network, "_STRIP", 32)
-    np.testing.assert_array_equal(predict(seen, read_weights()), whole)
+    np.testing.assert_array_equal(predict(seen, read_weights(WEIGHTS["general"])), whole)
 
 
 def test_the_margin_of_strips_is_needed_and_enough():
-    seen = np.random.default_rng(2).normal(0, 1, (2, 320, 32)).astype(np.float32)
+    seen = np.random.default_rng(2).normal(0, 1, (3, 320, 32)).astype(np.float32)
     changed = seen.copy()
     changed[:, 160] += 5
     moved = np.flatnonzero(
-        (predict(seen, read_weights()) != predict(changed, read_weights())).any(axis=(0, 2))
+        (
+            predict(seen, read_weights(WEIGHTS["general"]))
+            != predict(changed, read_weights(WEIGHTS["general"]))
+        ).any(axis=(0, 2))
     )
     assert phase_network._MARGIN >= max(160 - moved[0], moved[-1] - 160) > 32
 
 
-@given(seeds, sizes, sizes, st.floats(12, 60))
+@given(seeds, sizes, sizes, st.floats(6, 60))
 @examples(60)
 def test_features(seed, height, width, diameter):
     frame = np.random.default_rng(seed).integers(0, 4000, (height, width)).astype(np.uint16)
@@ -117,11 +121,13 @@ def test_features(seed, height, width, diameter):
         np.testing.assert_array_equal(found, expected)
 
 
-@given(frames(largest=40), st.floats(12, 40))
+@given(frames(largest=40), st.floats(6, 40), st.sampled_from(NETWORKS))
 @examples(15)
-def test_hostile_frames(frame, diameter):
-    found = segment_phase(frame, cell_diameter=diameter, mode="network")
-    expected = plain.segment_network(frame, diameter, tuned("network", {}), ARRAYS)
+def test_hostile_frames(frame, diameter, mode):
+    found = segment_phase(frame, cell_diameter=diameter, mode=mode)
+    with np.load(WEIGHTS[mode]) as stored:
+        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+    expected = plain.segment_network(frame, diameter, tuned(mode, {}), arrays)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -129,9 +135,9 @@ def test_hostile_frames(frame, diameter):
 def test_a_simulated_frame(diameter):
     changed = {"level": 0.3, "least_depth": 0.1, "least_rise": 0.05, "min_area": 0.02}
     frame = cells()
-    found = segment_phase(frame, cell_diameter=diameter, mode="network", tuning=changed)
+    found = segment_phase(frame, cell_diameter=diameter, mode="general", tuning=changed)
     assert found.max() > 2
-    expected = plain.segment_network(frame, diameter, tuned("network", changed), ARRAYS)
+    expected = plain.segment_network(frame, diameter, tuned("general", changed), ARRAYS)
     np.testing.assert_array_equal(found, expected)
     present, first = np.unique(found, return_index=True)
     assert present.tolist() == list(range(found.max() + 1))
@@ -142,7 +148,7 @@ def test_weights_of_ones_own(tmp_path):
     frame = cells()
     own = tmp_path / "own.npz"
     np.savez(own, **random_weights(3))
-    options = {"cell_diameter": 30, "mode": "network", "tuning": {"least_depth": -1}}
+    options = {"cell_diameter": 30, "mode": "general", "tuning": {"least_depth": -1}}
     found = segment_phase(frame, weights=own, **options)
     assert (found != segment_phase(frame, **options)).any()
 
@@ -152,14 +158,50 @@ def test_wrong_weights(tmp_path, content):
     file = tmp_path / "own.npz"
     if content is None:
         np.savez(file, other=np.zeros(3))
-        message = r"own.npz does not hold the weights of a network for mode network"
+        message = r"own.npz does not hold the weights of a network for method phase"
     else:
         file.write_bytes(content)
         message = r"own.npz cannot be read as the weights of a network"
     with pytest.raises(FoveaError, match=message):
-        segment_phase(cells(), cell_diameter=30, mode="network", weights=file)
+        segment_phase(cells(), cell_diameter=30, mode="general", weights=file)
     with pytest.raises(FoveaError, match="cannot be read as the weights of a network"):
         read_weights(tmp_path / "missing.npz")
+
+
+def resized(channels):
+    """Random weights of a network with other numbers of channels, one per level."""
+    rng = np.random.default_rng(4)
+    ins = [12, *channels]
+    shapes = {"out": (12, channels[0], 1, 1)}
+    for level, (below, here) in enumerate(zip(ins, channels, strict=False)):
+        shapes[f"enc.{level}.0.0"] = (here, below, 3, 3)
+        shapes[f"enc.{level}.1.0"] = (here, here, 3, 3)
+        if level:
+            shapes[f"lat.{level - 1}"] = (below, here, 1, 1)
+            shapes[f"dec.{level - 1}.0"] = (below, below, 3, 3)
+    arrays = {f"{name}.w": rng.normal(0, 0.2, shape) for name, shape in shapes.items()}
+    arrays |= {f"{name}.b": rng.normal(0, 0.2, shape[:1]) for name, shape in shapes.items()}
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("channels", [(4, 8), (5, 7, 3), (8,)])
+def test_networks_of_other_sizes(tmp_path, channels):
+    np.savez(tmp_path / "own.npz", **resized(channels))
+    seen = np.random.default_rng(0).normal(0, 1, (3, 20, 30)).astype(np.float32)
+    found = predict(seen, read_weights(tmp_path / "own.npz"))
+    np.testing.assert_array_equal(found, plain.predict(seen, resized(channels)))
+
+
+@pytest.mark.parametrize("name", ["out.b", "enc.1.0.0.w", "lat.0.w", "dec.0.0.b", "enc.0.0.0.w"])
+def test_networks_of_which_a_part_does_not_fit(tmp_path, name):
+    whole = resized((4, 8))
+    for part in (None, whole[name][None], whole[name][1:]):
+        changed = {key: array for key, array in whole.items() if key != name}
+        changed |= {} if part is None else {name: part}
+        np.savez(tmp_path / "own.npz", **changed)
+        read_weights.cache_clear()
+        with pytest.raises(FoveaError, match="does not hold the weights of a network"):
+            read_weights(tmp_path / "own.npz")
 
 
 def test_blank_frames_hold_nothing():
@@ -169,8 +211,8 @@ def test_blank_frames_hold_nothing():
 
 
 def test_small_cells_are_refused():
-    with pytest.raises(ValueError, match="mode network needs a cell_diameter of 12 at least"):
-        segment_phase(cells(), cell_diameter=11, mode="network")
+    with pytest.raises(ValueError, match="mode network needs a cell_diameter of 6 at least"):
+        segment_phase(cells(), cell_diameter=5, mode="network")
 
 
 def test_the_plain_background_is_the_same():

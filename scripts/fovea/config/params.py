@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields as dataclass_fields
 
-from fovea.config.phase_tuning import MODES, SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import MODES, NETWORKS, SMALLEST_FOR_NETWORK
 from fovea.config.plugin_params import check_plugin, own_defaults
 from fovea.config.presets import preset_layer
 from fovea.config.schema import Place, Problems, filled
@@ -116,10 +116,10 @@ def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: 
         return
     diameter, mode, tuning = values["cell_diameter"], values["mode"], values["tuning"]
     most = keys["cell_diameter"]["maximum"]
-    if mode == "network" and isinstance(diameter, float) and diameter < SMALLEST_FOR_NETWORK:
+    if mode in NETWORKS and isinstance(diameter, float) and diameter < SMALLEST_FOR_NETWORK:
         problems.setdefault(
             (*place, "cell_diameter"),
-            f"{diameter:g} is too small for mode network; "
+            f"{diameter:g} is too small for mode {mode}; "
             f"allowed: a number from {SMALLEST_FOR_NETWORK} to {most}",
         )
     if mode == "auto" and tuning and "tuning" in given:
@@ -128,8 +128,8 @@ def _check_phase(place: Place, params: dict, given: dict, keys: dict, problems: 
             "its numbers belong to a mode, but the mode is auto; allowed: {}, or a mode, such as "
             "mode: dark",
         )
-    if given.get("weights") is not None and mode != "network":
-        text = f"belongs to mode network, but the mode is {mode}; allowed: null"
+    if given.get("weights") is not None and mode not in NETWORKS:
+        text = f"belongs to modes {' and '.join(NETWORKS)}, but the mode is {mode}; allowed: null"
         problems.setdefault((*place, "weights"), text)
     if isinstance(mode, str) and mode in MODES and isinstance(tuning, dict):
         known = [field.name for field in dataclass_fields(MODES[mode])]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SMALLEST_DIAMETER = 4  # pixels
-SMALLEST_FOR_NETWORK = 12  # frames are enlarged twofold for it; more would take much memory
+SMALLEST_FOR_NETWORK = 6  # frames are enlarged threefold for it; more would take much memory
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,32 @@ class Dark:
 
 @dataclass(frozen=True)
 class Network:
-    """Textured cells that a trained network finds."""
+    """Textured cells, found by a network that was trained on such cells."""
 
     level: float = 0.4  # threshold of the probability of being inside a cell
-    contact_weight: float = 0.25  # of the probability of a contact, subtracted from the depth
-    smoothing: float = 0.035  # sigma, of the depth
-    least_depth: float = 0.35  # of the innermost pixel of a cell
-    least_rise: float = 0.15  # of that pixel above the border to the next cell
+    contact_weight: float = 0.1  # of the probability of a contact, subtracted from the depth
+    smoothing: float = 0.06  # sigma, of the depth
+    least_depth: float = 0.6  # of the innermost pixel of a cell
+    least_rise: float = 0.2  # of that pixel above the border to the next cell
     reach: float = 0.04  # largest growth of outlines when they are scaled to full size
-    min_area: float = 0.1  # smaller objects are removed
+    min_area: float = 0.12  # smaller objects are removed
+
+
+@dataclass(frozen=True)
+class General(Network):
+    """Cells with an outline, found by a network that was trained on drawn pictures, too."""
+
+    contact_weight: float = 0.4
+    smoothing: float = 0.025
+    least_depth: float = 0.5
+    min_area: float = 0.15
 
 
 Tuning = Adherent | Dark | Network
 #: Of the cells against their surroundings. Modes see frames of ``bright`` ones inverted.
 CONTRASTS = ("dark", "bright")
-MODES: dict[str, type] = {"adherent": Adherent, "network": Network, "dark": Dark}
+MODES: dict[str, type] = {
+    "adherent": Adherent, "network": Network, "general": General, "dark": Dark
+}  # fmt: skip
+#: Modes of a trained network, which sees frames resampled to one size of cells.
+NETWORKS = tuple(mode for mode, kind in MODES.items() if issubclass(kind, Network))

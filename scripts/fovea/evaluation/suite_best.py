@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import MODES, NETWORKS, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.evaluation.scores import match_frame, segmentation_scores
 from fovea.evaluation.suite import Measured, Shot, annotated_diameter
 from fovea.segmentation.phase.segment_phase import segment_phase
@@ -59,7 +59,7 @@ def best_of(measured: Measured) -> dict[str, Any]:
 def candidates(annotated: float) -> Iterator[dict[str, Any]]:
     """Yield parameters of each mode and contrast, with diameters around the annotated one."""
     for mode in MODES:
-        least = SMALLEST_FOR_NETWORK if mode == "network" else SMALLEST_DIAMETER
+        least = SMALLEST_FOR_NETWORK if mode in NETWORKS else SMALLEST_DIAMETER
         for contrast in ("dark", "bright"):
             for factor in FACTORS:
                 diameter = round(annotated * factor, 1)

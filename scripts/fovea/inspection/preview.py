@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import MODES, NETWORKS, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.inspection.preview_picture import Panel, draw
@@ -146,7 +146,7 @@ def _panels(
 
 def _check_diameter(diameter: float | None, modes: Sequence[str]) -> None:
     """Refuse a diameter that a mode cannot be tried with."""
-    least = SMALLEST_FOR_NETWORK if tuple(modes) == ("network",) else SMALLEST_DIAMETER
+    least = SMALLEST_FOR_NETWORK if set(modes) <= set(NETWORKS) else SMALLEST_DIAMETER
     if diameter is not None and not diameter >= least:
         raise FoveaError(
             f"mode {modes[0]} needs a cell diameter of {least} pixels at least, not {diameter:g}; "

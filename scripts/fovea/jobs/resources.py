@@ -83,12 +83,15 @@ def size(metadata: str | Path, fov: int) -> Size:
 def enlarged(of: Size, segmentation: dict) -> Size:
     """Return the size of what segmentation works on.
 
-    Mode network sees cells of 24 pixels; it needs as much as other methods where half the frame's
+    Networks see cells of 18 pixels; they need as much as other methods where half the frame's
     resolution gives that, and more for smaller cells.
     """
-    if segmentation.get("mode") != "network" or segmentation["cell_diameter"] is None:
+    if (
+        segmentation.get("mode") not in ("network", "general")
+        or segmentation["cell_diameter"] is None
+    ):
         return of
-    factor = max(1.0, 48 / segmentation["cell_diameter"])
+    factor = max(1.0, 36 / segmentation["cell_diameter"])
     return of._replace(height=round(of.height * factor), width=round(of.width * factor))
 
 

@@ -6,7 +6,7 @@ order, so that the fast version must give the same bits.
 
 import numpy as np
 
-from . import phase
+from . import phase, phase_parts
 
 F = np.float32
 LEVELS = 1024
@@ -54,17 +54,34 @@ def nearest(labels, shape):
 
 
 def features(flat, diameter):
-    """Brightness and texture at 24 pixels per diameter."""
+    """Brightness, texture, and brightness relative to what is near, at 18 pixels per diameter."""
     spread = flat[::2, ::2].astype(np.float64).std()
     if spread == 0:
         return None
     flat = flat * F(1 / spread)
-    shape = tuple(max(1, round(n * 24 / diameter)) for n in flat.shape)
+    shape = tuple(max(1, round(n * 18 / diameter)) for n in flat.shape)
     mean = phase.gaussian(flat, max(0.019 * diameter, 0.6))
     variance = phase.gaussian(flat * flat, max(0.019 * diameter, 0.6)) - mean * mean
-    bright = np.arcsinh(resample(flat, shape).astype(np.float64))
+    bright = np.ascontiguousarray(resample(flat, shape))  # sums run in the order of memory
     texture = resample(np.maximum(variance, 0), shape).astype(np.float64)
-    return np.stack([bright, 0.5 * np.log(texture + 1e-3) + 1]).astype(F)
+    near, around = relative(bright)
+    texture = 0.5 * np.log(texture / around**2 + 1e-3) + 1
+    return np.stack([np.arcsinh(bright.astype(np.float64)), texture, near]).astype(F)
+
+
+def relative(bright):
+    """Brightness less the mean of about a diameter, in units of the spread there; that spread.
+
+    Mean and spread come from blocks of 6 x 6 pixels, the edge repeated.
+    """
+    height, width = bright.shape
+    padded = np.pad(bright, [(0, -n % 6) for n in bright.shape], mode="edge")
+    blocks = padded.reshape(len(padded) // 6, 6, padded.shape[1] // 6, 6)
+    means, squares = blocks.mean(axis=(1, 3)), (blocks * blocks).mean(axis=(1, 3))
+    means, squares = phase.gaussian(means, 3.0), phase.gaussian(squares, 3.0)
+    spread = np.sqrt(np.maximum(squares - means * means, 0) + F(0.3**2))
+    mean, spread = (resample(a, padded.shape)[:height, :width] for a in (means, spread))
+    return np.clip((bright - mean) / spread, -8, 8), spread
 
 
 def convolve(image, weights, bias):
@@ -98,13 +115,14 @@ def predict(seen, arrays):
     seen = np.pad(seen, ((0, 0), (0, -height % 16), (0, -width % 16)), "edge")
     image = np.concatenate([[c[dy::2, dx::2] for dy in (0, 1) for dx in (0, 1)] for c in seen])
     levels = []
-    for i in range(4):
+    depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)
+    for i in range(depth):
         if i:
             image = np.maximum.reduce([image[:, y::2, x::2] for y in (0, 1) for x in (0, 1)])
         for j in range(2):
             image = convolve(image, arrays[f"enc.{i}.{j}.0.w"], arrays[f"enc.{i}.{j}.0.b"])
         levels.append(image)
-    for i in (2, 1, 0):
+    for i in reversed(range(depth - 1)):
         small = mix(image, arrays[f"lat.{i}.w"], arrays[f"lat.{i}.b"])
         image = levels[i] + small.repeat(2, axis=1).repeat(2, axis=2)
         image = convolve(image, arrays[f"dec.{i}.0.w"], arrays[f"dec.{i}.0.b"])
@@ -157,11 +175,11 @@ def segment_network(frame, diameter, p, arrays):
         return np.zeros(frame.shape, np.uint16)
     inside, contact, depth = predict(seen, arrays)
     inside = logistic(inside)
-    depth = phase.gaussian(depth - F(p.contact_weight) * logistic(contact), p.smoothing * 24)
+    depth = phase.gaussian(depth - F(p.contact_weight) * logistic(contact), p.smoothing * 18)
     levels = ((np.clip(depth, F(-1), F(60)) + F(1)) * F(LEVELS)).astype(np.uint16)
     small = basins(levels, inside > F(p.level), round(p.least_rise * LEVELS),
                    round((p.least_depth + 1) * LEVELS))  # fmt: skip
     mask = resample(inside, frame.shape) > F(p.level)
     labels = np.where(mask, nearest(small, frame.shape), 0).astype(np.int32)
-    labels = phase.grow(labels, mask, max(1, round(p.reach * diameter)))
+    labels = phase_parts.grow(labels, mask, max(1, round(p.reach * diameter)))
     return phase.numbered(labels, p.min_area * diameter**2)

@@ -1,6 +1,6 @@
-"""Mode `network` of segmentation `phase`: a small convolutional network predicts where cells are.
+"""Modes `network` and `general` of method `phase`: a small network predicts where cells are.
 
-The input is the frame resampled to 24 pixels per cell diameter, whatever its magnification. The
+The input is the frame resampled to 18 pixels per cell diameter, whatever its magnification. The
 outputs are, for each pixel, the probabilities of being inside a cell and of lying where two cells
 touch, and the depth inside its cell. Cells are then segmented by flooding from the deepest pixels.
 docs/network.md describes the training, also on frames of one's own.
@@ -14,14 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.config.phase_tuning import Network
+from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
 from fovea.kernels import basins, convolution, fields, regions, resample
 
-WEIGHTS = Path(__file__).parent / "weights" / "phase.npz"
-PIXELS_PER_DIAMETER = 24
+_FOLDER = Path(__file__).parent / "weights"
+#: The files of the modes' own networks.
+WEIGHTS = {mode: _FOLDER / f"{mode}.npz" for mode in NETWORKS}
+PIXELS_PER_DIAMETER = 18
+FEATURES, OUTPUTS = 3, 3
 _TEXTURE = 0.019  # sigma of the local variance, in cell diameters
 _SHARPEST = 0.6  # pixels, the smallest sigma
+_BLOCKS = 3  # blocks per cell diameter, of whose means the surroundings are computed
+_NEAR = 1.0  # sigma of the surroundings of a pixel, in cell diameters
+_FAINT = 0.3  # of the frame's spread, which is added to that of the surroundings
+_FAR = 8.0  # spreads to which brightness is limited
 _MULTIPLE = 16  # the network halves its input four times
 _STRIP, _MARGIN = 1536, 96  # rows; a pixel of the result depends on 74 rows to each side
 _LEVELS = 1024  # levels of the flood per unit of depth
@@ -29,8 +36,8 @@ _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
 
 def label_network(
-    flat: np.ndarray, cell_diameter: float, p: Network, valid: np.ndarray | None = None,
-    weights: str | Path = WEIGHTS,
+    flat: np.ndarray, cell_diameter: float, p: Network, valid: np.ndarray | None = None, *,
+    weights: str | Path,
 ) -> np.ndarray:  # fmt: skip
     """Label the cells that the network predicts.
 
@@ -61,7 +68,8 @@ def features(
 ) -> np.ndarray | None:
     """Return the network's input for a frame without background, (H, W) float32.
 
-    It is brightness and texture, (2, h, w) float32; None for a frame without contrast.
+    It is brightness, texture and relative brightness, (3, h, w) float32; None for a frame
+    without contrast.
     """
     flat = scaled(flat, valid)
     return None if flat is None else as_seen(flat, cell_diameter)
@@ -85,11 +93,30 @@ def as_seen(flat: np.ndarray, cell_diameter: float) -> np.ndarray:
     taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
     variance = np.maximum(fields.local_variance(flat, taps), 0)
     bright, texture = (resample.resample(image, shape) for image in (flat, variance))
+    near, spread = _near(bright)
     # Logarithms of different processors differ in the last bit of double precision, which the
     # rounding to single precision removes.
     bright = np.arcsinh(bright.astype(np.float64))
-    texture = 0.5 * np.log(texture.astype(np.float64) + 1e-3) + 1
-    return np.stack([bright, texture]).astype(np.float32)
+    texture = 0.5 * np.log(texture.astype(np.float64) / spread**2 + 1e-3) + 1
+    return np.stack([bright, texture, near]).astype(np.float32)
+
+
+def _near(bright: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return brightness relative to the mean and spread within about a diameter, and the spread."""
+    height, width = bright.shape
+    block = PIXELS_PER_DIAMETER // _BLOCKS
+    padded = np.pad(bright, [(0, -n % block) for n in bright.shape], mode="edge")
+    rows, columns = (n // block for n in padded.shape)
+    squares = padded.reshape(rows, block, columns, block)
+    taps = fields.gaussian_taps(_BLOCKS * _NEAR)
+    mean, square = (
+        fields.smooth(values.mean(axis=(1, 3)), taps) for values in (squares, squares * squares)
+    )
+    spread = np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(_FAINT**2))
+    mean, spread = (
+        resample.resample(coarse, padded.shape)[:height, :width] for coarse in (mean, spread)
+    )
+    return np.clip((bright - mean) / spread, -_FAR, _FAR), spread
 
 
 def probability(values: np.ndarray) -> np.ndarray:
@@ -97,16 +124,16 @@ def probability(values: np.ndarray) -> np.ndarray:
     return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
+@lru_cache(maxsize=2)
+def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """Read the arrays of a network by name, float32; those of convolutions as (out, in, pixels).
 
     Their shapes must be those of Fovea's own network.
     """
     arrays = _arrays(path)
-    if path != WEIGHTS and _shapes(arrays) != _shapes(_arrays(WEIGHTS)):
+    if not _of_a_network(arrays):
         raise FoveaError(
-            f"{path} does not hold the weights of a network for mode network; "
+            f"{path} does not hold the weights of a network for method phase; "
             "docs/network.md says how they are made"
         )
     return {
@@ -115,8 +142,24 @@ def read_weights(path: str | Path = WEIGHTS) -> dict[str, np.ndarray]:
     }
 
 
-def _shapes(arrays: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
-    return {name: a.shape for name, a in arrays.items()}
+def _of_a_network(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether there is every array that `predict` needs, each of a shape that fits the others."""
+    depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)
+    channels = [arrays.get(f"enc.{level}.0.0.b", np.empty(0)).size for level in range(depth)]
+    if not channels:
+        return False
+    ins = [4 * FEATURES, *channels]
+    wanted = {"out": (4 * OUTPUTS, ins[1], 1, 1)}
+    for level in range(depth):
+        below, here = ins[level], ins[level + 1]
+        wanted[f"enc.{level}.0.0"] = (here, below, 3, 3)
+        wanted[f"enc.{level}.1.0"] = (here, here, 3, 3)
+        if level:
+            wanted[f"lat.{level - 1}"] = (below, here, 1, 1)
+            wanted[f"dec.{level - 1}.0"] = (below, below, 3, 3)
+    shapes = {f"{name}.w": shape for name, shape in wanted.items()}
+    shapes |= {f"{name}.b": shape[:1] for name, shape in wanted.items()}
+    return shapes == {name: array.shape for name, array in arrays.items()}
 
 
 def _arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 from fovea.config.phase_tuning import (
     CONTRASTS,
     MODES,
+    NETWORKS,
     SMALLEST_DIAMETER,
     SMALLEST_FOR_NETWORK,
     Tuning,
@@ -44,8 +45,9 @@ def segment_phase(
         Raw counts. Padding, as `fovea.segmentation.recorded` finds it, counts nowhere.
     cell_diameter : float
         Typical diameter of a cell in pixels: of a disk of its area.
-    mode : {"adherent", "network", "dark"}
+    mode : {"adherent", "network", "general", "dark"}
         ``adherent``: textured cells with halos; ``network``: the same cells by a trained network;
+        ``general``: cells with an outline, of most kinds, by another network;
         ``dark``: objects darker than their surroundings, such as bacteria.
     contrast : {"dark", "bright"}
         ``bright``: the frame is inverted first, for cells brighter than their surroundings.
@@ -63,7 +65,7 @@ def segment_phase(
     ------
     ValueError
         If frame is not a (H, W) array of uint16 or uint8, mode, contrast or a key of tuning is
-        unknown, or cell_diameter is under 4, or under 12 in mode network.
+        unknown, or cell_diameter is under 4, or under 6 in modes network and general.
     FoveaError
         If the file of weights cannot be read or belongs to a network of another shape.
     """
@@ -75,8 +77,8 @@ def segment_phase(
         raise ValueError(f"contrast must be one of {', '.join(CONTRASTS)}, got {contrast!r}")
     if not cell_diameter >= SMALLEST_DIAMETER:
         raise ValueError(f"cell_diameter must be at least {SMALLEST_DIAMETER}, got {cell_diameter}")
-    if mode == "network" and cell_diameter < SMALLEST_FOR_NETWORK:
-        raise ValueError(f"mode network needs a cell_diameter of {SMALLEST_FOR_NETWORK} at least")
+    if mode in NETWORKS and cell_diameter < SMALLEST_FOR_NETWORK:
+        raise ValueError(f"mode {mode} needs a cell_diameter of {SMALLEST_FOR_NETWORK} at least")
     values = tuned(mode, tuning)
     method = partial(
         _labelled, cell_diameter=cell_diameter, mode=mode, contrast=contrast, weights=weights,
@@ -98,10 +100,10 @@ def _labelled(
     flat = flatten(frame, cell_diameter, valid)
     if mode == "adherent":
         from fovea.segmentation.phase.adherent import label_adherent as method
-    elif mode == "network":
+    elif mode in NETWORKS:
         from fovea.segmentation.phase.network import WEIGHTS, label_network
 
-        method = partial(label_network, weights=weights or WEIGHTS)
+        method = partial(label_network, weights=weights or WEIGHTS[mode])
     else:
         from fovea.segmentation.phase.dark import label_dark as method
     labels = method(flat, cell_diameter, values, valid)

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from fovea.config.phase_tuning import SMALLEST_FOR_NETWORK
+from fovea.config.phase_tuning import NETWORKS, SMALLEST_FOR_NETWORK
 from fovea.jobs.threads import ordered_map
 from fovea.segmentation.padding import without_padding
 from fovea.segmentation.phase.measures import Measures, agreement, measured, smoothed, structure
@@ -58,7 +58,7 @@ def labelled(
                  for s, place in zip(seen, places, strict=True)]  # fmt: skip
         labels = {}
         for mode, contrast in ways:
-            if mode == "network" and diameter < SMALLEST_FOR_NETWORK:
+            if mode in NETWORKS and diameter < SMALLEST_FOR_NETWORK:
                 continue
             method = partial(segment_phase, cell_diameter=diameter, mode=mode, contrast=contrast)
             labels[mode, contrast] = list(ordered_map(method, parts, threads))
