@@ -60,7 +60,7 @@ def test_stills(mode):
 def test_stills_that_the_network_has_never_seen(mode):
     measured = stills(False, globals()[mode])
     assert len(measured.shots) > len(TRAINED_ON)
-    assert measured.row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.6}[mode]
+    assert measured.row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.57}[mode]
     assert measured.row["F1"] > {"ADHERENT": 0.53, "T98G": 0.73}[mode]
 
 
