@@ -49,7 +49,7 @@ def movie(name, reference, segmentation):
 def test_stills(mode):
     """Five of 512 x 512 pixels, on which the network was trained."""
     measured = stills(True, globals()[mode])
-    least = {"ADHERENT": (0.49, 0.52, 0.57), "T98G": (0.6, 0.6, 0.7)}[mode]
+    least = {"ADHERENT": (0.49, 0.52, 0.57), "T98G": (0.57, 0.6, 0.7)}[mode]
     assert measured.row["SEG"] > least[0]
     assert np.mean([shot.match.iou.mean() for shot in measured.shots]) > least[1]
     assert measured.row["F1"] > least[2]
@@ -57,10 +57,10 @@ def test_stills(mode):
 
 @shared
 @pytest.mark.parametrize("mode", ["ADHERENT", "T98G"])
-def test_stills_that_the_network_has_never_seen(mode):
+def test_further_stills(mode):
     measured = stills(False, globals()[mode])
     assert len(measured.shots) > len(TRAINED_ON)
-    assert measured.row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.57}[mode]
+    assert measured.row["SEG"] > {"ADHERENT": 0.5, "T98G": 0.6}[mode]
     assert measured.row["F1"] > {"ADHERENT": 0.53, "T98G": 0.73}[mode]
 
 
