@@ -112,7 +112,7 @@ def mix(image, weights, bias):
 def predict(seen, arrays):
     """The network on a whole frame."""
     height, width = seen.shape[1:]
-    seen = np.pad(seen, ((0, 0), (0, -height % 16), (0, -width % 16)), "edge")
+    seen = np.pad(seen, ((0, 0), (0, -height % 16), (0, -width % 16)), "symmetric")
     image = np.concatenate([[c[dy::2, dx::2] for dy in (0, 1) for dx in (0, 1)] for c in seen])
     levels = []
     depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)

@@ -189,7 +189,7 @@ def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
 def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
     height, width = seen.shape[1:]
     pad = [(0, 0), *((0, -n % _MULTIPLE) for n in (height, width))]
-    seen = np.pad(seen, pad, mode="edge")
+    seen = np.pad(seen, pad, mode="symmetric")  # repeated edges of noise look like cells
     image = convolution.empty(4 * len(seen), *(n // 2 for n in seen.shape[1:]))
     convolution.gather(seen, image)
     depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
