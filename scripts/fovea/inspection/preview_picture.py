@@ -55,6 +55,7 @@ def draw(
     tops = rows * (_WIDTH / 2 * crop.shape[0] / crop.shape[1] + 0.5)
     below = len(frames) * (_WIDTH / 2 * frames[0].shape[0] / frames[0].shape[1] + 0.3)
     figure = Figure(figsize=(_WIDTH, tops + below), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)  # room for the titles of the first row
     FigureCanvasAgg(figure)
     parts = figure.subfigures(2 if rows else 1, 1, squeeze=False,
                               height_ratios=[tops, below] if rows else None)  # fmt: skip
