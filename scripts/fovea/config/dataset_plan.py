@@ -15,6 +15,7 @@ from fovea.config import paths, steps
 from fovea.config.inputs import resolve_input
 from fovea.config.names import group_name, split
 from fovea.config.paths import arrays, fill, group_files
+from fovea.config.phase_tuning import leaves_open
 from fovea.config.steps import Step, field_step
 from fovea.jobs import resources
 from fovea.plugins import loader, registry
@@ -62,9 +63,7 @@ class DatasetPlan:
         """Whether mode, contrast or diameter of method `phase` are to be found in the recording."""
         given = self.params["segmentation"]
         used = self.pc is not None and given["method"] == "phase" and not self.params["copy_only"]
-        if not used or given["mode"] == "auto" or given["cell_diameter"] is None:
-            return used
-        return given["mode"] == "dark" and given["contrast"] == "auto"
+        return used and leaves_open(given)
 
     # --- Channel groups
 

@@ -6,7 +6,9 @@ This module imports no other, because the config is checked in every job.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SMALLEST_DIAMETER = 4  # pixels
 SMALLEST_FOR_NETWORK = 6  # frames are enlarged threefold for it; more would take much memory
@@ -109,3 +111,13 @@ MODES: dict[str, type] = {
 }  # fmt: skip
 #: Modes of a trained network, which sees frames resampled to one size of cells.
 NETWORKS = tuple(mode for mode, kind in MODES.items() if issubclass(kind, Network))
+
+
+def leaves_open(parameters: Mapping[str, Any]) -> bool:
+    """Whether parameters of method `phase` leave something to be found in the recording.
+
+    Contrast matters in mode dark only; the other modes take frames as they are.
+    """
+    if parameters["mode"] == "auto" or parameters["cell_diameter"] is None:
+        return True
+    return parameters["mode"] == "dark" and parameters["contrast"] == "auto"

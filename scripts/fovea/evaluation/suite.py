@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fovea.config.phase_tuning import leaves_open
 from fovea.errors import FoveaError, counted
 from fovea.evaluation.annotated import Position, read_position
 from fovea.evaluation.evaluate import score
@@ -27,6 +28,7 @@ from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.evaluation.simulated import SIMULATED, Drawn
 from fovea.evaluation.suite_list import parameters
 from fovea.plugins.registry import SEGMENTATION, load
+from fovea.segmentation.phase.diameter import inner_areas
 
 FRAMES = 10  # of a row, at most, unless all are wanted
 _TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
@@ -151,7 +153,7 @@ def proposal(
     from fovea.segmentation.phase.found import find_cells, resolved
 
     wanted = parameters(given)
-    if wanted["method"] != "phase" or not _open(wanted):
+    if wanted["method"] != "phase" or not leaves_open(wanted):
         return resolved(wanted, None), "hand"
     with tempfile.TemporaryDirectory() as folder:
         files = [_copied(p, Path(folder) / f"{i:05d}.ome.tif") for i, p in enumerate(positions)]
@@ -165,13 +167,6 @@ def proposal(
             return None, "Fovea"
         about = yaml.safe_load(target.read_text("utf-8"))["about"]
         return resolved(wanted, target), "Fovea" if about["sure"] else "Fovea, not sure"
-
-
-def _open(wanted: Mapping[str, Any]) -> bool:
-    """Return whether a parameter is left for the workflow to find."""
-    if wanted["mode"] == "auto" or wanted["cell_diameter"] is None:
-        return True
-    return wanted["mode"] == "dark" and wanted["contrast"] == "auto"
 
 
 def _copied(position: Position, path: Path) -> str:
@@ -210,13 +205,7 @@ def annotated_diameter(shots: Sequence[Shot]) -> float:
 
     It is that of a disk of the same area, in pixels; NaN without such cells.
     """
-    areas = []
-    for shot in shots:
-        inner = np.bincount(shot.labels.ravel(), minlength=1)
-        for edge in (shot.labels[0], shot.labels[-1], shot.labels[:, 0], shot.labels[:, -1]):
-            inner[edge] = 0
-        areas.append(inner[1:][inner[1:] > 0])
-    areas = np.concatenate(areas) if areas else np.zeros(0)
+    areas = np.concatenate([np.zeros(0), *(inner_areas(shot.labels) for shot in shots)])
     return float(np.sqrt(4 / np.pi * np.median(areas))) if len(areas) else np.nan
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fovea.kernels.fields import between_blocks
 from fovea.kernels.jit import kernel
 
 LINE_STEPS = 1000  # whole numbers in which `dark_and_lines` returns the height 1 of a line
@@ -105,12 +106,7 @@ def dark_and_lines(image, coarse, block, levels, straight, oblique, lowest, high
     rows, columns = coarse.shape[1:]
     dark = np.empty((height, width), np.uint8)
     lines = np.empty((height, width), np.int16)
-    first = np.empty(width, np.int64)
-    share = np.empty(width, np.float32)
-    for x in range(width):
-        position = min(max((x - (block - 1) / 2) / block, 0.0), columns - 1.0)
-        first[x] = min(np.int64(position), max(columns - 2, 0))
-        share[x] = np.float32(position - first[x])
+    first, share = between_blocks(width, columns, block)
     edge = max(straight, oblique)
     around = np.empty((5, width + 2 * edge), np.float32)
     bright, span = np.empty(width, np.float32), np.empty(width, np.float32)

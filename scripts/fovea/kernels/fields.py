@@ -95,6 +95,22 @@ def _exchange(low, high):
 
 
 @kernel
+def between_blocks(size, count, block):
+    """Where the pixels of an axis lie between the centres of its `count` blocks.
+
+    Returns the block before each pixel, (size,) int64, and how far it is on the way to the next
+    one, (size,) float32.
+    """
+    first = np.empty(size, np.int64)
+    share = np.empty(size, np.float32)
+    for x in range(size):
+        position = min(max((x - (block - 1) / 2) / block, 0.0), count - 1.0)
+        first[x] = min(np.int64(position), max(count - 2, 0))
+        share[x] = np.float32(position - first[x])
+    return first, share
+
+
+@kernel
 def subtract_coarse(frame, coarse, block):
     """Subtract an image of block means, interpolated linearly between the centres of its blocks.
 
@@ -103,12 +119,7 @@ def subtract_coarse(frame, coarse, block):
     height, width = frame.shape
     rows, columns = coarse.shape
     out = np.empty((height, width), np.float32)
-    first = np.empty(width, np.int64)
-    share = np.empty(width, np.float32)
-    for x in range(width):
-        position = min(max((x - (block - 1) / 2) / block, 0.0), columns - 1.0)
-        first[x] = min(np.int64(position), max(columns - 2, 0))
-        share[x] = np.float32(position - first[x])
+    first, share = between_blocks(width, columns, block)
     line = np.empty(columns, np.float32)
     for y in range(height):
         position = min(max((y - (block - 1) / 2) / block, 0.0), rows - 1.0)

@@ -1,6 +1,6 @@
 """Find the mode, contrast and cell diameter of segmentation `phase` that suit a recording.
 
-Each mode is tried with diameters from 8 pixels to a quarter of the frame, in steps of a quarter,
+Each mode is tried with diameters from 6.4 pixels to a quarter of the frame, in steps of a quarter,
 mode `dark` for dark and for bright cells. `measures` says what each trial's labels are like, and
 `quality` how good they are expected to be, as a SEG. The trial with the highest one is chosen.
 """
@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fovea.config.phase_tuning import MODES, SMALLEST_DIAMETER
-from fovea.segmentation.padding import without_padding
 from fovea.segmentation.phase.measures import Measures
 from fovea.segmentation.phase.quality import expected, quality
 from fovea.segmentation.phase.trials import STEP, Way, labelled, look, measures_of
@@ -121,7 +120,7 @@ def choose(
     Choice or None
         None if no mode finds cells.
     """
-    shown = [without_padding(frame) for frame in frames if frame.min() < frame.max()]
+    shown = [frame for frame in frames if frame.min() < frame.max()]
     if not shown:
         return None
     kept = np.unique(np.linspace(0, len(shown) - 1, _FRAMES).round().astype(int))
