@@ -10,7 +10,7 @@ from fovea.segmentation.phase.segment_phase import segment_phase
 from support.harness import dataset, dry_run, snakemake, write_config
 
 SOURCE = "data/small.ome.tiff"
-NETWORK = {"method": "phase", "mode": "network", "cell_diameter": 24,
+NETWORK = {"method": "phase", "mode": "general", "cell_diameter": 24,
            "tuning": {"least_depth": 0.1, "level": 0.3}}  # fmt: skip
 OWN = "data/own.npz"
 
@@ -21,7 +21,7 @@ def labels(folder, name):
 
 
 def test_weights(workplace):
-    with np.load(WEIGHTS) as stored:
+    with np.load(WEIGHTS["general"]) as stored:
         arrays = dict(stored)
     arrays["out.b"] = arrays["out.b"] + np.float16(0.5)
     np.savez_compressed(workplace / OWN, **arrays)
