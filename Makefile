@@ -14,11 +14,12 @@ run: setup
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt requirements-inspect.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Fovea needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt \
+	  -r requirements-inspect.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -33,7 +34,7 @@ test: .venv/ready-for-tests
 test-cluster: .venv/ready-for-tests
 	$(BIN)/pytest -m cluster tests/cluster $(TESTS)
 
-# The demo and its report with nothing but requirements.txt, which is installed anew.
+# The demo and its report with nothing but the two files of `setup`, installed anew.
 test-requirements: .venv/ready-for-tests
 	$(BIN)/pytest -m requirements tests/repository/test_requirements.py $(TESTS)
 
@@ -67,6 +68,8 @@ bench: .venv/ready-for-tests
 lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements.in -o requirements.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header requirements-inspect.in -o requirements-inspect.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements-dev.in -o requirements-dev.txt
 

@@ -36,7 +36,7 @@ def environments():
 
 
 def test_conda_has_the_versions_of_pip():
-    locked = pins("requirements.txt")
+    locked = pins("requirements.txt") | pins("requirements-inspect.txt")
     named = {CONDA.get(name, name): version for name, version in locked.items()}
     seen = set()
     for path in environments():
@@ -52,13 +52,25 @@ def test_conda_has_the_versions_of_pip():
                 continue
             assert named.get(name) == version, f"{path.name}: {entry}, pip has {named.get(name)}"
             seen.add(name)
-    needed = {CONDA.get(name, name) for name in wanted("requirements.in")}
+    asked = [*wanted("requirements.in"), *wanted("requirements-inspect.in")]
+    needed = {CONDA.get(name, name) for name in asked}
     # Snakemake itself and its plug-ins run outside the rules' environments
     missing = {name for name in needed if not name.startswith("snakemake")} - NOT_IN_RULES - seen
     assert not missing, f"not in envs/: {sorted(missing)}"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_pages_have_all_that_other_jobs_have():
+    def packages(name):
+        return set(yaml.safe_load((ROOT / "envs" / name).read_text("utf-8"))["dependencies"])
+
+    more = packages("inspect.yaml") - packages("fovea.yaml")
+    assert packages("fovea.yaml") < packages("inspect.yaml")
+    assert sorted(name.split()[0] for name in more) == ["bokeh", "typer"]
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-inspect.txt", "requirements-dev.txt"]
+)
 def test_every_package_is_pinned_with_hashes_and_no_address(name):
     text = (ROOT / name).read_text("utf-8")
     assert "://" not in text
@@ -69,9 +81,12 @@ def test_every_package_is_pinned_with_hashes_and_no_address(name):
             assert "--hash=sha256:" in block, block[:60]
 
 
-def test_the_two_lock_files_agree():
-    first, second = pins("requirements.txt"), pins("requirements-dev.txt")
-    assert not {n: (v, second[n]) for n, v in first.items() if second.get(n, v) != v}
+def test_the_lock_files_agree():
+    known = {}
+    for name in ("requirements.txt", "requirements-inspect.txt", "requirements-dev.txt"):
+        found = pins(name)
+        assert not {n: (v, found[n]) for n, v in known.items() if found.get(n, v) != v}
+        known |= found
 
 
 def names_in(text):
@@ -82,7 +97,7 @@ def names_in(text):
 def test_every_dependency_has_its_reason():
     assert names_in("For zarr: ome-zarr-models.") == {"for", "zarr", "ome-zarr-models"}
     named = names_in((ROOT / "docs" / "dependencies.md").read_text("utf-8"))
-    files = ("requirements.in", "requirements-dev.in", TRAINING)
+    files = ("requirements.in", "requirements-inspect.in", "requirements-dev.in", TRAINING)
     assert {name for file in files for name in wanted(file)} <= named
 
 

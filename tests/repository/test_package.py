@@ -74,7 +74,8 @@ def test_the_version_stands_in_one_place():
 
 
 def test_ranges_hold_the_pins():
-    locked = (ROOT / "requirements.txt").read_text("utf-8")
+    files = ("requirements", "requirements-inspect")
+    locked = "\n".join((ROOT / f"{file}.txt").read_text("utf-8") for file in files)
     pins = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", locked, re.MULTILINE))
     extras = PROJECT["optional-dependencies"]
     wanted = [Requirement(text) for text in sum(extras.values(), PROJECT["dependencies"])]
@@ -83,7 +84,8 @@ def test_ranges_hold_the_pins():
         name = canonicalize_name(need.name)
         if name != "btrack":  # optional, and not installed
             assert need.specifier.contains(pins[name]), f"{need}, but {pins[name]} is pinned"
-    lines = (ROOT / "requirements.in").read_text("utf-8").splitlines()
-    asked = {canonicalize_name(Requirement(line).name) for line in lines if line[:1] not in "#"}
+    asked = "\n".join((ROOT / f"{file}.in").read_text("utf-8") for file in files)
+    lines = asked.splitlines()
+    asked = {canonicalize_name(Requirement(line).name) for line in lines if line[:1] not in "#-"}
     # hatchling builds the package
     assert asked == (names - {"btrack"}) | {"hatchling"}

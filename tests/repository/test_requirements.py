@@ -1,4 +1,4 @@
-"""The workflow and its report in an environment that holds requirements.txt and nothing else.
+"""The workflow and its report in an environment that holds what `make setup` installs, no more.
 
 Packages of the developers hide what is missing there, so the other tests cannot see it.
 `make test-requirements` runs this test; it takes minutes, because it installs everything anew.
@@ -30,8 +30,8 @@ def programs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    file = REPOSITORY / "requirements.txt"
-    subprocess.run([*pip, "install", "--no-deps", "-r", file], check=True)
+    for name in ("requirements.txt", "requirements-inspect.txt"):
+        subprocess.run([*pip, "install", "--no-deps", "-r", REPOSITORY / name], check=True)
     return folder / "bin"
 
 
