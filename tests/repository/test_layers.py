@@ -33,11 +33,12 @@ exports figures simulation
 evaluation
 inspection
 runs
+pages
 cli __main__
 """
 LAYER = {name: i for i, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 #: Imported by no package but the command and one another.
-LEAVES = {"inspection", "figures", "evaluation", "exports"}
+LEAVES = {"inspection", "figures", "evaluation", "exports", "pages"}
 LONGEST = 300  # lines of a file, unless its docstring gives the reason for more
 
 
