@@ -56,12 +56,29 @@ def _parameters(place: Place, model: Model, entry: Fit, problems: Problems) -> N
         problems.setdefault(
             (*place, "parameters"), "no parameter is left to fit; set fit: true for one of them"
         )
+    if entry["faster"] is not None:
+        _faster(place, model, entry, problems)
     for i, name in enumerate(entry["shared"]):
         here = (*place, "shared", i)
         if name not in model.names:
             problems[here] = unknown(name, unknown_to, model.names)
         elif model.measure is not None:
             problems[here] = f"{model.name!r} is a measure; remove this key"
+
+
+def _faster(place: Place, model: Model, entry: Fit, problems: Problems) -> None:
+    """Check that the branch that is preferred is one that the fit can choose."""
+    here, name = (*place, "faster"), entry["faster"]
+    fitted = [
+        p.name for p in model.parameters if _is_fitted(p, entry["parameters"].get(p.name) or {})
+    ]
+    if name not in model.branches:
+        problems[here] = unknown(name, f"exchangeable rate of model {model.name!r}", model.branches)
+    elif missing := [n for n in (*model.branches[:2], name) if n not in fitted]:
+        problems[here] = (
+            f"{missing[0]} is not fitted, so that no rates can be exchanged; "
+            "remove this key, or set fit: true"
+        )
 
 
 def _is_fitted(parameter: Any, change: dict) -> bool:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fovea.config.names import trace_unit
 from fovea.figures import style
-from fovea.fits.bounds import notes_of_table
+from fovea.fits.bounds import note_of_branches, notes_of_table
 from fovea.fits.fit_table import read_fits
 from fovea.fits.parameter_table import write_summaries
-from fovea.fits.settings import parameter_units, settings_of
+from fovea.fits.settings import Settings, parameter_units, settings_of
 
 _LOG = logging.getLogger("fovea")
 
@@ -33,7 +34,9 @@ def parameters(
     units = parameter_units(settings, trace_unit(column, area))
     data = {sample: read_fits(path) for sample, path in fits.items()}
     notes = {sample: notes_of_table(settings, found) for sample, found in data.items()}
-    write_summaries(table, data, {name: units[name] for name in settings.fitted}, notes)
+    said = {sample: notes[sample] | _exchanged(settings, found, notes[sample])
+            for sample, found in data.items()}  # fmt: skip
+    write_summaries(table, data, {name: units[name] for name in settings.fitted}, said)
     names = [f"{sample}\nn = {found['success'].sum()}" for sample, found in data.items()]
     # a panel becomes wider with the samples
     across = max(1, min(4 if len(data) < 4 else 2 if len(data) < 11 else 1, len(settings.fitted)))
@@ -56,6 +59,14 @@ def parameters(
         log.info("%s: %d of %d fits", sample, found["success"].sum(), len(found))
     for remark in remarks_of(notes):
         log.warning(remark)
+
+
+def _exchanged(settings: Settings, found: pd.DataFrame, notes: Mapping[str, str]) -> dict[str, str]:
+    """Return what the table says of exchangeable rates, after the notes that there are."""
+    several = int((found["also_fits"] != "").sum()) if "also_fits" in found else 0
+    note = note_of_branches(settings, several, len(found))
+    names = settings.model.branches[:2] if note else ()
+    return {name: "; ".join([notes[name], note] if name in notes else [note]) for name in names}
 
 
 def remarks_of(notes: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Parameters that stopped at a bound in more than a few cells: which, at what value, what to do."""
+"""What is to be said of a sample's fits: bounds that stopped them, rates that are exchangeable."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ def notes_of_fits(settings: Settings, fits: Fits) -> dict[str, str]:
         for k, name in enumerate(settings.fitted)
     }  # fmt: skip
     return _notes(settings, counts, len(fits.points), fits.last)
+
+
+def note_of_branches(settings: Settings, several: int, cells: int) -> str:
+    """Say on which branch the fits are, of which `several` could be on another; else nothing."""
+    model = settings.model
+    if not several or not model.exchangeable(settings.fitted):
+        return ""
+    chosen = settings.faster or model.branches[0]
+    return (
+        f"in {several} of {cells} cells {' and '.join(model.branches[:2])} could be exchanged "
+        f"within the bounds without any change of the curve; {chosen} is taken to be the faster "
+        "one (`faster` in `analysis`); other bounds, or a fixed rate, would leave no choice"
+    )
 
 
 def _notes(

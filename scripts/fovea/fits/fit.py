@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.fits.bounds import notes_of_fits
+from fovea.fits.bounds import note_of_branches, notes_of_fits
 from fovea.fits.fit_table import success, write_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.solver.least_squares import fit_traces
@@ -52,6 +52,9 @@ def log_fits(settings: Settings, fits: Fits, log: logging.Logger) -> None:
         values = fits.values[good, settings.model.names.index(name)]
         middle = np.median(values) if len(values) else np.nan
         log.info("%s: median %.6g, %d at the lower, %d at the upper bound", name, middle, *ends)
+    several = int((fits.branch < 0).any(axis=1).sum())
+    if note := note_of_branches(settings, several, len(good)):
+        log.info(note)
     for note in notes_of_fits(settings, fits).values():
         log.warning(note)
     if len(good) and not good.any():

@@ -15,7 +15,7 @@ from fovea.samples.tables import read_csv, write_csv
 
 #: Autocorrelation of residuals above which the message mentions it, unless it is within chance.
 NOTABLE = 0.3
-TEXTS = ("dataset", "model_type", "message")
+TEXTS = ("dataset", "model_type", "message", "also_fits")
 BOUND_WORDS = {-1: "lower", 0: "", 1: "upper"}
 
 
@@ -70,8 +70,25 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
     table |= {name: values[name] for name in settings.fixed}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}
-    table |= {"autocorrelation": fits.autocorrelation, "message": messages(settings, fits)}
-    return pd.DataFrame(table)
+    table |= {"autocorrelation": fits.autocorrelation}
+    if settings.model.exchangeable(settings.fitted):
+        table |= {"also_fits": also_fits(settings, fits)}
+    return pd.DataFrame(table | {"message": messages(settings, fits)})
+
+
+def also_fits(settings: Settings, fits: Fits) -> list[str]:
+    """Return for each fit the other points within the bounds that have the same curve, in words."""
+    model = settings.model
+    points = model.equivalent(**dict(zip(model.names, fits.values.T, strict=True)))
+    texts = []
+    for row, state in enumerate(fits.branch):
+        others = [points[name] for name, there in zip(model.branches, state, strict=True)
+                  if there < 0]  # fmt: skip
+        texts.append(" or ".join(
+            ", ".join(f"{key} {point[key][row]:.6g}" for key in point if key in settings.fitted)
+            for point in others
+        ))  # fmt: skip
+    return texts
 
 
 def write_fits(

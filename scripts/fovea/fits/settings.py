@@ -34,6 +34,9 @@ class Settings:
     #: None for fits without weights.
     noise: tuple[float, float, float] | str | None = None
 
+    #: The branch that is preferred where the model has several; None is the model's own choice.
+    faster: str | None = None
+
     @property
     def fixed(self) -> list[str]:
         """Names of the parameters that are not fitted."""
@@ -71,6 +74,7 @@ def settings_of(entry: Mapping[str, Any]) -> Settings:
         starts=int(entry.get("starts", 5)),
         window=window,
         noise=noise,
+        faster=entry.get("faster"),
     )
 
 

@@ -6,7 +6,7 @@ Formulas, defaults and bounds are those of PyAMA; docs/analysis.md states them a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 
@@ -67,8 +67,12 @@ class Model:
     smooth : bool
         Whether the curve has no kink at its onset, so that the uncertainty of the onset follows
         from the curvature of the cost; otherwise it is computed from the profile of the cost.
-    exchangeable : pair of str, optional
-        Two parameters whose exchange leaves the curve unchanged; the first gets the larger value.
+    branches : tuple of str
+        Names of the branches of a model that has the same curve at several points of parameter
+        space, the preferred one first. A branch is called after the rate that it makes fast; the
+        rates of the first two are those that can be exchanged.
+    equivalents : str or callable, optional
+        ``(**parameters) -> {branch: parameters that differ}``, see `fovea.fits.models.branches`.
     measure : str or callable, optional
         Replaces the fit: ``(time, value) -> parameters, errors``, see `fovea.fits.models.measures`.
     """
@@ -81,7 +85,8 @@ class Model:
     derivatives: str | Callable | None = field(default=None, repr=False)
     window: float | None = None
     smooth: bool = False
-    exchangeable: tuple[str, str] | None = None
+    branches: tuple[str, ...] = ()
+    equivalents: str | Callable | None = field(default=None, repr=False)
     measure: str | Callable | None = field(default=None, repr=False)
 
     def __post_init__(self):
@@ -92,6 +97,10 @@ class Model:
     def names(self) -> list[str]:
         """Names of all parameters."""
         return [parameter.name for parameter in self.parameters]
+
+    def exchangeable(self, fitted: Sequence[str]) -> bool:
+        """Return whether several branches are within reach if these parameters are fitted."""
+        return bool(self.branches) and set(self.branches[:2]) <= set(fitted)
 
     def parameter(self, name: str) -> Parameter:
         """Return a parameter by its name."""
@@ -111,6 +120,10 @@ class Model:
             return numeric_derivatives(self, wanted, time, *values)
         return _load(self.derivatives)(wanted, time, *values)
 
+    def equivalent(self, **parameters):
+        """Return the points with the same curve, one for each branch."""
+        return _load(self.equivalents)(**parameters)
+
     def compute(self, time, value):
         """Return what a measure measures, and its standard errors."""
         return _load(self.measure)(time, value)
@@ -122,6 +135,8 @@ def _load(target: str | Callable) -> Callable:
 
 def _built_in(name: str, title: str, time_unit: str, *parameters, **more) -> Model:
     derivatives = f"fovea.fits.models.formulas:{name}_derivatives"
+    if "branches" in more:
+        more["equivalents"] = f"fovea.fits.models.branches:{name}"
     return Model(name, title, time_unit, parameters, derivatives=derivatives, **more)
 
 
@@ -135,7 +150,7 @@ TRIVIAL = _built_in(
     Parameter("delta", "mRNA decay rate", "1/h", 0.07, 1e-5, 10.1, kind="rate"),
     Parameter("beta", "Protein decay rate", "1/h", _BETA, 1e-5, 10.0, kind="rate"),
     _OFFSET,
-    exchangeable=("delta", "beta"),
+    branches=("delta", "beta"),
 )  # fmt: skip
 
 MATURATION = _built_in(
@@ -148,6 +163,7 @@ MATURATION = _built_in(
     _OFFSET,
     Parameter("scale", "Scale", "1", 1.0, 1e-6, 1e6, fixed=True),
     function="fovea.fits.models.formulas:maturation", smooth=True,
+    branches=("km", "delta", "beta"),
 )  # fmt: skip
 
 MATURATION_BLOCKED = _built_in(
@@ -170,6 +186,7 @@ BASE = _built_in(
     Parameter("protein_degradation_rate_min", "Protein decay rate", "1/min", _BETA / 60,
               1e-5 / 60, 10.0 / 60, fixed=True, kind="rate"),
     Parameter("intensity_offset", "Offset", "{y}", 0.0, -1e6, 1e6, kind="linear"),
+    branches=("mrna_degradation_rate_min", "protein_degradation_rate_min"),
 )  # fmt: skip
 
 TWOSTAGE = _built_in(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fovea.fits.settings import Settings
+from fovea.fits.solver.branches import settle
 from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution, time_span
 from fovea.fits.solver.profile import onset_intervals
 from fovea.fits.solver.uncertainty import at_bounds, t_quantile, uncertainty
@@ -43,6 +44,9 @@ class Fits:
     #: (N,), times of the first and the last value, in the model's unit.
     first: np.ndarray
     last: np.ndarray
+    #: (N, B) int8, for each branch of the model 1 where the fit is on it, -1 where it has another
+    #: point with the same curve within the bounds, else 0.
+    branch: np.ndarray
     #: Constant, poisson and relative part of the noise model that weighted the fit.
     noise: tuple[float, float, float] | None = None
 
@@ -66,28 +70,10 @@ def predict(settings: Settings, batch: Batch, values: np.ndarray) -> np.ndarray:
     return np.broadcast_to(settings.model(batch.time, *columns), batch.time.shape)
 
 
-def _exchange(settings: Settings, solution: Solution, low: np.ndarray, high: np.ndarray) -> None:
-    """Give the larger of two exchangeable parameters to the first, where bounds allow it."""
-    pair = settings.model.exchangeable
-    if pair is None or not set(pair) <= set(settings.fitted):
-        return
-    a, b = (settings.model.names.index(name) for name in pair)
-    i, j = (settings.fitted.index(name) for name in pair)
-    first, second = solution.values[:, a], solution.values[:, b]
-    turn = (first < second) & (second <= high[:, i]) & (first >= low[:, j])
-    # A bound that stopped one parameter may lie beyond the bounds of the other one.
-    turn &= (first > low[:, i]) & (second < high[:, j])
-    rows = np.flatnonzero(turn)
-    solution.values[rows[:, None], [a, b]] = solution.values[rows[:, None], [b, a]]
-    order = np.arange(len(settings.fitted) + 1)
-    order[[i, j]] = j, i
-    solution.gram[rows] = solution.gram[rows][:, order][:, :, order]
-
-
 def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     rows, problem = np.flatnonzero(job.enough), job.fittable()
     part = problem.batch
-    _exchange(settings, solution, problem.low, problem.high)
+    branch = settle(settings, problem, solution)
     fits = empty_fits(settings, job.problem.batch)
     points = fits.points[rows]
     best = solution.values[:, problem.columns]
@@ -100,6 +86,7 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     fits.low[rows], fits.high[rows], fits.bound[rows] = lower, upper, bound
     fits.values[rows], fits.error[rows] = solution.values, known.error
     fits.correlation[rows], fits.determined[rows] = known.correlation, known.determined
+    fits.branch[rows] = branch
     fits.converged[rows], fits.cost[rows] = solution.converged, solution.cost
     there = part.weight > 0
     residual = np.where(there, part.value - predict(settings, part, solution.values), 0.0)
@@ -160,6 +147,7 @@ def empty_fits(settings: Settings, batch: Batch) -> Fits:
         correlation=nothing(size, size),
         determined=np.ones((count, size), bool),
         converged=np.zeros(count, bool),
+        branch=np.zeros((count, len(settings.model.branches)), np.int8),
         points=there.sum(axis=1),
         cost=nothing(), deviance=nothing(), r_squared=nothing(), rmse=nothing(),
         autocorrelation=nothing(),
