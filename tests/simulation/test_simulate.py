@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.integrate import solve_ivp
 
 from fovea.fits.models.formulas import maturation
+from fovea.simulation.cells import Behaviour
 from fovea.simulation.field import Field, simulate_fov
 from fovea.simulation.kinetics import SAMPLES
 
@@ -231,6 +232,16 @@ def test_an_unseen_cell_is_missing_in_phase_contrast_only(crowded):
             )
     assert np.median(dark[True]) < 0.85
     assert min(dark[False]) > 0.9
+
+
+def test_cells_walk_as_fast_as_asked():
+    """Steps of cells that keep to themselves are in proportion to the speed of the walk."""
+    steps = []
+    for speed in (1.0, 4.0):
+        alone = Behaviour(touching=0.0, crossing=0.0, edge=0.0, speed=speed)
+        field = Field(1, 30, 4000, 4000, 6, channels=0, behaviour=alone)
+        steps.append(np.hypot(*np.moveaxis(np.diff(field.motion.centre, axis=1), 2, 0)).mean())
+    assert 3.9 < steps[1] / steps[0] < 4.1
 
 
 def test_divisions_are_recorded_and_conserve_light(crowded):

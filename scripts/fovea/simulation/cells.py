@@ -32,6 +32,7 @@ class Behaviour:
     dividing: float = 0.0
     invisible: float = 0.0  # probability per cell and frame of being invisible in phase contrast
     stage_jump: bool = False  # the stage slips once
+    speed: float = 1.0  # of the random walk, in multiples of SPEED
 
 
 CALM = Behaviour()
@@ -228,7 +229,8 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
     calm = np.concatenate([roles.calm, np.ones((total - cells, 2))])
     drift = np.concatenate([roles.drift, np.zeros((total - cells, frames, 2))])
     position = np.concatenate([roles.start, np.zeros((total - cells, 2))])
-    velocity = SPEED * calm * rng.standard_normal((total, 2))
+    speed = SPEED * behaviour.speed
+    velocity = speed * calm * rng.standard_normal((total, 2))
     keep = np.exp(-step / PERSISTENCE)
     centre = np.empty((total, frames, 2))
     for frame in range(frames):
@@ -257,7 +259,7 @@ def plan_motion(rng, frames, height, width, cells, interval=900.0, behaviour=CAL
             position[now] = np.clip(position[now], low[now], high[now])
         centre[:, frame] = position
         noise = rng.standard_normal((total, 2))
-        velocity = keep * velocity + SPEED * calm * np.sqrt(1 - keep**2) * noise
+        velocity = keep * velocity + speed * calm * np.sqrt(1 - keep**2) * noise
         position = position + step * (velocity + drift[:, frame])
 
     jump = np.zeros((frames, 2))

@@ -10,7 +10,7 @@ import numpy as np
 from fovea.config.names import column
 from fovea.fits.models.formulas import maturation
 from fovea.simulation import optics
-from fovea.simulation.cells import CALM, CROWDED, plan_motion
+from fovea.simulation.cells import CALM, CROWDED, Behaviour, plan_motion
 from fovea.simulation.kinetics import PARAMETERS, SAMPLES, Sample
 from fovea.simulation.truth import cell_columns, geometry
 
@@ -67,7 +67,8 @@ class Field:
     """A simulated field of view, rendered frame by frame.
 
     Parameters are those of `fovea.simulation.simulate.simulate` for its field of view number `fov`;
-    `sample` is the distribution of the cells' kinetic parameters.
+    `sample` is the distribution of the cells' kinetic parameters, and `behaviour` replaces what
+    `crowded` stands for.
 
     Attributes
     ----------
@@ -94,13 +95,14 @@ class Field:
         interval: float = 900.0,
         sample: Sample = SAMPLES[0],
         crowded: bool = False,
+        behaviour: Behaviour | None = None,
     ):
         self.seed, self.fov, self.shape = seed, fov, (frames, height, width)
         self.phase = phase
         self.fluo_channels = list(range(int(phase), int(phase) + channels))
         self.times = frame_times(seed, fov, frames, max(int(phase) + channels, 1), interval)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fov, 0)))
-        behaviour = CROWDED if crowded else CALM
+        behaviour = behaviour or (CROWDED if crowded else CALM)
         self.motion = plan_motion(rng, frames, height, width, cells, interval, behaviour)
         self.jump = self.motion.jump
         total = len(self.motion.parent)
