@@ -7,7 +7,7 @@ CORES ?= all
 EXAMPLES ?= 10
 BIN := .venv/bin
 
-.PHONY: run setup test test-cluster test-requirements sweep lint reference status preview bench lock clean
+.PHONY: run setup test test-cluster test-requirements sweep lint reference status preview inspect bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -60,6 +60,10 @@ status: setup
 # What segmentation finds in a few frames; options in ARGS, such as ARGS="--cell-diameter 40".
 preview: setup
 	@$(BIN)/fovea preview $(ARGS)
+
+# The page in which to look at every cell; options in ARGS, such as ARGS="--port 5006".
+inspect: setup
+	@$(BIN)/fovea inspect $(ARGS)
 
 bench: .venv/ready-for-tests
 	$(BIN)/python benchmarks/bench.py

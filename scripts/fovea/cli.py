@@ -214,6 +214,42 @@ def status(
             print(text)
 
 
+@app.command(epilog="Example: fovea inspect --directory my_experiment")
+def inspect(
+    directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),
+    configfile: Annotated[
+        Path | None, _file("Config of the run; default: DIR/config/config.yaml.")
+    ] = None,
+    snakefile: Annotated[
+        Path | None, _file("Workflow, for running it again; default: that of DIR or this clone.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
+    ] = 0,
+) -> None:
+    """Open a page in which to look at every cell, judge it, and fit again.
+
+    It also shows results that are not complete, and a run that is going on. Verdicts are written to
+    the curation table at once; nothing else is changed.
+    """
+    _check_bokeh()
+    from fovea.pages.live.server import inspect as opened
+
+    config = _config(configfile or directory / "config" / "config.yaml")
+    opened(directory, configfile, snakefile, port, config)
+
+
+def _check_bokeh() -> None:
+    """Refuse pages where Bokeh is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("bokeh") is None:
+        raise FoveaError(
+            "fovea inspect: Bokeh is not installed; `pip install -r requirements-inspect.txt`, or "
+            "`pip install 'fovea[inspect]'`, or conda's envs/inspect.yaml brings it"
+        )
+
+
 @app.command(epilog="Example: fovea clean --dry-run")
 def clean(
     directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),

@@ -17,20 +17,21 @@ from bokeh.models import (
 
 from fovea.errors import counted
 from fovea.pages.live.browser import keep_fresh, on
-from fovea.pages.live.cells import COLUMNS, JUMP, POOR_FIT
+from fovea.pages.live.cells import COLUMNS
 from fovea.pages.live.style import TABLE, note
+from fovea.pages.views.doubt import JUMP, POOR
 
 #: Words of the list of filters to what they keep of a table.
 FILTERS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "all cells": lambda t: t["cell"] > 0,
     "with a trace": lambda t: t["kept"].astype(bool),
-    "worth a look": lambda t: t["doubt"] > 0,
+    "worth a look": lambda t: t["why"] != "",
     "not judged yet": lambda t: t["kept"].astype(bool) & (t["verdict"] == ""),
     "judged": lambda t: t["verdict"] != "",
     "judged bad": lambda t: t["verdict"].str.contains("bad"),
-    f"R² below {POOR_FIT:g}": lambda t: t["r_squared"] < POOR_FIT,
+    f"R² below {POOR:g}": lambda t: t["r_squared"] < POOR,
     "at a bound": lambda t: t["at_bound"] != "",
-    f"area changes by more than x {JUMP:g}": lambda t: t["jump"] > JUMP,
+    f"area jumps by more than × {JUMP:g}": lambda t: t["jump"] > JUMP,
     "left out": lambda t: ~t["kept"].astype(bool),
     "left out: too short": lambda t: t["reason"].str.contains("short"),
     "left out: too near the edge": lambda t: t["reason"].str.contains("edge"),
@@ -99,7 +100,9 @@ class CellList:
     def _fill(self) -> None:
         table = self._table
         if len(table):
-            keep = FILTERS[self.filter.value](table) & (table["frames"] >= (self.shortest.value or 0))
+            keep = FILTERS[self.filter.value](table) & (
+                table["frames"] >= (self.shortest.value or 0)
+            )
             table = table[keep]
         chosen = {self.listed[i] for i in self.source.selected.indices}
         data = {}

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fovea.config import samples, steps
-from fovea.config.names import column, group_name
+from fovea.config.names import column
 from fovea.errors import FoveaError
 from fovea.fits.fit_table import read_fits
 from fovea.pages.live.judgements import Key, Row, words_of
 from fovea.pages.live.results import Field, Results
+from fovea.pages.views.doubt import doubts, jumps_of_area
 from fovea.samples.tables import read_csv
 
-#: From here on a cell is worth a look: R² below it, change of the area from one frame to the next
-#: (as a factor), confidence below it.
-POOR_FIT, JUMP, UNSURE = 0.9, 1.5, 0.5
 #: Why a cell has no trace, for people.
 LOST = {"short": "too short", "border": "too near the edge"}
 COLUMNS = ("cell", "first_frame", "last_frame", "frames", "kept", "reason", "confidence",
@@ -38,8 +35,8 @@ def read_traces(field: Field) -> pd.DataFrame | None:
 def cell_table(field: Field, verdicts: Mapping[Key, Sequence[Row]]) -> pd.DataFrame:
     """Return one row per cell that was tracked, the most doubtful first, with `COLUMNS`.
 
-    ``doubt`` counts what speaks against a cell, and ``why`` says it. What is not known is NaN, or
-    empty text. Cells that have no trace come last.
+    ``doubt`` is that of `fovea.pages.views.doubt`, over all fits of a cell, and ``why`` says it.
+    What is not known is NaN, or empty text. Cells that have no trace come last.
     """
     found = _tracked(field)
     if found is None:
@@ -47,21 +44,40 @@ def cell_table(field: Field, verdicts: Mapping[Key, Sequence[Row]]) -> pd.DataFr
     found = found.set_index("cell")
     found["reason"] = [", ".join(LOST.get(word, word) for word in text.split(", ") if word)
                        for text in found["reason"]]  # fmt: skip
-    found = found.join(_jumps(read_traces(field), field)).join(_fits(field))
     if "confidence" not in found:
         found["confidence"] = np.nan
-    text = found["at_bound"].astype("object").where(found["at_bound"].notna(), "")
-    found["at_bound"] = text
+    found = found.join(_jumps(read_traces(field), field))
+    found["jump_frame"] = found["jump_frame"].fillna(-1)
+    kept = found[found["kept"].astype(bool)]
+    found = found.join(_doubts(kept, _fits(field)))
+    found["doubt"] = found["doubt"].fillna(0.0)
+    for name in ("at_bound", "why"):
+        found[name] = found[name].astype("object").where(found[name].notna(), "")
     keys = [(field.dataset, field.number, int(cell)) for cell in found.index]
     found["verdict"] = [words_of(verdicts.get(key, ())) for key in keys]
-    reasons = [_why(row) for row in found.to_dict("records")]
-    found["why"] = ["; ".join(words) for words in reasons]
-    found["doubt"] = [len(words) for words in reasons]
     found = found.reset_index()[list(COLUMNS)]
-    found["order"] = found["r_squared"].fillna(1.0)
-    found = found.sort_values(["kept", "doubt", "order", "cell"],
-                              ascending=[False, False, True, True], ignore_index=True)  # fmt: skip
-    return found.drop(columns="order")
+    return found.sort_values(["kept", "doubt", "cell"], ascending=[False, False, True],
+                             ignore_index=True)  # fmt: skip
+
+
+def _doubts(kept: pd.DataFrame, fits: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return by cell how doubtful it is in its worst fit, all reasons, and its lowest R²."""
+    common = kept[["jump", "jump_frame", "confidence"]]
+    names = ["doubt", "why", "r_squared", "at_bound"]
+    rows: dict[int, list] = {}
+    for table in fits or [None]:
+        both = common if table is None else common.join(table, how="inner")
+        score, reasons = doubts(both)
+        bounds = [name for name in both if name.endswith("_at_bound")]
+        for cell, own, words, row in zip(both.index, score, reasons, both.to_dict("records"),
+                                         strict=True):  # fmt: skip
+            now = rows.setdefault(cell, [0.0, {}, np.nan, {}])
+            now[0] = max(now[0], own)
+            now[1] |= dict.fromkeys(words)
+            now[2] = np.fmin(now[2], row.get("r_squared", np.nan))
+            now[3] |= dict.fromkeys(b.removesuffix("_at_bound") for b in bounds if row[b])
+    values = [[d, "; ".join(w), r, ", ".join(b)] for d, w, r, b in rows.values()]
+    return pd.DataFrame(values, pd.Index(rows, dtype=np.int64), names)
 
 
 def _tracked(field: Field) -> pd.DataFrame | None:
@@ -81,26 +97,21 @@ def _tracked(field: Field) -> pd.DataFrame | None:
 
 
 def _jumps(traces: pd.DataFrame | None, field: Field) -> pd.DataFrame:
-    """Return by cell the largest change of area between neighbouring frames, and where it is.
+    """Return by cell the largest jump of its area, and where it is.
 
-    The area is that of the pixels, or of the box where it is not measured. Frames that the cell
-    lacks are passed over.
+    The area is that of the pixels, or of the box where it is not measured.
     """
     if traces is None or traces.empty:
-        return pd.DataFrame(columns=["jump", "jump_frame"])
+        return pd.DataFrame(columns=["jump", "jump_frame"], dtype=float)
     name = column("area", field.plan.pc)
-    box = [traces[f"bbox_{side}"] for side in ("x1", "x0", "y1", "y0")]
-    area = traces[name] if name in traces else (box[0] - box[1]) * (box[2] - box[3])
-    logs = np.log(area.where(area > 0))
-    steps_ = logs.groupby(traces["cell"]).diff().abs()
-    largest = steps_.groupby(traces["cell"]).max()
-    where = steps_[steps_ == traces["cell"].map(largest)]
-    frames = traces.loc[where.index].groupby("cell")["frame"].first()
-    return pd.DataFrame({"jump": np.exp(largest), "jump_frame": frames})
+    x1, x0, y1, y0 = (traces[f"bbox_{side}"] for side in ("x1", "x0", "y1", "y0"))
+    area = traces[name] if name in traces else (x1 - x0) * (y1 - y0)
+    found = jumps_of_area(traces.assign(dataset=field.dataset), area)
+    return found.reset_index().set_index("cell")[["jump", "jump_frame"]].astype(float)
 
 
-def _fits(field: Field) -> pd.DataFrame:
-    """Return by cell the lowest R² of its fits, and the parameters that stopped at a bound."""
+def _fits(field: Field) -> list[pd.DataFrame]:
+    """Return the tables of fits that there are, with the rows of a field of view by cell."""
     parts = []
     for sample in samples_of(field):
         for fit in field.results.plan.fits_of(sample):
@@ -110,22 +121,8 @@ def _fits(field: Field) -> pd.DataFrame:
             own = table["fov"] == field.number
             if "dataset" in table:
                 own &= table["dataset"] == field.dataset
-            part = table[own]
-            bounds = [name for name in part if name.endswith("_at_bound")]
-            words = [
-                ", ".join(name.removesuffix("_at_bound") for name, bound in
-                          zip(bounds, values, strict=True) if bound)
-                for values in part[bounds].itertuples(index=False)
-            ] if bounds else [""] * len(part)  # fmt: skip
-            parts.append(pd.DataFrame({"cell": part["cell"], "r_squared": part["r_squared"],
-                                       "at_bound": words}))  # fmt: skip
-    if not parts:
-        return pd.DataFrame(columns=["r_squared", "at_bound"])
-    groups = pd.concat(parts).groupby("cell")
-    return pd.DataFrame({
-        "r_squared": groups["r_squared"].min(),
-        "at_bound": groups["at_bound"].agg(lambda words: ", ".join(filter(None, dict.fromkeys(words)))),
-    })  # fmt: skip
+            parts.append(table[own].set_index("cell").drop(columns=["fov"]))
+    return parts
 
 
 def samples_of(field: Field) -> list[str]:
@@ -146,30 +143,3 @@ def fits_of(results: Results, sample: str, fit: str) -> pd.DataFrame | None:
         return results.tables.get(("fits", path), path, lambda: read_fits(path))
     except (OSError, FoveaError):
         return None
-
-
-def _why(row: Mapping) -> list[str]:
-    """Return what speaks against a cell, each in a few words."""
-    if not row["kept"]:
-        return []
-    found = []
-    if row["r_squared"] == row["r_squared"] and row["r_squared"] < POOR_FIT:
-        found.append(f"R² {row['r_squared']:.2f}")
-    if row["at_bound"]:
-        found.append(f"{row['at_bound']} at bound")
-    if row["jump"] == row["jump"] and row["jump"] > JUMP:
-        found.append(f"area x {row['jump']:.1f} at frame {row['jump_frame']:.0f}")
-    if row["confidence"] == row["confidence"] and row["confidence"] < UNSURE:
-        found.append(f"confidence {row['confidence']:.2f}")
-    return found
-
-
-def layers_of_trace(column_name: str, field: Field) -> str:
-    """Return the image that a feature is measured in."""
-    channel = int(column_name.rpartition("_")[2])
-    return group_name("pc" if channel == field.plan.pc else "fl", channel)
-
-
-def table_path(field: Field, name: str) -> Path | None:
-    """Return where a table of a field of view is, for messages."""
-    return field.table(name)

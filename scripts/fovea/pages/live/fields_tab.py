@@ -23,7 +23,7 @@ _NAMES = ("dataset", "fov", "state", "step", "progress", "cells", "judged", "err
           "colour")  # fmt: skip
 _STATES = {"done": "#009e73", "running": "#0072b2", "waiting": "#888888", "failed": "#d55e00",
            "interrupted": "#d55e00"}  # fmt: skip
-_STATE = ('<span style="color: <%- colour %>; font-weight: 600"><%- value %></span>')
+_STATE = '<span style="color: <%- colour %>; font-weight: 600"><%- value %></span>'
 _PICTURE = '<img src="<%- value %>" height="52" alt="" loading="lazy">'
 
 

@@ -53,7 +53,7 @@ class Guard:
         return self._secret
 
     def admits(self, request) -> bool:
-        """Return whether a request comes from a browser that had the token, and from no other page."""
+        """Return whether a request is from a browser that had the token, and no other page."""
         if not is_here(request):
             return False
         cookie = request.cookies.get(self.cookie)

@@ -32,7 +32,8 @@ from fovea.pages.live.pictures import (
     recorded,
 )
 from fovea.pages.live.results import Field
-from fovea.pages.live.style import WORDS, legend, note, text
+from fovea.pages.live.style import WORDS, legend, note
+from fovea.pages.views.html import text
 
 SIDE = 610  # pixels of the picture on the screen
 _FULL = (1 << 16) - 1

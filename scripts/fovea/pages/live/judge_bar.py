@@ -8,8 +8,9 @@ from bokeh.models import Button, TextInput
 
 from fovea.errors import counted
 from fovea.pages.live.judgements import Row, words_of
-from fovea.pages.live.style import note, text
+from fovea.pages.live.style import note
 from fovea.pages.live.trace_view import Frames
+from fovea.pages.views.html import text
 
 
 class JudgeBar:

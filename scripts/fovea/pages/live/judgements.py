@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ Key = tuple[str, int, int]  # dataset, field of view, cell
 Row = tuple[bool, int | None, int | None, str, int | None, tuple[float, float] | None]
 
 
-class Changed(FoveaError):
+class ChangedError(FoveaError):
     """The rows of a cell are not what the page showed."""
 
 
@@ -132,7 +133,7 @@ class Judgements:
         on the same frames keeps the note that was there. `shown` are the rows that the page shows,
         by default those that were read last.
         """
-        note = " ".join(note.split())  # a table has one line for each row
+        note = _one_line(note)
         after = {}
         before = {key: self.rows_of(key) if shown is None else shown[key] for key in cells}
         for key, place in cells.items():
@@ -194,7 +195,7 @@ class Judgements:
         for key, before in change.before.items():
             now = self.rows_of(key)
             if now != before:
-                raise Changed(
+                raise ChangedError(
                     f"{_cells([key])} was judged by another page or program meanwhile "
                     f"({words_of(now) or 'verdict removed'}), so nothing was saved; look at it, "
                     "and judge it again if you still want to"
@@ -218,6 +219,12 @@ class Judgements:
                 file.writelines(f"{line}\n" for line in self._comments)
             digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
         self._rows, self._digest = rows, digest
+
+
+def _one_line(note: str) -> str:
+    """Return a note for a table that has one line for each row, and no control characters."""
+    shown = (" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in note)
+    return " ".join("".join(shown).split())
 
 
 def _comments(path: Path) -> list[str]:

@@ -19,9 +19,10 @@ from fovea.pages.live.judgements import Judgements
 from fovea.pages.live.rerun_tab import RerunTab
 from fovea.pages.live.reruns import Rerun
 from fovea.pages.live.results import Results
-from fovea.pages.live.style import PAGE, note, text
+from fovea.pages.live.style import PAGE, note
 from fovea.pages.live.thumbnails import PATTERN, ThumbnailHandler
 from fovea.pages.live.workspace import Workspace
+from fovea.pages.views.html import text
 from fovea.runs.status import Row
 
 _LOOK = 4000  # milliseconds from one look at the state of the run to the next
@@ -68,7 +69,9 @@ class Page:
         self.work.shutdown(wait=False, cancel_futures=True)
         self.rerun.close()
         if self.rerun.running:
-            return "The run that was started in the page goes on; `fovea status` shows how far it is."
+            return (
+                "The run that was started in the page goes on; `fovea status` shows how far it is."
+            )
         return ""
 
     def judged(self) -> None:
@@ -86,7 +89,7 @@ class WindowPage:
         self.fields = FieldsTab(self.safely(self.open))
         self.work = Workspace(document, page.judgements, self.safely, self.say, page.judged)
         self.rerun = RerunTab(document, page.rerun, page.work, self.safely, self._run_ended)
-        self.browser = Browser(self.safely(self._pressed), self.safely(self.work.drawn))
+        self.browser = Browser(self.safely(self._pressed), self.safely(self.work.movie.drawn))
         titles = ("Fields of view", "Cells", "Run again", "Keys")
         parts = (self.fields.layout, self.work.layout, self.rerun.layout, note(_keys()))
         panels = [TabPanel(child=part, title=title)
@@ -149,7 +152,7 @@ class WindowPage:
 
     def _look(self) -> None:
         """Find out in the background where the run stands, and show it."""
-        if self._looking or self.tabs.active not in (FIELDS, RERUN) and self._page.rows:
+        if self._looking or (self.tabs.active not in (FIELDS, RERUN) and self._page.rows):
             return
         self._looking = True
         future = self._page.work.submit(self._page.results.rows)
@@ -184,7 +187,7 @@ class WindowPage:
             self.work.key(name)
 
     def _turned(self) -> None:
-        self.work.stop()
+        self.work.movie.stop()
         if self.tabs.active == RERUN:
             self.rerun.refresh()
 
@@ -192,7 +195,9 @@ class WindowPage:
         judgements = self._page.judgements
         if judgements.refresh():
             name = judgements.path.name if judgements.path else ""
-            words = judgements.error or f"{name} was changed by another program, and is shown as it is"
+            words = (
+                judgements.error or f"{name} was changed by another program, and is shown as it is"
+            )
             for window in list(self._page.windows):
                 window.document.add_next_tick_callback(
                     lambda window=window: window.say(words, bool(judgements.error))
@@ -212,4 +217,3 @@ def _keys() -> str:
     lines = "".join(f"<tr><td><kbd>{key}</kbd></td><td>{words}</td></tr>"
                     for key, words in KEYS.items())  # fmt: skip
     return f"<h2>Keys, in the tab Cells</h2><table>{lines}</table>"
-

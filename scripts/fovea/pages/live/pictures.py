@@ -113,8 +113,10 @@ def picture(
         return Picture(pixels, _covered(window, step, pixels.shape), 0, True)
     small = step > 1 and _small_level(field, layer, limits)
     if small:
-        half = field.reader(layer, 1)[frame][window.y0 // 2 : -(-window.y1 // 2) : step // 2,
-                                             window.x0 // 2 : -(-window.x1 // 2) : step // 2]
+        half = field.reader(layer, 1)[frame][
+            window.y0 // 2 : -(-window.y1 // 2) : step // 2,
+            window.x0 // 2 : -(-window.x1 // 2) : step // 2,
+        ]
         low, high = field.reader(layer, 1).attributes["fovea"]["display_limits"]
         counts = low + np.arange(256) * ((high - low) / 255)
         start = Window(window.y0 // 2 * 2, window.x0 // 2 * 2, window.y1, window.x1)

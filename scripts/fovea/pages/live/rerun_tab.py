@@ -12,7 +12,8 @@ from bokeh.models import Button, CustomJS
 
 from fovea.errors import FoveaError, counted
 from fovea.pages.live.reruns import Rerun
-from fovea.pages.live.style import note, pre, text
+from fovea.pages.live.style import note, pre
+from fovea.pages.views.html import text
 
 _TABLE = re.compile(r"^(\S+) +(\d+)$", re.M)
 _COPY = """
@@ -88,7 +89,9 @@ class RerunTab:
         except FoveaError as error:
             self.jobs.text = f'<div class="warn">{text(error)}</div>'
             return
-        found = [(name, int(n)) for name, n in _TABLE.findall(table) if name not in ("job", "total")]
+        found = [
+            (name, int(n)) for name, n in _TABLE.findall(table) if name not in ("job", "total")
+        ]
         if not found:
             self.jobs.text = '<div class="fine">Nothing: all results are up to date.</div>'
             return

@@ -100,7 +100,9 @@ class Results:
     def field(self, dataset: str, fov: str) -> Field:
         """Return a field of view; FoveaError if there is no such dataset."""
         if dataset not in self.plan.datasets or not fov.isdecimal():
-            raise FoveaError(f"{dataset}, field of view {fov}: is not in the config; choose another")
+            raise FoveaError(
+                f"{dataset}, field of view {fov}: is not in the config; choose another"
+            )
         return Field(self, self.plan.datasets[dataset], fov)
 
     def reader(self, name: str) -> ArrayReader:

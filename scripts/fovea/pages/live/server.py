@@ -17,7 +17,6 @@ from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
-from bokeh.server.util import bind_sockets
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 
@@ -50,22 +49,25 @@ class PageServer:
         self._say = say
         self.guard = Guard(lambda token: say(f"For another browser: {self.address}"))
         try:
-            sockets, self.port = bind_sockets(ADDRESS, port)
+            self._socket = socket.create_server((ADDRESS, port), backlog=128)
         except OSError as error:
             raise FoveaError(
                 f"port {port} cannot be used ({error.strerror}); give another one with --port, or "
                 "none for any that is free"
             ) from error
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
         names = [f"{name}:*" for name in ("127.0.0.1", "localhost")]
         with _quiet():  # the guard compares names itself, so that any local port may lead here
             tornado = GuardedTornado(
                 {"/": Application(FunctionHandler(page))}, guard=self.guard,
                 extra_websocket_origins=names, extra_patterns=list(patterns),
                 websocket_max_message_size_bytes=_MESSAGE, keep_alive_milliseconds=20_000,
-                unused_session_lifetime_milliseconds=20_000, check_unused_sessions_milliseconds=5000,
+                unused_session_lifetime_milliseconds=20_000,
+                check_unused_sessions_milliseconds=5_000,
             )  # fmt: skip
         http = HTTPServer(tornado)
-        http.add_sockets(sockets)
+        http.add_socket(self._socket)
         self._server = BaseServer(IOLoop.current(), tornado, http)
         self._server.start()
 
@@ -73,6 +75,11 @@ class PageServer:
     def address(self) -> str:
         """The address to open, with the token that is good now."""
         return f"http://{ADDRESS}:{self.port}/?token={self.guard.token}"
+
+    @property
+    def listens_on(self) -> str:
+        """The address that it can be reached at."""
+        return self._socket.getsockname()[0]
 
     def lines(self) -> list[str]:
         """Return what people need to know to open the page."""
@@ -84,6 +91,10 @@ class PageServer:
             f"    ssh -N -L {self.port}:{ADDRESS}:{self.port} {user}@{host}",
             "Press Ctrl-C to stop.",
         ]
+
+    def stop(self) -> None:
+        """Close all connections and the port."""
+        self._server.stop(wait=False)
 
     def run(self) -> None:
         """Serve until somebody stops it."""
@@ -98,7 +109,7 @@ class PageServer:
                 self._say(line)
             loop.start()
         finally:
-            self._server.stop(wait=False)
+            self.stop()
             for kind, handler in before.items():
                 signal.signal(kind, handler)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from bokeh.models import Div, GlobalInlineStyleSheet, InlineStyleSheet
+
+from fovea.pages.views.html import Html, element
 
 #: Colours of outlines and traces, from Okabe and Ito's: told apart with any colour vision.
 KEPT, LOST, GOOD, BAD, CHOSEN = "#56b4e9", "#b8b8b8", "#009e73", "#d55e00", "#f0e442"
@@ -16,16 +16,21 @@ WORDS = {
     "bad": (BAD, "judged bad"),
     "chosen": (CHOSEN, "chosen"),
 }
-PAGE = GlobalInlineStyleSheet(css="""
+PAGE = GlobalInlineStyleSheet(
+    css="""
 body { margin: 0; padding: 8px 14px; background: #fff; color: #222;
        font: 14px/1.4 system-ui, sans-serif; }
-""")
-TABLE = InlineStyleSheet(css="""
+"""
+)
+TABLE = InlineStyleSheet(
+    css="""
 .slick-header-column { background: #f2f2f2; font-weight: 600; }
 .slick-cell.selected { background: #cfe6f7 !important; }
 .slick-cell { font-size: 13px; }
-""")
-TEXT = InlineStyleSheet(css="""
+"""
+)
+TEXT = InlineStyleSheet(
+    css="""
 :host { font-size: 14px; line-height: 1.4; }
 pre { background: #f6f6f6; border: 1px solid #ddd; border-radius: 4px; padding: 8px; margin: 4px 0;
       overflow: auto; max-height: 420px; font-size: 12.5px; white-space: pre-wrap; }
@@ -38,25 +43,18 @@ kbd { background: #f2f2f2; border: 1px solid #ccc; border-radius: 3px; padding: 
 .fine { background: #eef7f3; border-left: 4px solid #009e73; padding: 4px 10px; }
 h1 { font-size: 18px; margin: 0; display: inline; } h2 { font-size: 15px; margin: 6px 0 2px; }
 table { border-collapse: collapse; } td, th { padding: 1px 10px 1px 0; text-align: left; }
-""")
-
-
-def text(words: object) -> str:
-    """Return words as inert text for HTML, whatever they hold.
-
-    Marks that change the direction of writing are shut in, so that they cannot turn what follows.
-    """
-    return f"<bdi>{escape(str(words))}</bdi>"
+"""
+)
 
 
 def note(html: str = "", **options) -> Div:
-    """Return a piece of text; `html` holds no words of others but through `text`."""
+    """Return a piece of text; words of others in `html` are made inert by `views.html`."""
     return Div(text=html, stylesheets=[TEXT], disable_math=True, **options)
 
 
-def pre(words: object) -> str:
+def pre(words: object) -> Html:
     """Return text as it is, with its lines."""
-    return f"<pre>{escape(str(words))}</pre>"
+    return element("pre", words)
 
 
 def legend(*names: str) -> str:

@@ -164,7 +164,9 @@ def _joined(rows: pd.DataFrame, name: str) -> dict[str, np.ndarray]:
     """Return lines as one, with NaN between cells and where frames are missing."""
     frames, values = rows["frame"].to_numpy(np.float64), rows[name].to_numpy(np.float64)
     cells = rows["cell"].to_numpy()
-    gaps = np.flatnonzero((cells[1:] != cells[:-1]) | (np.diff(frames) > _widest_gap(frames, cells)))
+    gaps = np.flatnonzero(
+        (cells[1:] != cells[:-1]) | (np.diff(frames) > _widest_gap(frames, cells))
+    )
     return {"x": np.insert(frames, gaps + 1, np.nan), "y": np.insert(values, gaps + 1, np.nan)}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 
 from bokeh.document import Document
 from bokeh.layouts import column, row
@@ -13,14 +12,15 @@ from fovea.pages.live.cell_list import CellList
 from fovea.pages.live.cells import cell_table, read_traces
 from fovea.pages.live.image_view import FOLLOW, IDS, OUTLINES, ImageView
 from fovea.pages.live.judge_bar import JudgeBar
-from fovea.pages.live.judgements import History, Judgements, Key, Place, Row, words_of
+from fovea.pages.live.judgements import ChangedError, History, Judgements, Key, Place, Row
+from fovea.pages.live.movie import Movie
 from fovea.pages.live.pictures import cells_in
 from fovea.pages.live.results import Field
-from fovea.pages.live.style import note, text
+from fovea.pages.live.style import note
 from fovea.pages.live.trace_view import Frames, TraceView
+from fovea.pages.views.html import text
 
 _ALL: Frames = (None, None)
-_PACE = 0.12  # seconds from one frame of a movie to the next, at least
 
 
 class Workspace:
@@ -52,12 +52,13 @@ class Workspace:
         self._frames: Frames = _ALL
         self._shown: dict[Key, tuple[Row, ...]] = {}
         self._kept: set[int] = set()
-        self._playing = self._awaited = False
-        self._drawn_at = 0.0
-        self.picture = ImageView(safely(self._click), safely(self.go), self._later, safely(self.play))
+        self.picture = ImageView(
+            safely(self._click), safely(self.go), self._later, safely(self.play)
+        )
         self.traces = [TraceView(safely(self._click_trace), safely(self.part), number)
                        for number in range(2)]  # fmt: skip
         self.cells = CellList(safely(self.choose))
+        self.movie = Movie(document, safely(self._forward), self.picture.play)
         self.bar = JudgeBar(safely(self.act))
         self._title = note("<h2>Choose a field of view first</h2>", name="field")
         self.layout = self._layout()
@@ -88,7 +89,7 @@ class Workspace:
         """Show a field of view, and cells of it."""
         same = self.field is not None and (self.field.dataset, self.field.fov) == (
             field.dataset, field.fov)  # fmt: skip
-        self.stop()
+        self.movie.stop()
         self.field = field
         self._title.text = f"<h2>{text(field.dataset)}, field of view {text(field.fov)}</h2>"
         self._frames, self.chosen = _ALL, list(cells or [])
@@ -126,7 +127,7 @@ class Workspace:
         if self.field is None:
             return
         rows = {key[2]: own for key, own in self._shown.items()}
-        kinds = {cell: "kept" for cell in self._kept}
+        kinds = dict.fromkeys(self._kept, "kept")
         for cell, own in rows.items():
             kinds[cell] = "bad" if any(not good for good, *_ in own) else "good"
         self.picture.mark(kinds, self.chosen)
@@ -195,17 +196,26 @@ class Workspace:
         if name == "all frames":
             self.part(_ALL)
             return
+        try:
+            said = self._said(name)
+        except ChangedError:
+            self._judged()  # shows what others have done
+            raise
+        if said:
+            self._say(said, False)
+            self._judged()
+
+    def _said(self, name: str) -> str:
+        """Do it, and return what was done."""
         if name in ("undo", "redo"):
-            said = getattr(self._judgements, name)(self._history)
-        elif not self.chosen or self.field is None:
-            return
-        elif name == "clear":
-            said = self._judgements.clear(self._history, map(self._key, self.chosen))
-        else:
-            said = self._judge(name == "good")
-            self.bar.note.value = ""
-        self._say(said, False)
-        self._judged()
+            return getattr(self._judgements, name)(self._history)
+        if not self.chosen or self.field is None:
+            return ""
+        if name == "clear":
+            return self._judgements.clear(self._history, map(self._key, self.chosen))
+        said = self._judge(name == "good")
+        self.bar.note.value = ""
+        return said
 
     def _judge(self, good: bool) -> str:
         """Save a verdict on the chosen cells, with where they are seen."""
@@ -215,8 +225,8 @@ class Workspace:
         said = self._judgements.judge(self._history, places, good, self._frames, words, shown)
         left_out = [cell for cell in self.chosen if cell not in self._kept]
         if left_out:
-            said += (f"; {', '.join(map(str, left_out))} has no trace, so this changes nothing until "
-                     "it is kept")  # fmt: skip
+            names = ", ".join(map(str, left_out))
+            said += f"; without a trace, for which this changes nothing: {names}"
         return said
 
     def _place(self, cell: int) -> Place | None:
@@ -260,7 +270,9 @@ class Workspace:
         """Choose the next, or the previous, cell of the list."""
         listed = self.cells.listed
         if listed:
-            now = listed.index(self.chosen[-1]) if self.chosen and self.chosen[-1] in listed else None
+            now = (
+                listed.index(self.chosen[-1]) if self.chosen and self.chosen[-1] in listed else None
+            )
             start = -1 if step > 0 else len(listed)
             at = (start if now is None else now) + step
             if 0 <= at < len(listed):
@@ -270,33 +282,10 @@ class Workspace:
 
     def play(self) -> None:
         """Start the movie, or stop it."""
-        if self._playing:
-            self.stop()
+        if self.movie.runs:
+            self.movie.stop()
         elif self.field is not None and self.field.shape and self.field.shape[0] > 1:
-            self._playing = True
-            self.picture.play.label = "■ Stop"
-            self._step()
+            self.movie.start()
 
-    def stop(self) -> None:
-        """Stop the movie."""
-        self._playing = False
-        self.picture.play.label = "▶ Play"
-
-    def _step(self) -> None:
-        if self._playing:
-            self._awaited, self._drawn_at = True, monotonic()
-            self.go((self.picture.frame + 1) % self.field.shape[0])
-
-    def drawn(self) -> None:
-        """Send the next frame of a movie: the browser has drawn the last one."""
-        if self._playing and self._awaited:
-            self._awaited = False
-            wait = max(_PACE - (monotonic() - self._drawn_at), 0.001)
-            self._document.add_timeout_callback(self._safely(self._step), int(1000 * wait))
-
-    def chosen_words(self) -> str:
-        """Say which cell is chosen, and what is thought of it."""
-        return "; ".join(
-            f"cell {cell}: {words_of(self._shown.get(self._key(cell), ())) or 'not judged'}"
-            for cell in self.chosen
-        )
+    def _forward(self) -> None:
+        self.go((self.picture.frame + 1) % self.field.shape[0])
