@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import plain
 
-from fovea.background import tiles as tile_background
+from fovea.background.methods import METHODS, estimate_background
+from fovea.background.spline_grid import cover
 from fovea.cells.features import intensity_features, mask_features
 from fovea.display.cache import downsample_intensity
 from fovea.kernels.boxes import boxes_and_areas
@@ -21,6 +23,7 @@ from fovea.tracking.iou import IouTracker
 from support.reference import background as plain_background
 from support.reference import cache as plain_cache
 from support.reference import segment as plain_segment
+from support.reference import surfaces as plain_surfaces
 from support.tracking import track_stack
 
 CALLS = 10  # how often the fast version of a step may be called
@@ -44,7 +47,7 @@ def prepare(rendered) -> Frame:
 
 def frame_of(phase, fluorescence, labels) -> Frame:
     """All inputs of all steps for given images and labels."""
-    backgrounds = [tile_background.estimate_background(f, labels)[0] for f in fluorescence]
+    backgrounds = [estimate_background(f, labels)[0] for f in fluorescence]
     crops = list(_crops(labels, fluorescence, backgrounds))
     return Frame(phase, fluorescence, labels, backgrounds, crops)
 
@@ -101,7 +104,9 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
         lambda: track_stack(both, IouTracker()),
         np.array_equal,
     )
-    yield "background", lambda: _plain_backgrounds(here), lambda: _backgrounds(here), _near
+    for method, reference in (("tile_median", plain_background), ("local_surface", plain_surfaces)):
+        yield (f"background, {method}", partial(_plain_backgrounds, here, reference),
+               partial(_backgrounds, here, method), _near)  # fmt: skip
     yield ("extract", lambda: plain.extract(here.labels, here.fluorescence, here.backgrounds),
            lambda: extract(here.crops), lambda a, b: np.allclose(a, b, rtol=1e-6))  # fmt: skip
     low, high = plain_cache.percentile_limits(here.phase)
@@ -122,20 +127,20 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
     yield "cache", plain_level, level, np.array_equal
 
 
-def _plain_backgrounds(frame: Frame) -> list[bytes]:
+def _plain_backgrounds(frame: Frame, reference) -> list[np.ndarray]:
     """Both channels, evaluated and encoded for writing as it is."""
-    found = [plain_background.estimate_background(f, frame.labels)[0] for f in frame.fluorescence]
+    found = [reference.estimate_background(f, frame.labels)[0] for f in frame.fluorescence]
     for values in found:
         encode(values.astype(np.float32), SMOOTH)
     return found
 
 
-def _backgrounds(frame: Frame) -> list[np.ndarray]:
-    covered = tile_background.cover(frame.labels, frame.labels.shape, 10)
+def _backgrounds(frame: Frame, method: str) -> list[np.ndarray]:
+    covered = cover(frame.labels, frame.labels.shape, 10)
     found = []
     for image in frame.fluorescence:
-        grid = _GRIDS.setdefault(image.shape, tile_background.TileGrid(image.shape))
-        values, _ = grid.medians(image, covered)
+        grid = _GRIDS.setdefault((method, image.shape), METHODS[method](image.shape))
+        values, _ = grid.values(image, covered)
         found.append(grid.evaluate(grid.coefficients(values)))
         encode(found[-1], SMOOTH)
     return found

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fovea.background.tiles import TileGrid, cover, estimate_background
+from fovea.background.methods import estimate_background
+from fovea.background.spline_grid import cover
+from fovea.background.tiles import TileGrid
 from support.reference import background, morphology
 from support.strategies import FRAMES, examples, make_frame, masks, seeds
 
@@ -170,9 +172,9 @@ def test_a_frame_full_of_cells_is_measured_as_a_whole():
     found = check(frame, full, tile_size=20)
     np.testing.assert_array_equal(found, check(frame, None, tile_size=20))
     # the step warns when it is told that the mask was of no use
-    grid = TileGrid(frame.shape, 20)
+    grid = TileGrid(frame.shape, tile_size=20)
     for mask, usable in ((full, False), (np.eye(60, 70) == 0, True), (None, True)):
-        assert grid.medians(frame, cover(mask, frame.shape, 0))[1] is usable
+        assert grid.values(frame, cover(mask, frame.shape, 0))[1] is usable
 
 
 def test_tiles_without_a_value_are_filled_from_their_neighbours():

@@ -216,6 +216,7 @@ def test_small_config_is_completed():
             "drift": True,
         },
         "background": {
+            "method": "tile_median",
             "dilation_radius": 10,
             "tile_size": 100,
             "tile_overlap": 0.5,
@@ -236,8 +237,10 @@ def test_small_config_is_completed():
 
 
 def test_demo_config_says_the_values_of_pyama():
-    """But for its segmentation and the preset, which every other value there comes before."""
-    chosen = {"preset": "pyama", "segmentation": DEMO["params"]["segmentation"]}
+    """But for its segmentation, background and the preset, before which they come."""
+    own = {key: DEMO["params"][key] for key in ("segmentation", "background")}
+    assert own["background"]["method"] == "local_surface"
+    chosen = {"preset": "pyama", **own}
     with_preset = validated(config() | {"params": chosen})["params"]
     assert validated(DEMO)["params"] == with_preset | {"preset": None}
     assert validated(DEMO)["demo"] == validated(config())["demo"]

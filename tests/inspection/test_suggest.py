@@ -54,6 +54,7 @@ def test_the_printed_config_finds_the_cells(tmp_path, monkeypatch, capsys, movie
     tracking = dataset["params"]["tracking"]
     assert (tracking["overlap"], tracking["max_gap"], tracking["max_merge"]) == ("mask", 2, 4)
     assert tracking["drift"]
+    assert dataset["params"]["background"]["method"] == "local_surface"
     assert complete["samples"] == [{"name": "a", "dataset": "a", "fovs": "all"}]
     assert "{t0: {high: 5.0}}" in text  # 10 intervals of half an hour
     assert max(map(len, text.split("In config/config.yaml:")[1].splitlines())) <= 100

@@ -28,7 +28,7 @@ def test_steps_on_arrays_are_those_of_the_run(demo, config):
         phase, light = (np.stack(frames) for frames in channels)
     labels = fovea.segment(phase, **params["segmentation"])
     ids, lineage = fovea.track(labels, **params["tracking"])
-    used = ("dilation_radius", "tile_size", "tile_overlap", "rounding_error")
+    used = ("method", "dilation_radius", "tile_size", "tile_overlap", "rounding_error")
     below = fovea.estimate_background(light, labels, **{k: params["background"][k] for k in used})
     run = demo / f"results/demo/fov_{FOV:03d}"
     images = zarr.open_group(run / "images.zarr", mode="r")

@@ -38,6 +38,7 @@ PARAMETERS = {
     "tracking.overlap": ("mask", TRACK),
     "tracking.min_size": (10, TRACK),
     "tracking.max_size": (5000, TRACK),
+    "background.method": ("local_surface", BACKGROUND),
     "background.dilation_radius": (9, BACKGROUND),
     "background.tile_size": (65, BACKGROUND),
     "background.tile_overlap": (0.25, BACKGROUND),

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fovea.background.gains import flattened, read_gain, whole_counts
-from fovea.background.tiles import TileGrid, cover
+from fovea.background.methods import grid_of
+from fovea.background.spline_grid import cover
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
 from fovea.jobs.threads import ordered_map
@@ -40,13 +41,14 @@ def background(
         Channel groups with raw fluorescence.
     targets : sequence of path
         Channel groups to write, one per channel: ``0`` (T, H, W) float32 counts, and
-        ``tile_medians`` (T, ny, nx) float64, from which ``0`` can be evaluated. With
-        ``save_corrected`` as many groups more: raw counts less ``weight`` times background.
+        ``tile_medians`` (T, ny, nx) float64, the values of the method's nodes, from which ``0``
+        can be evaluated. With ``save_corrected`` as many groups more: raw counts less ``weight``
+        times background.
     labels : path or None
         Channel group with labels of the cells to leave out, of the same shape, if there are any.
     parameters : dict
-        ``dilation_radius, tile_size, tile_overlap, rounding_error, save_corrected``, and
-        ``weight`` with the last.
+        ``dilation_radius, tile_size, rounding_error, save_corrected``, and ``weight`` with the
+        last; ``method``, tile_median if it is missing, and ``tile_overlap`` with that one.
     threads : int
         Frames computed side by side; does not change the result.
     flat_fields : sequence of path
@@ -123,9 +125,9 @@ class _Channel:
         self.frames = stack.enter_context(ArrayReader(raw / "0"))
         shape = self.frames.shape
         self.gain = read_gain(flat_field, shape[1:]) if flat_field else None
-        self.grid = TileGrid.of(parameters, shape[1:])
+        self.grid = grid_of(parameters, shape[1:])
         self.grid.axes  # noqa: B018  computed here, once, and not in several threads
-        step, starts = self.grid.step, self.grid.starts
+        step = self.grid.step
         more = {"flat_field": Path(flat_field).name} if flat_field else {}
 
         def about(**here) -> dict:
@@ -134,11 +136,10 @@ class _Channel:
 
         self.smooth = _Output(stack, group, self.frames, step, SMOOTH,
                               about(step_size=step, tile_medians="../tile_medians"))  # fmt: skip
-        tiles = len(self.frames), *map(len, starts)
-        grid = {"tile_starts": [s.tolist() for s in starts], "tile_shape": list(self.grid.sizes)}
-        writer = ArrayWriter(group / "tile_medians", tiles, "float64", about(**grid), SMOOTH,
-                             missing=self.frames.missing)  # fmt: skip
-        self.medians = stack.enter_context(writer)
+        nodes = len(self.frames), *map(len, self.grid.nodes)
+        writer = ArrayWriter(group / "tile_medians", nodes, "float64", about(**self.grid.about),
+                             SMOOTH, missing=self.frames.missing)  # fmt: skip
+        self.values = stack.enter_context(writer)
         self.corrected = None
         if corrected:
             self.corrected = _Output(stack, Path(corrected), self.frames, step, COUNTS, about())
@@ -149,18 +150,18 @@ class _Channel:
         if self.gain is not None:
             frame = flattened(frame, self.gain)
             counts = whole_counts(frame)
-        medians, usable = self.grid.medians(counts, covered)
-        coefficients = self.grid.coefficients(medians)
+        values, usable = self.grid.values(counts, covered)
+        coefficients = self.grid.coefficients(values)
         smooth = self.grid.evaluate(coefficients)
         # a spline lies between its smallest and largest coefficient
         bounds = float(coefficients.min()), float(coefficients.max())
         corrected = frame - np.float32(self.weight) * smooth if self.corrected else None
-        return smooth, bounds, medians, usable, corrected
+        return smooth, bounds, values, usable, corrected
 
-    def append(self, smooth, bounds, medians, usable: bool, corrected) -> None:
+    def append(self, smooth, bounds, values, usable: bool, corrected) -> None:
         """Write what `estimate` returned for the next frame."""
         self.smooth.append(smooth, bounds)
-        self.medians.append(medians)
+        self.values.append(values)
         self.without_background += not usable
         if self.corrected:
             self.corrected.append(corrected)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from fovea.background.gains import write_gain
-from fovea.background.tiles import TileGrid, cover
+from fovea.background.spline_grid import cover
+from fovea.background.tiles import TileGrid
 from fovea.errors import FoveaError
 
 FRAMES = 96  # number of frames that are read, spread over all fields of view
@@ -37,7 +38,7 @@ def log_ratios(frame: np.ndarray, dark: float = 0.0) -> np.ndarray | None:
     The frame is (H, W) uint16, the result (ny, nx) float64, or None where a tile is not above
     `dark`.
     """
-    values, _ = tiles(frame.shape).medians(frame, cover(None, frame.shape, 0))
+    values, _ = tiles(frame.shape).values(frame, cover(None, frame.shape, 0))
     if (values <= dark).any():
         return None
     logs = np.log(values - dark)
@@ -46,7 +47,8 @@ def log_ratios(frame: np.ndarray, dark: float = 0.0) -> np.ndarray | None:
 
 def tiles(shape: tuple[int, int]) -> TileGrid:
     """The tiles, 16 along the longer side of a frame, of at least 16 pixels."""
-    return TileGrid(tuple(shape), max(_SMALLEST_TILE, -(-max(shape) // _TILES)), 0.0, 0.0)
+    size = max(_SMALLEST_TILE, -(-max(shape) // _TILES))
+    return TileGrid(tuple(shape), size, rounding_error=0.0, tile_overlap=0.0)
 
 
 def middle_mean(values: np.ndarray) -> np.ndarray:
@@ -64,8 +66,7 @@ def smooth_gain(ratios: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     hold cells in most frames have no influence.
     """
     grid = tiles(shape)
-    centres = [s + (n - 1) / 2 for s, n in zip(grid.starts, grid.sizes, strict=True)]
-    y, x = (_scaled(c, n) for c, n in zip(centres, shape, strict=True))
+    y, x = (_scaled(c, n) for c, n in zip(grid.nodes, shape, strict=True))
     powers = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)
               if i < len(y) and j < len(x)]  # fmt: skip
     design = np.stack([np.multiply.outer(y**i, x**j).ravel() for i, j in powers], axis=1)

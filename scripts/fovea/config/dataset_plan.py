@@ -52,8 +52,12 @@ class DatasetPlan:
 
     @property
     def background_params(self) -> dict:
-        """Parameters of the background step; the weight only where it is used there."""
+        """Parameters of the background step; those without effect there are left out.
+
+        So is the method tile_median: results of versions that knew no other are as before.
+        """
         params = dict(self.params["background"])
+        del params["method" if params["method"] == "tile_median" else "tile_overlap"]
         if not params["save_corrected"]:
             del params["weight"]
         return params

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.background import tiles
+from fovea.background import methods
 from fovea.config.phase_tuning import MODES
 from fovea.errors import FoveaError, unknown
 from fovea.jobs.threads import ordered_map
@@ -134,7 +134,7 @@ def estimate_background(
     threads : int
         Frames computed side by side; does not change the result.
     **parameters
-        As under `params.background` in the config: ``dilation_radius``, ``tile_size``,
+        As under `params.background` in the config: ``method``, ``dilation_radius``, ``tile_size``,
         ``tile_overlap``, ``rounding_error``.
 
     Returns
@@ -145,7 +145,7 @@ def estimate_background(
 
     def estimate(t: int) -> np.ndarray:
         covered = None if labels is None else labels[t]
-        return tiles.estimate_background(frames[t], covered, **parameters)[0]
+        return methods.estimate_background(frames[t], covered, **parameters)[0]
 
     here = _recorded(len(frames), missing)
     found = np.zeros(frames.shape, np.float32)

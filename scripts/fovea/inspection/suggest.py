@@ -93,6 +93,7 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
             f"  # a tenth of the {frames} frames"
             if least > 2
             else f"  # of {counted(frames, 'frame')}",
+            *_background(recording.info),
             f"  extraction: {flow({'min_frames': least})}",
         ]
     best, divides = choice.best, choice.best.mode == "dark"
@@ -109,10 +110,18 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
         "  # Cells touch, are missed in single frames, and the stage jumps. With divisions,",
         "  # daughters get IDs of their own; without, the mother's ID goes on with one of them.",
         f"  tracking: {flow(_TRACKING | {'divisions': divides, 'drift': True})}",
+        *_background(recording.info),
         f"  # {why}.",
         f"  # {margin} pixels: half a cell, so that the cells kept are wholly in view.",
         f"  extraction: {flow({'min_frames': least, 'border_margin': margin})}",
     ]
+
+
+def _background(info: RecordingInfo) -> list[str]:
+    """Return the line of the background, if there is a channel for it."""
+    if len(info.channels) == 1:
+        return []
+    return [f"  background: {flow({'method': 'local_surface'})}  # holds where light is uneven"]
 
 
 def _found(choice: Choice, sampled: list[Sampled]) -> list[str]:

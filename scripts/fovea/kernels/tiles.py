@@ -2,7 +2,8 @@
 
 The borders of all tiles divide the frame into blocks, so that every tile is a rectangle of blocks.
 Every pixel is counted once, in the histogram of its block; the histogram of a tile is the sum of
-those of its blocks, and gives its median exactly. Pixels in the packed mask `covered` are left out.
+those of its blocks, and gives its median exactly. Blocks that do not overlap have medians of their
+own, which are finer than whole counts. Pixels in the packed mask `covered` are left out.
 """
 
 from __future__ import annotations
@@ -139,6 +140,58 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring)
                     median += _select(frame, covered, y0, y1, x0, x1, rank)
             medians[i, j] = median / 2
     return medians, numbers
+
+
+@kernel
+def block_medians(frame, covered, borders_y, borders_x, base, bins):
+    """Medians of the uncovered pixels of blocks of a (H, W) uint16 frame, finer than whole counts.
+
+    Block i begins at row `borders_y`[i] and ends before the next, likewise along x; borders are
+    (ny + 1,) and (nx + 1,) int64. A count stands for the interval of half a count to either side of
+    it, over which its pixels are spread evenly (the median of grouped data). `base` and `bins`
+    affect the speed only, as in `tile_medians`. Returns (ny, nx) float64, NaN for a block without
+    an uncovered pixel.
+    """
+    ny, nx = len(borders_y) - 1, len(borders_x) - 1
+    medians = np.full((ny, nx), np.nan)
+    counts = np.zeros((nx, bins), np.uint32)
+    for i in range(ny):
+        y0, y1 = borders_y[i], borders_y[i + 1]
+        _count_rows(frame, covered, y0, y1, borders_x, base, counts)
+        for j in range(nx):
+            n = np.int64(0)
+            for k in range(bins):
+                n += np.int64(counts[j, k])
+            if n == 0:
+                continue
+            low, rest = _order_statistic(counts[j], (n - 1) // 2)
+            high, _ = _order_statistic(counts[j], n // 2)
+            if low > 0 and high < bins - 1:
+                same, low, high = np.int64(counts[j, low]), base - 1 + low, base - 1 + high
+            else:
+                x0, x1 = borders_x[j], borders_x[j + 1]
+                high = _select(frame, covered, y0, y1, x0, x1, n // 2)
+                low = _select(frame, covered, y0, y1, x0, x1, (n - 1) // 2)
+                below, same = _count_below_and_at(frame, covered, y0, y1, x0, x1, low)
+                rest = (n - 1) // 2 - below
+            if low < high:
+                medians[i, j] = (low + high) / 2
+            else:
+                before = (n - 1) // 2 - rest
+                medians[i, j] = low - 0.5 + (n / 2 - before) / same
+    return medians
+
+
+@kernel
+def _count_below_and_at(frame, covered, y0, y1, x0, x1, value):
+    """How many uncovered pixels of a block are below a value, and how many have it."""
+    below, same = np.int64(0), np.int64(0)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if (covered[y, x >> 6] >> np.uint64(x & 63)) & np.uint64(1) == 0:
+                below += frame[y, x] < value
+                same += frame[y, x] == value
+    return below, same
 
 
 @kernel

@@ -57,9 +57,11 @@ def _process(folder: Path) -> None:
     segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
     track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
     track(labelled, tracked, {"method": "iou", "overlap": "box"})
-    background([fluorescence], [smooth], labelled,
-               {"dilation_radius": 1, "tile_size": 8, "tile_overlap": 0.5,
-                "rounding_error": 0.0625, "save_corrected": False})  # fmt: skip
+    estimated = {"dilation_radius": 1, "tile_size": 8, "rounding_error": 0.0625,
+                 "save_corrected": False}  # fmt: skip
+    background([fluorescence], [folder / "fl_background_ch_2"], labelled,
+               estimated | {"method": "local_surface"})  # fmt: skip
+    background([fluorescence], [smooth], labelled, estimated | {"tile_overlap": 0.5})
     crop(tracked, [phase, fluorescence], [smooth], folder / "cells.zarr", 1)
     extract(folder / "cells.zarr", folder / "traces.csv", folder / "cells.csv", 0,
             {"pc_ch_0": ["area", "aspect_ratio"], "fl_ch_1": ["intensity_total"]},
