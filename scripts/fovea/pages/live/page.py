@@ -15,6 +15,7 @@ from bokeh.models import TabPanel, Tabs
 from fovea.errors import FoveaError
 from fovea.pages.live.browser import KEYS, Browser, on
 from fovea.pages.live.fields_tab import FieldsTab
+from fovea.pages.live.fits_tab import FitsTab
 from fovea.pages.live.judgements import Judgements
 from fovea.pages.live.rerun_tab import RerunTab
 from fovea.pages.live.reruns import Rerun
@@ -27,7 +28,7 @@ from fovea.runs.status import Row
 
 _LOOK = 4000  # milliseconds from one look at the state of the run to the next
 _TICK = 1000  # milliseconds from one look at the curation table, and at a run, to the next
-FIELDS, CELLS, RERUN, HELP = range(4)
+FIELDS, CELLS, FITS, RERUN, HELP = range(5)
 
 
 class Page:
@@ -88,10 +89,12 @@ class WindowPage:
         self.said = note(sizing_mode="stretch_width", name="said")
         self.fields = FieldsTab(self.safely(self.open))
         self.work = Workspace(document, page.judgements, self.safely, self.say, page.judged)
+        self.fits = FitsTab(document, page.results, page.work, self.safely, self._show_cell)
         self.rerun = RerunTab(document, page.rerun, page.work, self.safely, self._run_ended)
         self.browser = Browser(self.safely(self._pressed), self.safely(self.work.movie.drawn))
-        titles = ("Fields of view", "Cells", "Run again", "Keys")
-        parts = (self.fields.layout, self.work.layout, self.rerun.layout, note(_keys()))
+        titles = ("Fields of view", "Cells", "Fits", "Run again", "Keys")
+        parts = (self.fields.layout, self.work.layout, self.fits.layout, self.rerun.layout,
+                 note(_keys()))  # fmt: skip
         panels = [TabPanel(child=part, title=title)
                   for part, title in zip(parts, titles, strict=True)]  # fmt: skip
         self.tabs = Tabs(tabs=panels, sizing_mode="stretch_width", name="tabs")
@@ -145,6 +148,11 @@ class WindowPage:
         self.work.open(self._page.results.field(dataset, fov), cells, frame)
         self._tally()
 
+    def _show_cell(self, dataset: str, fov: str, cell: int) -> None:
+        """Show a cell of a fit in its recording, as a movie."""
+        self.open(dataset, fov, [cell])
+        self.work.movie.start()
+
     def show_verdicts(self) -> None:
         """Show verdicts as they are now."""
         self.safely(self.work.refresh)()
@@ -190,6 +198,8 @@ class WindowPage:
         self.work.movie.stop()
         if self.tabs.active == RERUN:
             self.rerun.refresh()
+        elif self.tabs.active == FITS:
+            self.fits.refresh()
 
     def _tick(self) -> None:
         judgements = self._page.judgements

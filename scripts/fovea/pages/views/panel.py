@@ -66,9 +66,9 @@ class CellPanel:
         }, code=_SHOW)  # fmt: skip
         cells.selected.js_on_change("indices", self.show)
         if first is not None:
-            self._start(first)
+            self.fill(first)
 
-    def _start(self, row: int) -> None:
+    def fill(self, row: int) -> None:
         """Show a cell without JavaScript, so that the page is right before any event."""
         data, texts = self._cells.data, self._details.data
         inside = np.asarray(data["inside"][row], bool)
