@@ -226,13 +226,26 @@ def inspect(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
     ] = 0,
+    preview: Annotated[
+        str | None,
+        _option("Instead: choose mode, diameter and tracking for this recording.", "RECORDING"),
+    ] = None,
+    channel: Annotated[
+        int | None, _option("Its phase contrast, where no name and no picture tells it.", "INDEX")
+    ] = None,
 ) -> None:
     """Open a page in which to look at every cell, judge it, and fit again.
 
     It also shows results that are not complete, and a run that is going on. Verdicts are written to
-    the curation table at once; nothing else is changed.
+    the curation table at once; nothing else is changed. With --preview it is a page in which to
+    choose parameters before a run, with sliders and outlines that follow them.
     """
     _check_bokeh()
+    if preview is not None:
+        from fovea.pages.live.server import preview as previewed
+
+        previewed(preview, channel, port)
+        return
     from fovea.pages.live.server import inspect as opened
 
     config = _config(configfile or directory / "config" / "config.yaml")

@@ -68,18 +68,21 @@ class ImageView:
         self._kinds: Mapping[int, str] = {}
         self._chosen: list[int] = []
         self._quiet = self._waiting = False
-        self.source = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        names = ("image", "x", "y", "dw", "dh")
+        self.source = ColumnDataSource({name: [] for name in names}, name="image")
         self._lines = {kind: ColumnDataSource({"x": [], "y": []}) for kind in WORDS}
         self._ids = ColumnDataSource({name: [] for name in ("x", "y", "text", "colour")})
         self._x, self._y = Range1d(0, 1), Range1d(1, 0)
         self.figure = self._figure()
-        self.slider = Slider(start=0, end=1, value=0, title="Frame", sizing_mode="stretch_width")
+        self.slider = Slider(
+            start=0, end=1, value=0, title="Frame", sizing_mode="stretch_width", name="frame"
+        )
         self.play = Button(label="▶ Play", width=90, name="play")
         self.layer = Select(title="Image", options=[], width=250, name="layer")
         self.contrast = RangeSlider(start=0, end=1, value=(0, 1), step=1, title="Black and white",
                                     width=250)  # fmt: skip
         self.switches = CheckboxGroup(labels=["Outlines", "IDs", "Follow the cell"], inline=True,
-                                      active=[OUTLINES, IDS, FOLLOW])  # fmt: skip
+                                      active=[OUTLINES, IDS, FOLLOW], name="switches")  # fmt: skip
         self.said = note(width=SIDE)
         self.legend = note(legend(*WORDS), width=SIDE)
         on(self.slider, "value", self._slid)

@@ -159,6 +159,23 @@ def inspect(
             print(words, file=sys.stderr)
 
 
+def preview(source: str, channel: int | None, port: int) -> None:
+    """Serve the page in which to choose parameters for a recording, until somebody stops it."""
+    from fovea.pages.live.trial_page import TrialPage
+    from fovea.pages.live.trial_work import read_samples
+
+    given = {"pattern": source} if "{" in source and not Path(source).exists() else source
+    samples, found = read_samples(given, channel)
+    print(f"channel {found} is taken for phase contrast", file=sys.stderr)
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    page = TrialPage(samples, source)
+    server = PageServer(page.fill, port)
+    try:
+        server.run()
+    finally:
+        page.close()
+
+
 def processors() -> int:
     """Return how many processors this process may use."""
     known = getattr(os, "sched_getaffinity", None)
