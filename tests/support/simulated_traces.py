@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -113,6 +113,90 @@ def noisy(case: Case, noise: float, count: int, seed: int):
     return parameters, values + noise * rng.standard_normal(values.shape)
 
 
+@dataclass
+class Disturbance:
+    """Noise of traces that is more than independent noise of one size.
+
+    Attributes
+    ----------
+    correlation : float
+        Of neighbouring values at the mean interval between frames (AR(1), at irregular times too).
+    share : float
+        Part of the variance that is correlated.
+    spread : float
+        Standard deviation of the logarithm of a cell's noise.
+    relative : float
+        Noise as a share of the value, added to a tenth of the constant noise.
+    bright : bool
+        Whether a cell's noise is proportional to its brightness.
+    frames : int
+    irregular : bool
+        Whether intervals differ, by up to a factor of 30, and a pause interrupts the recording.
+    """
+
+    correlation: float = 0.0
+    share: float = 1.0
+    spread: float = 0.0
+    relative: float = 0.0
+    bright: bool = False
+    frames: int = 180
+    irregular: bool = False
+
+    def times(self, time: np.ndarray) -> np.ndarray:
+        """As many times, over the same span."""
+        if not self.irregular:
+            return np.linspace(time[0], time[-1], self.frames)
+        steps = np.random.default_rng(self.frames).exponential(1.0, self.frames - 1) + 0.1
+        steps[self.frames // 2] += 0.05 * self.frames
+        return time[0] + np.append(0.0, np.cumsum(steps)) * np.ptp(time) / steps.sum()
+
+    def draw(
+        self, rng: np.random.Generator, time: np.ndarray, values: np.ndarray, noise: float
+    ) -> np.ndarray:
+        """Noise for values (N, T) at times (T,)."""
+        count, frames = values.shape
+        alone, process = rng.standard_normal((2, count, frames))
+        if self.correlation:
+            step = np.ptp(time) / (frames - 1)
+            for k in range(1, frames):
+                kept = self.correlation ** ((time[k] - time[k - 1]) / step)
+                process[:, k] = kept * process[:, k - 1] + np.sqrt(1 - kept**2) * process[:, k]
+        unit = np.sqrt(self.share) * process + np.sqrt(1 - self.share) * alone
+        size = np.exp(self.spread * rng.standard_normal((count, 1)))
+        if self.bright:
+            size *= np.ptp(values, axis=1, keepdims=True) / np.median(np.ptp(values, axis=1))
+        level = noise
+        if self.relative:
+            level = np.hypot(0.1 * noise, self.relative * values)
+        return size * level * unit
+
+
+KM_FREE = replace(
+    CASES["maturation"], draw=CASES["maturation"].draw | {"km": (1.28, S)}, noises=(600.0,),
+    fitted=("t0", "ktl", "km", "delta", "offset"), parameters={"km": {"fit": True}},
+)  # fmt: skip
+_BRIGHT = replace(CASES["maturation"], draw=CASES["maturation"].draw | {"ktl": (6e4, 0.6)})
+
+#: Cells, noise, what else disturbs them and further keys of `analysis`, by what it is called.
+DISTURBED = {
+    f"AR(1) {r:g}, {frames} {word}": (CASES["maturation"], 3000.0, Disturbance(
+        r, frames=frames, irregular=word == "irregular"), {})
+    for r in (0.0, 0.4, 0.7, 0.85) for frames in (60, 120, 240) for word in ("frames", "irregular")
+} | {
+    "half of it AR(1) 0.9": (CASES["maturation"], 3000.0, Disturbance(0.9, share=0.5), {}),
+    "noise of each cell": (_BRIGHT, 3000.0, Disturbance(spread=0.5, bright=True),
+                           {"weighting": "noise"}),
+    "the same, relative": (_BRIGHT, 3000.0, Disturbance(spread=0.5, relative=0.02),
+                           {"weighting": "noise"}),
+    "the same, AR(1) 0.7": (_BRIGHT, 3000.0, Disturbance(0.7, spread=0.5, relative=0.02),
+                            {"weighting": "noise"}),
+    "km free": (KM_FREE, 600.0, Disturbance(), {}),
+    "km free, AR(1) 0.7": (KM_FREE, 600.0, Disturbance(0.7, frames=240), {}),
+    "kink, AR(1) 0.7": (CASES["trivial"], 20.0, Disturbance(0.7), {}),
+    "kink, AR(1) 0.85, 60 frames": (CASES["trivial"], 20.0, Disturbance(0.85, frames=60), {}),
+}  # fmt: skip
+
+
 def grid(time: np.ndarray, count: int) -> np.ndarray:
     """The same times (T,) for all cells, (N, T)."""
     return np.tile(time, (count, 1))
@@ -137,12 +221,28 @@ class Score:
     coverage: float
 
 
-def scores(case: Case, noise: float, count: int, seed: int) -> tuple[float, dict[str, Score]]:
-    """The share of fits that succeed, and what these are like, by parameter."""
-    truth, values = noisy(case, noise, count, seed)
-    settings = case.settings()
+def scores(
+    case: Case, noise: float, count: int, seed: int, how: Disturbance | None = None, **more
+) -> tuple[float, dict[str, Score]]:
+    """The share of fits that succeed, and what these are like, by parameter.
+
+    `more` are further keys of the entry of `analysis`.
+    """
+    if how is None:
+        time, (truth, values) = case.time, noisy(case, noise, count, seed)
+    else:
+        rng, time = np.random.default_rng(seed), how.times(case.time)
+        truth = case.parameters_of(rng, count)
+        values = evaluate(model_of(case.model), time, truth)
+        values = values + how.draw(rng, time, values, noise)
+    settings = case.settings(**more)
     assert settings.fitted == case.fitted
-    fits = fit_traces(settings, grid(case.time, count), values)
+    fits = fit_traces(settings, grid(time, count), values)
+    return scores_of(case, settings, fits, truth)
+
+
+def scores_of(case: Case, settings, fits, truth) -> tuple[float, dict[str, Score]]:
+    """The same of fits of cells whose parameters are `truth` (N, P)."""
     good = success(settings, fits)
     found = {}
     for k, name in enumerate(case.fitted):

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from fovea.fits.settings import Settings
-from fovea.fits.solver.statistics import Fits
+from fovea.fits.solver.statistics import Fits, Noise
 
 #: Of so many cells, or of this share of them, nothing is said: they may be cells without a signal.
 _FEW, _SHARE = 2, 0.05
+#: Part of the residuals' variance that cells have in common from which on it is mentioned.
+COMMON = 0.1
 _KEYS = {"lower": "low", "upper": "high"}
 
 
@@ -49,6 +51,24 @@ def note_of_branches(settings: Settings, several: int, cells: int) -> str:
         f"within the bounds without any change of the curve; {chosen} is taken to be the faster "
         "one (`faster` in `analysis`); other bounds, or a fixed rate, would leave no choice"
     )
+
+
+def notes_of_noise(settings: Settings, noise: Noise) -> list[str]:
+    """Say how far residuals are correlated, and whether that is noise or lack of fit."""
+    notes = []
+    if noise.correlation is not None:
+        share, unit = noise.correlation.share, settings.model.time_unit
+        notes.append(
+            f"{share:.0%} of the noise's variance is correlated over {noise.correlation.time:.3g} "
+            f"{unit}; standard errors and intervals take account of it"
+        )
+    if noise.common > COMMON:
+        notes.append(
+            f"{noise.common:.0%} of the residuals' variance is common to all cells at the same "
+            "time: the model does not describe them there, or the recording was disturbed (lamp, "
+            "focus); intervals hold the error that follows from it only as far as it is like noise"
+        )
+    return notes
 
 
 def _notes(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fovea.fits.bounds import note_of_branches, notes_of_fits
+from fovea.fits.bounds import note_of_branches, notes_of_fits, notes_of_noise
 from fovea.fits.fit_table import success, write_fits
 from fovea.fits.settings import Settings, settings_of
 from fovea.fits.solver.least_squares import fit_traces
@@ -45,8 +45,10 @@ def log_fits(settings: Settings, fits: Fits, log: logging.Logger) -> None:
     """Say how the fits went, and the medians of their parameters."""
     good = success(settings, fits)
     log.info("%d of %d fits succeeded", good.sum(), len(good))
-    if fits.noise is not None:
-        log.info("noise of a value F: sqrt(%.4g² + %.4g F + (%.4g F)²)", *fits.noise)
+    if fits.noise.level is not None:
+        log.info("noise of a value F: sqrt(%.4g² + %.4g F + (%.4g F)²)", *fits.noise.level)
+    for line in notes_of_noise(settings, fits.noise):
+        log.info(line)
     for k, name in enumerate(settings.fitted):
         ends = [np.count_nonzero(fits.bound[:, k] == side) for side in (-1, 1)]
         values = fits.values[good, settings.model.names.index(name)]

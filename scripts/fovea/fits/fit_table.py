@@ -51,9 +51,15 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
         if abs(value) > CORRELATED and not {names[i], names[j]} & set(loose):
             pair = f"{names[j]} and {names[i]}"
             notes.append(f"{pair} can hardly be told apart (correlation {value:.3f})")
+    notable = max(NOTABLE, 3 / np.sqrt(points))  # more than by chance, too
     share = fits.autocorrelation[row]
-    if share > max(NOTABLE, 3 / np.sqrt(points)):  # more than by chance, too
-        notes.append(f"residuals are correlated ({share:.2f}), so standard errors are too small")
+    if fits.remaining[row] > notable:
+        more = "" if fits.noise.correlation is None else "more than those of the sample "
+        notes.append(
+            f"residuals are correlated {more}({share:.2f}), so standard errors are too small"
+        )
+    elif share > notable:
+        notes.append(f"residuals are correlated ({share:.2f}); intervals take account of it")
     return "; ".join(notes)
 
 
@@ -70,10 +76,17 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
     table |= {name: values[name] for name in settings.fixed}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}
-    table |= {"autocorrelation": fits.autocorrelation}
+    table |= {"autocorrelation": fits.autocorrelation} | _noise(fits)
     if settings.model.exchangeable(settings.fitted):
         table |= {"also_fits": also_fits(settings, fits)}
     return pd.DataFrame(table | {"message": messages(settings, fits)})
+
+
+def _noise(fits: Fits) -> dict[str, float]:
+    """Return what the residuals of all cells of the sample are like; nothing for a measure."""
+    found = fits.noise.correlation
+    share, time = (0.0, np.nan) if found is None else (found.share, found.time)
+    return {"correlated_share": share, "correlation_time": time, "common_share": fits.noise.common}
 
 
 def also_fits(settings: Settings, fits: Fits) -> list[str]:

@@ -12,8 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fovea.fits.settings import Settings
-from fovea.fits.solver.least_squares import solve
-from fovea.fits.solver.levenberg_marquardt import Problem, Solution, gram_of, minimise
+from fovea.fits.solver.correlation import Correlation, Linearised
+from fovea.fits.solver.least_squares import noise_of, solve
+from fovea.fits.solver.levenberg_marquardt import (
+    Problem,
+    Solution,
+    gram_of,
+    minimise,
+    weighted_rows,
+)
 from fovea.fits.solver.statistics import Fits, fits_of
 from fovea.fits.solver.uncertainty import at_bounds, t_quantile
 from fovea.jobs.threads import ordered_map
@@ -86,7 +93,10 @@ def fit_shared(
             break
         estimate, state = new, trial
     bound = at_bounds(estimate[None], low[None], high[None])[0]
+    noise = noise_of(own, jobs, state.solutions, noise.level)
     covariance = _covariance(state.information, bound == 0)
+    if noise.correlation is not None:
+        covariance = covariance @ cells.scatter(state, noise.correlation) @ covariance
     known = (bound == 0) & (np.diag(covariance) > 0)
     error = np.sqrt(np.where(known, np.diag(covariance), np.nan))
     reach = float(t_quantile(cells.degrees)) * error
@@ -160,6 +170,27 @@ class _Cells:
         variance = cost / np.maximum(n - size, 1)
         information = np.einsum("n,nij->ij", 1 / variance, schur)
         return solution, deviance, gradient, curvature, information
+
+    def scatter(self, state: _State, noise: Correlation) -> np.ndarray:
+        """Return the covariance of the gradient of the shared parameters if noise is correlated.
+
+        For independent noise it is the information.
+        """
+        names, size = [*self.own.fitted, *self.names], len(self.own.fitted)
+        total = np.zeros((len(self.names), len(self.names)))
+        for job, solution, used in zip(self.jobs, state.solutions, self.used, strict=True):
+            problem = job.fittable()
+            rows = weighted_rows(self.own.model, names, problem.batch, solution.values)
+            gram, inverse = self._gram_and_inverse(problem, solution)
+            follow = gram[:, :size, size:-1].transpose(0, 2, 1) @ inverse
+            alone = rows[:, size:-1] - follow @ rows[:, :size]
+            linear = Linearised(problem, solution.values)
+            variance = linear.costs(noise)[0] / np.maximum(linear.degrees, 1)
+            usual = solution.cost / np.maximum(problem.batch.points - size, 1)
+            spread = linear.series.correlated(alone, noise) @ alone.transpose(0, 2, 1)
+            weight = np.where(used, variance / np.where(used, usual, 1.0) ** 2, 0.0)
+            total += np.einsum("n,nij->ij", weight, spread)
+        return total
 
     def _gram_and_inverse(self, problem: Problem, solution: Solution):
         """Return the gram matrices of the cells' own and, after them, the shared parameters.

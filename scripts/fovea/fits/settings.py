@@ -34,6 +34,8 @@ class Settings:
     #: None for fits without weights.
     noise: tuple[float, float, float] | str | None = None
 
+    #: Whether the correlation of the noise of neighbouring values is estimated.
+    correlated: bool = True
     #: The branch that is preferred where the model has several; None is the model's own choice.
     faster: str | None = None
 
@@ -74,6 +76,7 @@ def settings_of(entry: Mapping[str, Any]) -> Settings:
         starts=int(entry.get("starts", 5)),
         window=window,
         noise=noise,
+        correlated=entry.get("correlation", "estimate") == "estimate",
         faster=entry.get("faster"),
     )
 

@@ -7,7 +7,8 @@ named. Arguments called `out` receive the result.
 
 Compiled code is cached per user, in one folder for each version of the kernels' sources: numba
 invalidates a function's cache when its own file changes, but not when one that it calls does.
-Kernels import nothing of Fovea; segmentation, tracking, background, cells and store use them.
+Kernels import nothing of Fovea; segmentation, tracking, background, cells, store and fits use
+them.
 """
 
 from __future__ import annotations

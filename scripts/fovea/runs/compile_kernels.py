@@ -24,6 +24,8 @@ def _process(folder: Path) -> None:
     from fovea.cells.extract import extract
     from fovea.config.phase_tuning import MODES
     from fovea.display.cache import cache
+    from fovea.fits.solver.correlation import Correlation, Series
+    from fovea.fits.solver.levenberg_marquardt import Batch
     from fovea.segmentation.padding import compile_for_padding
     from fovea.segmentation.phase.choose import choose
     from fovea.segmentation.segment import segment
@@ -67,6 +69,9 @@ def _process(folder: Path) -> None:
             {"pc_ch_0": ["area", "aspect_ratio"], "fl_ch_1": ["intensity_total"]},
             min_frames=1, border_margin=0)  # fmt: skip
     cache([phase, fluorescence, labelled, tracked, smooth])
+    rows = np.arange(24.0).reshape(2, 2, 6)
+    series, noise = Series(Batch(rows[:, 0], rows[:, 1], rows[:, 1])), Correlation(1.0, 0.5)
+    series.whitened(rows, noise), series.correlated(rows, noise)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,27 @@ from functools import partial
 import numpy as np
 
 from fovea.fits.settings import Settings
-from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution, time_span
+from fovea.fits.solver.correlation import (
+    Correlation,
+    Linearised,
+    common_share,
+    estimate_correlation,
+)
+from fovea.fits.solver.levenberg_marquardt import (
+    Batch,
+    Job,
+    Problem,
+    Solution,
+    time_span,
+)
 from fovea.fits.solver.noise import estimate_noise, noise_level
 from fovea.fits.solver.search import refine, search
-from fovea.fits.solver.statistics import Fits, empty_fits, fits_of, predict
+from fovea.fits.solver.statistics import Fits, Noise, empty_fits, fits_of, predict
 from fovea.jobs.threads import ordered_map
 
 CHUNK = 128  # traces that are fitted together; fixed, so that results do not depend on threads
 REWEIGHTINGS = 2
+_LEAST_LEFT = 0.01  # of the variance of a value, after the fit has taken its part
 
 
 def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1) -> Fits:
@@ -40,19 +53,27 @@ def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads:
 
 def solve(
     settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1
-) -> tuple[list[Job], list[Solution], tuple[float, float, float] | None]:
-    """Return chunks of traces, with their final weights, their solutions, and the noise model."""
+) -> tuple[list[Job], list[Solution], Noise]:
+    """Return chunks of traces, with their final weights, their solutions, and the noise."""
     chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
     jobs = [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
     found = list(ordered_map(partial(_first_fit, settings), jobs, threads))
-    noise = settings.noise
-    for _ in range(0 if noise is None else REWEIGHTINGS):
+    level, correlation = settings.noise, None
+    for _ in range(0 if level is None else REWEIGHTINGS):
         pairs = list(zip(jobs, found, strict=True))
         if settings.noise == "estimate":
-            noise = estimate_noise([_fitted_and_residual(settings, *pair) for pair in pairs])
-        again = partial(_weighted_fit, settings, noise)
+            if settings.correlated:
+                correlation = estimate_correlation(jobs, found)
+            level = estimate_noise([_fitted_and_residual(*pair, correlation) for pair in pairs])
+        again = partial(_weighted_fit, settings, level)
         found = list(ordered_map(lambda pair, again=again: again(*pair), pairs, threads))
-    return jobs, found, noise
+    return jobs, found, noise_of(settings, jobs, found, level)
+
+
+def noise_of(settings: Settings, jobs: list[Job], found: list[Solution], level) -> Noise:
+    """Return the noise with which these solutions are to be judged."""
+    correlation = estimate_correlation(jobs, found) if settings.correlated else None
+    return Noise(level, correlation, common_share(jobs, found))
 
 
 def _prepare(settings: Settings, time: np.ndarray, value: np.ndarray) -> Job:
@@ -88,13 +109,33 @@ def _weighted_fit(settings: Settings, noise, job: Job, solution: Solution) -> So
     return refine(problem, solution.values)
 
 
-def _fitted_and_residual(settings: Settings, job: Job, solution: Solution):
-    """Return fitted values, and residuals scaled by sqrt(n / (n - K)), of all points."""
-    part = job.fittable().batch
-    there, points = part.weight > 0, part.points
-    predicted = predict(settings, part, solution.values)
-    grown = np.sqrt(points / np.maximum(points - len(settings.fitted), 1))[:, None]
-    return predicted[there], ((part.value - predicted) * grown)[there]
+def _fitted_and_residual(job: Job, solution: Solution, correlation: Correlation | None):
+    """Return fitted values, and residuals with NaN where there is no value, (n, T) each.
+
+    Of each residual the fit took a part, by which it is enlarged here. With H the projection to the
+    derivatives and R the correlation of the noise, the variance that is left is the diagonal of
+    (1 - H) R (1 - H).
+    """
+    problem = job.fittable()
+    part, linear = problem.batch, Linearised(problem, solution.values)
+    slopes = linear.rows[:, :-1]
+    length = np.linalg.norm(slopes, axis=2, keepdims=True)
+    slopes = slopes / np.where(length > 0, length, 1.0)
+    inverse = np.linalg.pinv(slopes @ slopes.transpose(0, 2, 1), rcond=1e-12, hermitian=True)
+    projected = inverse @ slopes
+    if correlation is None:
+        left = 1 - np.einsum("nit,nit->nt", projected, slopes)
+    else:
+        after = linear.series.correlated(slopes, correlation)
+        middle = after @ slopes.transpose(0, 2, 1)
+        left = 1 - 2 * np.einsum("nit,nit->nt", projected, after)
+        left += np.einsum("nit,nit->nt", projected, middle @ projected)
+    there = part.weight > 0
+    grown = np.sqrt(np.maximum(left, _LEAST_LEFT)) * np.where(there, part.weight, 1.0)
+    predicted = part.value + np.where(there, linear.rows[:, -1], 0.0) / np.where(
+        there, part.weight, 1
+    )
+    return predicted, np.where(there, -linear.rows[:, -1] / grown, np.nan)
 
 
 def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:

@@ -93,9 +93,15 @@ class Solution:
     #: Whether steps became negligible before the largest number of steps was reached, (N,) bool.
     converged: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Solution:
+        """Return the solutions of some traces."""
+        return Solution(self.values[rows], self.cost[rows], self.gram[rows], self.converged[rows])
 
-def gram_of(model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarray) -> np.ndarray:
-    """Return products of derivatives and residuals, see `Solution.gram`."""
+
+def weighted_rows(
+    model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarray
+) -> np.ndarray:
+    """Return the weighted derivatives and, last, the weighted residuals, (N, K + 1, T)."""
     columns = [values[:, i, None] for i in range(values.shape[1])]
     predicted, derivatives = model.differentiate(fitted, batch.time, *columns)
     rows = np.empty((len(values), len(fitted) + 1, batch.time.shape[1]))
@@ -103,6 +109,12 @@ def gram_of(model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarra
         np.multiply(derivative, batch.weight, out=rows[:, i])
     np.subtract(predicted, batch.value, out=rows[:, -1])
     rows[:, -1] *= batch.weight
+    return rows
+
+
+def gram_of(model: Model, fitted: Sequence[str], batch: Batch, values: np.ndarray) -> np.ndarray:
+    """Return products of derivatives and residuals, see `Solution.gram`."""
+    rows = weighted_rows(model, fitted, batch, values)
     return rows @ rows.transpose(0, 2, 1)
 
 

@@ -27,18 +27,41 @@ def noise_level(value: np.ndarray, noise: tuple[float, float, float]) -> np.ndar
 def estimate_noise(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
     """Estimate the noise model from fitted values and residuals of many traces.
 
+    Each part is a pair of fitted values and their residuals, (n, T) float64 both, NaN where there
+    is none. The noise of a cell is its own factor, whose median is 1, times the noise model: how
+    noise grows with the value is the same for all cells, how large it is need not be. Factors and
+    model are estimated in turn.
+    """
+    wide = max((residual.shape[1] for _, residual in parts), default=0)
+    value, residual = np.concatenate([np.empty((2, 0, wide)), *map(np.array, parts)], axis=1)
+    kept = np.isfinite(residual).any(axis=1) & (np.nan_to_num(residual) != 0).any(axis=1)
+    value, residual = value[kept], residual[kept]
+    if not len(residual):
+        return 1.0, 0.0, 0.0
+    factor, noise = _factors(residual), (1.0, 0.0, 0.0)
+    for _ in range(ROUNDS):
+        there = np.isfinite(residual)
+        noise = _shape(value[there], (residual / factor[:, None])[there])
+        factor = _factors(residual / noise_level(value, noise))
+    return noise
+
+
+def _factors(residual: np.ndarray) -> np.ndarray:
+    """Return the root mean squares of rows, as multiples of their median."""
+    size = np.sqrt(np.nanmean(residual**2, axis=1))
+    return size / np.median(size)
+
+
+def _shape(value: np.ndarray, residual: np.ndarray) -> tuple[float, float, float]:
+    """Return the noise model of values (n,) with residuals (n,).
+
     The variance of the residuals is estimated in `BINS` bins of equal numbers of values, from the
     median of their squares, so that traces that the model does not describe have little influence.
     A non-negative combination of 1, F and F² is fitted to it by least squares, in which each bin is
-    weighted by the inverse of the variance that the previous round predicts. Each part is a pair
-    of fitted values and their residuals, (n,) float64 both.
+    weighted by the inverse of the variance that the previous round predicts.
     """
     from scipy.optimize import nnls
 
-    value, residual = np.concatenate([np.empty((2, 0)), *parts], axis=1)
-    value, residual = value[np.isfinite(residual)], residual[np.isfinite(residual)]
-    if not len(residual):
-        return 1.0, 0.0, 0.0
     shapes, measured = [], []
     order = np.argsort(value, kind="stable")
     for part in np.array_split(order, min(BINS, max(1, len(order) // 10))):

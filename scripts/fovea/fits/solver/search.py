@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 import numpy as np
 
-from fovea.fits.solver.levenberg_marquardt import Problem, Solution, minimise
+from fovea.fits.solver.levenberg_marquardt import Batch, Problem, Solution, minimise
 from fovea.fits.solver.starts import starting_points
 from fovea.fits.solver.uncertainty import at_bounds, uncertainty
 
 ROUGH, FINE = 1e-6, 1e-13  # tolerances, relative to the cost
 STAGES = ((8, 2), (40, 1))  # number of steps, and how many of a trace's starts are kept after them
+#: Frames that are enough to compare starts with, and the least share of frames that is used, 1 / 4.
+ENOUGH, LEAST_SHARE = 30, 4
 REACH = 3.0  # standard errors around the onset that are searched
 NEIGHBOURS = 5  # intervals between frames on either side, at most
 ROUNDS = 3
@@ -22,13 +25,44 @@ def search(problem: Problem, default: np.ndarray, starts: int, given: Sequence[s
     points = starting_points(problem, default, starts, given)
     rows = np.tile(np.arange(len(problem.batch.time)), len(points))
     values = points.reshape(len(rows), len(default))
+    few = _thinned(problem, points.shape[0] > 1)
     for steps, keep in STAGES:
-        found = minimise(problem.take(rows), values, ROUGH, steps)
+        found = _minimise_some(problem, few, rows, values, steps)
+        few = None
         order = np.lexsort((found.cost, rows))  # the least costs of each trace, trace by trace
         first = np.searchsorted(rows[order], rows[order])
         best = order[np.arange(len(order)) - first < keep]
         rows, values = rows[best], found.values[best]
     return refine(problem, values)
+
+
+def _thinned(problem: Problem, worth: bool) -> tuple[Problem, np.ndarray] | None:
+    """Return a problem of some of the frames, evenly chosen, and which traces keep enough values.
+
+    Few values tell which starts are good. None where there are not more than enough frames.
+    """
+    batch = problem.batch
+    every = min(LEAST_SHARE, batch.time.shape[1] // ENOUGH)
+    if every < 2 or not worth:
+        return None
+    part = slice(every // 2, None, every)
+    few = Batch(*(np.ascontiguousarray(array[:, part])
+                  for array in (batch.time, batch.value, batch.weight)))  # fmt: skip
+    return replace(problem, batch=few), 2 * every * few.points >= np.maximum(batch.points, ENOUGH)
+
+
+def _minimise_some(problem: Problem, few, rows, values, steps: int) -> Solution:
+    """Minimise starts roughly, those of traces that may be thinned with a part of their values."""
+    if few is None:
+        return minimise(problem.take(rows), values, ROUGH, steps)
+    thin, usable = few
+    chosen = usable[rows]
+    parts = [minimise(which.take(rows[mask]), values[mask], ROUGH, steps)
+             for which, mask in ((thin, chosen), (problem, ~chosen))]  # fmt: skip
+    order = np.argsort(np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)]))
+    joined = (np.concatenate([getattr(part, field.name) for part in parts])
+              for field in fields(Solution))  # fmt: skip
+    return Solution(*joined).take(order)
 
 
 def refine(problem: Problem, start: np.ndarray) -> Solution:

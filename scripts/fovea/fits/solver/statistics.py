@@ -8,11 +8,24 @@ import numpy as np
 
 from fovea.fits.settings import Settings
 from fovea.fits.solver.branches import settle
+from fovea.fits.solver.correlation import Correlation, Linearised, corrected
 from fovea.fits.solver.levenberg_marquardt import Batch, Job, Problem, Solution, time_span
 from fovea.fits.solver.profile import onset_intervals
 from fovea.fits.solver.uncertainty import at_bounds, t_quantile, uncertainty
 
 CORRELATED = 0.99  # correlation from which two parameters are reported as hardly separable
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of a sample, as far as fits take account of it."""
+
+    #: Constant, poisson and relative part of the noise of a value, if values do not count alike.
+    level: tuple[float, float, float] | None = None
+    #: Correlation of the noise of neighbouring values; None where they are independent.
+    correlation: Correlation | None = None
+    #: Part of the residuals' variance that all cells have in common, see `common_share`.
+    common: float = np.nan
 
 
 @dataclass
@@ -39,16 +52,18 @@ class Fits:
     #: negative where the mean fits better, NaN for a constant trace.
     r_squared: np.ndarray
     rmse: np.ndarray  # (N,), root mean square residual, in the trace's unit, without weights
-    #: (N,), of neighbouring residuals; errors are too small where it is far above 0.
+    #: (N,), of neighbouring residuals, and of what the correlation of the sample's noise leaves of
+    #: it: errors are too small where that is far above 0.
     autocorrelation: np.ndarray
+    remaining: np.ndarray
     #: (N,), times of the first and the last value, in the model's unit.
     first: np.ndarray
     last: np.ndarray
     #: (N, B) int8, for each branch of the model 1 where the fit is on it, -1 where it has another
     #: point with the same curve within the bounds, else 0.
     branch: np.ndarray
-    #: Constant, poisson and relative part of the noise model that weighted the fit.
-    noise: tuple[float, float, float] | None = None
+    #: What the fit was weighted by.
+    noise: Noise = Noise()
 
     def set_intervals(self, columns: list[int], degrees: np.ndarray) -> None:
         """Set the intervals from the errors; `columns` are the places of the K parameters."""
@@ -56,9 +71,9 @@ class Fits:
         self.low, self.high = self.values[:, columns] - reach, self.values[:, columns] + reach
 
 
-def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise) -> Fits:
+def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise: Noise) -> Fits:
     """Return the fits of all traces from the solutions of their chunks; arguments as of `solve`."""
-    parts = [_fits_of_chunk(settings, job, s) for job, s in zip(jobs, found, strict=True)]
+    parts = [_fits_of_chunk(settings, job, s, noise) for job, s in zip(jobs, found, strict=True)]
     names = [field.name for field in fields(Fits) if field.name != "noise"]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Fits(**joined, noise=noise)
@@ -70,7 +85,7 @@ def predict(settings: Settings, batch: Batch, values: np.ndarray) -> np.ndarray:
     return np.broadcast_to(settings.model(batch.time, *columns), batch.time.shape)
 
 
-def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
+def _fits_of_chunk(settings: Settings, job: Job, solution: Solution, noise: Noise) -> Fits:
     rows, problem = np.flatnonzero(job.enough), job.fittable()
     part = problem.batch
     branch = settle(settings, problem, solution)
@@ -78,11 +93,14 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     points = fits.points[rows]
     best = solution.values[:, problem.columns]
     bound = at_bounds(best, problem.low, problem.high)
-    known = uncertainty(solution.gram, points, bound)
+    known, factor = uncertainty(solution.gram, points, bound), np.ones(best.shape)
+    if noise.correlation is not None:
+        linear = Linearised(problem, solution.values)
+        known, factor = corrected(known, linear, noise.correlation)
     reach = t_quantile(points - best.shape[1])[:, None] * known.error
     lower, upper = best - reach, best + reach
     if not settings.model.smooth:
-        _profile(problem, solution, known.error, lower, upper)
+        _profile(problem, solution, factor, known.error, lower, upper)
     fits.low[rows], fits.high[rows], fits.bound[rows] = lower, upper, bound
     fits.values[rows], fits.error[rows] = solution.values, known.error
     fits.correlation[rows], fits.determined[rows] = known.correlation, known.determined
@@ -100,18 +118,21 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution) -> Fits:
     logs = np.log(np.where(there, part.weight, 1.0)).sum(axis=1)
     least = np.maximum(solution.cost / points, np.finfo(float).tiny)
     fits.deviance[rows] = points * np.log(least) - 2 * logs
-    fits.autocorrelation[rows] = _autocorrelation(residual, there)
+    fits.autocorrelation[rows] = fits.remaining[rows] = _autocorrelation(residual, there)
+    if noise.correlation is not None:
+        independent = linear.series.whitened(linear.rows[:, -1:], noise.correlation)[0]
+        fits.remaining[rows] = _autocorrelation(independent[:, 0], there)
     return fits
 
 
-def _profile(problem: Problem, solution: Solution, error, lower, upper) -> None:
+def _profile(problem: Problem, solution: Solution, factor, error, lower, upper) -> None:
     """Replace intervals of onsets by those from the profile of the cost, in place."""
     onsets = problem.of_kind("onset")
     if not onsets:
         return
     onset, degrees = onsets[0], problem.batch.points - len(problem.fitted)
     quantile = t_quantile(degrees)
-    limit = quantile**2 * solution.cost / np.maximum(degrees, 1)
+    limit = quantile**2 * factor[:, onset] * solution.cost / np.maximum(degrees, 1)
     half_width = (upper - lower)[:, onset] / 2
     limit = np.where(degrees > 0, limit, 0.0)
     rows, first, last = onset_intervals(problem, onset, solution, half_width, limit)
@@ -150,7 +171,7 @@ def empty_fits(settings: Settings, batch: Batch) -> Fits:
         branch=np.zeros((count, len(settings.model.branches)), np.int8),
         points=there.sum(axis=1),
         cost=nothing(), deviance=nothing(), r_squared=nothing(), rmse=nothing(),
-        autocorrelation=nothing(),
+        autocorrelation=nothing(), remaining=nothing(),
         first=np.where(np.isfinite(first), first, np.nan),
         last=np.where(np.isfinite(last), last, np.nan),
     )  # fmt: skip
