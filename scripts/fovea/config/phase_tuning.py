@@ -69,6 +69,8 @@ class Dark:
     small_part: float = 0.04  # smaller parts are merged with a neighbour
     ring: float = 0.12  # width of the ring around an object with which it is compared
     compactness: float = 0.7  # least area, of that of the ellipse with the same moments
+    bent: float = 0.3  # the same for objects of high contrast: bent cells, or cells with a stalk
+    bent_contrast: float = 0.7  # least contrast of these, of what is usual
     max_area: float = 4.0  # larger objects are removed
     least_contrast: float = 0.3  # of an object, of what is usual
     noise_level: float = 2.2  # the same, in robust standard deviations of the background
@@ -100,6 +102,7 @@ class General(Network):
     contact_weight: float = 0.4
     smoothing: float = 0.025
     least_depth: float = 0.5
+    least_rise: float = 0.25
     min_area: float = 0.15
 
 

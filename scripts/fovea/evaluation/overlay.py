@@ -14,6 +14,7 @@ REFERENCE, RESULT = (0, 158, 255), (230, 130, 0)
 #: How failures are marked, and the words for the legend.
 MARKS = {"missed": "–", "merged": "M", "split": "S", "too wide": "W", "too narrow": "N", EXTRA: "+"}
 _SIDE = 700  # pixels, about, of a picture
+_COLOURS = 96  # of a picture's palette, which makes it a third as large
 _MOST = 400  # pixels of a frame that are shown, at most, along a side
 
 
@@ -69,16 +70,17 @@ def write_overlay(
     frame: np.ndarray, reference: np.ndarray, result: np.ndarray, judged: Verdicts,
     path: str | Path, title: str = "", side: int = _MOST, kind: str | None = None,
 ) -> None:  # fmt: skip
-    """Write a picture as of `overlay` with marks and a legend, as PNG."""
+    """Write a picture as of `overlay` with marks and a legend, as PNG of few colours."""
     from matplotlib import patheffects
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from PIL import Image
 
     picture, marks = overlay(frame, reference, result, judged, side, kind)
     height, width = picture.shape[:2]
     dpi, below = 100, 62
     figure = Figure(figsize=(width / dpi, (height + below) / dpi), dpi=dpi)
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, below / (height + below), 1, height / (height + below)))
     axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
     axes.set_axis_off()
@@ -95,7 +97,9 @@ def write_overlay(
                 fontweight="bold")  # fmt: skip
     figure.text(80 / width, 26 * line, "found", fontsize=8, color=_hex(RESULT), fontweight="bold")
     figure.text(6 / width, 8 * line, legend, fontsize=8)
-    figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
 
 
 def _failures(

@@ -147,18 +147,21 @@ def compactness(mask):
 def clear_objects(labels, image, d, p, valid=None):
     """Objects that stand out, and the level of the edge of each, by label; None without any."""
     around = grow(labels, np.ones(labels.shape, bool), max(2, round(p.ring * d)))
-    contrast, inside = {}, {}
+    contrast, inside, shape = {}, {}, {}
     for n in np.unique(labels[labels > 0]).tolist():
         body, ring = labels == n, (around == n) & (labels == 0)
         fits = p.min_area * d * d <= body.sum() <= p.max_area * d * d and ring.any()
         # sums one after another: numpy's own are pairwise
         inside[n] = np.cumsum(image[body], dtype=float)[-1] / body.sum()
-        if fits and compactness(body) >= p.compactness:
+        if fits and compactness(body) >= p.bent:
+            shape[n] = compactness(body)
             contrast[n] = np.cumsum(image[ring], dtype=float)[-1] / ring.sum() - inside[n]
     if not contrast:
         return None
-    usual = otsu_median(np.array(list(contrast.values())))
-    kept = [n for n, c in contrast.items() if c > p.least_contrast * usual]
+    compact = [n for n in contrast if shape[n] >= p.compactness]
+    usual = otsu_median(np.array([contrast[n] for n in compact or contrast]))
+    clear = [n for n, c in contrast.items() if n in compact or c >= p.bent_contrast * usual]
+    kept = [n for n in clear if contrast[n] > p.least_contrast * usual]
     free = ~np.isin(around, kept)
     background = sample(image)[sample(free if valid is None else free & valid)]
     if len(background) < 100:

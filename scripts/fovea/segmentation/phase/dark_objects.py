@@ -19,8 +19,9 @@ def clear_objects(
     """Keep the objects whose contrast, shape and size are those of cells.
 
     The contrast of an object is the mean of the image (H, W) float32 in a ring around it, without
-    other objects, minus the mean inside. Otsu's threshold divides the contrasts into two classes;
-    the median of the upper one stands for cells.
+    other objects, minus the mean inside. Otsu's threshold divides the contrasts of compact objects
+    into two classes; the median of the upper one stands for cells. Bent cells, and cells with a
+    stalk, are as dark as others but not compact; ragged pieces of background are neither.
 
     Returns the labels that are kept, (H, W) int32, and the level of the edge of each label, (labels
     + 1,) float32. None if no object stands out from the background's spread.
@@ -34,17 +35,20 @@ def clear_objects(
     numbers, outer = contrast.rings(labels, around, image, count)
     inside, outside = sums / np.maximum(sizes, 1), outer / np.maximum(numbers, 1)
     contrasts = outside - inside
-    plausible = (sizes >= p.min_area * area) & (sizes <= p.max_area * area) & (numbers > 0)
-    plausible &= compactness(sizes, moments) >= p.compactness
-    plausible[0] = False
-    if not plausible.any():
+    shape = compactness(sizes, moments)
+    bent = (sizes >= p.min_area * area) & (sizes <= p.max_area * area) & (numbers > 0)
+    bent &= shape >= p.bent
+    bent[0] = False
+    if not bent.any():
         if count:
             largest = np.sqrt(sizes[1:].max() / area)
-            note("compactness", compactness(sizes, moments)[1:].max(), p.compactness,
+            note("bent", shape[1:].max(), p.bent,
                  f"no object has the size and shape of a cell: the largest has {largest:.2g} cell "
                  "diameters, and the highest compactness")  # fmt: skip
         return None
-    usual = usual_contrast(contrasts[plausible])
+    compact = bent & (shape >= p.compactness)
+    usual = usual_contrast(contrasts[compact if compact.any() else bent])
+    plausible = compact | (bent & (contrasts >= p.bent_contrast * usual))
     kept = plausible & (contrasts > p.least_contrast * usual)
     free = ~kept[sample(around)]
     if valid is not None:
