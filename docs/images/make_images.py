@@ -30,7 +30,7 @@ PICTURES = {
     "ecoli": ("ecoli_colony.ome.tiff", 19, 85, 60, 275,
               {"mode": "dark", "cell_diameter": 39}),
     "c2c12": ("c2c12_phase.ome.tiff", 0, 90, 90, 110,
-              {"mode": "general", "cell_diameter": 12.8}),
+              {"mode": "general", "cell_diameter": 13.1}),
     "yeast": ("yeast_brightfield.ome.tiff", 9, 475, 465, 110,
               {"mode": "general", "cell_diameter": 10.1}),
     "demo": ("demo.ome.tiff", 24, 150, 150, 220,
