@@ -151,24 +151,22 @@ def test_only_valid_pixels_count():
     np.testing.assert_array_equal(fast[0], plain[0])
 
 
-def test_bent_cells_and_cells_with_a_stalk_are_found():
-    """Arcs of half a circle, and rods with a thin stalk: as dark as rods, but far less compact."""
+def test_bent_cells_are_found():
+    """Arcs of half a circle are as dark as straight rods, but far less compact."""
     y, x = np.mgrid[:300, :300].astype(float)
     labels = np.zeros((300, 300), np.uint8)
     for n, (row, column) in enumerate([(70, 70), (70, 220), (220, 70)], 1):
         r = np.hypot(y - row, x - column)
         labels[(abs(r - 30) < 5.5) & (y > row - 5)] = n
     labels[(abs(y - 200) < 5.5) & (abs(x - 200) < 20)] = 4
-    labels[(abs(y - 200) < 1.6) & (x >= 220) & (x < 270)] = 4
-    labels[(abs(y - 270) < 5.5) & (abs(x - 200) < 20)] = 5
     noise = np.random.default_rng(0).normal(0, 40, labels.shape)
     frame = 3000 - ndimage.gaussian_filter(1500.0 * (labels > 0), 1) + noise
     found = segment_phase(frame.astype(np.uint16), cell_diameter=22, mode="dark")
-    bodies = {1: (100, 70), 2: (100, 220), 3: (250, 70), 4: (200, 195), 5: (270, 195)}
-    assert len({found[place] for place in bodies.values()} - {0}) == 5
+    bodies = {1: (100, 70), 2: (100, 220), 3: (250, 70), 4: (200, 195)}
+    assert len({found[place] for place in bodies.values()} - {0}) == 4
     flat = segment_phase(frame.astype(np.uint16), cell_diameter=22, mode="dark",
                          tuning={"bent": 0.7})  # fmt: skip
-    assert [n for n, place in bodies.items() if flat[place]] == [5]
+    assert [n for n, place in bodies.items() if flat[place]] == [4]
 
 
 def test_compactness_of_known_shapes():
