@@ -105,6 +105,7 @@ class Window:
         row = self.page.locator(".slick-row", has_text="small").nth(number)
         row.click(timeout=60_000)
         self.until_text("field", f"field of view {number:03d}")
+        self.until("Bokeh.documents[0].get_model_by_name('image').data.image.length > 0")
 
     def shot(self, name: str) -> None:
         """Keep a picture of the page."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from fovea.samples.tables import parquet_columns, read_parquet
 _ACROSS, _SIZE, _PADDING = 8, 72, 6  # pictures of a cell; their size; pixels around its box
 _MORE = {"r_squared": "R²", "rmse": "rmse", "autocorrelation": "autocorrelation of residuals",
          "n_points": "number of values"}  # fmt: skip
+#: R² above which a fit is called good, and above which fair, as PyAMA does.
+GOOD, FAIR = 0.9, 0.7
 _CELL = ["dataset", "fov", "cell"]
 
 
@@ -53,6 +55,22 @@ class FitData:
             if name in self.table and np.isfinite(self.table[name].astype(float)).any()
         }
         return known or {"r_squared": "R²"}
+
+    def only(self, rows: np.ndarray) -> FitData:
+        """Return some of the cells, (N,) bool."""
+        at = np.flatnonzero(rows)
+        return replace(self, table=self.table.iloc[at].reset_index(drop=True),
+                       reasons=[self.reasons[row] for row in at], order=self.order[at])  # fmt: skip
+
+    @property
+    def quality(self) -> str:
+        """Which shares of the fits are good, fair and poor, in words."""
+        r_squared = self.table["r_squared"].to_numpy(float)
+        good, poor = r_squared > GOOD, ~(r_squared > FAIR)
+        shares = [100 * np.mean(rows) if len(rows) else 0
+                  for rows in (good, ~good & ~poor, poor)]  # fmt: skip
+        good, fair, poor = (f"{share:.0f} %" for share in shares)
+        return f"R² above {GOOD}: {good}, from {FAIR}: {fair}, below or none: {poor}"
 
     def place(self, row: int) -> tuple[str, int, int]:
         """Return dataset, field of view and number of a cell."""

@@ -9,6 +9,7 @@ from bokeh.document import Document
 from bokeh.layouts import column, row
 from bokeh.models import (
     Button,
+    Checkbox,
     ColumnDataSource,
     DataTable,
     NumberFormatter,
@@ -19,7 +20,7 @@ from bokeh.models import (
 
 from fovea.errors import FoveaError
 from fovea.pages.live.browser import on
-from fovea.pages.live.fit_data import FitData, cell_strip, fit_data
+from fovea.pages.live.fit_data import GOOD, FitData, cell_strip, fit_data
 from fovea.pages.live.results import Results
 from fovea.pages.live.saving import numbers_button, picture_button
 from fovea.pages.live.style import TABLE, note
@@ -47,21 +48,24 @@ class FitsTab:
         self._document, self._results, self._work = document, results, work
         self._safely, self._opened = safely, opened
         self._quiet = False
-        self._data: FitData | None = None
+        self._whole: FitData | None = None  # all cells
+        self._data: FitData | None = None  # those that are shown
         self._panel: CellPanel | None = None
         self._cell: tuple[str, int, int] | None = None
         self.sample = Select(title="Sample", options=list(results.plan.samples), width=200)
         self.fit = Select(title="Fit", options=[], width=420)
         self.sample.value = next(iter(results.plan.samples), "")
-        self.said = note(sizing_mode="stretch_width")
+        self.good = Checkbox(label=f"only fits with R² above {GOOD}", name="good_only")
+        self.said = note(sizing_mode="stretch_width", name="fitted")
         self.there = Button(label="Show it in the recording ▸", width=210, button_type="primary",
                             disabled=True, name="show")  # fmt: skip
         self.there.on_click(safely(self._show))
         on(self.sample, "value", safely(lambda _: self.refresh()))
         on(self.fit, "value", safely(lambda _: None if self._quiet else self._load()))
+        on(self.good, "active", safely(lambda _: self._fill()))
         self._inside = column(note(), sizing_mode="stretch_width")
-        self.layout = column(row(self.sample, self.fit), self.said, self._inside,
-                             sizing_mode="stretch_width")  # fmt: skip
+        choose = row(self.sample, self.fit, self.good)
+        self.layout = column(choose, self.said, self._inside, sizing_mode="stretch_width")
 
     def refresh(self) -> None:
         """Show what there is now of the sample."""
@@ -87,18 +91,27 @@ class FitsTab:
 
     def _loaded(self, done: Future) -> None:
         try:
-            self._data = done.result()
+            self._whole = done.result()
         except (FoveaError, OSError) as error:
             self.said.text = f'<div class="warn">{text(error)}</div>'
             self._inside.children = [note()]
             return
-        data = self._data
+        data = self._whole
         count = int(data.table["success"].sum())
         self.said.text = (
-            f"<b>{count} of {len(data.table)} cells fitted.</b> Click a point or a row to see the "
-            "cell; the most doubtful ones are first in the list."
+            f"<b>{count} of {len(data.table)} cells fitted.</b> {data.quality}. Click a point or a "
+            "row to see the cell; the most doubtful ones are first in the list."
         )
-        self._build(data)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Show all cells, or those with good fits."""
+        if self._whole is not None:
+            data = self._whole
+            if self.good.active:
+                data = data.only(data.table["r_squared"].to_numpy(float) > GOOD)
+            self._data = data
+            self._build(data)
 
     def _build(self, data: FitData) -> None:
         """Make the figures of another fit."""

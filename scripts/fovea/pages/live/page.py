@@ -20,7 +20,7 @@ from fovea.pages.live.judgements import Judgements
 from fovea.pages.live.rerun_tab import RerunTab
 from fovea.pages.live.reruns import Rerun
 from fovea.pages.live.results import Results
-from fovea.pages.live.style import PAGE, note
+from fovea.pages.live.style import note, page_style
 from fovea.pages.live.thumbnails import PATTERN, ThumbnailHandler
 from fovea.pages.live.workspace import Workspace
 from fovea.pages.views.html import text
@@ -103,7 +103,7 @@ class WindowPage:
         head = note(f"<h1>Fovea</h1> &nbsp; {text(folder)}", sizing_mode="stretch_width")
         document.title = f"Fovea: {folder.name}"
         document.add_root(column(row(head), self.said, self.tabs, sizing_mode="stretch_width",
-                                 stylesheets=[PAGE]))  # fmt: skip
+                                 stylesheets=[page_style()]))  # fmt: skip
         self.browser.watch(self.work.picture.source)
         self.browser.listen(document)
         # Bokeh keeps callbacks, and they keep the window, as long as it is open.

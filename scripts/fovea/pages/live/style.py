@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bokeh.models import Div, GlobalInlineStyleSheet, InlineStyleSheet
+from bokeh.models import Div, GlobalInlineStyleSheet
 
 from fovea.pages.views.html import Html, element
 
@@ -16,21 +16,16 @@ WORDS = {
     "bad": (BAD, "judged bad"),
     "chosen": (CHOSEN, "chosen"),
 }
-PAGE = GlobalInlineStyleSheet(
-    css="""
+_PAGE = """
 body { margin: 0; padding: 8px 14px; background: #fff; color: #222;
        font: 14px/1.4 system-ui, sans-serif; }
 """
-)
-TABLE = InlineStyleSheet(
-    css="""
+TABLE = """
 .slick-header-column { background: #f2f2f2; font-weight: 600; }
 .slick-cell.selected { background: #cfe6f7 !important; }
 .slick-cell { font-size: 13px; }
 """
-)
-TEXT = InlineStyleSheet(
-    css="""
+TEXT = """
 :host { font-size: 14px; line-height: 1.4; }
 pre { background: #f6f6f6; border: 1px solid #ddd; border-radius: 4px; padding: 8px; margin: 4px 0;
       overflow: auto; max-height: 420px; font-size: 12.5px; white-space: pre-wrap; }
@@ -44,7 +39,11 @@ kbd { background: #f2f2f2; border: 1px solid #ccc; border-radius: 3px; padding: 
 h1 { font-size: 18px; margin: 0; display: inline; } h2 { font-size: 15px; margin: 6px 0 2px; }
 table { border-collapse: collapse; } td, th { padding: 1px 10px 1px 0; text-align: left; }
 """
-)
+
+
+def page_style() -> GlobalInlineStyleSheet:
+    """Return the style of a page; each document needs one of its own."""
+    return GlobalInlineStyleSheet(css=_PAGE)
 
 
 def note(html: str = "", **options) -> Div:

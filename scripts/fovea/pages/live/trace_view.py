@@ -76,9 +76,10 @@ class TraceView:
         self._quiet = True
         self.feature.options = [(name, _words(name)) for name in there]
         if self.feature.value not in there:
-            # fluorescence comes last in the tables, and is what is looked at first
-            start = -1 if self._number == 0 else 0
-            self.feature.value = there[start] if there else ""
+            # fluorescence is looked at first, and the area beside it
+            total = [name for name in there if name.startswith("intensity_total")]
+            wanted = [*total, *there[::-1]] if self._number == 0 else there
+            self.feature.value = next(iter(wanted), "")
         self._quiet = False
         self._draw(fit=True)
 

@@ -19,7 +19,7 @@ from fovea.pages.live import trial_work
 from fovea.pages.live.browser import Browser, on
 from fovea.pages.live.pictures import COLOURS, grey
 from fovea.pages.live.rerun_tab import copy_button
-from fovea.pages.live.style import PAGE, note, pre
+from fovea.pages.live.style import note, page_style, pre
 from fovea.pages.live.trial_work import Found, Sample, Settings, Trials
 from fovea.pages.views.html import text
 from fovea.segmentation.phase.choose import Trial
@@ -111,7 +111,7 @@ class TrialWindow:
                        sizing_mode="stretch_width")  # fmt: skip
         document.title = f"Fovea: {name}"
         document.add_root(column(head, row(left, right), below, sizing_mode="stretch_width",
-                                 stylesheets=[PAGE]))  # fmt: skip
+                                 stylesheets=[page_style()]))  # fmt: skip
         Browser(lambda _: None, lambda: None).listen(document)
         self._new_place()
         page.candidates().add_done_callback(partial(self._then, self._suggest))
