@@ -56,11 +56,14 @@ class ImageView:
         Calls a function as soon as there is nothing else to do.
     play : callable
         Is called where somebody starts or stops the movie.
+    safely : callable
+        Wraps a function so that its errors are shown and not raised.
     """
 
     def __init__(
         self, clicked: Callable[[int | None, bool], None], moved: Callable[[int], None],
         later: Callable[[Callable[[], None]], None], play: Callable[[], None],
+        safely: Callable[[Callable], Callable],
     ):  # fmt: skip
         self._moved, self._clicked, self._later = moved, clicked, later
         self.field: Field | None = None
@@ -86,14 +89,14 @@ class ImageView:
         self.said = note(width=SIDE)
         self.legend = note(legend(*WORDS), width=SIDE)
         on(self.slider, "value", self._slid)
-        on(self.layer, "value", lambda _: self._new_layer())
+        on(self.layer, "value", safely(lambda _: self._new_layer()))
         on(self.contrast, "value", self._looked)
         on(self.switches, "active", lambda _: self.soon())
         self.play.on_click(play)
         for name in ("start", "end"):
             on(self._x, name, self._looked)
             on(self._y, name, self._looked)
-        self.figure.on_event(Tap, self._tapped)
+        self.figure.on_event(Tap, safely(self._tapped))
 
     def _figure(self):
         made = figure(

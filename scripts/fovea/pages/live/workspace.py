@@ -53,7 +53,7 @@ class Workspace:
         self._shown: dict[Key, tuple[Row, ...]] = {}
         self._kept: set[int] = set()
         self.picture = ImageView(
-            safely(self._click), safely(self.go), self._later, safely(self.play)
+            safely(self._click), safely(self.go), self._later, safely(self.play), safely
         )
         self.traces = [TraceView(safely(self._click_trace), safely(self.part), number)
                        for number in range(2)]  # fmt: skip
