@@ -3,6 +3,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/command_line.smk"
 
 
@@ -33,6 +36,7 @@ include: "rules/evaluate.smk"
 include: "rules/merge.smk"
 include: "rules/analysis.smk"
 include: "rules/plots.smk"
+include: "rules/pages.smk"
 
 
 # Light, or needed before anything else can be planned: done where Snakemake runs, also on a cluster.
@@ -42,7 +46,9 @@ localrules:
     evaluate,
     inspect_input,
     overview,
+    pages_to_send,
     parameters,
+    parameters_page,
     plot_quality,
     plot_retention,
     prepare_segmentation,
@@ -55,5 +61,6 @@ rule all:
         # Nothing of recordings in the second part of a run that skips failed fields of view.
         [] if plan.left_out else [dataset_results(dataset) for dataset in plan.datasets],
         plan.sample_files(),
+        steps.TO_SEND.files,
     message:
         "All results are there"

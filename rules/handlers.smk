@@ -1,17 +1,16 @@
 from fovea.jobs import orphaned
+from fovea.pages.report import start_page
 from fovea.runs import (
-    cell_counts,
-    doubtful,
     check_recording,
     check_tables,
     deletion,
     index,
     old_results,
-    removed,
     renamed,
-    saturation,
     status,
+    summary,
 )
+from fovea.runs.remarks import remarks as all_remarks
 
 # What jobs are told beside the config.
 if any(dataset.added for dataset in plan.datasets.values()):
@@ -71,17 +70,14 @@ def close():
     os.chdir(WORKING_FOLDER)
     said = what_failed(words, origin) if run_failed else []
     if not plan.left_out:  # else the first part of the run will say it
-        places = [(row.dataset, row.fov) for row in status.collect(plan)]
+        rows = status.collect(plan)
+        places = [(row.dataset, row.fov) for row in rows]
         old = [] if IS_MODULE else old_results.old_results(plan)
+        remarks = [old_results.words(old, clean_command()), *all_remarks(plan, places)]
         if not IS_MODULE:
             index.write_index(plan, places, old)
-        said[:0] = [
-            old_results.words(old, clean_command()),
-            saturation.saturated(plan, places),
-            doubtful.doubtful(plan, places),
-            removed.removed(plan, places),
-            cell_counts.without_cells(plan, places),
-        ]
+            start_page.write(plan, rows, remarks, words)
+        said[:0] = [*remarks, summary.summary(plan, rows)]
     for text in filter(None, said):
         print(text, file=sys.stderr)
 

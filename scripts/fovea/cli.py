@@ -190,11 +190,8 @@ def status(
 ) -> None:
     """Show where every field of view stands, also while Snakemake runs; it changes nothing."""
     from fovea.config.plan import Plan
-    from fovea.runs.cell_counts import without_cells
-    from fovea.runs.doubtful import doubtful
     from fovea.runs.old_results import old_results, words
-    from fovea.runs.removed import removed
-    from fovea.runs.saturation import saturated
+    from fovea.runs.remarks import remarks
     from fovea.runs.status import collect, table
 
     plan = Plan(_config(configfile or directory / "config" / "config.yaml"))
@@ -205,10 +202,7 @@ def status(
     places = [(row.dataset, row.fov) for row in rows]
     for text in (
         words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
-        saturated(plan, places, directory),
-        doubtful(plan, places, directory),
-        removed(plan, places, directory),
-        without_cells(plan, places, directory),
+        *remarks(plan, places, directory),
     ):
         if text:
             print(text)

@@ -10,7 +10,7 @@ import pytest
 from support.harness import copied, dataset, digests, dry_run, snakemake, write_config
 
 pytestmark = pytest.mark.xdist_group("workflow-added")
-LATER = {"background", "crop", "extract", "cache"}
+LATER = {"background", "crop", "extract", "cache", "field_page"}
 
 
 def configured(folder, fl) -> None:

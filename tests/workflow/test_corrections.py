@@ -201,11 +201,11 @@ def test_what_a_change_reruns(folder, tmp_path_factory):
         "report": changed("photobleaching", to=False),
         "weight": changed("background", weight=0.5),
     })  # fmt: skip
-    after = {"background", "photobleaching", "crop", "extract", "cache"}
+    after = {"background", "photobleaching", "crop", "extract", "cache", "field_page"}
     expected = {
-        "nothing": set(), "windows": {"crop", "extract"}, "display": {"cache"},
+        "nothing": set(), "windows": {"crop", "extract", "field_page"}, "display": {"cache"},
         "dark": after | {"flat_field"}, "none": after, "report": set(),
-        "weight": {"extract", "photobleaching"},
+        "weight": {"extract", "photobleaching", "field_page"},
     }  # fmt: skip
     found = {
         name: {step for step, of, _ in run.steps if of == "corrected"}

@@ -12,31 +12,37 @@ from support.harness import copied, digests, dry_runs, files, snakemake
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 
-ALL = {"copy_raw", "segment", "track", "background", "crop", "extract", "cache"}
+ALL = {"copy_raw", "segment", "track", "background", "crop", "extract", "cache", "field_page"}
 PLACE = "results/main/fov_001"
 
 # What is deleted of field of view 1, and the steps that then run for it.
 DELETED = {
     "images.zarr/pc_ch_0/0": ALL,
-    "images.zarr/fl_ch_2/0": {"copy_raw", "background", "crop", "extract", "cache"},
+    "images.zarr/fl_ch_2/0": {"copy_raw", "background", "crop", "extract", "cache", "field_page"},
     "images.zarr/pc_ch_0/zarr.json": ALL,
     "images.zarr/zarr.json": ALL,
     "images.zarr": ALL,
     "images.zarr/seg_labeled_ch_0/0": ALL - {"copy_raw"},
-    "images.zarr/seg_tracked_ch_0/0": {"track", "crop", "extract", "cache"},
-    "images.zarr/seg_tracked_ch_0": {"track", "crop", "extract", "cache"},
-    "images.zarr/seg_tracked_ch_0/boxes": {"track", "crop", "extract", "cache"},
-    "images.zarr/fl_background_ch_1/0": {"background", "crop", "extract", "cache"},
-    "images.zarr/fl_background_ch_2/tile_medians": {"background", "crop", "extract", "cache"},
+    "images.zarr/seg_tracked_ch_0/0": {"track", "crop", "extract", "cache", "field_page"},
+    "images.zarr/seg_tracked_ch_0": {"track", "crop", "extract", "cache", "field_page"},
+    "images.zarr/seg_tracked_ch_0/boxes": {"track", "crop", "extract", "cache", "field_page"},
+    "images.zarr/fl_background_ch_1/0": {"background", "crop", "extract", "cache", "field_page"},
+    "images.zarr/fl_background_ch_2/tile_medians": {
+        "background",
+        "crop",
+        "extract",
+        "cache",
+        "field_page",
+    },
     "images.zarr/pc_ch_0/1": {"cache"},
     "images.zarr/seg_labeled_ch_0/1": {"cache"},
-    "cells.zarr": {"crop", "extract"},
-    "cells.zarr/zarr.json": {"crop", "extract"},
-    "main_fov_001_lineage.csv": {"track", "crop", "extract", "cache"},
-    "main_fov_001_merges.csv": {"track", "crop", "extract", "cache"},
-    "main_fov_001_drift.csv": {"track", "crop", "extract", "cache"},
-    "main_fov_001_traces.csv": {"extract"},
-    "main_fov_001_cells.csv": {"extract"},
+    "cells.zarr": {"crop", "extract", "field_page"},
+    "cells.zarr/zarr.json": {"crop", "extract", "field_page"},
+    "main_fov_001_lineage.csv": {"track", "crop", "extract", "cache", "field_page"},
+    "main_fov_001_merges.csv": {"track", "crop", "extract", "cache", "field_page"},
+    "main_fov_001_drift.csv": {"track", "crop", "extract", "cache", "field_page"},
+    "main_fov_001_traces.csv": {"extract", "field_page"},
+    "main_fov_001_cells.csv": {"extract", "field_page"},
 }
 
 
@@ -118,7 +124,7 @@ def test_a_mended_run_equals_the_first(finished, rebuilt):
 
 def test_other_files_are_left_alone(rebuilt):
     run, folder, before = rebuilt
-    assert run.finished == 4 + 2 + 1 + 1  # four steps, two steps, overview, all
+    assert run.finished == 5 + 3 + 1 + 1 + 1  # five steps, three, overview, pages_to_send, all
     results = folder / "results"
     after = {name: (results / name).stat().st_mtime_ns for name in files(results)}
     new = {name for name in after if before.get(name) != after[name]}

@@ -16,14 +16,15 @@ from support.harness import REPOSITORY, copied, dry_run_with
 
 pytestmark = pytest.mark.xdist_group("workflow-finished")
 
-STEPS = ("inspect_input", "copy_raw", "segment", "track", "background", "crop", "extract", "cache")
+STEPS = ("inspect_input", "copy_raw", "segment", "track", "background", "crop", "extract", "cache",
+         "field_page")  # fmt: skip
 ALL = set(STEPS)
 COPY = ALL - {"inspect_input"}
-SEGMENT = {"segment", "track", "background", "crop", "extract", "cache"}
-TRACK = {"track", "crop", "extract", "cache"}
-BACKGROUND = {"background", "crop", "extract", "cache"}
-CROP = {"crop", "extract"}
-EXTRACT = {"extract"}
+SEGMENT = {"segment", "track", "background", "crop", "extract", "field_page", "cache"}
+TRACK = {"track", "crop", "extract", "field_page", "cache"}
+BACKGROUND = {"background", "crop", "extract", "field_page", "cache"}
+CROP = {"crop", "extract", "field_page"}
+EXTRACT = {"extract", "field_page"}
 
 # Parameter: a value that `finished` does not have, and the steps that then run again.
 PARAMETERS = {
@@ -58,7 +59,7 @@ PARAMETERS = {
     "extraction.keep_merged": (True, EXTRACT),
     "seed": (1, set()),
     "preset": (None, SEGMENT),
-    "copy_only": (True, set()),
+    "copy_only": (True, {"field_page"}),
 }
 # Parameters that need another one, which is changed together with them.
 NEEDS = {
@@ -243,7 +244,7 @@ def test_an_excluded_field_of_view_reruns_nothing(runs):
 
 
 def test_without_phase_contrast_nothing_depends_on_it(runs):
-    left = {"background", "cache"}
+    left = {"background", "cache", "field_page"}
     assert steps_of(runs["no phase contrast"], "main") == expected(left, "000", "001")
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from fovea.config.datasets import dataset_fovs
 from fovea.config.plan import Plan
+from fovea.config.steps import FIELD_PAGE
 from fovea.config.validation import validated
 from support.harness import (
     BY_LAYOUT,
@@ -32,16 +33,17 @@ pytestmark = pytest.mark.xdist_group("workflow-rules")
 
 SOURCE = "data/a.ome.tiff"
 DEMO = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text("utf-8"))
-FULL = ("copy_raw", "segment", "track", "background", "crop", "extract", "cache")
+FULL = ("copy_raw", "segment", "track", "background", "crop", "extract", "cache",
+        "field_page")  # fmt: skip
 RULE_FILES = (
-    "simulate", "inspect_input", *FULL, "flat_field", "photobleaching", "report", "merge",
-    "analysis", "plots",
+    "simulate", "inspect_input", *FULL[:-1], "flat_field", "photobleaching", "report", "merge",
+    "analysis", "plots", "pages",
 )  # fmt: skip
 TRACES = "data/x_traces.csv"
 WITHOUT = {
     "no phase contrast": {"segment", "track", "crop", "extract"},
     "no fluorescence": {"background"},
-    "only copied": set(FULL[1:]),
+    "only copied": set(FULL[1:-1]),
 }
 
 
@@ -195,14 +197,14 @@ def test_exactly_the_expected_jobs(forced, name):
     expected = expected_steps(CONFIGS[name])
     assert run.steps == expected
     if "samples" not in CONFIGS[name]:
-        assert len(run.jobs) == len(expected) + 1  # and `all`
+        assert len(run.jobs) == len(expected) + 2  # and `pages_to_send`, `all`
 
 
 @pytest.mark.parametrize(("name", "fovs"), [("one field of view", 1), ("usual", 2),
                                             ("fifty fields of view", 50)])  # fmt: skip
 def test_number_of_jobs(forced, name, fovs):
-    per_run = 4  # all, inspect, processing_config, overview
-    assert len(forced[name].jobs) == per_run + 7 * fovs
+    per_run = 5  # all, pages_to_send, inspect, processing_config, overview
+    assert len(forced[name].jobs) == per_run + 8 * fovs
 
 
 def test_every_rule_is_covered(forced):
@@ -241,12 +243,13 @@ def test_the_plan_knows_every_file(forced, name):
         steps = entry.dataset_steps()
         steps += [step.of(dataset=a, fov=f"{fov:03d}")
                   for fov in fovs for step in entry.field_steps()]  # fmt: skip
+        steps += [FIELD_PAGE.of(dataset=a, fov=f"{fov:03d}") for fov in fovs]
         planned |= {(step.log, file) for step in steps for file in step.files}
     for sample in plan.samples:
         planned |= {(s.log, file) for s in plan.sample_steps(sample) for file in s.files}
     planned |= {(s.log, file) for s in [*plan.common_steps(), *plan.traces.values()]
                 for file in s.files}  # fmt: skip
-    left_out = ("all", "simulate", "overview")
+    left_out = ("all", "simulate", "overview", "pages_to_send")
     declared = {(job["log"][0], file.split(" (")[0]) for job in forced[name].jobs
                 if job["rule_name"] not in left_out for file in job["output"]}  # fmt: skip
     assert declared == planned
@@ -266,7 +269,8 @@ def test_outputs_are_named(path):
 
 def wanted(fit: str, sample: str) -> set[tuple[str, str]]:
     """(rule, what) that a fit of a sample takes."""
-    return {("fit", f"{sample} {fit}"), ("plot_fits", f"{sample} {fit}")}
+    rules = ("fit", "fit_page", "plot_fits")
+    return {(rule, f"{sample} {fit}") for rule in rules}
 
 
 def test_jobs_of_samples(forced):
@@ -280,9 +284,11 @@ def test_jobs_of_samples(forced):
     column = "intensity_total_ch_1"
     models = {name: f"{column}_fitted_{name}"
               for name in ("maturation", "maturation_t", "line", "auc", "onset")}  # fmt: skip
-    expected = {("plot_retention", ""), ("parameters", models["auc"])}
+    expected = {("plot_retention", ""), ("pages_to_send", ""), ("parameters", models["auc"]),
+                ("parameters_page", models["auc"])}  # fmt: skip
     for sample in ("s", "s_t"):
-        expected |= {("merge", sample), ("plot_traces", sample),
+        expected |= {("merge", sample), ("plot_traces", sample), ("sample_page", sample),
+                     ("fit_page", f"{sample} {models['auc']}"),
                      ("export_anndata", sample), ("fit", f"{sample} {models['auc']}"),
                      ("share", f"{sample} {models['maturation']}"),
                      ("compare", f"{sample} {column}")}  # fmt: skip
@@ -290,7 +296,8 @@ def test_jobs_of_samples(forced):
             expected |= wanted(models[name], sample)
     expected |= wanted(models["line"], "s_t")
     for name in ("maturation", "maturation_t", "line", "onset"):
-        expected |= {("parameters", models[name]), ("plot_quality", models[name])}
+        expected |= {("parameters", models[name]), ("plot_quality", models[name]),
+                     ("parameters_page", models[name])}  # fmt: skip
     assert jobs == expected
 
 
@@ -377,8 +384,8 @@ def test_each_try_asks_for_twice_as_much(tmp_path):
     for attempt in ("1", "2", "3"):
         jobs = dry_run(tmp_path, "--attempt", attempt).jobs
         asked.append({(job["rule_name"], *job["output"]): job["resources"] for job in jobs})
-    local = {"all", "compare", "inspect_input", "overview", "parameters", "plot_quality",
-             "plot_retention", "processing_config"}  # fmt: skip
+    local = {"all", "compare", "inspect_input", "overview", "pages_to_send", "parameters",
+             "parameters_page", "plot_quality", "plot_retention", "processing_config"}  # fmt: skip
     # What merging needs is known when its tables are there; tests/jobs looks at that.
     submitted = {key for key in asked[0] if key[0] not in (*local, "merge")}
     assert {"flat_field", "fit", "share", "track", "copy_raw"} <= {key[0] for key in submitted}

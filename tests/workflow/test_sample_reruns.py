@@ -54,8 +54,11 @@ def config(analysed):
 
 def after_fit(name: str, sample: str, shared: bool = False) -> set[str]:
     """What follows from a fit of one sample, this included."""
-    found = {f"fit {sample} {name}", f"parameters {name}", f"export_anndata {sample}"}
+    found = {f"fit {sample} {name}", f"parameters {name}", f"export_anndata {sample}",
+             f"fit_page {sample} {name}", f"parameters_page {name}"}  # fmt: skip
     if name != AUC:
+        # A page shows how well the other model describes each cell, too.
+        found |= {f"fit_page {sample} {other}" for other in (LINE, DECAY)}
         found |= {f"plot_fits {sample} {name}", f"plot_quality {name}"}
         found.add(f"compare {sample} intensity_total_ch_1")
     return found | ({f"share {sample} {name}"} if shared else set())
@@ -63,7 +66,7 @@ def after_fit(name: str, sample: str, shared: bool = False) -> set[str]:
 
 def after_merge(sample: str) -> set[str]:
     """What follows from merging a sample, this included."""
-    found = {f"merge {sample}", f"plot_traces {sample}", "plot_retention"}
+    found = {f"merge {sample}", f"plot_traces {sample}", f"sample_page {sample}", "plot_retention"}
     found |= after_fit(LINE, sample, shared=True) | after_fit(DECAY, sample)
     return found | (after_fit(AUC, sample) if sample == "one" else set())
 
@@ -99,7 +102,7 @@ CHANGES = {
     "anndata": (lambda c: c.update(anndata=False), set()),
     "params.extraction.min_frames": (
         lambda c: c["params"]["extraction"].update(min_frames=3),
-        AND_OVERVIEW | {"extract 000", "extract 001"}),
+        AND_OVERVIEW | {"extract 000", "extract 001", "field_page 000", "field_page 001"}),
 }  # fmt: skip
 
 
@@ -111,7 +114,7 @@ def label(job: dict) -> str:
 
 
 def labels(run) -> set[str]:
-    ignored = ("all", "processing_config")
+    ignored = ("all", "pages_to_send", "processing_config")
     return {label(job) for job in run.jobs if job["rule_name"] not in ignored}
 
 
@@ -162,13 +165,14 @@ def test_a_sample_fewer(runs):
     """The other's tables stay; figures of all samples are made again."""
     assert labels(runs["samples[].fovs"]) == {
         "plot_retention", f"parameters {LINE}", f"parameters {DECAY}", f"plot_quality {LINE}",
-        f"plot_quality {DECAY}",
+        f"plot_quality {DECAY}", f"parameters_page {LINE}", f"parameters_page {DECAY}",
     }  # fmt: skip
 
 
 def test_a_window_takes_a_fit_out_of_the_comparison(runs):
     """Fits of other values cannot be compared."""
     found = labels(runs["analysis[].window"])
+    # The other page shows no models any more.
     assert found == {job for job in EACH_LINE if not job.startswith("compare")}
 
 

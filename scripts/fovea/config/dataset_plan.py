@@ -110,6 +110,14 @@ class DatasetPlan:
         """Return the arrays that the overview shows: the first channel, and the tracked cells."""
         return arrays(self.groups("pc", "fl")[:1] + self.groups("seg_tracked"))
 
+    def page_images(self) -> list[str]:
+        """Return the arrays that the page of a field of view shows."""
+        return self.overview_images()[: 1 if self.params["copy_only"] else None]
+
+    def measured_cells(self) -> list[str]:
+        """Return the table of all tracked cells, if cells are measured."""
+        return [] if self.params["copy_only"] or self.pc is None else [steps.EXTRACT["cells"]]
+
     def drift(self, section: str) -> list[str]:
         """Return the table of the drift, if this section of the parameters asks for it."""
         wanted = self.params[section]["drift"] and self.pc is not None

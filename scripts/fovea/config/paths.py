@@ -36,6 +36,12 @@ CELLS = f"{CELLS_STORE}/zarr.json"
 TABLE = f"{FIELD}/{{dataset}}_fov_{{fov}}_{{table}}.csv"
 REPORT = "results/report/{dataset}_fov_{fov}"
 
+# --- Pages. The first is that of the run, which leads to the others.
+START_PAGE = "results/report/index.html"
+PAGE = "results/report/{kind}/{name}.html"
+THUMBNAIL = "results/report/fields/{dataset}_fov_{fov}.webp"
+TO_SEND = "results/report/to_send"
+
 # --- Of samples
 MERGED = "results/merged/{sample}_{table}.{suffix}"
 #: Where cells were at the last merge. It is no output, which Snakemake would delete before a merge.

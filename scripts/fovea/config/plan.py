@@ -14,6 +14,7 @@ from fovea.config import paths, samples, steps
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import channel_indices, features_for, recordings
 from fovea.config.fovs import ALL
+from fovea.config.names import channel_of
 from fovea.config.paths import fill
 from fovea.config.steps import Step
 from fovea.errors import FoveaError
@@ -92,6 +93,8 @@ class Plan:
         plan = self.datasets[dataset]
         files = [fill(file, dataset=dataset) for file in (paths.METADATA, paths.PROCESSING_CONFIG)]
         files += [file for fov in fovs for file in plan.field_files(fov)]
+        for fov in fovs:
+            files += steps.FIELD_PAGE.of(dataset=dataset, fov=f"{fov:03d}").files
         if fovs and not plan.params["copy_only"]:
             files += steps.OVERVIEW.of(dataset=dataset, fov=f"{fovs[0]:03d}").files
         return files
@@ -163,6 +166,39 @@ class Plan:
         chosen = samples.sample_fovs(self.config, sample, dataset, fovs(dataset))
         return [fov for fov in chosen if fov not in without]
 
+    def page_images(
+        self, sample: str, fit: str, fovs: Callable[[str], Iterable[int]]
+    ) -> dict[str, list[str]]:
+        """Return the images that the page of a fit shows: tracked cells, and raw channels.
+
+        `fovs` is as for `merge_inputs`.
+        """
+        found: dict[str, list[str]] = {"tracked": [], "raw": []}
+        shown = self.fits[fit]["channel"]
+        for dataset in samples.sample_parts(self.config, sample):
+            if dataset in self.traces:
+                continue
+            plan = self.datasets[dataset]
+            raw = [group for group in plan.groups("pc", "fl")
+                   if group.startswith("pc") or channel_of(group) == shown]  # fmt: skip
+            try:
+                chosen = self.sample_fovs(sample, dataset, fovs)
+            except FoveaError:  # so merging fails, and this page is not made
+                continue
+            for fov in chosen:
+                place = {"dataset": dataset, "fov": f"{fov:03d}"}
+                for name, groups in (("tracked", plan.groups("seg_tracked")), ("raw", raw)):
+                    found[name] += [fill(file, **place) for file in paths.arrays(groups)]
+        return found
+
+    def competing(self, sample: str, fit: str) -> list[str]:
+        """Return the comparison in which a fit takes part, if there is one."""
+        return [
+            str(steps.COMPARE.of(sample=sample, group=group)["table"])
+            for group, members in self.comparisons(sample).items()
+            if fit in members.values()
+        ]
+
     def samples_of(self, fit: str) -> list[str]:
         """Return the samples of a fit, whether or not they are made."""
         return self._samples_of[fit]
@@ -188,9 +224,9 @@ class Plan:
 
     def sample_steps(self, sample: str) -> list[Step]:
         """Return the steps that are done for a sample alone, in their order."""
-        found = [self._merge(sample), steps.PLOT_TRACES]
+        found = [self._merge(sample), steps.PLOT_TRACES, steps.SAMPLE_PAGE]
         for fit in self.fits_of(sample):
-            here = [steps.FIT]
+            here = [steps.FIT, steps.FIT_PAGE]
             here += [] if samples.is_measure(self.fits[fit]) else [steps.PLOT_FITS]
             here += [steps.SHARE] if self.fits[fit]["shared"] else []
             found += [step.of(fit=fit) for step in here]
@@ -202,7 +238,7 @@ class Plan:
         """Return the steps that put samples side by side."""
         found = [steps.PLOT_RETENTION] if self.samples else []
         for fit in filter(self.fitted, self.fits):
-            found.append(steps.PARAMETERS.of(fit=fit))
+            found += [steps.PARAMETERS.of(fit=fit), steps.PARAMETERS_PAGE.of(fit=fit)]
             if not samples.is_measure(self.fits[fit]):
                 found.append(steps.PLOT_QUALITY.of(fit=fit))
         return found
@@ -211,6 +247,10 @@ class Plan:
         """Return everything that is made of samples."""
         alone = [step for name in self.samples for step in self.sample_steps(name)]
         return [file for step in alone + self.common_steps() for file in step.files]
+
+    def pages(self) -> list[str]:
+        """Return the pages of samples and fits."""
+        return [file for file in self.sample_files() if file.endswith(".html")]
 
     def check(self, source: str) -> None:
         """Raise FoveaError if two steps of samples write the same file; `source` is the config."""

@@ -67,6 +67,11 @@ def _analysis(name: str, log: str, table: str = "", plot: str = "", **outputs: s
     return Step(name, fill(paths.ANALYSIS_LOG, step=log), found)
 
 
+def _page(name: str, log: str, kind: str, page: str) -> Step:
+    return Step(name, fill(paths.ANALYSIS_LOG, step=log),
+                {"page": fill(paths.PAGE, kind=kind, name=page)})  # fmt: skip
+
+
 def table(name: str) -> str:
     """Return a table of a field of view."""
     return fill(paths.TABLE, table=name)
@@ -108,6 +113,9 @@ OVERVIEW = field_step("overview", figure=f"{paths.REPORT}.png")
 EVALUATE = field_step("evaluate", table=f"{paths.REPORT}_scores.csv",
                       figure=f"{paths.REPORT}_worst_cells.png")  # fmt: skip
 
+FIELD_PAGE = field_step("field_page", page=fill(paths.PAGE, kind="fields",
+                        name="{dataset}_fov_{fov}"), thumbnail=paths.THUMBNAIL)  # fmt: skip
+
 PLOT_TRACES = _analysis("plot_traces", "{sample}_plot_traces", plot="{sample}_traces")
 FIT = _analysis("{fit}", "{sample}_{fit}", fits="{sample}_{fit}.csv")
 PLOT_FITS = _analysis("plot_fits of {fit}", "{sample}_{fit}_plot_fits",
@@ -121,3 +129,9 @@ PARAMETERS = _analysis("parameters of {fit}", "{fit}_parameters", "{fit}_paramet
                        "{fit}_parameters")  # fmt: skip
 PLOT_QUALITY = _analysis("plot_quality of {fit}", "{fit}_plot_quality", plot="{fit}_quality")
 PLOT_RETENTION = _analysis("plot_retention", "plot_retention", plot="retention")
+
+SAMPLE_PAGE = _page("sample_page", "{sample}_page", "samples", "{sample}")
+FIT_PAGE = _page("fit_page of {fit}", "{sample}_{fit}_page", "fits", "{sample}_{fit}")
+PARAMETERS_PAGE = _page("parameters_page of {fit}", "{fit}_page", "parameters", "{fit}")
+TO_SEND = Step("pages_to_send", fill(paths.ANALYSIS_LOG, step="pages_to_send"),
+               {"pages": paths.TO_SEND})  # fmt: skip

@@ -128,14 +128,20 @@ def _why(counts: Counts, dataset: DatasetPlan | None, folder: Path) -> str:
             f"of segmentation (method {method}) with `fovea preview --dataset {dataset.name}`"
         )
     given: Mapping = dataset.params["extraction"]
-    words = [
+    words = lost_words(counts, dataset)
+    if counts.reasons["short"] and given["min_frames"] is not None:
+        words += _recorded(dataset, given["min_frames"], folder)
+    return f"{'; '.join(words)}; change these parameters and give the same command again"
+
+
+def lost_words(counts: Counts, dataset: DatasetPlan) -> list[str]:
+    """Say how many cells each limit of extraction has left out; a cell may be counted twice."""
+    given: Mapping = dataset.params["extraction"]
+    return [
         f"{n} of {counted(counts.found, 'cell')} {'was' if n == 1 else 'were'} "
         + (_limit(reason, given) if reason in _WHY else f"left out as {reason}")
         for reason, n in counts.reasons.most_common()
     ]  # fmt: skip
-    if counts.reasons["short"] and given["min_frames"] is not None:
-        words += _recorded(dataset, given["min_frames"], folder)
-    return f"{'; '.join(words)}; change these parameters and give the same command again"
 
 
 def _limit(reason: str, given: Mapping) -> str:

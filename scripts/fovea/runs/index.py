@@ -14,7 +14,7 @@ from fovea.config.steps import Step
 from fovea.jobs.atomic import whole_csv
 
 _HEADER = ("file", "made_by", "step", "dataset_or_sample", "recording", "parameters", "fovea")
-_SHOWN = (".csv", ".parquet", ".png", ".pdf", ".h5ad", ".tif")
+_SHOWN = (".csv", ".parquet", ".png", ".pdf", ".h5ad", ".tif", ".html")
 
 
 def write_index(
@@ -53,7 +53,8 @@ def _steps(plan: Plan, places: Iterable[tuple[str, str]]) -> Iterator[tuple[Step
             yield step, name, sources[name], digests[name]
     for name, fov in places:
         if fov:
-            for step in (*plan.datasets[name].field_steps(), steps.OVERVIEW, steps.EVALUATE):
+            more = (steps.FIELD_PAGE, steps.OVERVIEW, steps.EVALUATE)
+            for step in (*plan.datasets[name].field_steps(), *more):
                 yield step.of(dataset=name, fov=fov), name, sources[name], digests[name]
     fits = {fit: samples.fit_parameters(entry) for fit, entry in plan.fits.items()}
     for sample in plan.samples:

@@ -12,13 +12,14 @@ from pathlib import Path
 from fovea.config import steps
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
-from fovea.config.paths import INDEX, METADATA, RESULTS, STATUS, fill
+from fovea.config.paths import INDEX, METADATA, RESULTS, START_PAGE, STATUS, TO_SEND, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import fov_count
 
 #: How the paths of files of a dataset's fields of view start.
-_STARTS = (f"{RESULTS}/{{dataset}}/fov_", f"{RESULTS}/report/{{dataset}}_fov_")
+_STARTS = (f"{RESULTS}/{{dataset}}/fov_", f"{RESULTS}/report/{{dataset}}_fov_",
+           f"{RESULTS}/report/fields/{{dataset}}_fov_")  # fmt: skip
 _SHOWN = 3  # that the end of a run names
 #: Files of the operating system or of Snakemake, which nobody takes for results.
 _IGNORED = ("Thumbs.db", "desktop.ini")
@@ -63,7 +64,7 @@ def _not_in(tree: dict, folder: Path, name: str) -> Iterable[str]:
 
 def _made(plan: Plan, folder: Path) -> Iterable[str]:
     """Yield the files, arrays and stores that a config makes or can be asked to make."""
-    yield from (STATUS, INDEX)
+    yield from (STATUS, INDEX, START_PAGE, TO_SEND)
     yield from plan.sample_files()
     for step in plan.traces.values():
         yield from step.files
@@ -74,7 +75,7 @@ def _made(plan: Plan, folder: Path) -> Iterable[str]:
         if fovs is None:
             yield from (fill(start, dataset=name) for start in _STARTS)
             continue
-        asked = [steps.OVERVIEW] * (not dataset.params["copy_only"])
+        asked = [steps.FIELD_PAGE] + [steps.OVERVIEW] * (not dataset.params["copy_only"])
         asked += [steps.EVALUATE] * (name in plan.with_reference())
         for fov in fovs:
             yield from map(_whole, dataset.field_files(fov))

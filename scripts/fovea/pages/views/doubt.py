@@ -47,8 +47,8 @@ def jumps_of_area(rows: pd.DataFrame, area: pd.Series) -> pd.DataFrame:
 def doubts(table: pd.DataFrame) -> tuple[np.ndarray, list[list[str]]]:
     """Return how doubtful cells are, (N,) float64 of at least 0, and the reasons of each.
 
-    One for each reason, and 1 - R² (at most 1) beside them; so cells without a reason are in the
-    order of their R².
+    One for each reason, three where there is no estimate and two for a parameter at a bound or a
+    poor R², and 1 - R² (at most 1) beside them; cells without a reason are in the order of R².
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def doubts(table: pd.DataFrame) -> tuple[np.ndarray, list[list[str]]]:
     score = np.zeros(len(table))
     reasons: list[list[str]] = [[] for _ in range(len(table))]
 
-    def count(found: np.ndarray, word) -> None:
-        score[found] += 1
+    def count(found: np.ndarray, word, weight: int = 1) -> None:
+        score[found] += weight
         for row in np.flatnonzero(found):
             reasons[row].append(word(row))
 
@@ -73,11 +73,11 @@ def doubts(table: pd.DataFrame) -> tuple[np.ndarray, list[list[str]]]:
         at_bound = table[bounds].ne("").to_numpy() if bounds else np.zeros((len(table), 0), bool)
         stopped = at_bound.any(axis=1)
         failed = ~table["success"].to_numpy(bool) & ~stopped
-        count(failed, lambda row: "no estimate")
+        count(failed, lambda row: "no estimate", 3)
         count(stopped, lambda row: ", ".join(
             f"{name.removesuffix('_at_bound')} at a bound"
-            for name, here in zip(bounds, at_bound[row], strict=True) if here))  # fmt: skip
-        count(r_squared < POOR, lambda row: "poor R²")
+            for name, here in zip(bounds, at_bound[row], strict=True) if here), 2)  # fmt: skip
+        count(r_squared < POOR, lambda row: "poor R²", 2)
         limit = np.maximum(NOTABLE, 3 / np.sqrt(np.maximum(column("n_points"), 1)))
         count(column("autocorrelation") > limit, lambda row: "correlated residuals")
         # Without R², as where no fit was possible, the worst there is.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, CustomJS, Div, Span
+from bokeh.models import ColumnDataSource, CustomJS, Span
 
 from fovea.fits.fit_table import BOUND_WORDS
 from fovea.fits.settings import Settings
@@ -41,9 +41,7 @@ class CellPanel:
         empty = {name: np.zeros(0) for name in ("time", "value", "residual", "colour")}
         self._points = ColumnDataSource(empty)
         self._curve = ColumnDataSource({"time": np.zeros(0), "value": np.zeros(0)})
-        self.heading = Div(text="", disable_math=True, css_classes=["cell-heading"])
-        self.text = Div(text="", disable_math=True, css_classes=["cell-text"], width=420)
-        self.strip = Div(text="", disable_math=True, css_classes=["cell-strip"])
+        self.heading, self.text, self.strip = (style.text_block() for _ in range(3))
         self.fit = style.figure("Data and fit", "", label, size=(520, 280))
         self.fit.scatter("time", "value", source=self._points, size=5.5, fill_color="colour",
                          line_color=None, fill_alpha=0.85, legend_label="data")  # fmt: skip
@@ -76,7 +74,7 @@ class CellPanel:
         self._points.data = {"time": data["times"][row], "value": data["values"][row],
                              "residual": data["residuals"][row], "colour": colours}  # fmt: skip
         self._curve.data = {"time": data["curve_times"][row], "value": data["curve_values"][row]}
-        self.heading.text = str(html.text(data["name"][row]))
+        self.heading.text = str(html.element("h3", data["name"][row]))
         self.text.text, self.strip.text = texts["text"][row], texts["strip"][row]
 
 
@@ -91,7 +89,7 @@ curve.data = {time: own("curve_times"), value: own("curve_values")}
 const safe = document.createElement("span")
 safe.textContent = cells.data.name[row]
 const others = cells.selected.indices.length - 1
-heading.text = safe.innerHTML + (others > 0 ? ` <small>and ${others} more selected</small>` : "")
+heading.text = `<h3>${safe.innerHTML}</h3>` + (others > 0 ? `and ${others} more selected` : "")
 text.text = details.data.text[row]
 strip.text = details.data.strip[row]
 fit.reset.emit(); residuals.reset.emit()

@@ -10,7 +10,6 @@ from bokeh.models import (
     CDSView,
     ColumnDataSource,
     CustomJS,
-    Div,
     HoverTool,
     IndexFilter,
     LassoSelectTool,
@@ -53,7 +52,7 @@ class ScatterAndHistogram:
         self.x = Select(title="horizontal", value=first, options=options, width=230)
         self.y = Select(title="vertical", value=second, options=options, width=230)
         self.log_x, self.log_y = (Switch(active=False, width=32) for _ in range(2))
-        self.remark = Div(text="", disable_math=True, width=520, css_classes=["remark"])
+        self.remark = style.text_block()
         for axis, name in (("x", first), ("y", second)):
             cells.data[axis] = np.asarray(cells.data[name], float)
         self._bars = ColumnDataSource({name: np.zeros(0) for name in
@@ -76,7 +75,7 @@ class ScatterAndHistogram:
 
     def _scatter(self, count: int):
         size = 8 if count < 150 else 6 if count < 1500 else 4
-        title = "One point per cell: click one, or draw a box or a loop"
+        title = "One point per cell"
         drawing = style.figure(title, tools=[BoxSelectTool(), LassoSelectTool()])
         good = np.asarray(self._cells.data["good"], bool)
         for marker, rows in (("circle", np.flatnonzero(good)), ("x", np.flatnonzero(~good))):

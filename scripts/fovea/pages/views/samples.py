@@ -25,6 +25,8 @@ class SideBySide:
         cells whose fit succeeded.
     titles : mapping
         Column to what people call it, with its unit; the first is shown first.
+    every : int
+        Every so many cells are drawn; medians and quartiles are those of all.
 
     Attributes
     ----------
@@ -33,12 +35,15 @@ class SideBySide:
         Widgets that choose the column and whether the axis is logarithmic.
     """
 
-    def __init__(self, samples: Mapping[str, Mapping[str, np.ndarray]], titles: Mapping[str, str]):
+    def __init__(
+        self, samples: Mapping[str, Mapping[str, np.ndarray]], titles: Mapping[str, str],
+        every: int = 1,
+    ):  # fmt: skip
         names = [f"{sample} (n = {len(columns['name'])})" for sample, columns in samples.items()]
         self.column = Select(title="parameter", options=list(titles.items()),
                              value=next(iter(titles)), width=230)  # fmt: skip
         self.log = Switch(active=False, width=32)
-        points, boxes = self._data(samples, titles, names)
+        points, boxes = self._data(samples, titles, names, every)
         self.figure = drawing = style.figure("", "", titles[self.column.value], size=(520, 360),
                                              x_range=names)  # fmt: skip
         count = len(points["cell"])
@@ -63,21 +68,22 @@ class SideBySide:
         self.controls = [self.column, self.log]
 
     @staticmethod
-    def _data(samples: Mapping, titles: Mapping, names: list[str]) -> tuple[dict, dict]:
+    def _data(samples: Mapping, titles: Mapping, names: list[str], every: int) -> tuple[dict, dict]:
         points: dict[str, list] = {"place": [], "cell": [], "colour": []}
         points |= {column: [] for column in titles}
         boxes: dict[str, list] = {"left": [], "right": [], "centre": names}
         boxes |= {f"{column}_{k}": [] for column in titles for k in ("low", "middle", "high")}
         for place, (name, columns) in enumerate(zip(names, samples.values(), strict=True)):
-            offsets = 0.28 * scattered(len(columns["name"]))
+            drawn = columns["name"][::every]
+            offsets = 0.28 * scattered(len(drawn))
             points["place"] += [(name, float(offset)) for offset in offsets]
-            points["cell"] += list(columns["name"])
+            points["cell"] += list(drawn)
             points["colour"] += [style.colour_of(place)] * len(offsets)
             boxes["left"].append((name, -0.36))
             boxes["right"].append((name, 0.36))
             for column in titles:
                 values = np.asarray(columns[column], float)
-                points[column] += values.tolist()
+                points[column] += values[::every].tolist()
                 known = values[np.isfinite(values)]
                 found = np.quantile(known, (0.25, 0.5, 0.75)) if len(known) else [np.nan] * 3
                 for key, value in zip(("low", "middle", "high"), found, strict=True):

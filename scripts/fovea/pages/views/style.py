@@ -8,6 +8,8 @@ from bokeh.models import (
     BoxZoomTool,
     CategoricalAxis,
     CustomJSTickFormatter,
+    Div,
+    InlineStyleSheet,
     PanTool,
     PlainText,
     ResetTool,
@@ -57,6 +59,25 @@ def figure(
             axis.formatter = ticks()
     drawing.grid.grid_line_color = "#eef1f4"
     return drawing
+
+
+_TEXT = f"""
+:host {{ font: 13.5px/1.45 {FONT}; color: {DARK}; }}
+h3 {{ font-size: 15px; margin: 6px 0 2px; }} p {{ margin: 6px 0; }} small {{ color: #5d6b77; }}
+table {{ border-collapse: collapse; }} b {{ font-weight: 600; }}
+th {{ text-align: left; color: #5d6b77; font-weight: 600; border-bottom: 1px solid #e1e6ea;
+  padding: 3px 14px 3px 0; white-space: nowrap; }}
+td {{ padding: 3px 14px 3px 0; border-bottom: 1px solid #f0f3f5; }}
+.doubt {{ display: inline-block; background: #fff1dc; color: #7a4b00; border-radius: 9px;
+  padding: 0 9px; margin: 0 6px 4px 0; font-size: 12.5px; }}
+.message {{ color: #7a4b00; }}
+"""
+
+
+def text_block() -> Div:
+    """Return an empty place for HTML; nothing in it is taken for mathematics."""
+    return Div(text="", disable_math=True, sizing_mode="stretch_width",
+               stylesheets=[InlineStyleSheet(css=_TEXT)])  # fmt: skip
 
 
 def colour_of(number: int) -> str:

@@ -1,0 +1,25 @@
+"""What a run says of its results: saturation, doubtful segmentation, cells that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fovea.config.plan import Plan
+from fovea.runs.cell_counts import without_cells
+from fovea.runs.doubtful import doubtful
+from fovea.runs.removed import removed
+from fovea.runs.saturation import saturated
+
+
+def remarks(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> list[str]:
+    """Return warnings about results, of one line or several.
+
+    Parameters
+    ----------
+    places : iterable of (str, str)
+        Dataset and number of each field of view that is processed.
+    """
+    places = list(places)
+    said = (say(plan, places, folder) for say in (saturated, doubtful, removed, without_cells))
+    return [text for text in said if text]

@@ -1,0 +1,7 @@
+from fovea.jobs.log import job
+from fovea.pages.report.parameters_page import parameters_page
+
+with job(snakemake) as log:
+    params, page = snakemake.params, snakemake.output.page
+    fits = dict(zip(params.names, snakemake.input.fits, strict=True))
+    parameters_page(fits, page, params.entry, params.column, params.left_out, log=log)

@@ -1,0 +1,6 @@
+from fovea.jobs.log import job
+from fovea.pages.report.sample_page import sample_page
+
+with job(snakemake) as log:
+    given, features = snakemake.input, snakemake.params.columns
+    sample_page(given.traces, given.cells, snakemake.output.page, features, given.about, log=log)
