@@ -138,6 +138,8 @@ def fit_text(
              ("values", f"{row['n_points']:.0f}"),
              ("autocorrelation of residuals", number(row["autocorrelation"], 2))]  # fmt: skip
     parts.append(html.element("p", "; ".join(f"{name} {value}" for name, value in facts if value)))
+    if row.get("also_fits"):
+        parts.append(html.element("p", f"the same curve: {row['also_fits']}", class_="message"))
     if row["message"]:
         parts.append(html.element("p", row["message"], class_="message"))
     if models:
