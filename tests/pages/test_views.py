@@ -87,7 +87,7 @@ def test_the_worst_cells_come_first():
         "jump": [1.1, 1.2, 2.5, np.nan, 1.0], "jump_frame": [3, 4, 7, -1, 1],
     })  # fmt: skip
     score, why = doubt.doubts(table)
-    assert np.argsort(-score, kind="stable").tolist() == [2, 3, 1, 4, 0]
+    assert np.argsort(-score, kind="stable").tolist() == [3, 2, 1, 4, 0]
     assert why[2] == ["a at a bound", "area jumps × 2.5 at frame 7"]
     assert why[3] == ["no estimate"]
     assert why[0] == []
