@@ -83,10 +83,16 @@ class FieldsTab:
         states = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
         kept = sum(row.cells_kept or 0 for row in rows)
         found = sum(row.cells_found or 0 for row in rows)
-        fields = counted(sum(bool(row.fov) for row in rows), "field")
+        number = sum(bool(row.fov) for row in rows)
+        if not number:
+            self.about.text = (
+                "<b>No field of view is known yet</b>: a run inspects the recordings first. This "
+                "page shows them as soon as they are there."
+            )
+            return
         self.about.text = (
-            f"<b>{fields} of view</b>: {states}. {kept} of {counted(found, 'cell')} have traces. "
-            "Click a row to open it."
+            f"<b>{counted(number, 'field')} of view</b>: {states}. {kept} of "
+            f"{counted(found, 'cell')} have traces. Click a row to open it."
         )
 
     def _selected(self, new: list[int]) -> None:

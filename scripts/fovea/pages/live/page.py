@@ -69,6 +69,7 @@ class Page:
         """Give up what is being worked on; return what goes on all the same, in words."""
         self.work.shutdown(wait=False, cancel_futures=True)
         self.rerun.close()
+        self.results.close()
         if self.rerun.running:
             return (
                 "The run that was started in the page goes on; `fovea status` shows how far it is."

@@ -58,6 +58,12 @@ class Kept:
                 self._drop(next(iter(self._values)))
             return known[1]
 
+    def clear(self) -> None:
+        """Give up all values."""
+        with self._lock:
+            for key in list(self._values):
+                self._drop(key)
+
     def _drop(self, key: Any) -> None:
         _, value = self._values.pop(key, (None, None))
         if value is not None and self._close is not None:
@@ -82,6 +88,10 @@ class Results:
         self._readers = Kept(_OPEN, ArrayReader.close)
         self._small = Kept(256)
         self.tables = Kept(16)
+
+    def close(self) -> None:
+        """Close all files."""
+        self._readers.clear()
 
     def path(self, name: str) -> Path:
         """Return a file of the results; FoveaError if it lies outside of their folder."""
