@@ -158,6 +158,11 @@ def server(folder: Path) -> dict[str, float]:
     }
 
 
+def cpu_of(process: psutil.Process) -> float:
+    """CPU seconds that a process has used."""
+    return sum(process.cpu_times()[:2])
+
+
 def browser(folder: Path) -> dict[str, float]:
     """Wall seconds seen in the browser, and memory of the server."""
     from playwright.sync_api import sync_playwright
@@ -184,15 +189,17 @@ def browser(folder: Path) -> dict[str, float]:
             named = "Bokeh.documents[0].get_model_by_name"
             table = f"window.fovea_ready && {named}('summary')?.text.includes('{FIELDS} fields')"
             page.wait_for_function(table, timeout=300_000)
-            openings = []
+            openings, used = [], cpu_of(about)
             for _ in range(3):
                 begin = time.perf_counter()
                 page.reload()
                 page.wait_for_function(table, timeout=300_000)
                 openings.append(time.perf_counter() - begin)
+            opening = (cpu_of(about) - used) / len(openings)
             page.locator(".slick-row", has_text="many").nth(3).click()
             page.wait_for_function(f"{named}('image').data.image.length > 0", timeout=300_000)
             page.wait_for_timeout(2000)
+            used = cpu_of(about)
             frames = page.evaluate(
                 """async (count) => {
               const state = Bokeh.documents[0].get_model_by_name("browser")
@@ -208,7 +215,8 @@ def browser(folder: Path) -> dict[str, float]:
             }""",
                 FRAMES - 2,
             )
-            for number in range(0, 11):
+            frame = 1e3 * (cpu_of(about) - used) / len(frames)
+            for number in range(11):
                 page.get_by_text("Fields of view").first.click()
                 page.locator(".slick-row", has_text="many").nth(number).click()
                 page.wait_for_timeout(700)
@@ -220,7 +228,9 @@ def browser(folder: Path) -> dict[str, float]:
     return {
         "start_s": started,
         "open_s": median(openings),
+        "open_server_cpu_s": opening,
         "next_frame_ms": median(frames),
+        "next_frame_server_cpu_ms": frame,
         "slowest_frame_ms": max(frames),
         "server_mb": memory,
     }

@@ -250,14 +250,18 @@ def test_fits_and_what_is_saved(run, window, tmp_path):
         page.page.locator(".slick-row:visible").nth(1).click(timeout=60_000)
         page.until_text("strip", "the cell over time")
         page.shot("10_fits")
-        for name, start in (("Save SVG", b"<svg"), ("Save PNG", b"\x89PNG"),
-                            ("Save numbers (CSV)", b"name,good,")):  # fmt: skip
-            with page.page.expect_download() as waiting:
-                page.page.get_by_role("button", name=name).click()
-            saved = tmp_path / "saved"
-            waiting.value.save_as(saved)
-            assert saved.read_bytes().startswith(start)
-        numbers = pd.read_csv(saved)
+        saved: list = []
+        page.page.on("download", saved.append)
+        for name, count in (("Save SVG", 4), ("Save PNG", 8), ("Save numbers (CSV)", 9)):
+            page.page.get_by_role("button", name=name).click()
+            while len(saved) < count:
+                page.page.wait_for_timeout(100)
+        starts = {".svg": b"<svg", ".png": b"\x89PNG", ".csv": b"name,good,"}
+        for one in saved:
+            target = tmp_path / one.suggested_filename
+            one.save_as(target)
+            assert target.read_bytes().startswith(starts[target.suffix]), target
+        numbers = pd.read_csv(target)
         assert len(numbers) == 1  # the chosen one
         fits = pd.read_csv(next((run / "results/analysis").glob("all_*_fitted_*.csv")))
         assert numbers["rmse"].iloc[0] in set(fits["rmse"])
