@@ -54,7 +54,7 @@ def test_from_an_odd_trace_to_a_new_fit(run, window):
         seen = traces(run).set_index(["cell", "frame"]).loc[(own["cell"], verdict.frame)]
         assert verdict.position == (seen["position_x"], seen["position_y"])
         page.tab("Run again")  # click 3
-        page.until_text("jobs", "would run again")
+        page.until_text("jobs", "would run again:</b>")
         jobs = page.model("jobs", "text")
         assert "merge" in jobs
         assert "segment" not in jobs
