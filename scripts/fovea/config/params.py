@@ -40,6 +40,8 @@ def merged_params(layers: list[dict], schema: dict) -> dict:
         method = section.get("method")
         if key in METHODS and isinstance(method, str) and method in METHODS[key]:
             wanted = ("method", *METHODS[key].parameters(method))
+            # where it is false, jobs have the parameters that they had before there was the key
+            wanted += ("consistency",) if section.get("consistency") is True else ()
             section = {name: section[name] for name in section if name in wanted}
             section |= own_defaults(METHODS[key], method, given)
         result[key] = section

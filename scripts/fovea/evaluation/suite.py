@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,9 @@ from fovea.evaluation.pairs import Row
 from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.evaluation.simulated import SIMULATED, Drawn
 from fovea.evaluation.suite_list import parameters
-from fovea.plugins.registry import SEGMENTATION, load
+from fovea.segmentation.consistent import consistent
 from fovea.segmentation.phase.diameter import inner_areas
+from fovea.segmentation.segment import levels_of, method_of
 
 FRAMES = 10  # of a row, at most, unless all are wanted
 _TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
@@ -100,13 +100,13 @@ def measure(
     total = sum(len(position.frames) for position in drawn.positions)
     options, chosen_by = proposal(drawn.positions, {**row.segmentation, **given}, threads, log)
     shots, time_ms = [], np.nan
-    if options is None:
-        segment = _nothing
+    segment = _nothing if options is None else method_of(options)
+    spread = list(_spread(drawn.positions, total if everything else FRAMES))
+    if everything and options and options.get("consistency"):
+        segmented = _agreeing(drawn.positions, options)
     else:
-        segment = partial(load(SEGMENTATION, options["method"]),
-                          **{k: v for k, v in options.items() if k != "method"})  # fmt: skip
-    for name, frame, labels in _spread(drawn.positions, total if everything else FRAMES):
-        found = segment(frame)
+        segmented = (segment(frame) for _, frame, _ in spread)
+    for (name, frame, labels), found in zip(spread, segmented, strict=True):
         shots.append(
             Shot(name, frame, labels, found, match_frame(labels, found), verdicts(labels, found))
         )
@@ -187,6 +187,14 @@ def _spread(
         position, t = places[i]
         name = position.name if len(position.frames) == 1 else f"{position.name}, frame {t}"
         yield name, position.frames[t].astype(np.uint16), position.labels[t]
+
+
+def _agreeing(positions: Sequence[Position], options: Mapping[str, Any]) -> Iterator[np.ndarray]:
+    """Yield labels that agree with those of neighbouring frames, of all positions."""
+    for position in positions:
+        frames = (frame.astype(np.uint16) for frame in position.frames)
+        for labels, _ in consistent(map(levels_of(options), frames)):
+            yield labels
 
 
 def _nothing(frame: np.ndarray) -> np.ndarray:

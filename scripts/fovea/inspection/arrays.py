@@ -6,7 +6,6 @@ They call the functions that the rules call, so that a script and a run give the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from fovea.config.phase_tuning import MODES
 from fovea.errors import FoveaError, unknown
 from fovea.jobs.threads import ordered_map
 from fovea.plugins.registry import SEGMENTATION, TRACKING, load
+from fovea.segmentation.consistent import consistent
 from fovea.segmentation.phase.choose import choose
+from fovea.segmentation.segment import levels_of, method_of
 
 
 def segment(
@@ -35,7 +36,8 @@ def segment(
     threads : int
         Frames computed side by side; does not change the result.
     **parameters
-        Those of the method, as in the config: ``cell_diameter=40, mode="dark"``.
+        Those of the method, as in the config: ``cell_diameter=40, mode="dark"``; and
+        ``consistency=True``, which makes frames agree with their neighbours.
 
     Returns
     -------
@@ -49,10 +51,16 @@ def segment(
     """
     if method == "phase":
         parameters = _completed(frames, parameters, threads)
-    function = partial(load(SEGMENTATION, method), **parameters)
+    options = {"method": method} | parameters
+    if method not in SEGMENTATION:
+        raise FoveaError(SEGMENTATION.unknown(method))
     if frames.ndim == 2:
-        return function(frames)
-    return np.stack(list(ordered_map(function, frames, threads)))
+        return method_of(options)(frames)
+    if options.get("consistency"):
+        return np.stack(
+            [x for x, _ in consistent(ordered_map(levels_of(options), frames, threads))]
+        )
+    return np.stack(list(ordered_map(method_of(options), frames, threads)))
 
 
 def _completed(frames: np.ndarray, given: dict[str, Any], threads: int) -> dict[str, Any]:

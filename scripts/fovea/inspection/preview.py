@@ -62,7 +62,8 @@ def preview(
     the parameters used and what was found. Where no mode suits the cells, the last one says so.
     """
     from fovea.config.datasets import params_for
-    from fovea.plugins.registry import PREPROCESSING, SEGMENTATION, load
+    from fovea.plugins.registry import PREPROCESSING, load
+    from fovea.segmentation.segment import method_of
 
     params = params_for(config, dataset)
     options = dict(params["segmentation"])
@@ -75,9 +76,7 @@ def preview(
     choice = choose(frames, modes, diameter, contrast=contrast or "auto")
     if options["method"] == "phase" or (diameter, mode, contrast) != (None, None, None):
         options = _phase_options(options, mode, contrast, diameter, choice)
-    method = load(SEGMENTATION, options["method"])
-    used = {key: value for key, value in options.items() if key != "method"}
-    labels = [method(frame, **used) for frame in frames]
+    labels = list(map(method_of(options), frames))
     titles = []
     for t, found in zip(times, labels, strict=True):
         size, _ = median_diameter(found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fovea.config.limits import half_cell, least_frames
+from fovea.config.phase_tuning import NETWORKS
 from fovea.config.presets import PRESETS
 from fovea.config.words import flow
 from fovea.errors import FoveaError, counted
@@ -100,13 +101,15 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
     if divides:
         least = min(least, PRESETS["bacteria"]["extraction"]["min_frames"])
     margin = half_cell(best.cell_diameter)
+    # finer and coarser segmentations, which decide best, are known to networks alone
+    steady = {"consistency": True} if best.mode in NETWORKS and frames > 1 else {}
     why = f"{least} of {counted(frames, 'frame')}, for cells that divide do not live long"
     if not divides:
         why = f"{least}: a tenth of the {counted(frames, 'frame')}, but 2 to 20"
     return [
         "params:",
         *_found(choice, sampled),
-        f"  segmentation: {flow(advice.parameters(best))}",
+        f"  segmentation: {flow(advice.parameters(best) | steady)}",
         "  # Cells touch, are missed in single frames, and the stage jumps. With divisions,",
         "  # daughters get IDs of their own; without, the mother's ID goes on with one of them.",
         f"  tracking: {flow(_TRACKING | {'divisions': divides, 'drift': True})}",

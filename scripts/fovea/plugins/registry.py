@@ -86,6 +86,10 @@ SEGMENTATION.register("phase", "fovea.segmentation.phase.segment_phase:segment_p
     "cell_diameter", "mode", "contrast", "weights", "tuning",
 ))  # fmt: skip
 
+# Called as the method of that name, for its labels together with finer and coarser ones.
+LEVELS = Registry("segmentation method with several levels")
+LEVELS.register("phase", "fovea.segmentation.phase.segment_phase:segment_phase_levels")
+
 # Called with the parameters. The result has a method `link`, which takes all frames of labels and
 # gives `fovea.tracking.links.Links`, or `update`, which takes one frame after the other and
 # gives its IDs.

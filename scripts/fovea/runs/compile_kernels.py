@@ -26,8 +26,10 @@ def _process(folder: Path) -> None:
     from fovea.display.cache import cache
     from fovea.fits.solver.correlation import Correlation, Series
     from fovea.fits.solver.levenberg_marquardt import Batch
+    from fovea.segmentation.consistent import consistent
     from fovea.segmentation.padding import compile_for_padding
     from fovea.segmentation.phase.choose import choose
+    from fovea.segmentation.repair import Frame
     from fovea.segmentation.segment import segment
     from fovea.store.contrast import CountLimits
     from fovea.store.groups import ngff, provenance
@@ -53,7 +55,11 @@ def _process(folder: Path) -> None:
     segment(phase, labelled, {"method": "logstd", "morph_size": 3, "morph_iterations": 1})
     for mode in MODES:
         parameters = {"method": "phase", "cell_diameter": 12, "mode": mode}
-        segment(phase, folder / f"seg_{mode}", parameters)
+        segment(phase, folder / f"seg_{mode}", parameters | {"consistency": True})
+    steady = np.zeros((2, 40, 40), np.uint16)
+    steady[0, 2:9, 2:9] = steady[1, 2:9, 2:5] = 1
+    steady[1, 2:9, 5:9] = 2
+    list(consistent(map(Frame, steady[[0, 1, 0]])))
     choose(frames[1:], cell_diameter=12.0)
     compile_for_padding(frames[1])
     segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})

@@ -15,13 +15,13 @@ def segment_recorded(
     method: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
     largest_cell: float | None = None,
 ) -> np.ndarray:
-    """Label the cells in the recorded part of a frame (H, W) uint8 or uint16, (H, W).
+    """Label the cells in the recorded part of a frame (H, W) uint8 or uint16, (H, W) or (n, H, W).
 
     Parameters
     ----------
     method : function
         Of the smallest box that holds all recorded pixels, and of the mask of them (h, w) bool,
-        None where that are all. It returns labels, (h, w).
+        None where that are all. It returns labels, (h, w) or, with several of them, (n, h, w).
     largest_cell : float, optional
         As of `recorded_pixels`.
     """
@@ -31,8 +31,8 @@ def segment_recorded(
     box = _box_of(recorded)
     part, seen = (np.ascontiguousarray(image[box]) for image in (frame, recorded))
     found = method(part, None if seen.all() else seen)
-    labels = np.zeros(frame.shape, found.dtype)
-    labels[box] = found
+    labels = np.zeros((*found.shape[:-2], *frame.shape), found.dtype)
+    labels[..., *box] = found
     return labels
 
 

@@ -9,6 +9,7 @@ docs/network.md describes the training, also on frames of one's own.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,30 +38,34 @@ _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
 def label_network(
     flat: np.ndarray, cell_diameter: float, p: Network, valid: np.ndarray | None = None, *,
-    weights: str | Path,
+    weights: str | Path, rises: Sequence[tuple[float, float]] = ((1.0, 1.0),),
 ) -> np.ndarray:  # fmt: skip
     """Label the cells that the network predicts.
 
     `weights` is the file of the network; the other parameters and the result are as in
-    `fovea.segmentation.phase`.
+    `fovea.segmentation.phase`. For each of `rises`, multiples of `least_rise` and of `least_depth`,
+    there are labels in the result, (rises, H, W), or (H, W) if there is one.
     """
     arrays = read_weights(weights)
     seen = features(flat, cell_diameter, valid)
+    found = np.zeros((len(rises), *flat.shape), np.int32)
     if seen is None:
-        return np.zeros(flat.shape, np.int32)
+        return found if len(rises) > 1 else found[0]
     inside, contact, depth = predict(seen, arrays)
     inside = probability(inside)
     taps = fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER)
     depth = fields.smooth(depth - np.float32(p.contact_weight) * probability(contact), taps)
     levels = ((np.clip(depth, _LOWEST, _HIGHEST) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
-    rise, least = round(p.least_rise * _LEVELS), round((p.least_depth - _LOWEST) * _LEVELS)
-    small = basins.basins(levels, inside > np.float32(p.level), rise, least)
+    certain = inside > np.float32(p.level)
     mask = resample.resample(inside, flat.shape) > np.float32(p.level)
     if valid is not None:
         mask &= valid
-    labels = np.where(mask, resample.nearest(small, flat.shape), 0)
-    regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
-    return labels
+    for labels, (rise, least) in zip(found, rises, strict=True):
+        limits = rise * p.least_rise, least * p.least_depth - _LOWEST
+        small = basins.basins(levels, certain, *(round(limit * _LEVELS) for limit in limits))
+        np.multiply(resample.nearest(small, flat.shape), mask, out=labels)
+        regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
+    return found if len(rises) > 1 else found[0]
 
 
 def features(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from fovea.segmentation.padding import filled, segment_recorded
 
 #: Pixels per cell diameter in the coarse image from which the background is estimated.
 _COARSE = 3
+#: Multiples of `least_rise` and `least_depth` for usual, finer and coarser labels.
+_USUAL = (1.0, 1.0)
+_LEVELS = (_USUAL, (0.5, 1 / 3), (2.0, 1.0))
 #: Area in D² that no cell exceeds; larger regions of one value inside the frame are masked ones.
 _LARGEST = 4
 
@@ -69,6 +73,36 @@ def segment_phase(
     FoveaError
         If the file of weights cannot be read or belongs to a network of another shape.
     """
+    return _segmented(
+        frame, [_USUAL], cell_diameter=cell_diameter, mode=mode, contrast=contrast, weights=weights,
+        tuning=tuning,
+    )  # fmt: skip
+
+
+def segment_phase_levels(frame: np.ndarray, **parameters: Any) -> np.ndarray:
+    """Label the cells of a frame three times: as usual, with more and with fewer objects.
+
+    Parameters and errors are as of `segment_phase`. The finer and the coarser labels differ where
+    borders between objects are doubtful; only modes with a network have them.
+
+    Returns
+    -------
+    (3, H, W) or (1, H, W) uint16 or uint32
+        The labels of `segment_phase`; and finer and coarser ones, in no particular order, which
+        include objects that are too small.
+    """
+    networks = parameters.get("mode") in NETWORKS
+    found = _segmented(frame, _LEVELS if networks else [_USUAL], **parameters)
+    fits = found.max(initial=0) <= np.iinfo(np.uint16).max
+    found = found.astype(np.uint16 if fits else np.uint32, copy=False)
+    return found if found.ndim == 3 else found[None]
+
+
+def _segmented(
+    frame: np.ndarray, rises: Sequence[tuple[float, float]], *, cell_diameter: float,
+    mode: str = "adherent", contrast: str = "dark", weights: str | Path | None = None,
+    tuning: Mapping[str, float] = MappingProxyType({}),
+) -> np.ndarray:  # fmt: skip
     if frame.ndim != 2 or frame.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
     if mode not in MODES:
@@ -82,7 +116,7 @@ def segment_phase(
     values = tuned(mode, tuning)
     method = partial(
         _labelled, cell_diameter=cell_diameter, mode=mode, contrast=contrast, weights=weights,
-        values=values,
+        values=values, rises=rises,
     )  # fmt: skip
     return segment_recorded(frame, method, _LARGEST * cell_diameter**2)
 
@@ -90,10 +124,12 @@ def segment_phase(
 def _labelled(
     frame: np.ndarray, valid: np.ndarray | None, *, cell_diameter: float, mode: str, contrast: str,
     weights: str | Path | None, values: Tuning,
+    rises: Sequence[tuple[float, float]],
 ) -> np.ndarray:  # fmt: skip
     """Label the cells of a frame, or of the part of it that was recorded.
 
-    `valid` (H, W) bool is False where pixels are padding; None stands for True everywhere.
+    With several `rises`, see `fovea.segmentation.phase.network`, there are further labels, (rises,
+    H, W). `valid` (H, W) bool is False where pixels are padding; None stands for True everywhere.
     """
     if contrast == "bright":
         frame = ~frame  # 65535 - value, or 255 - value
@@ -103,18 +139,20 @@ def _labelled(
     elif mode in NETWORKS:
         from fovea.segmentation.phase.network import WEIGHTS, label_network
 
-        method = partial(label_network, weights=weights or WEIGHTS[mode])
+        method = partial(label_network, weights=weights or WEIGHTS[mode], rises=rises)
     else:
         from fovea.segmentation.phase.dark import label_dark as method
-    labels = method(flat, cell_diameter, values, valid)
+    found = method(flat, cell_diameter, values, valid)
     if valid is not None:
-        labels[~valid] = 0
+        found[..., ~valid] = 0
+    labels = found if found.ndim == 2 else found[0]
     first, areas = regions.first_pixels_and_areas(labels, int(labels.max(initial=0)))
     kept = (areas >= values.min_area * cell_diameter**2) & (areas > 0)
     if areas.any() and not kept.any():
         note("min_area", areas.max() / cell_diameter**2, values.min_area,
              "the area of the largest object, in cell_diameter²,")  # fmt: skip
-    return boxes.in_raster_order(labels, first, kept)
+    labels = boxes.in_raster_order(labels, first, kept)
+    return labels if found.ndim == 2 else np.stack([labels, *found[1:]])
 
 
 def tuned(mode: str, changes: Mapping[str, float]) -> Tuning:
