@@ -2,6 +2,7 @@ rule extract:
     input:
         cells=files(lambda dataset: [dataset.cells()]),
         merges=steps.table("merges"),
+        lineage=steps.table("lineage"),
         flat_fields=files(DatasetPlan.flat_fields),
         found=files(DatasetPlan.found_for_margin),
     output:

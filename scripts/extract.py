@@ -18,4 +18,5 @@ with job(snakemake) as log:
         )["cell_diameter"],
         flat_fields=channels_of(snakemake.input.flat_fields),
         merges=snakemake.input.merges,
+        lineage=snakemake.input.lineage,
     )

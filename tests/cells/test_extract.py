@@ -209,7 +209,14 @@ def test_numbers_that_tracking_leaves_out(tmp_path):
     assert [row.split(",")[1:3] for row in rows] == [["2", "0"], ["2", "1"], ["2", "2"]]
     assert {row.split(",")[-1] for row in rows} == {"20"}
     cells = (tmp_path / "cells.csv").read_text().splitlines()[1:]
-    assert cells == ["0,2,0,2,3,True,", "0,5,1,2,2,False,short"]
+    assert cells == ["0,2,0,2,3,True,,,", "0,5,1,2,2,False,short,,"]
+    lineage = tmp_path / "lineage.csv"
+    lineage.write_text("cell,confidence,repaired\n5,0.25,1\n2,0.75,0\n")
+    extract_traces(tmp_path / "cells.zarr", tmp_path / "traces.csv", tmp_path / "cells.csv", 0,
+                   {"pc_ch_0": ["area"]}, min_frames=3, border_margin=0,
+                   lineage=lineage)  # fmt: skip
+    cells = (tmp_path / "cells.csv").read_text().splitlines()[1:]
+    assert cells == ["0,2,0,2,3,True,,0.75,0", "0,5,1,2,2,False,short,0.25,1"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         zarr.open_group(tmp_path / "cells.zarr", mode="r").tree()

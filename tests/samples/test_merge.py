@@ -114,7 +114,19 @@ def test_parquet_and_csv_hold_the_same(two):
             if isinstance(values[0], bool | str):
                 assert [str(value) for value in values] == texts
             else:
-                assert values == [float(text) for text in texts]
+                # tables of cells of version 0.1.0 have neither confidence nor repaired frames
+                numbers = [float(text or "nan") for text in texts]
+                np.testing.assert_array_equal(np.array(values, np.float64), numbers)
+
+
+def test_tables_of_cells_keep_the_confidence(two):
+    folder, paths = two
+    for path in folder.rglob("*_cells.csv"):
+        head, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([f"{head},confidence,repaired", *[f"{r},0.5,2" for r in rows]]))
+    merged = merge_all(folder, "s", paths)
+    rows = rows_of(merged / "s_traces_cells.csv")
+    assert {(row["confidence"], row["repaired"]) for row in rows} == {("0.5", "2")}
 
 
 def test_pyama_form(two):
@@ -321,7 +333,8 @@ def test_parquet_has_plain_types_and_no_metadata_of_pandas(two):
     assert kinds == {
         "dataset": "string", "fov": "int64", "cell": "int64", "first_frame": "int64",
         "last_frame": "int64", "first_time": "double", "last_time": "double", "frames": "int64",
-        "kept": "bool", "reason": "string", "good": "bool",
+        "kept": "bool", "reason": "string", "good": "bool", "confidence": "double",
+        "repaired": "int64",
     }  # fmt: skip
 
 

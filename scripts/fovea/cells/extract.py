@@ -20,7 +20,10 @@ BASE_COLUMNS = (
     "fov", "cell", "frame", "good", "merged", "position_x", "position_y",
     "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1",
 )  # fmt: skip
-CELL_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason")
+CELL_COLUMNS = (
+    "fov", "cell", "first_frame", "last_frame", "frames", "kept", "reason", "confidence",
+    "repaired",
+)  # fmt: skip
 
 _LOG = logging.getLogger("fovea")
 
@@ -68,6 +71,7 @@ def extract(
     merges: str | Path | None = None,
     keep_merged: bool = False,
     cell_diameter: float | None = None,
+    lineage: str | Path | None = None,
 ) -> None:
     """Write the traces of a field of view, and which cells were left out and why.
 
@@ -99,6 +103,9 @@ def extract(
         that has fewer than `min_frames` frames beside them.
     cell_diameter : float, optional
         Typical diameter of a cell in pixels.
+    lineage : path, optional
+        CSV with the confidence of each track, see `fovea.tracking.track.track`; without it, and
+        for one of an older version, these columns of the summary are empty.
     """
     store = CellStore(Path(cells), features, weight, flat_fields or {})
     if min_frames is None:
@@ -119,11 +126,13 @@ def extract(
                 [fov, cell, t, bool(good[i, t]), bool(merged[i, t]), *row]
                 for cell, t, *row in store.rows(i)
             )
+    trusted = read_confidence(lineage)
     with whole_csv(summary, CELL_COLUMNS) as rows:
         for i, reason in zip(tracked, reasons, strict=True):
             frames = np.flatnonzero(store.valid[i]).tolist()
             span = frames[0], frames[-1], len(frames)
-            rows.writerow([fov, int(store.ids[i]), *span, not reason, reason])
+            cell = int(store.ids[i])
+            rows.writerow([fov, cell, *span, not reason, reason, *trusted.get(cell, ("", ""))])
     log.info(
         "%d of %d cells kept; removed: %d with fewer than %d frames, %d within %d pixels of the "
         "edge (%d for both reasons)",
@@ -174,6 +183,15 @@ def read_merged(merges: str | Path | None, ids: np.ndarray, frames: int) -> np.n
                 first, last = int(row["first_frame"]), int(row["last_frame"])
                 found[ids == int(row["cell"]), first : last + 1] = True
     return found
+
+
+def read_confidence(lineage: str | Path | None) -> dict[int, tuple[str, str]]:
+    """Read ``confidence`` and ``repaired`` of each cell, as they are written; {} without them."""
+    if lineage is None:
+        return {}
+    with open(lineage, encoding="utf-8", newline="") as file:
+        return {int(row["cell"]): (row.get("confidence", ""), row.get("repaired", ""))
+                for row in csv.DictReader(file)}  # fmt: skip
 
 
 def _median_size(boxes: np.ndarray, valid: np.ndarray) -> float:

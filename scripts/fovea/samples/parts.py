@@ -22,8 +22,9 @@ KEY = [*CELL, "frame"]
 GEOMETRY = ("position_x", "position_y", "bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1")
 CELL_COLUMNS = [
     "dataset", "fov", "cell", "first_frame", "last_frame", "first_time", "last_time", "frames",
-    "kept", "reason", "good",
+    "kept", "reason", "good", "confidence", "repaired",
 ]  # fmt: skip
+_TRUST = ("confidence", "repaired")  # of tracks, see `fovea.tracking.confidence`
 DECIMALS = {"s": 6, "min": 6, "h": 9}  # of times; below a microsecond but for minutes
 SOURCES = {"stamps": "stamp"}  # words of `frame_times` to those of tables, where they differ
 
@@ -150,6 +151,8 @@ def cell_table(
         times = rounded_times(recordings[dataset], fov, channel, entry, unit)[0]
         part = read_csv(path, ["reason"]).assign(dataset=dataset, fov=fov)
         part["kept"] = part["kept"].astype(bool)
+        for name in _TRUST:  # not there in tables of older versions
+            part[name] = numbers(path, part, name) if name in part else np.nan
         for end in ("first", "last"):
             part[f"{end}_frame"] = part[f"{end}_frame"].astype(np.int64)
             part[f"{end}_time"] = times[part[f"{end}_frame"]]
@@ -158,9 +161,10 @@ def cell_table(
         parts.append(part)
     listed = pd.MultiIndex.from_tuples([place_of(path) for path in cells], names=CELL[:2])
     others = ~pd.MultiIndex.from_frame(seen[CELL[:2]]).isin(listed)
-    parts.append(seen[others].assign(kept=True, reason=""))
+    parts.append(seen[others].assign(kept=True, reason="", **dict.fromkeys(_TRUST, np.nan)))
     types = dict.fromkeys(("fov", "cell", "first_frame", "last_frame", "frames"), np.int64)
     types |= dict.fromkeys(("dataset", "reason"), "str") | dict.fromkeys(("kept", "good"), bool)
+    types |= {"confidence": np.float64, "repaired": "Int64"}
     table = pd.concat([part[CELL_COLUMNS].astype(types) for part in parts], ignore_index=True)
     return table.sort_values(
         CELL, key=lambda column: column.map(list(known).index) if column.name == "dataset" else

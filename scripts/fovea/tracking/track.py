@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from itertools import cycle
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import cycle, tee
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from fovea.store.groups import provenance, write_derived_group
 from fovea.store.reader import ArrayReader
 from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
+from fovea.tracking.confidence import SUSPECT, Confidence
 from fovea.tracking.flagging import FrameByFrame
 from fovea.tracking.statistics import log_statistics, track_statistics
 
-LINEAGE_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "parent")
+LINEAGE_COLUMNS = (
+    "fov", "cell", "first_frame", "last_frame", "parent", "confidence", "repaired",
+)  # fmt: skip
 MERGES_COLUMNS = ("fov", "cell", "first_frame", "last_frame", "holds")
 DRIFT_COLUMNS = ("fov", "frame", "shift_y", "shift_x")
 
@@ -49,9 +53,11 @@ def track(
     parameters : dict
         ``method`` and that method's parameters.
     lineage, drift : path or None
-        CSV to write: one row per cell, its first and last frame and its parent, 0 for none; and
-        one row per frame, how far its image has moved since the first frame, in pixels. A frame
-        without phase contrast is given the shift of the last one that has it.
+        CSV to write: one row per cell, its first and last frame, its parent, 0 for none, its
+        confidence (`fovea.tracking.confidence`), and the number of its frames in which the
+        segmentation decided by the neighbouring frames; and one row per frame, how far its image
+        has moved since the first frame, in pixels. A frame without phase contrast is given the
+        shift of the last one that has it.
     fov : int
         Index of the field of view, for the tables.
     merges : path or None
@@ -67,14 +73,18 @@ def track(
     measured = [(np.zeros((0, len(COLUMNS)), np.int32), np.zeros(0, np.int64))]
     with ArrayReader(source / "0") as frames:
         present, count = frames.present, len(frames)
+        decided = _decided(frames.attributes)
+        confidence, repaired = Confidence(), Counter()
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
         if hasattr(tracker, "link"):
             log.info("linking objects")
             links = tracker.link(progress(frames.recorded(), len(present), log))
             turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
-            tracked = links.render(frames.recorded(), cycle(turns))
+            labels, shown = tee(frames.recorded())
+            tracked = links.render(shown, cycle(turns))
         else:
-            links, tracked = None, map(_narrow, map(tracker.update, frames.recorded()))
+            labels, shown = tee(frames.recorded())
+            links, tracked = None, map(_narrow, map(tracker.update, shown))
         missing = {"missing": frames.missing}
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS, **missing) as out:
             log.info("writing IDs")
@@ -82,6 +92,11 @@ def track(
             for t, ids in enumerate(progress(tracked, len(present), log)):
                 out.append(ids)
                 measured.append(measure_cells(ids, t))
+                shift = links.objects[t].shift if links else np.zeros(2, np.int64)
+                confidence.add(ids, *measured[-1], shift)
+                frame = next(labels)
+                for label in decided.get(int(present[t]), ()):
+                    repaired.update(set(ids[frame == label].tolist()) - {0})
                 if others:
                     others.add(ids)
             boxes, areas = map(np.concatenate, zip(*measured, strict=True))
@@ -91,6 +106,7 @@ def track(
     else:
         parents, merged = others.merges(getattr(tracker, "parents", {}))
         rows = list(_lineage(boxes, parents))
+    trusted = confidence.tracks({cell: parent for cell, *_, parent in rows if parent})
     shifts = links.drift if links else np.zeros((len(present), 2), np.int64)
     # until here frames are counted among those that have phase contrast
     log_statistics(track_statistics(boxes, areas, len(present), rows), len(present), log)
@@ -99,7 +115,8 @@ def track(
     write_derived_group(target, source, labels=True)
     if lineage:
         with whole_csv(lineage, LINEAGE_COLUMNS) as lines:
-            lines.writerows((fov, cell, *present[[first, last]].tolist(), parent)
+            lines.writerows((fov, cell, *present[[first, last]].tolist(), parent,
+                             round(trusted[cell], 4), repaired[cell])
                             for cell, first, last, parent in rows)  # fmt: skip
     if merges:
         with whole_csv(merges, MERGES_COLUMNS) as lines:
@@ -109,6 +126,12 @@ def track(
         with whole_csv(drift, DRIFT_COLUMNS) as lines:
             held = shifts[np.maximum(np.searchsorted(present, range(count), "right") - 1, 0)]
             lines.writerows((fov, t, *shift) for t, shift in enumerate(held.tolist()))
+    doubtful = sum(value < SUSPECT for value in trusted.values())
+    log.info("suspected switches: %d; tracks of a confidence below %g: %d of %d",
+             confidence.suspected, SUSPECT, doubtful, len(trusted))  # fmt: skip
+    if decided:
+        log.info("cells with frames that the segmentation decided by their neighbours: %d",
+                 len(repaired))  # fmt: skip
     if links:
         log.info("objects that hold several cells and were not divided: of %d cells, in %d frames",
                  len({cell for cell, *_ in merged}), len(links.held))  # fmt: skip
@@ -122,6 +145,15 @@ def _narrow(labels: np.ndarray) -> np.ndarray:
     """IDs as uint16, or uint32 where they need it."""
     fits = labels.max(initial=0) <= np.iinfo(np.uint16).max
     return labels.astype(np.uint16 if fits else np.uint32, copy=False)
+
+
+def _decided(attributes: Mapping) -> dict[int, list[int]]:
+    """Return the labels that the segmentation decided by neighbouring frames, by frame."""
+    found: dict[int, list[int]] = {}
+    for pairs in attributes.get("fovea", {}).get("decisions", {}).values():
+        for frame, label in pairs:
+            found.setdefault(frame, []).append(label)
+    return found
 
 
 def _lineage(boxes: np.ndarray, parents: dict) -> Iterator[tuple[int, int, int, int]]:
