@@ -91,8 +91,8 @@ def segment_phase_levels(frame: np.ndarray, **parameters: Any) -> np.ndarray:
         The labels of `segment_phase`; and finer and coarser ones, in no particular order, which
         include objects that are too small.
     """
-    networks = parameters.get("mode") in NETWORKS
-    found = _segmented(frame, _LEVELS if networks else [_USUAL], **parameters)
+    used = segment_phase.__kwdefaults__ | parameters
+    found = _segmented(frame, _LEVELS if used["mode"] in NETWORKS else [_USUAL], **used)
     fits = found.max(initial=0) <= np.iinfo(np.uint16).max
     found = found.astype(np.uint16 if fits else np.uint32, copy=False)
     return found if found.ndim == 3 else found[None]
@@ -100,8 +100,7 @@ def segment_phase_levels(frame: np.ndarray, **parameters: Any) -> np.ndarray:
 
 def _segmented(
     frame: np.ndarray, rises: Sequence[tuple[float, float]], *, cell_diameter: float,
-    mode: str = "adherent", contrast: str = "dark", weights: str | Path | None = None,
-    tuning: Mapping[str, float] = MappingProxyType({}),
+    mode: str, contrast: str, weights: str | Path | None, tuning: Mapping[str, float],
 ) -> np.ndarray:  # fmt: skip
     if frame.ndim != 2 or frame.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"expected a (H, W) frame of uint16, got {frame.dtype} {frame.shape}")
