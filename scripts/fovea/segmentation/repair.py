@@ -1,7 +1,4 @@
-"""Repair the labels of one frame by those of its neighbours in time.
-
-`fovea.segmentation.consistent` says by which rules.
-"""
+"""Repair the labels of a frame by those of its neighbours, by rules of `consistent` beside it."""
 
 from __future__ import annotations
 
