@@ -118,8 +118,7 @@ def main() -> None:
         field = measure_field(folder, options.frames, options.size, options.cells)
     # the time of the plain versions for the same frames, without input and output
     per_frame = sum(
-        found[name]["plain_ms"]
-        for name in ("segment", "track", "background, local_surface", "extract")
+        found[name]["plain_ms"] for name in ("segment", "track", "background", "extract")
     )
     per_frame += 7 * found["cache"]["plain_ms"]
     field["plain_cpu_s"] = round(per_frame * options.frames / 1e3, 1)

@@ -104,8 +104,11 @@ def pairs(last: Frame, here: Frame) -> Iterator[tuple[str, Callable, Callable, C
         lambda: track_stack(both, IouTracker()),
         np.array_equal,
     )
-    for method, reference in (("tile_median", plain_background), ("local_surface", plain_surfaces)):
-        yield (f"background, {method}", partial(_plain_backgrounds, here, reference),
+    for name, method, reference in (
+        ("background", "tile_median", plain_background),
+        ("background, local_surface", "local_surface", plain_surfaces),
+    ):
+        yield (name, partial(_plain_backgrounds, here, reference),
                partial(_backgrounds, here, method), _near)  # fmt: skip
     yield ("extract", lambda: plain.extract(here.labels, here.fluorescence, here.backgrounds),
            lambda: extract(here.crops), lambda a, b: np.allclose(a, b, rtol=1e-6))  # fmt: skip

@@ -9,7 +9,7 @@ from fovea.background.methods import estimate_background
 from fovea.background.spline_grid import cover
 from fovea.background.surfaces import SurfaceGrid
 from fovea.kernels.moments import free_moments
-from fovea.kernels.tiles import block_medians
+from fovea.kernels.tiles import block_levels
 from support.reference import morphology, surfaces
 from support.strategies import FRAMES, examples, make_frame, masks, seeds
 
@@ -43,13 +43,15 @@ def test_local_surface(foreground, kind, seed, radius, tile_size):
 @given(masks(), st.sampled_from(FRAMES), seeds, st.integers(1, 300), st.integers(0, 65535),
        st.integers(3, 4096))  # fmt: skip
 @examples(200)
-def test_medians_and_moments_of_blocks(covered, kind, seed, tile_size, base, bins):
+def test_levels_and_moments_of_blocks(covered, kind, seed, tile_size, base, bins):
     """Of any blocks, wherever the bins lie: those affect the speed only."""
     frame = make_frame(kind, covered, np.random.default_rng(seed))
     edges = [np.array(surfaces.borders(n, tile_size)) for n in frame.shape]
     packed = cover(covered, frame.shape, 0)
-    medians, pixels = surfaces.block_values(frame, covered, edges)
-    np.testing.assert_array_equal(block_medians(frame, packed, *edges, base, bins), medians)
+    levels, pixels = surfaces.block_values(frame, covered, edges)
+    numbers = free_moments(packed, *edges)[..., 0].copy()
+    found = block_levels(frame, packed, *edges, numbers, base, bins)
+    np.testing.assert_array_equal(found, levels)
     exact = [[surfaces.terms(*p.astype(np.int64)).sum(axis=1) for p in row] for row in pixels]
     np.testing.assert_array_equal(free_moments(packed, *edges), exact)
 
@@ -123,7 +125,8 @@ def test_beams_and_edges_that_are_no_parabola():
     found, _ = estimate_background(frame, mask, method="local_surface")
     old, _ = estimate_background(frame, mask)
     new, was = ((b - beam)[mask] for b in (found, old))
-    assert abs(new.mean()) < 0.5
+    assert abs(new.mean()) < 1.5  # of 300 to 1200 counts with a noise of 17 to 35
+    assert abs(new.mean()) < 0.25 * abs(was.mean())
     assert np.sqrt((new**2).mean()) < 0.25 * np.sqrt((was**2).mean())
 
 

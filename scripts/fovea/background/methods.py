@@ -40,7 +40,7 @@ def estimate_background(
     foreground : (H, W) bool or labels, or None
         Cells, which are left out.
     method : {"tile_median", "local_surface"}
-        Medians of tiles at the tiles' centres; or surfaces through the medians of blocks of half a
+        Medians of tiles at the tiles' centres; or surfaces through the levels of blocks of half a
         tile, which need no even background and no even distribution of the cells.
     dilation_radius : int
         Pixels around the cells that are left out too.

@@ -1,4 +1,4 @@
-"""Background of a fluorescence frame: quadratic surfaces through the medians of small blocks."""
+"""Background of a fluorescence frame: quadratic surfaces through the levels of small blocks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fovea.background.spline_grid import SplineGrid, usual_range
 from fovea.kernels import local_surface, moments, outlying_blocks, tiles
 
 _LEAST = 0.01  # a window has a surface if at least this share of it, weighted, is background
+_MOST_BINS = 1024  # that are added above the usual range of medians
 _ROUNDS = 2  # of fits whose residuals weigh the blocks of the next one
 
 
@@ -47,27 +48,32 @@ class SurfaceGrid(SplineGrid):
         if not usable:
             covered = np.zeros_like(covered)
             found = moments.free_moments(covered, *self.borders)
-        medians = tiles.block_medians(frame, covered, *self.borders, *usual_range(frame, covered))
-        surfaces = self._surfaces(medians, found, _LEAST)
+        numbers, means = found[..., 0].copy(), moments.means_of(found)
+        base, bins = usual_range(frame, covered)
+        above = min(bins // 2, _MOST_BINS)  # levels need the counts around the medians, too
+        below = min(bins // 4, base)
+        levels = tiles.block_levels(
+            frame, covered, *self.borders, numbers, base - below, bins + below + above
+        )
+        surfaces = self._surfaces(levels, numbers, means, _LEAST)
         if np.isnan(surfaces).all():
-            surfaces = self._surfaces(medians, found, 0.0)
+            surfaces = self._surfaces(levels, numbers, means, 0.0)
         values = local_surface.heights(surfaces, *self.borders, *self.nodes)
         tiles.fill_from_neighbours(values)
         return values, usable
 
-    def _surfaces(self, medians: np.ndarray, found: np.ndarray, least: float) -> np.ndarray:
+    def _surfaces(self, levels, numbers, means, least: float) -> np.ndarray:
         """Coefficients of the surface of each window, robust against blocks that stand out."""
-        numbers, means = found[..., 0].copy(), moments.means_of(found)
-        windows = (max(1, n - local_surface.WINDOW + 1) for n in medians.shape)
+        windows = (max(1, n - local_surface.WINDOW + 1) for n in levels.shape)
         surfaces = np.full((*windows, moments.TERMS), np.nan)
-        before = np.full(medians.shape, np.nan)
-        robust = outlying_blocks.weights(*outlying_blocks.from_neighbours(medians))
+        before = np.full(levels.shape, np.nan)
+        robust = outlying_blocks.weights(*outlying_blocks.from_neighbours(levels))
         for turn in range(1 + _ROUNDS):
             local_surface.fit_windows(
-                medians, numbers, means, robust, before, *self.borders, least, surfaces
+                levels, numbers, means, robust, before, *self.borders, least, surfaces
             )
             if turn < _ROUNDS:
-                rest = local_surface.residuals(medians, means, surfaces, *self.borders)
+                rest = local_surface.residuals(levels, means, surfaces, *self.borders)
                 before = robust
                 robust = outlying_blocks.weights(rest, outlying_blocks.spread_around(rest))
         return surfaces

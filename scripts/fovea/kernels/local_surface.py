@@ -1,8 +1,9 @@
-"""Quadratic surfaces through the medians of blocks, each fitted to the blocks around a place.
+"""Quadratic surfaces through the levels of blocks, each fitted to the blocks around a place.
 
-A median stands for the mean of the surface over the uncovered pixels of its block, not for its
-value at the block's centre: the mean of a quadratic surface follows from these pixels' moments.
-This is local regression (Cleveland and Devlin 1988, J. Am. Stat. Assoc. 83, 596) on areas.
+A level, the robust mean of a block, stands for the mean of the surface over the uncovered pixels of
+its block, not for its value at the block's centre: the mean of a quadratic surface follows from
+these pixels' moments. This is local regression (Cleveland and Devlin 1988, J. Am. Stat. Assoc. 83,
+596) on areas.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def in_window(means, cy, cx, by, bx):
 
 
 @kernel
-def fit_windows(medians, numbers, means, robust, before, borders_y, borders_x, least, surfaces):
-    """Fit a surface to the medians of each window of (at most) 4 x 4 blocks.
+def fit_windows(levels, numbers, means, robust, before, borders_y, borders_x, least, surfaces):
+    """Fit a surface to the levels of each window of (at most) 4 x 4 blocks.
 
     Parameters
     ----------
-    medians, numbers, means, robust
+    levels, numbers, means, robust
         (ny, nx) float64, (ny, nx) int64, (ny, nx, 6) float64 and (ny, nx) float64, of the blocks.
         A block weighs as much as it has uncovered pixels, times its robust weight, times 1 - d²
         along either axis, d being the distance of its middle from the window's, 1 at its edge.
@@ -51,32 +52,32 @@ def fit_windows(medians, numbers, means, robust, before, borders_y, borders_x, l
         are fitted anew where weights have changed. Window (i, j) begins with block (i, j). Terms
         that the blocks of a window do not tell from those before them are 0.
     """
-    ny, nx = medians.shape
+    ny, nx = levels.shape
     sy, sx = min(WINDOW, ny), min(WINDOW, nx)
     used = np.array([True, ny > 1, nx > 1, ny > 2, ny > 1 and nx > 1, nx > 2])
     normal = np.empty((TERMS, TERMS))
     right = np.empty(TERMS)
+    near_y, near_x = np.empty(WINDOW), np.empty(WINDOW)
     for i in range(len(surfaces)):
         cy, ry = middle_and_reach(borders_y, i, sy)
+        by = 1 / ry
+        full_y = _nearness(borders_y, i, sy, near_y)
         for j in range(surfaces.shape[1]):
             if _alike(robust[i : i + sy, j : j + sx], before[i : i + sy, j : j + sx]):
                 continue
             cx, rx = middle_and_reach(borders_x, j, sx)
-            full = 0.0
+            bx = 1 / rx
+            full = full_y * _nearness(borders_x, j, sx, near_x)
             # the lower triangle of the normal equations, by term, and their right side
             t00 = t10 = t11 = t20 = t21 = t22 = t30 = t31 = t32 = t33 = 0.0
             t40 = t41 = t42 = t43 = t44 = t50 = t51 = t52 = t53 = t54 = t55 = 0.0
             r0 = r1 = r2 = r3 = r4 = r5 = 0.0
             for k in range(i, i + sy):
-                near_y = nearness(borders_y, k, cy, ry)
                 for m in range(j, j + sx):
-                    near = near_y * nearness(borders_x, m, cx, rx)
-                    full += near * ((borders_y[k + 1] - borders_y[k])
-                                    * (borders_x[m + 1] - borders_x[m]))  # fmt: skip
-                    w = near * numbers[k, m] * robust[k, m]
+                    w = near_y[k - i] * near_x[m - j] * numbers[k, m] * robust[k, m]
                     if w <= 0.0:
                         continue
-                    u, v, uu, uv, vv = in_window(means[k, m], cy, cx, 1 / ry, 1 / rx)
+                    u, v, uu, uv, vv = in_window(means[k, m], cy, cx, by, bx)
                     wu, wv, wuu, wuv, wvv = w * u, w * v, w * uu, w * uv, w * vv
                     t00 += w
                     t10, t11 = t10 + wu, t11 + wu * u
@@ -86,7 +87,7 @@ def fit_windows(medians, numbers, means, robust, before, borders_y, borders_x, l
                     t43, t44 = t43 + wuv * uu, t44 + wuv * uv
                     t50, t51, t52 = t50 + wvv, t51 + wvv * u, t52 + wvv * v
                     t53, t54, t55 = t53 + wvv * uu, t54 + wvv * uv, t55 + wvv * vv
-                    b = medians[k, m]
+                    b = levels[k, m]
                     r0, r1, r2 = r0 + w * b, r1 + wu * b, r2 + wv * b
                     r3, r4, r5 = r3 + wuu * b, r4 + wuv * b, r5 + wvv * b
             if t00 > 0.0 and t00 >= least * full:
@@ -121,10 +122,16 @@ def middle_and_reach(borders, start, size):
 
 
 @kernel
-def nearness(borders, block, centre, reach):
-    """Weight of a block along an axis by the distance of its middle from that of the window."""
-    distance = ((borders[block] + borders[block + 1] - 1) / 2 - centre) / reach
-    return 1.0 - distance * distance
+def _nearness(borders, start, size, out):
+    """Weights of a window's blocks along an axis, into `out`; returns their sum over pixels."""
+    centre, reach = middle_and_reach(borders, start, size)
+    total = 0.0
+    for k in range(size):
+        first, stop = borders[start + k], borders[start + k + 1]
+        distance = ((first + stop - 1) / 2 - centre) / reach
+        out[k] = 1.0 - distance * distance
+        total += out[k] * (stop - first)
+    return total
 
 
 @kernel
@@ -171,19 +178,19 @@ def solve_in_order(normal, right, used, out):
 
 
 @kernel
-def residuals(medians, means, surfaces, borders_y, borders_x):
+def residuals(levels, means, surfaces, borders_y, borders_x):
     """Medians of blocks less the means of the surfaces over their pixels, (ny, nx) float64.
 
     The surfaces (my, mx, 6) are those of the windows in whose middle the block is, up to four; the
-    mean of what they say counts. NaN where there is no median or no surface.
+    mean of what they say counts. NaN where there is no level or no surface.
     """
-    ny, nx = medians.shape
+    ny, nx = levels.shape
     sy, sx = min(WINDOW, ny), min(WINDOW, nx)
     last_y, last_x = surfaces.shape[0] - 1, surfaces.shape[1] - 1
     rest = np.full((ny, nx), np.nan)
     for i in range(ny):
         for j in range(nx):
-            if np.isnan(medians[i, j]):
+            if np.isnan(levels[i, j]):
                 continue
             total, n = 0.0, 0
             for k in range(_clip(i - sy // 2, last_y), _clip(i - sy // 2 + 1, last_y) + 1):
@@ -195,7 +202,7 @@ def residuals(medians, means, surfaces, borders_y, borders_x):
                     total += _height(surfaces[k, m], in_window(means[i, j], cy, cx, 1 / ry, 1 / rx))
                     n += 1
             if n > 0:
-                rest[i, j] = medians[i, j] - total / n
+                rest[i, j] = levels[i, j] - total / n
     return rest
 
 

@@ -2,8 +2,8 @@
 
 The borders of all tiles divide the frame into blocks, so that every tile is a rectangle of blocks.
 Every pixel is counted once, in the histogram of its block; the histogram of a tile is the sum of
-those of its blocks, and gives its median exactly. Blocks that do not overlap have medians of their
-own, which are finer than whole counts. Pixels in the packed mask `covered` are left out.
+those of its blocks, and gives its median exactly. Blocks that do not overlap may have levels of
+their own. Pixels in the packed mask `covered` are left out.
 """
 
 from __future__ import annotations
@@ -143,55 +143,80 @@ def tile_medians(frame, covered, starts_y, size_y, starts_x, size_x, base, ring)
 
 
 @kernel
-def block_medians(frame, covered, borders_y, borders_x, base, bins):
-    """Medians of the uncovered pixels of blocks of a (H, W) uint16 frame, finer than whole counts.
+def block_levels(frame, covered, borders_y, borders_x, numbers, base, bins):
+    """Robust means of the uncovered pixels of blocks of a (H, W) uint16 frame.
 
     Block i begins at row `borders_y`[i] and ends before the next, likewise along x; borders are
-    (ny + 1,) and (nx + 1,) int64. A count stands for the interval of half a count to either side of
-    it, over which its pixels are spread evenly (the median of grouped data). `base` and `bins`
-    affect the speed only, as in `tile_medians`. Returns (ny, nx) float64, NaN for a block without
+    (ny + 1,) and (nx + 1,) int64. `numbers` (ny, nx) int64 are those of uncovered pixels; `base`
+    and `bins` affect the speed only, as in `tile_medians`. A level is the mean of the counts within
+    `reach` of the median. Unlike the median itself it is the mean of the background also where that
+    rises within a block as much as its noise is. Returns (ny, nx) float64, NaN for a block without
     an uncovered pixel.
     """
     ny, nx = len(borders_y) - 1, len(borders_x) - 1
-    medians = np.full((ny, nx), np.nan)
+    levels = np.full((ny, nx), np.nan)
     counts = np.zeros((nx, bins), np.uint32)
     for i in range(ny):
         y0, y1 = borders_y[i], borders_y[i + 1]
         _count_rows(frame, covered, y0, y1, borders_x, base, counts)
         for j in range(nx):
-            n = np.int64(0)
-            for k in range(bins):
-                n += np.int64(counts[j, k])
+            n = numbers[i, j]
             if n == 0:
                 continue
-            low, rest = _order_statistic(counts[j], (n - 1) // 2)
-            high, _ = _order_statistic(counts[j], n // 2)
-            if low > 0 and high < bins - 1:
-                same, low, high = np.int64(counts[j, low]), base - 1 + low, base - 1 + high
+            here = counts[j]
+            # the bins of the lower quartile, the median and the upper quartile, in one pass
+            k, passed = 0, np.int64(here[0])
+            while passed <= (n - 1) // 4:
+                k += 1
+                passed += np.int64(here[k])
+            low = k
+            while passed <= (n - 1) // 2:
+                k += 1
+                passed += np.int64(here[k])
+            middle = k
+            while passed <= 3 * (n - 1) // 4:
+                k += 1
+                passed += np.int64(here[k])
+            first, last = within_reach(low, middle, k)
+            if base == 0:
+                first = max(first, 1)  # no count is below 0
+            if low > 0 and first > 0 and last < bins - 1:
+                total, used = np.int64(0), np.int64(0)
+                for k in range(first, last + 1):
+                    used += np.int64(here[k])
+                    total += np.int64(here[k]) * (k - middle)
+                levels[i, j] = base - 1 + middle + total / used
             else:
-                x0, x1 = borders_x[j], borders_x[j + 1]
-                high = _select(frame, covered, y0, y1, x0, x1, n // 2)
-                low = _select(frame, covered, y0, y1, x0, x1, (n - 1) // 2)
-                below, same = _count_below_and_at(frame, covered, y0, y1, x0, x1, low)
-                rest = (n - 1) // 2 - below
-            if low < high:
-                medians[i, j] = (low + high) / 2
-            else:
-                before = (n - 1) // 2 - rest
-                medians[i, j] = low - 0.5 + (n / 2 - before) / same
-    return medians
+                levels[i, j] = _level(frame, covered, y0, y1, borders_x[j], borders_x[j + 1], n)
+    return levels
 
 
 @kernel
-def _count_below_and_at(frame, covered, y0, y1, x0, x1, value):
-    """How many uncovered pixels of a block are below a value, and how many have it."""
-    below, same = np.int64(0), np.int64(0)
+def within_reach(low, middle, high):
+    """First and last count within 3 robust standard deviations of the median, at least 3 counts.
+
+    The arguments are quartiles; of a normal distribution they are 1.349 standard deviations apart.
+    """
+    reach = max(np.int64(3 * (high - low) / 1.349), np.int64(3))
+    return middle - reach, middle + reach
+
+
+@kernel
+def _level(frame, covered, y0, y1, x0, x1, n):
+    """The level of a block, as `block_levels` has it, by counting its `n` uncovered pixels anew."""
+    low = _select(frame, covered, y0, y1, x0, x1, (n - 1) // 4)
+    middle = _select(frame, covered, y0, y1, x0, x1, (n - 1) // 2)
+    high = _select(frame, covered, y0, y1, x0, x1, 3 * (n - 1) // 4)
+    first, last = within_reach(low, middle, high)
+    total, used = np.int64(0), np.int64(0)
     for y in range(y0, y1):
         for x in range(x0, x1):
             if (covered[y, x >> 6] >> np.uint64(x & 63)) & np.uint64(1) == 0:
-                below += frame[y, x] < value
-                same += frame[y, x] == value
-    return below, same
+                value = np.int64(frame[y, x])
+                if first <= value <= last:
+                    used += 1
+                    total += value - middle
+    return middle + total / used
 
 
 @kernel

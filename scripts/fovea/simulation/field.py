@@ -68,7 +68,10 @@ class Field:
 
     Parameters are those of `fovea.simulation.simulate.simulate` for its field of view number `fov`;
     `sample` is the distribution of the cells' kinetic parameters, and `behaviour` replaces what
-    `crowded` stands for.
+    `crowded` stands for. `scattered` is the share of the
+    cells' light that is scattered, see `fovea.simulation.optics.render_light`; `illumination`
+    (H, W) float32 multiplies all light of the fluorescence channels, the background's too, before
+    it is detected. The truth does not contain these two.
 
     Attributes
     ----------
@@ -96,7 +99,10 @@ class Field:
         sample: Sample = SAMPLES[0],
         crowded: bool = False,
         behaviour: Behaviour | None = None,
+        scattered: float = 0.0,
+        illumination: np.ndarray | None = None,
     ):
+        self.scattered, self.illumination = scattered, illumination
         self.seed, self.fov, self.shape = seed, fov, (frames, height, width)
         self.phase = phase
         self.fluo_channels = list(range(int(phase), int(phase) + channels))
@@ -145,8 +151,8 @@ class Field:
         area, centroid_x, centroid_y, the box (ends exclusive), touches (another cell is within
         2 px), at_border, visible (in phase contrast); and for each fluorescence channel c:
         time_ch_c (seconds), total_ch_c (noise-free sum of the cell's light over its mask, counts),
-        light_ch_c (over the whole frame: blur takes some out of the mask) and model_ch_c (what
-        the model says; more than total_ch_c only where the edge of the frame cuts the cell).
+        light_ch_c (over the whole frame: blur and scatter take some out of the mask) and model_ch_c
+        (what the model says).
         """
         _, height, width = self.shape
         entropy = np.random.SeedSequence(self.seed, spawn_key=(self.fov, 1, frame))
@@ -181,7 +187,7 @@ class Field:
             row |= geometry(labels, cell + 1, inside, mask[window])
             row["visible"] = bool(self.motion.visible[cell, frame])
             if self.kinetics and mask.any():
-                light = optics.render_light(view, mask, pattern)
+                light = optics.render_light(view, mask, pattern, self.scattered)
                 in_mask = float(light[window][mask[window]].sum(dtype=np.float64))
                 in_frame = float(light[window].sum(dtype=np.float64))
                 for channel, time, signal, total in zip(
@@ -194,6 +200,9 @@ class Field:
                     row |= dict(zip(names, values, strict=True))
             if row["area"]:
                 rows.append(row)
+        if self.illumination is not None:
+            dark = np.float32(optics.CAMERA_OFFSET)
+            signals = [dark + self.illumination * (signal - dark) for signal in signals]
         phase = None if phase is None else optics.expose_phase(rng, phase)
         fluo = np.array([optics.expose(rng, signal) for signal in signals], np.uint16)
         return Frame(phase, fluo.reshape(-1, height, width), profiles, labels, rows)

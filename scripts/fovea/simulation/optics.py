@@ -23,6 +23,7 @@ WINDOW = 24  # px around a cell in which it is rendered
 # Fluorescence.
 LIGHT_BLUR = 0.8  # px, sigma of the point spread function
 LIGHT_TEXTURE = 0.15
+SCATTER_BLUR = 12.0  # px, sigma of scattered light
 # Camera of the fluorescence channels.
 CAMERA_OFFSET = 100.0  # counts
 GAIN = 0.6  # counts per electron
@@ -150,18 +151,25 @@ def render_phase(view: View, pattern, appearance: Appearance, cell, hours, round
     return contrast * (dark + np.float32(1 + 0.9 * rounded) * halo)
 
 
-def render_light(view: View, mask: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+def render_light(
+    view: View, mask: np.ndarray, pattern: np.ndarray, scattered: float = 0.0
+) -> np.ndarray:
     """Return the distribution of a cell's light, (h, w) float32, its sum over `mask` being 1.
 
     It is proportional to the cell's thickness, with some texture, and blurred by the point spread
-    function: about 0.1 % of it lies outside the mask.
+    function: about 0.1 % of it lies outside the mask. Of that light the share `scattered` is then
+    spread by a Gaussian of a standard deviation of 12 pixels, also out of the mask.
     """
     from scipy import ndimage
 
     thickness = np.where(mask, np.maximum(1 - view.rho**2, 0), 0) ** np.float32(1.25)
     light = thickness * np.maximum(1 + np.float32(LIGHT_TEXTURE) * pattern, 0.1)
     light = ndimage.gaussian_filter(light, LIGHT_BLUR, mode="constant", truncate=3.0)
-    return light / light[mask].sum(dtype=np.float64).astype(np.float32)
+    light = light / light[mask].sum(dtype=np.float64).astype(np.float32)
+    if scattered:
+        wide = ndimage.gaussian_filter(light, SCATTER_BLUR, mode="constant", truncate=2.0)
+        light = (1 - np.float32(scattered)) * light + np.float32(scattered) * wide
+    return light
 
 
 class Slide:

@@ -1,4 +1,4 @@
-"""Background: quadratic surfaces through the medians of blocks, and a spline through them."""
+"""Background: quadratic surfaces through the levels of blocks, and a spline through them."""
 
 import math
 
@@ -24,12 +24,12 @@ def nodes(edges):
     return [0.0, *(edge - 0.5 for edge in edges[1:-1]), float(last)]
 
 
-def grouped_median(counts):
-    """Where half of the pixels lie below, each spread evenly over its count ± 1/2."""
-    low, high = np.sort(counts)[[(counts.size - 1) // 2, counts.size // 2]].astype(float)
-    if low < high:
-        return (low + high) / 2
-    return low - 0.5 + (counts.size / 2 - np.sum(counts < low)) / np.sum(counts == low)
+def level(counts):
+    """Mean of the counts within 3 robust standard deviations of the median, or 3 counts."""
+    low, middle, high = np.sort(counts)[[k * (counts.size - 1) // 4 for k in (1, 2, 3)]].astype(int)
+    reach = max(math.floor(3 * (high - low) / 1.349), 3)
+    near = counts[np.abs(counts.astype(int) - middle) <= reach].astype(int)
+    return middle + (near - middle).sum() / near.size
 
 
 def around(values, i, j):
@@ -38,12 +38,12 @@ def around(values, i, j):
     return near[~np.isnan(near)]
 
 
-def from_neighbours(medians):
+def from_neighbours(levels):
     """What each block differs by from the median around it, and how much others there do."""
-    rest, spread = np.full((2, *medians.shape), np.nan)
-    for i, j in np.argwhere(~np.isnan(medians)):
-        near = around(medians, i, j)
-        rest[i, j] = medians[i, j] - np.median(near)
+    rest, spread = np.full((2, *levels.shape), np.nan)
+    for i, j in np.argwhere(~np.isnan(levels)):
+        near = around(levels, i, j)
+        rest[i, j] = levels[i, j] - np.median(near)
         spread[i, j] = np.median(np.abs(near - np.median(near)))
     return rest, spread
 
@@ -66,7 +66,7 @@ def terms(y, x):
 
 
 class Window:
-    """Up to 4 x 4 blocks, with coordinates of -1 to 1, and the surface through their medians."""
+    """Up to 4 x 4 blocks, with coordinates of -1 to 1, and the surface through their levels."""
 
     def __init__(self, edges, first, counts):
         self.slices, self.middle, self.reach, self.near = [], [], [], []
@@ -92,7 +92,7 @@ class Window:
         """Means of the terms over the pixels (y, x) of a block."""
         return terms(*self.scaled(*pixels)).mean(axis=1)
 
-    def fit(self, medians, pixels, robust, least):
+    def fit(self, levels, pixels, robust, least):
         """Weighted least squares, without the terms that earlier ones explain nearly."""
         numbers = np.array([[p.shape[1] for p in row] for row in pixels])
         weights = (self.near * (numbers * robust)[self.slices]).ravel()
@@ -102,7 +102,7 @@ class Window:
             return
         inside = [p for row in pixels[self.slices[0]] for p in row[self.slices[1]]]
         design = np.array([self.means(inside[k]) for k in kept])
-        weights, target = weights[kept], medians[self.slices].ravel()[kept]
+        weights, target = weights[kept], levels[self.slices].ravel()[kept]
         root = np.sqrt(weights / weights.sum())
         rows, chosen = design * root[:, None], [0]
         for term in range(1, 6):
@@ -120,9 +120,9 @@ def windows_at(index, count):
 
 
 def block_values(frame, excluded, edges):
-    """Medians of the blocks, and the coordinates (y, x) of their pixels."""
+    """Levels of the blocks, and the coordinates (y, x) of their pixels."""
     shape = tuple(len(e) - 1 for e in edges)
-    medians, pixels = np.full(shape, np.nan), []
+    levels, pixels = np.full(shape, np.nan), []
     for i in range(shape[0]):
         pixels.append([])
         for j in range(shape[1]):
@@ -131,31 +131,31 @@ def block_values(frame, excluded, edges):
             y, x = np.nonzero(free)
             pixels[-1].append(np.array([y + y0, x + x0], float))
             if y.size:
-                medians[i, j] = grouped_median(frame[y + y0, x + x0])
-    return medians, pixels
+                levels[i, j] = level(frame[y + y0, x + x0])
+    return levels, pixels
 
 
-def surfaces(medians, pixels, edges, least):
+def surfaces(levels, pixels, edges, least):
     """A fitted window for each corner of the blocks, (ny + 1, nx + 1)."""
     counts = np.outer(*(np.diff(e) for e in edges))
-    ny, nx = medians.shape
+    ny, nx = levels.shape
     made = {}
     for k in {windows_at(i, ny) for i in range(ny + 1)}:
         for m in {windows_at(j, nx) for j in range(nx + 1)}:
             made[k, m] = Window(edges, (k, m), counts)
-    rest, spread = from_neighbours(medians)
+    rest, spread = from_neighbours(levels)
     for _ in range(3):
         robust = robust_weights(rest, spread)
         for window in made.values():
-            window.fit(medians, pixels, robust, least)
+            window.fit(levels, pixels, robust, least)
         rest = np.full((ny, nx), np.nan)
-        for i, j in np.argwhere(~np.isnan(medians)):
+        for i, j in np.argwhere(~np.isnan(levels)):
             corners = {(windows_at(a, ny), windows_at(b, nx))
                        for a in (i, i + 1) for b in (j, j + 1)}  # fmt: skip
             known = [made[c] for c in corners if made[c].coefficients is not None]
             if known:
                 said = [w.coefficients @ w.means(pixels[i][j]) for w in known]
-                rest[i, j] = medians[i, j] - np.mean(said)
+                rest[i, j] = levels[i, j] - np.mean(said)
         spread = np.full((ny, nx), np.nan)
         for i, j in np.argwhere(~np.isnan(rest)):
             spread[i, j] = np.median(np.abs(around(rest, i, j)))
@@ -167,11 +167,11 @@ def node_values(frame, excluded, tile_size=100):
     if excluded.all():
         excluded = np.zeros_like(excluded)
     edges = [borders(length, tile_size) for length in frame.shape]
-    medians, pixels = block_values(frame, excluded, edges)
-    made = surfaces(medians, pixels, edges, 0.01)
+    levels, pixels = block_values(frame, excluded, edges)
+    made = surfaces(levels, pixels, edges, 0.01)
     if all(window.coefficients is None for window in made.values()):
-        made = surfaces(medians, pixels, edges, 0)
-    ny, nx = medians.shape
+        made = surfaces(levels, pixels, edges, 0)
+    ny, nx = levels.shape
     places = [nodes(e) for e in edges]
     values = np.full([len(p) for p in places], np.nan)
     for i, y in enumerate(places[0]):
