@@ -70,7 +70,7 @@ class ImageView:
         self.frame = 0
         self._kinds: Mapping[int, str] = {}
         self._chosen: list[int] = []
-        self._quiet = self._waiting = False
+        self._quiet = self._waiting = self._closer = False
         names = ("image", "x", "y", "dw", "dh")
         self.source = ColumnDataSource({name: [] for name in names}, name="image")
         self._lines = {kind: ColumnDataSource({"x": [], "y": []}) for kind in WORDS}
@@ -110,9 +110,16 @@ class ImageView:
         made.background_fill_color = "#404040"
         made.toolbar.logo = None
         place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
-        self._grey = LinearColorMapper(palette=gray(256), low=-0.5, high=255.5)
-        self._colours = LinearColorMapper(palette=COLOURS, low=-0.5, high=len(COLOURS) - 0.5)
-        self._image = made.image("image", source=self.source, color_mapper=self._grey, **place)
+        # One of the two is visible: a glyph of Bokeh 3.9 keeps its colours once it is drawn.
+        mappers = (
+            LinearColorMapper(palette=gray(256), low=-0.5, high=255.5),
+            LinearColorMapper(palette=COLOURS, low=-0.5, high=len(COLOURS) - 0.5),
+        )
+        self._grey, self._coloured = (
+            made.image("image", source=self.source, color_mapper=mapper, **place)
+            for mapper in mappers
+        )
+        self._coloured.visible = False
         for kind, source in self._lines.items():
             made.line("x", "y", source=source, color=WORDS[kind][0],
                       width=3 if kind == "chosen" else 1.5)  # fmt: skip
@@ -143,12 +150,10 @@ class ImageView:
     def see_all(self) -> None:
         """Bring the whole frame into view."""
         shape = (self.field and self.field.shape) or (1, 1, 1)
-        longer = max(shape[1:])
-        middle = (shape[2] - 1) / 2, (shape[1] - 1) / 2
-        self._look(*middle, longer)
-        for axis, place in ((self._x, middle[0]), (self._y, middle[1])):
-            ends = place - longer / 2, place + longer / 2
-            axis.reset_start, axis.reset_end = ends if axis is self._x else ends[::-1]
+        x, y, half = (shape[2] - 1) / 2, (shape[1] - 1) / 2, max(shape[1:]) / 2
+        self._look(x, y, 2 * half)
+        self._x.update(reset_start=x - half, reset_end=x + half)
+        self._y.update(reset_start=y + half, reset_end=y - half)
 
     def _look(self, x: float, y: float, side: float) -> None:
         """Bring a square into view."""
@@ -167,12 +172,9 @@ class ImageView:
 
     def mark(self, kinds: Mapping[int, str], chosen: list[int]) -> None:
         """Draw outlines of cells in the colours of their kinds, see `style.WORDS`."""
-        close = chosen != self._chosen
+        self._closer = chosen != self._chosen and bool(chosen)
         self._kinds, self._chosen = kinds, chosen
-        self._closer = close and bool(chosen)
         self.soon()
-
-    _closer = False
 
     def soon(self) -> None:
         """Draw as soon as nothing else is to be done; many wishes are one drawing."""
@@ -188,16 +190,13 @@ class ImageView:
             return
         self._follow()
         field, layer = self.field, self.layer.value
-        shape = field.shape
-        window = Window.of(shape[1:], self._x.start, self._x.end, self._y.end, self._y.start)
+        window = Window.of(field.shape[1:], self._x.start, self._x.end, self._y.end, self._y.start)
         if not recorded(field, layer, self.frame):
             self._clear("This channel was not recorded in this frame.")
         else:
             found = picture(field, layer, self.frame, window, tuple(self.contrast.value))
             part = found.window
-            mapper = self._colours if found.coloured else self._grey
-            if self._image.glyph.color_mapper is not mapper:
-                self._image.glyph.color_mapper = mapper
+            self._grey.visible, self._coloured.visible = not found.coloured, found.coloured
             self.source.data = {
                 "image": [found.pixels], "x": [part.x0 - 0.5], "y": [part.y0 - 0.5],
                 "dw": [part.x1 - part.x0], "dh": [part.y1 - part.y0],
