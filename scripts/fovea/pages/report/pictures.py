@@ -14,8 +14,9 @@ from fovea.store.reader import ArrayReader
 _ACROSS = 8  # pictures of a cell
 _READ = 24  # frames of a field of view that are read, at most
 _PADDING = 6  # pixels around the cell's largest box
-#: Of all strips of a page, in bytes; the size of a picture in pixels, with few cells and with many.
-_ROOM, _LARGE, _SMALL, _MANY = 1_200_000, 72, 48, 120
+#: The size of a picture in pixels, and the letters that all strips of a page may take, with up to
+#: `_MANY` cells and with more; so a page of 300 cells and 180 frames has less than 5 MB.
+_MANY, _FEW_CELLS, _MANY_CELLS = 120, (72, 1_600_000), (48, 900_000)
 
 
 def field_of(tracked: str | Path) -> tuple[str, int]:
@@ -46,7 +47,7 @@ def cell_strips(
     times : mapping
         What to write below each frame of a field of view, by its number.
     """
-    size = _LARGE if len(cells) <= _MANY else _SMALL
+    size, room = _FEW_CELLS if len(cells) <= _MANY else _MANY_CELLS
     wanted = {(dataset, fov) for dataset, fov, _ in cells}
     shown = rows[pd.MultiIndex.from_frame(rows[["dataset", "fov", "cell"]]).isin(cells)]
     made: dict[tuple[str, int, int], tuple[bytes, np.ndarray]] = {}
@@ -55,12 +56,12 @@ def cell_strips(
             own = shown[(shown["dataset"] == field_of(group)[0])
                         & (shown["fov"] == field_of(group)[1])]  # fmt: skip
             made |= _of_field(Path(group), list(channels.values()), own, size)
-    found, room = {}, _ROOM
-    for cell in cells:
-        if cell in made and len(made[cell][0]) <= room:
-            picture, frames = made[cell]
-            room -= len(picture)
-            found[cell] = _with_caption(picture, frames, times.get(cell[:2], {}), list(channels))
+    found = {}
+    for cell in filter(made.__contains__, cells):
+        strip = _with_caption(*made[cell], times.get(cell[:2], {}), list(channels))
+        if len(strip) <= room:
+            room -= len(strip)
+            found[cell] = strip
     return found
 
 
