@@ -128,6 +128,42 @@ rule parameters:
         "../scripts/parameters.py"
 
 
+rule populations:
+    input:
+        fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),
+    output:
+        table=steps.POPULATIONS["table"],
+        cells=steps.POPULATIONS["cells"],
+        differences=steps.POPULATIONS["differences"],
+        pdf=steps.POPULATIONS["pdf"],
+        png=report(
+            steps.POPULATIONS["png"],
+            caption="../report/populations.rst",
+            category="Fits",
+            subcategory="{fit}",
+            labels={"fit": "{fit}", "sample": "all", "figure": "populations"},
+        ),
+    log:
+        steps.POPULATIONS.log,
+    benchmark:
+        steps.POPULATIONS.benchmark
+    conda:
+        "../envs/fovea.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        names=lambda wildcards: list(plan.fitted(wildcards.fit)),
+        entry=of_fit(samples.fit_parameters),
+        column=of_fit(samples.column),
+        left_out=lambda wildcards: plan.words_left_out(*plan.samples_of(wildcards.fit)),
+        plugins=of_fit(samples.model_code),
+    message:
+        "Estimate the populations of cells of {wildcards.fit}"
+    script:
+        "../scripts/populations.py"
+
+
 rule plot_quality:
     input:
         fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),

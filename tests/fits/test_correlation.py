@@ -10,8 +10,8 @@ from scipy.linalg import cholesky, solve_triangular
 
 from fovea.fits.bounds import notes_of_noise
 from fovea.fits.fit_table import messages, table_of
-from fovea.fits.population import fit_shared
 from fovea.fits.settings import settings_of
+from fovea.fits.shared_parameters import fit_shared
 from fovea.fits.solver.correlation import Correlation, Series
 from fovea.fits.solver.least_squares import fit_traces
 from fovea.fits.solver.levenberg_marquardt import Batch

@@ -12,8 +12,8 @@ from fovea.errors import FoveaError
 from fovea.fits.compare import akaike_weights, best_models, compare
 from fovea.fits.fit_table import success
 from fovea.fits.models.measures import auc, local_noise
-from fovea.fits.population import fit_shared
 from fovea.fits.settings import settings_of
+from fovea.fits.shared_parameters import fit_shared
 from fovea.fits.solver.least_squares import fit_traces
 from fovea.fits.solver.noise import estimate_noise, noise_level
 from support.simulated_traces import CASES, HOURS, evaluate, grid, model_of, noisy

@@ -239,6 +239,8 @@ class Plan:
         found = [steps.PLOT_RETENTION] if self.samples else []
         for fit in filter(self.fitted, self.fits):
             found += [steps.PARAMETERS.of(fit=fit), steps.PARAMETERS_PAGE.of(fit=fit)]
+            if self.fits[fit]["population"]:
+                found.append(steps.POPULATIONS.of(fit=fit))
             if not samples.is_measure(self.fits[fit]):
                 found.append(steps.PLOT_QUALITY.of(fit=fit))
         return found

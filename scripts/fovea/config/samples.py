@@ -86,7 +86,8 @@ def area_columns(config: Mapping, sample: str, entry: Mapping) -> dict[str, str]
 
 def fit_parameters(entry: Mapping) -> dict:
     """Return the part of an entry of `analysis` that a fit depends on."""
-    return {key: value for key, value in entry.items() if key not in ("samples", "shared", "name")}
+    others = ("samples", "shared", "population", "name")
+    return {key: value for key, value in entry.items() if key not in others}
 
 
 def parameter_words(entry: Mapping) -> list[str]:

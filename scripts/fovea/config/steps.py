@@ -127,6 +127,9 @@ EXPORT_ANNDATA = _analysis("export_anndata", "{sample}_anndata", h5ad="{sample}.
 
 PARAMETERS = _analysis("parameters of {fit}", "{fit}_parameters", "{fit}_parameters",
                        "{fit}_parameters")  # fmt: skip
+POPULATIONS = _analysis("populations of {fit}", "{fit}_populations", "{fit}_populations",
+                        "{fit}_populations", cells="{fit}_population_cells.csv",
+                        differences="{fit}_differences.csv")  # fmt: skip
 PLOT_QUALITY = _analysis("plot_quality of {fit}", "{fit}_plot_quality", plot="{fit}_quality")
 PLOT_RETENTION = _analysis("plot_retention", "plot_retention", plot="retention")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,8 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
         table |= {f"{name}_se": fits.error[:, k], f"{name}_ci_low": fits.low[:, k]}
         table[f"{name}_ci_high"] = fits.high[:, k]
         table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
+    for (i, a), (j, b) in combinations(enumerate(settings.fitted), 2):
+        table[f"{a}_{b}_correlation"] = fits.correlation[:, i, j]
     table |= {name: values[name] for name in settings.fixed}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}

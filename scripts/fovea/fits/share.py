@@ -12,8 +12,8 @@ import pandas as pd
 from fovea.config.names import trace_unit
 from fovea.fits.fit import log_fits
 from fovea.fits.fit_table import BOUND_WORDS, write_fits
-from fovea.fits.population import fit_shared
 from fovea.fits.settings import parameter_units, settings_of
+from fovea.fits.shared_parameters import fit_shared
 from fovea.fits.traces import load_traces
 from fovea.samples.tables import write_csv
 
