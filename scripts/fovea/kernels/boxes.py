@@ -26,7 +26,7 @@ def boxes_and_areas(labels, count):
         Pixels.
     """
     height, width = labels.shape
-    words, per_word = _words(labels)
+    words, per_word = words_of(labels)
     boxes = np.zeros((count, 4), np.int32)
     areas = np.zeros(count, np.int64)
     boxes[:, 0] = height
@@ -34,7 +34,7 @@ def boxes_and_areas(labels, count):
     for y in range(height):
         x = 0
         while x < width:
-            x = _skip_background(words, per_word, y * width, x, width)
+            x = skip_background(words, per_word, y * width, x, width)
             if x == width:
                 break
             value = labels[y, x]
@@ -67,12 +67,12 @@ def relabel(labels, table, out):
         Receives the result.
     """
     height, width = labels.shape
-    words, per_word = _words(labels)
+    words, per_word = words_of(labels)
     out[:] = table[0]
     for y in range(height):
         x = 0
         while x < width:
-            x = _skip_background(words, per_word, y * width, x, width)
+            x = skip_background(words, per_word, y * width, x, width)
             while x < width:  # at least one pixel, then to the end of the object
                 value = labels[y, x]
                 if value > 0:
@@ -109,7 +109,7 @@ def in_raster_order(labels: np.ndarray, first: np.ndarray, kept: np.ndarray) -> 
 
 
 @kernel
-def _words(labels):
+def words_of(labels):
     """Pixels of an image as words of 8 bytes, without an incomplete last one; pixels per word."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     per_word = 8 // flat.itemsize
@@ -117,7 +117,7 @@ def _words(labels):
 
 
 @kernel
-def _skip_background(words, per_word, row, x, width):
+def skip_background(words, per_word, row, x, width):
     """First column from x on that may hold a label; the row begins at pixel `row`."""
     place = row + x
     if place % per_word:

@@ -20,6 +20,7 @@ from fovea.tracking.links import Links, Node
 from fovea.tracking.objects import Objects, describe, shared_pixels
 
 _MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
+_FAR = 30.0  # pixels that a cell may move where the config does not say
 _GLPK = {"msg_lev": "GLP_MSG_OFF"}  # and no time limit, on which the result would depend
 
 
@@ -29,9 +30,9 @@ class BtrackTracker:
 
     Parameters
     ----------
-    max_distance : float
-        Pixels that a cell may move from one frame to the next; the errors of the motion model
-        are in proportion to it.
+    max_distance : float or None
+        Pixels that a cell may move from one frame to the next, 30 for None; the errors of the
+        motion model are in proportion to it.
 
     The others are as for `fovea.tracking.linker.Linker`.
     """
@@ -41,7 +42,7 @@ class BtrackTracker:
     max_gap: int = 2
     divisions: bool = False
     drift: bool = True
-    max_distance: float = 30.0
+    max_distance: float | None = None
 
     def link(self, frames: Iterable[np.ndarray]) -> Links:
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
@@ -94,7 +95,7 @@ class BtrackTracker:
         The motion model is a constant velocity with random acceleration. The variance of measured
         positions (x, y, z) is a sixth of `max_distance`.
         """
-        reach, one, none = self.max_distance, np.eye(3), np.zeros((3, 3))
+        reach, one, none = self.max_distance or _FAR, np.eye(3), np.zeros((3, 3))
         motion = {
             "measurements": 3,
             "states": 6,

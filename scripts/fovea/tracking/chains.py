@@ -123,12 +123,12 @@ class Chains:
         for node in nodes:
             self.owner[node] = first
 
-    def part_merged(self, max_frames: int) -> None:
+    def part_merged(self, max_frames: int, swapped) -> None:
         """Divide objects in which two cells are merged for at most `max_frames` frames.
 
         A cell that ends within the next object of another cell, its host, has merged with it. If
         a cell begins within an object of that host at most `max_frames` frames later, it is one
-        of the two. After the split, identities minimise the total displacement of the centres.
+        of the two; `swapped` says which, see `fovea.tracking.linker.Linker.swapped`.
         """
         waiting = [(self.chains[end][-1], end) for end in self.ends()]
         heapify(waiting)
@@ -142,7 +142,7 @@ class Chains:
                 continue
             out = self._way_out(host, last, max_frames)
             if out is not None:
-                self._part(end, host, out)
+                self._part(end, host, out, swapped)
                 for chain in (end, host):  # either of them may merge again
                     if self.chains[chain][-1][0] < len(self.objects) - 1:
                         heappush(waiting, (self.chains[chain][-1], chain))
@@ -161,20 +161,20 @@ class Chains:
                 return start
         return None
 
-    def _part(self, end: int, host: int, out: int) -> None:
+    def _part(self, end: int, host: int, out: int, swapped) -> None:
         """Give both cells the merged objects, and each its objects after the split."""
         last, first = self.chains[end][-1], self.chains[out][0]
         merged = self._between(host, last, first)
-        before, after = self._at(host, last[0]), self._at(host, first[0])
-        here, there = self.centre(before), self.centre(last)
-        stay = np.hypot(*(here - self.centre(after))) + np.hypot(*(there - self.centre(first)))
-        swap = np.hypot(*(here - self.centre(first))) + np.hypot(*(there - self.centre(after)))
-        if swap < stay:
+        if swapped(self, [host, end], [self._at(host, first[0]), first], last[0] + 1):
             rest = self.cut(host, first[0])
             self.append(host, out)
             out = rest
         self.append(end, out, merged)
         self.parted += len(merged)
+
+    def last_before(self, chain: int, t: int) -> Node:
+        """The last object of a chain before frame t."""
+        return max(n for n in self.chains[chain] if n[0] < t)
 
     def _between(self, chain: int, first: Node, last: Node) -> list[Node]:
         """The objects of a chain in the frames between those of two others."""
@@ -184,10 +184,10 @@ class Chains:
         """The object of a chain in frame t."""
         return next((n for n in self.chains[chain] if n[0] == t), None)
 
-    def close_gaps(self, max_gap: int, affinity) -> None:
+    def close_gaps(self, max_gap: int, bridge) -> None:
         """Join chains over up to `max_gap` missed frames, short gaps first.
 
-        `affinity` scores the candidates, see `fovea.tracking.linker.Linker.affinity`.
+        `bridge` scores the candidates, see `fovea.tracking.linker.Linker.bridge`.
         """
         for gap in range(1, max_gap + 1):
             ends, starts = self.ends(), self.starts()
@@ -195,14 +195,7 @@ class Chains:
                 return
             tails = [self.chains[c][-1] for c in ends]
             heads = [self.chains[c][0] for c in starts]
-            left, right, weight = affinity(
-                np.array([self.box(n) for n in tails]), np.array([self.box(n) for n in heads]),
-                np.array([self.area(n) for n in tails]), np.array([self.area(n) for n in heads]),
-                gap + 1,
-            )  # fmt: skip
-            apart = np.array([n[0] for n in heads])[right] - np.array([n[0] for n in tails])[left]
-            fits = apart == gap + 1
-            pairs = assign(left[fits], right[fits], weight[fits])
+            pairs = assign(*bridge(self, tails, heads, gap + 1))
             merged = {}
             for i, j in zip(*(p.tolist() for p in pairs), strict=True):
                 first = merged.get(ends[i], ends[i])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea.tracking.chains import Chains
-from fovea.tracking.links import Links
+from fovea.tracking.links import Links, Node
 from fovea.tracking.merges import find_merges, set_apart
 from fovea.tracking.objects import Objects, assign, describe, shared_pixels
 
@@ -52,22 +52,64 @@ class Linker(ABC):
         objects: list[Objects] = []
         matches, last = [], None
         for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
+            self.look(here, labels)
             if objects:
                 here.shared = shared_pixels(last, labels, here.shift)
-                left, right = assign(*self.pairs(objects[-1], here))
+                left, right = self.match(objects[-1], here, last, labels)
                 matches.append((left + 1, right + 1))
             objects.append(here)
             last = labels
         chains = Chains(objects, matches)
+        self.revise(chains)
         if self.max_merge:
-            chains.part_merged(self.max_merge)
+            chains.part_merged(self.max_merge, self.swapped)
         if self.max_gap:  # a cell is not missed where another has absorbed it
             set_apart(chains, find_merges(chains, self.max_gap, keep_names=True))
-            chains.close_gaps(self.max_gap, self.affinity)
+            chains.close_gaps(self.max_gap, self.bridge)
         set_apart(chains, find_merges(chains, self.max_gap, keep_names=not self.max_merge))
         if self.divisions:
             chains.find_divisions()
         return chains.links()
+
+    # --- What subclasses may do otherwise
+
+    def look(self, here: Objects, labels: np.ndarray) -> None:  # noqa: B027 - none is needed
+        """Measure what else is needed of the objects of a frame, labels (H, W)."""
+
+    def match(self, before: Objects, here: Objects, last: np.ndarray, labels: np.ndarray):
+        """Link two consecutive frames, with the labels `last` and `labels`, (H, W) each.
+
+        Returns the indices, label - 1, of the objects of the previous and of this frame, (M,) int64
+        each.
+        """
+        return assign(*self.pairs(before, here))
+
+    def revise(self, chains: Chains) -> None:  # noqa: B027
+        """Change chains once the links of all frames are known."""
+
+    def swapped(self, chains: Chains, before: list[int], after: list[Node], t: int) -> bool:
+        """Whether, after two cells were merged, they come out crosswise.
+
+        `before` are the names of two chains that were merged before frame t, `after` the first two
+        objects of their own then. Here the total displacement of the centres decides.
+        """
+        one, two = (chains.centre(chains.last_before(c, t)) for c in before)
+        here, there = (chains.centre(node) for node in after)
+        stay = np.hypot(*(one - here)) + np.hypot(*(two - there))
+        return bool(np.hypot(*(one - there)) + np.hypot(*(two - here)) < stay)
+
+    def bridge(self, chains: Chains, tails: list[Node], heads: list[Node], frames: int):
+        """Score the links from the last object of chains to the first of others, as `affinity`.
+
+        They lie `frames` frames apart, those of other pairs are passed over.
+        """
+        left, right, weight = self.affinity(
+            *(np.array([chains.box(n) for n in nodes]) for nodes in (tails, heads)),
+            *(np.array([chains.area(n) for n in nodes]) for nodes in (tails, heads)), frames,
+        )  # fmt: skip
+        apart = np.array([n[0] for n in heads])[right] - np.array([n[0] for n in tails])[left]
+        fits = apart == frames
+        return left[fits], right[fits], weight[fits]
 
     def pairs(self, before: Objects, here: Objects):
         """Score the candidate links of two consecutive frames, as `affinity` does.

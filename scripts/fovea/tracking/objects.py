@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fovea.kernels.boxes import boxes_and_areas, overlapping_runs
+from fovea.kernels.motion import moments
 from fovea.tracking.drift import coarse_mask, estimate_shift, overlap
 
 
@@ -30,12 +31,25 @@ class Objects:
     shared : (P, 3) int64
         Label of the frame before, label of this frame, pixels that both hold once the frame
         before is shifted.
+    centroids : (N, 2) float64
+        Mean y and x of the pixels, where `measure_shapes` has been called.
+    shapes : (N, 2) float64
+        How long the objects are and which way, likewise: for the variances v of their pixels
+        (v_xx - v_yy, 2 v_xy) / (v_xx + v_yy), which has length 0 for a disk and 1 for a line.
+    cut : (N,) bool
+        Whether the objects touch the edge of the frame, likewise.
+    steps : (N, 2) float64
+        Displacement since the frame before, without that of the image; NaN where it is not known.
     """
 
     boxes: np.ndarray
     areas: np.ndarray
     shift: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
     shared: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    centroids: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    shapes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    cut: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    steps: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
     def members(self) -> np.ndarray:
@@ -74,10 +88,28 @@ def describe(
         yield here, labels
 
 
+def measure_shapes(here: Objects, labels: np.ndarray) -> None:
+    """Give objects their centroids and shapes, from the labels (H, W) of their frame."""
+    sums = moments(labels, len(here.areas)) / np.maximum(here.areas, 1)[:, None]
+    y, x = sums[:, 0], sums[:, 1]
+    # a pixel is a square, of variance 1/12 along each side
+    yy, yx, xx = sums[:, 2] - y * y + 1 / 12, sums[:, 3] - y * x, sums[:, 4] - x * x + 1 / 12
+    here.centroids = sums[:, :2]
+    here.shapes = np.stack([xx - yy, 2 * yx], axis=1) / (xx + yy)[:, None]
+    here.cut = (here.boxes[:, :2] == 0).any(axis=1) | (here.boxes[:, 2:] == labels.shape).any(
+        axis=1
+    )
+    here.steps = np.full((len(here.areas), 2), np.nan)
+
+
 def shared_pixels(before: np.ndarray, here: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Pixels that each pair of objects shares, (P, 3) int64; `before` is moved by `shift`."""
     then, now = overlap(here.shape, shift)
-    keys, lengths = overlapping_runs(before[then], here[now])
+    return sum_runs(*overlapping_runs(before[then], here[now]))
+
+
+def sum_runs(keys: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Pixels of each pair of labels, (P, 3) int64, of runs as `overlapping_runs` finds them."""
     pairs, inverse = np.unique(keys, return_inverse=True)
     pixels = np.bincount(inverse, lengths, len(pairs)).astype(np.int64)
     columns = pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF), pixels

@@ -1,0 +1,154 @@
+"""Method `lap` against its plain version, and each kind of failure by itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from fovea.tracking.iou import IouTracker
+from fovea.tracking.lap import LapTracker
+from support.reference import track_lap
+from support.strategies import examples, label_stacks, seeds
+from support.tracking import track_stack
+
+Y, X = np.mgrid[:160, :200]
+FULL = {"max_gap": 2, "max_merge": 5, "divisions": True}
+BOTH = pytest.mark.parametrize("tracker", [LapTracker(**FULL), IouTracker(**FULL)])
+
+
+def disk(y, x, radius=10.0):
+    return (Y - y) ** 2 + (X - x) ** 2 <= radius**2
+
+
+def frame(*masks):
+    """Labels 1.. of masks, the first on top."""
+    labels = np.zeros(Y.shape, np.uint16)
+    for number, mask in reversed(list(enumerate(masks, 1))):
+        labels[mask] = number
+    return labels
+
+
+def lives(links):
+    """First frame, last frame and parent of each cell."""
+    return [row[1:] for row in links.lineage()]
+
+
+@given(label_stacks())
+@examples(40)
+def test_links_of_two_frames_are_those_of_the_plain_version(labels):
+    before, here = labels[0], labels[-1]
+    if not before.any() or not here.any():
+        return
+    plain = LapTracker(max_gap=0, max_merge=0, drift=False)
+    links = plain.link([before, here])
+    found = {(c[0][1], c[1][1]) for c in links.chains if len(c) == 2}
+    gain = track_lap.gains(before, here)
+    best = track_lap.assign({pair: value for pair, value in gain.items() if value > 0})
+    total = sum(gain[pair] for pair in best)
+    assert sum(gain[pair] for pair in found) == pytest.approx(total, rel=1e-9, abs=1e-9)
+
+
+@given(label_stacks())
+@examples(20)
+def test_the_same_input_gives_the_same_bytes(labels):
+    tracker = LapTracker(**FULL)  # used twice: nothing is left of the first recording
+    first = track_stack(labels, tracker)
+    assert track_stack(labels, tracker).tobytes() == first.tobytes()
+    assert track_stack(labels, LapTracker(**FULL)).tobytes() == first.tobytes()
+
+
+def others(t):
+    """Three further cells, which go their ways."""
+    return disk(30, 40 + t), disk(130, 150 - t), disk(125, 40)
+
+
+@BOTH
+def test_an_object_that_is_split_for_one_frame(tracker):
+    stack = [frame(disk(80, 100, 14), *others(t)) for t in range(9)]
+    halves = disk(80, 100, 14) & (X < 104), disk(80, 100, 14) & (X > 105)
+    stack[4] = frame(*halves, *others(4))
+    assert lives(tracker.link(stack)).count((0, 8, 0)) == 4
+
+
+@BOTH
+def test_a_pair_that_is_merged_for_some_frames(tracker):
+    stack = []
+    for t in range(12):
+        pair = disk(80, 80, 12), disk(80, 104 if t < 4 or t > 7 else 100, 9)
+        merged = [pair[0] | pair[1]] if 4 <= t <= 7 else list(pair)
+        stack.append(frame(*merged, *others(t)))
+    links = tracker.link(stack)
+    assert lives(links) == [(0, 11, 0)] * 5
+    ids = list(links.render(stack))
+    assert ids[0][80, 80] == ids[-1][80, 80]
+    assert ids[0][80, 104] == ids[-1][80, 104]
+
+
+def test_cells_that_cross():
+    """A large and a small cell pass each other, as near as masks allow."""
+    stack = [frame(disk(74, 70 + 6 * t, 13), disk(98, 130 - 6 * t, 9), *others(t))
+             for t in range(10)]  # fmt: skip
+    links = LapTracker(**FULL).link(stack)
+    assert lives(links) == [(0, 9, 0)] * 5
+    ids = list(links.render(stack))
+    assert [ids[t][74, 70 + 6 * t] for t in range(10)] == [ids[0][74, 70]] * 10
+    assert [ids[t][98, 130 - 6 * t] for t in range(10)] == [ids[0][98, 130]] * 10
+
+
+def test_a_cell_that_leaves_and_another_that_enters_at_one_place():
+    stack = []
+    for t in range(12):
+        at_edge = [disk(80, -4 - 5 * (t - 3), 14)] if t < 6 else []
+        if t > 6:
+            at_edge = [disk(80, -4 + 5 * (t - 9), 8)]
+        stack.append(frame(*others(t), *at_edge))
+    links = LapTracker(max_gap=0, max_merge=5).link(stack)
+    assert sum(first == 0 and last == 11 for first, last, _ in lives(links)) == 3
+    assert all(last < 7 or first > 6 for first, last, _ in lives(links)[3:])
+
+
+@BOTH
+@pytest.mark.parametrize("jump", [(-14, 23), (19, 0)])
+def test_a_jump_of_the_stage(tracker, jump):
+    stack = [frame(disk(80, 100), *others(t)) for t in range(10)]
+    moved = [np.roll(f, jump, (0, 1)) if t > 4 else f for t, f in enumerate(stack)]
+    assert lives(tracker.link(moved)) == [(0, 9, 0)] * 4
+
+
+@BOTH
+def test_a_division(tracker):
+    stack = [frame(disk(80, 100, 13), *others(t)) for t in range(6)]
+    stack += [frame(disk(80, 91 - t, 9), disk(80, 109 + t, 9), *others(6 + t)) for t in range(6)]
+    assert sorted(lives(tracker.link(stack))) == [
+        (0, 5, 0),
+        *[(0, 11, 0)] * 3,
+        (6, 11, 1),
+        (6, 11, 1),
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize("missed", [(5,), (5, 6)])
+def test_missed_frames(tracker, missed):
+    stack = [frame(*others(t), *([] if t in missed else [disk(80, 100)])) for t in range(12)]
+    assert lives(tracker.link(stack)) == [(0, 11, 0)] * 4
+
+
+@BOTH
+def test_a_black_frame(tracker):
+    stack = [frame(disk(80, 100), *others(t)) for t in range(12)]
+    stack[6][:] = 0
+    assert lives(tracker.link(stack)) == [(0, 11, 0)] * 4
+
+
+@given(seeds)
+@examples(10)
+def test_cells_that_are_fast_and_alike_to_no_other(seed):
+    """Cells of different sizes that move by more than their diameters, each its own way."""
+    rng = np.random.default_rng(seed)
+    start = np.array([[30, 30], [30, 150], [120, 30], [120, 150]], float)
+    radii, speed = np.array([6, 8, 10, 12.5]), rng.uniform(-6, 6, (4, 2))
+    stack = []
+    for t in range(6):
+        places = start + speed * t
+        stack.append(frame(*(disk(*p, r) for p, r in zip(places, radii, strict=True))))
+    assert lives(LapTracker(max_gap=0, max_merge=0).link(stack)) == [(0, 5, 0)] * 4
