@@ -72,11 +72,11 @@ class Window:
         """Wait for something to be true in the browser."""
         self.page.wait_for_function(script, timeout=60_000)
 
-    def until_text(self, name: str, words: str) -> None:
+    def until_text(self, name: str, words: str, seconds: int = 90) -> None:
         """Wait until a text of the page holds words."""
         self.page.wait_for_function(
             "([name, words]) => (Bokeh.documents[0].get_model_by_name(name)?.text ?? '')"
-            ".includes(words)", arg=[name, words], timeout=90_000,
+            ".includes(words)", arg=[name, words], timeout=1000 * seconds,
         )  # fmt: skip
 
     def click_at(self, name: str, x: float, y: float, **options) -> None:

@@ -60,7 +60,7 @@ def test_from_an_odd_trace_to_a_new_fit(run, window):
         assert "segment" not in jobs
         page.shot("3_run_again")
         page.page.get_by_role("button", name="Run it").click()  # click 4
-        page.until_text("progress", "Done.")
+        page.until_text("progress", "Done.", seconds=600)
         page.until_text("jobs", "up to date")
         page.shot("4_done")
         merged = pd.read_csv(run / "results/merged/all_traces.csv", comment="#")
