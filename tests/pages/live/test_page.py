@@ -251,7 +251,7 @@ def test_fits_and_what_is_saved(run, window, tmp_path):
         page.until_text("strip", "the cell over time")
         page.shot("10_fits")
         saved: list = []
-        page.page.on("download", saved.append)
+        page.page.on("download", lambda one: saved.append(one))
         for name, count in (("Save SVG", 4), ("Save PNG", 8), ("Save numbers (CSV)", 9)):
             page.page.get_by_role("button", name=name).click()
             while len(saved) < count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from threading import Thread
 
 import numpy as np
 from bokeh.document import Document
@@ -43,14 +44,21 @@ class TrialPage:
     def __init__(self, samples: Sequence[Sample], name: str):
         self._samples, self._name = samples, name
         self.work = ThreadPoolExecutor(1)
-        self._looking = ThreadPoolExecutor(1)
         self._candidates: Future | None = None
 
     def candidates(self) -> Future:
         """Look for modes and diameters that may suit, once for all windows."""
         if self._candidates is None:
-            self._candidates = self._looking.submit(trial_work.candidates, self._samples)
+            self._candidates = Future()
+            # A daemon, for which nobody has to wait who stops the page.
+            Thread(target=self._look, args=[self._candidates], daemon=True).start()
         return self._candidates
+
+    def _look(self, found: Future) -> None:
+        try:
+            found.set_result(trial_work.candidates(self._samples))
+        except Exception as error:  # shown in the page
+            found.set_exception(error)
 
     def fill(self, document: Document) -> None:
         """Make the page of one browser window."""
@@ -58,8 +66,7 @@ class TrialPage:
 
     def close(self) -> str:
         """Give up what has not begun."""
-        for work in (self.work, self._looking):
-            work.shutdown(wait=False, cancel_futures=True)
+        self.work.shutdown(wait=False, cancel_futures=True)
         return ""
 
 
