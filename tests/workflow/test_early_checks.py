@@ -29,7 +29,7 @@ def test_nothing_long_is_started(workplace, fovs, entry, message):
     configured(workplace, **entry, fovs=fovs)
     run = snakemake(workplace, expected=1)
     assert f"step inspect_input: {message}" in run.text.replace("data/small.ome.tiff: ", "")
-    assert files(workplace / "results") == ["index.csv", "status.csv"]
+    assert files(workplace / "results") == ["index.csv", "report/index.html", "status.csv"]
 
 
 def test_the_check_is_repeated_when_only_config_or_curation_change(workplace):

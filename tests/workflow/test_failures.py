@@ -27,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("workflow-finished")
 
 BROKEN = "data/pos_1.ome.tiff"
 COPIED = {"copy_only": True}
-ABOUT_THE_RUN = ("status.csv", "index.csv")
+ABOUT_THE_RUN = ("status.csv", "index.csv", "report/index.html")
 
 
 @pytest.fixture(scope="module")

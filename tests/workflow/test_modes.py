@@ -56,7 +56,7 @@ def planned(workspace):
 
 
 MINE = {("inspect_input", "mine", ""), ("processing_config", "mine", ""),
-        ("copy_raw", "mine", "001")}  # fmt: skip
+        ("copy_raw", "mine", "001"), ("field_page", "mine", "001")}  # fmt: skip
 
 
 def test_the_default_is_the_demo(planned):

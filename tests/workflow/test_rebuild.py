@@ -97,7 +97,7 @@ def test_a_recording_that_was_touched_is_processed_anew(mutilated):
     assert mutilated["touched"].steps == (
         expected_of("main", ["000", "001"], ALL)
         | expected_of("corrected", ["002"], ALL)
-        | expected_of("raw", ["001"], {"copy_raw"})
+        | expected_of("raw", ["001"], {"copy_raw", "field_page"})
         | overviews
     )
 
@@ -130,8 +130,8 @@ def test_other_files_are_left_alone(rebuilt):
     new = {name for name in after if before.get(name) != after[name]}
     mended = ("main/fov_001/images.zarr/seg_tracked_ch_0/", "main/fov_000/cells.zarr/",
               "main/fov_001/cells.zarr/", "main/fov_000/main_fov_000_",
-              "main/fov_001/main_fov_001_", "report/main_fov_000.png", "status.csv",
-              "index.csv")  # fmt: skip
+              "main/fov_001/main_fov_001_", "report/main_fov_000.png", "report/fields/main_fov_",
+              "report/to_send/", "report/index.html", "status.csv", "index.csv")  # fmt: skip
     display = {
         name for name in new if name.startswith("main/fov_001/images.zarr") and "/1/" in name
     }

@@ -98,7 +98,8 @@ CONFIGS = {
             {"name": "s_t", "dataset": "a", "fovs": [3]},
         ],
         "analysis": [
-            fit("maturation", shared=["km"]), fit("maturation", name="t", weighting="noise"),
+            fit("maturation", shared=["km"]),
+            fit("maturation", name="t", weighting="noise", population=True),
             fit("line", samples=["s_t"], normalise="area"), fit("auc"), fit("onset"),
         ],
         "anndata": True,

@@ -162,6 +162,8 @@ def test_parameters_in_the_attributes_are_those_of_the_run(place, finished, imag
             expected = params[section[about["step"]]]
             if not params["background"]["save_corrected"]:
                 expected = {key: value for key, value in expected.items() if key != "weight"}
+            if expected["method"] == "tile_median":  # left out, as before there was another one
+                expected = {key: value for key, value in expected.items() if key != "method"}
             assert about["parameters"] == expected, name
 
 
@@ -204,6 +206,6 @@ def test_number_of_files(place):
 
 
 def test_nothing_is_left_over(finished):
-    """No temporary file, and no time stamp of Snakemake's inside a store."""
+    """No temporary file, and no time stamp of Snakemake's but in the folder of pages to send."""
     left = [name for name in files(finished / "results") if "/." in name or name.startswith(".")]
-    assert left == []
+    assert left == ["report/to_send/.snakemake_timestamp"]
