@@ -63,6 +63,7 @@ def _process(folder: Path) -> None:
     choose(frames[1:], cell_diameter=12.0)
     compile_for_padding(frames[1])
     segment(phase, folder / "seg_otsu", {"method": "logstd", "threshold": "otsu"})
+    track(labelled, folder / "seg_lap", {"method": "lap", "divisions": True})
     track(labelled, folder / "seg_mask", {"method": "iou", "overlap": "mask"})
     track(labelled, tracked, {"method": "iou", "overlap": "box"})
     estimated = {"dilation_radius": 1, "tile_size": 8, "rounding_error": 0.0625,
