@@ -149,11 +149,15 @@ def variable(page: str, name: str) -> dict:
     return json.loads(re.search(rf"var {name} = (\{{.*?\}});\n", page)[1])
 
 
+PAGES = "results/report/to_send/index.html"
+
+
 def test_report_holds_all_plots(report, analysis):
     page, sizes = report
     results = variable(page, "results")
-    assert set(results) == {f"results/analysis/plots/{name}.png" for name in PLOTS}
-    for path, entry in results.items():
+    plots = {f"results/analysis/plots/{name}.png" for name in PLOTS}
+    assert set(results) == plots | {PAGES}
+    for path, entry in ((path, results[path]) for path in sorted(plots)):
         file = analysis.parents[1] / path
         assert sizes[f"report/{entry['data_uri']}"] == file.stat().st_size
 
@@ -170,8 +174,11 @@ def test_report_has_categories_and_labels(report):
             **{sample: [f"{plots}{sample}_traces.png"] for sample in SAMPLES},
         },
         "Fits": {FIT: sorted(f"{plots}{name}.png" for name in PLOTS if FIT in name)},
+        "Pages": {"Other": [PAGES]},
     }
     for path, entry in variable(report[0], "results").items():
+        if path == PAGES:
+            continue
         sample = next((name for name in SAMPLES if name in path), "all")
         assert entry["labels"]["sample"] == sample
 

@@ -62,6 +62,11 @@ def test_fits_of_a_table_are_those_of_the_run(demo, config):
         assert len(expected) > 10
         at_bound = [name for name in fits if name.endswith(("_at_bound", "message"))]
         expected[at_bound] = expected[at_bound].astype("str").fillna("")
+        # The noise is estimated from all cells that are fitted together: here those of one field.
+        noise = (
+            r"_(se|ci_low|ci_high|correlation)$|^(correlated_share|correlation_time|common_share)$"
+        )
+        fits = fits.drop(columns=fits.filter(regex=noise).columns)
         pd.testing.assert_frame_equal(
             fits, expected[fits.columns], check_dtype=False, check_exact=True
         )
