@@ -118,8 +118,8 @@ def test_tracking(tmp_path):
     with ArrayReader(target / "0") as found:
         assert [int(frame.max()) for frame in found] == [2, 4, 6]
     lines = (tmp_path / "lineage.csv").read_text().splitlines()
-    assert lines[0] == "fov,cell,first_frame,last_frame,parent"
-    assert lines[3] == "0,3,1,1,0"
+    assert lines[0] == "fov,cell,first_frame,last_frame,parent,confidence,repaired"
+    assert lines[3].startswith("0,3,1,1,0,")
 
 
 LINKER = """
