@@ -28,7 +28,7 @@ def run(finished_run, tmp_path) -> Path:
     return Path(shutil.copytree(finished_run, tmp_path / "run"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: there can be one Playwright at a time
 def chromium():
     """A browser without a screen."""
     if CHROMIUM is None:
