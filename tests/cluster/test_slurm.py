@@ -126,10 +126,10 @@ def the_same_bytes_as_a_local_run(here):
         logs = {path.stem for path in (here.folder / f"logs/small/fov_{fov}").glob("*.log")}
         for step in logs - {"overview"}:
             assert f"Slurm job {job.id} on node {job.node}" in here.log(fov, step), step
-        assert len(logs - {"overview"}) == 7
+        assert len(logs - {"overview"}) == 8
     others = {here.submitted()[job.id]: job.cpus for job in here.jobs("rule_")}
     assert others == {"rule_merge": 1, "rule_plot_traces": 1, "rule_fit": 8,
-                      "rule_plot_fits": 1}  # fmt: skip
+                      "rule_plot_fits": 1, "rule_sample_page": 1, "rule_fit_page": 1}  # fmt: skip
     (merge,) = here.jobs("rule_merge")
     assert (merge.memory, merge.minutes) == (1000, 10), "not by the size of its tables"
     here.run()

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from fovea.config.paths import DEMO_TRUTH, INDEX, RESULTS, STATUS
+from fovea.config.paths import DEMO_TRUTH, INDEX, RESULTS, START_PAGE, STATUS
 from fovea.config.plan import Plan
 
 _DRY = re.compile(r"--dry-?run|-[a-zA-Z]*n[a-zA-Z]*")
@@ -35,7 +35,7 @@ def remove_remains(plan: Plan, folder: str | Path = ".") -> None:
                     shutil.rmtree(place)
     if any(dataset.is_demo for dataset in plan.datasets.values()):
         shutil.rmtree(folder / DEMO_TRUTH, ignore_errors=True)
-    for file in (STATUS, INDEX):
+    for file in (STATUS, INDEX, START_PAGE):
         (folder / file).unlink(missing_ok=True)
     for place, _, _ in os.walk(folder / RESULTS, topdown=False):
         if not os.listdir(place):
