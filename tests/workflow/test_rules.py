@@ -286,7 +286,8 @@ def test_jobs_of_samples(forced):
     models = {name: f"{column}_fitted_{name}"
               for name in ("maturation", "maturation_t", "line", "auc", "onset")}  # fmt: skip
     expected = {("plot_retention", ""), ("pages_to_send", ""), ("parameters", models["auc"]),
-                ("parameters_page", models["auc"])}  # fmt: skip
+                ("parameters_page", models["auc"]),
+                ("populations", models["maturation_t"])}  # fmt: skip
     for sample in ("s", "s_t"):
         expected |= {("merge", sample), ("plot_traces", sample), ("sample_page", sample),
                      ("fit_page", f"{sample} {models['auc']}"),
