@@ -234,7 +234,9 @@ def inspect(
     the curation table at once; nothing else is changed. With --preview it is a page in which to
     choose parameters before a run, with sliders and outlines that follow them.
     """
-    _check_bokeh()
+    from fovea.pages.needs import need_bokeh
+
+    need_bokeh()
     if preview is not None:
         from fovea.pages.live.server import preview as previewed
 
@@ -244,17 +246,6 @@ def inspect(
 
     config = _config(configfile or directory / "config" / "config.yaml")
     opened(directory, configfile, snakefile, port, config)
-
-
-def _check_bokeh() -> None:
-    """Refuse pages where Bokeh is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("bokeh") is None:
-        raise FoveaError(
-            "fovea inspect: Bokeh is not installed; `pip install -r requirements-inspect.txt`, or "
-            "`pip install 'fovea[inspect]'`, or conda's envs/inspect.yaml brings it"
-        )
 
 
 @app.command(epilog="Example: fovea clean --dry-run")
