@@ -13,6 +13,7 @@ import pandas as pd
 from fovea.config import samples, steps
 from fovea.config.names import feature_of, trace_unit
 from fovea.errors import FoveaError
+from fovea.figures.style import label
 from fovea.fits.settings import Settings, parameter_units, settings_of
 from fovea.fits.traces import Traces, load_traces
 from fovea.pages.live.cells import fits_of
@@ -46,8 +47,7 @@ class FitData:
     @property
     def titles(self) -> dict[str, str]:
         """What figures can show: column to words, fitted parameters first."""
-        found = {name: name if self.units[name] == "1" else f"{name} ({self.units[name]})"
-                 for name in self.settings.fitted}  # fmt: skip
+        found = {name: label(name, self.units[name]) for name in self.settings.fitted}
         found |= _MORE
         known = {
             name: words
@@ -119,7 +119,7 @@ def fit_data(results: Results, sample: str, fit: str) -> FitData:
     words = feature_of(name).replace("_", " ") + (" per area" if by_area else "")
     return FitData(
         settings, data, found.iloc[order].reset_index(drop=True), [reasons[at] for at in order],
-        order, words if unit == "1" else f"{words} ({unit})", parameter_units(settings, unit),
+        order, label(words, unit), parameter_units(settings, unit),
     )  # fmt: skip
 
 

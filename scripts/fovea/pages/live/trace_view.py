@@ -11,6 +11,7 @@ from bokeh.models import BoxAnnotation, BoxSelectTool, ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
 from fovea.config.names import feature_of, feature_unit
+from fovea.figures.style import feature_words
 from fovea.pages.live.browser import more_cells, on
 from fovea.pages.live.judgements import Row, frames_judged
 from fovea.pages.live.style import BAD, CHOSEN_LINE, WORDS
@@ -74,7 +75,7 @@ class TraceView:
         self._traces = traces
         there = [name for name in columns if traces is None or name in traces]
         self._quiet = True
-        self.feature.options = [(name, _words(name)) for name in there]
+        self.feature.options = [(name, feature_words(name)) for name in there]
         if self.feature.value not in there:
             # fluorescence is looked at first, and the area beside it
             total = [name for name in there if name.startswith("intensity_total")]
@@ -142,11 +143,6 @@ class TraceView:
         first, last = max(int(np.ceil(ends[0])), 0), int(np.floor(ends[1]))
         if last >= first and ends[1] - ends[0] > 0.2:
             self._ranged((first, last))
-
-
-def _words(column: str) -> str:
-    feature, channel = feature_of(column), column.rpartition("_")[2]
-    return f"{feature.replace('_', ' ')}, channel {channel}"
 
 
 def _bad(traces: pd.DataFrame, verdicts: Mapping[int, Sequence[Row]]) -> np.ndarray:

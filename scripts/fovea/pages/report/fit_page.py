@@ -21,6 +21,7 @@ from bokeh.models import (
 )  # fmt: skip
 
 from fovea.config.names import channel_of, column, feature_of, trace_unit
+from fovea.figures.style import feature_words, label
 from fovea.fits.bounds import notes_of_table
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, parameter_units, settings_of
@@ -133,10 +134,9 @@ def _titles(settings: Settings, units: Mapping[str, str]) -> dict[str, str]:
     """Return what the scatter can show: fitted parameters first."""
     titles = {}
     for name in settings.fitted:
-        unit = units.get(name, "1")
         title = settings.model.parameter(name).title
         words = title if title.startswith(name) else f"{name}: {title}"
-        titles[name] = words if unit == "1" else f"{words} ({unit})"
+        titles[name] = label(words, units.get(name, "1"))
     more = {"r_squared": "R²", "rmse": "rmse", "autocorrelation": "autocorrelation of residuals",
             "n_points": "number of values"}  # fmt: skip
     return titles | more
@@ -205,14 +205,13 @@ def _page(
 ) -> str:  # fmt: skip
     area = entry.get("normalise") == "area"
     unit, trace = settings.model.time_unit, trace_unit(name, area)
-    what = f"{feature_of(name).replace('_', ' ')}{' per area' if area else ''}"
-    label = what if trace == "1" else f"{what} ({trace})"
+    values = label(f"{feature_of(name).replace('_', ' ')}{' per area' if area else ''}", trace)
     titles = _titles(settings, parameter_units(settings, trace))
     known = {key: title for key, title in titles.items() if np.isfinite(found[key]).any()}
     choice = parameters.ScatterAndHistogram(source, known or {"r_squared": "R²"})
     band, above = traces.quartiles(data, unit), "All traces: a click selects the cell"
-    drawn = traces.traces_figure(source, band, label, unit, above, size=(620, 590))
-    one = panel.CellPanel(source, details, label, unit, 0 if len(data) else None)
+    drawn = traces.traces_figure(source, band, values, unit, above, size=(620, 590))
+    one = panel.CellPanel(source, details, values, unit, 0 if len(data) else None)
     models = {"x": choice.x, "log_x": choice.log_x, "y": choice.y, "log_y": choice.log_y,
               "scatter": choice.scatter, "histogram": choice.histogram, "remark": choice.remark,
               "traces": drawn, "list": _list(source), "fit": one.fit, "residuals": one.residuals,
@@ -222,8 +221,8 @@ def _page(
     head, at = template.embedded(models)
     count = int(found["success"].sum())
     model = settings.model
-    lead = (f"Fit of {model.title[:1].lower()}{model.title[1:]} to {what}, channel "
-            f"{channel_of(name)}: {count} of {len(data)} cells fitted")  # fmt: skip
+    lead = (f"Fit of {model.title[:1].lower()}{model.title[1:]} to {feature_words(name, area)}: "
+            f"{count} of {len(data)} cells fitted")  # fmt: skip
     notes = [html.element("p", remark, class_="warning") for remark in remarks]
     log = html.element("small", "logarithmic")
     choices = html.element("div", at["x"], log, at["log_x"], at["y"], log, at["log_y"],

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from fovea.config.names import channel_of, feature_of, trace_unit
+from fovea.config.names import trace_unit
+from fovea.figures.style import feature_words, label
 from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import parameter_units, settings_of
 from fovea.pages.report import template
@@ -32,10 +33,8 @@ def parameters_page(
     settings, area = settings_of(entry), entry.get("normalise") == "area"
     units = parameter_units(settings, trace_unit(column, area))
     data = {sample: read_fits(path) for sample, path in fits.items()}
-    titles = {}
-    for name in settings.fitted:
-        words = f"{name}: {settings.model.parameter(name).title}"
-        titles[name] = words if units[name] == "1" else f"{words} ({units[name]})"
+    titles = {name: label(f"{name}: {settings.model.parameter(name).title}", units[name])
+              for name in settings.fitted}  # fmt: skip
     titles["r_squared"] = "R²"
     every = -(-sum(map(len, data.values())) // _DRAWN)
     shown = {sample: _columns(found, titles) for sample, found in data.items()}
@@ -52,11 +51,10 @@ def parameters_page(
     if every > 1:
         notes.append(f"To keep this page small, every {every}. cell is drawn; medians and "
                      "quartiles are those of all cells.")  # fmt: skip
-    what = f"{feature_of(column).replace('_', ' ')}{' per area' if area else ''}"
     log_word = html.element("small", "logarithmic")
     template.write_page(target, template.page(
         f"All samples: {settings.model.name}",
-        f"{settings.model.title}, fitted to {what}, channel {channel_of(column)}",
+        f"{settings.model.title}, fitted to {feature_words(column, area)}",
         *(html.element("p", note, class_="warning") for note in notes),
         template.section(
             "Samples side by side",

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, CustomJS, Select
 
-from fovea.config.names import channel_of, feature_of, trace_unit
+from fovea.config.names import feature_of, trace_unit
+from fovea.figures.style import feature_words, label, unit_for
 from fovea.fits.traces import Traces, load_traces
 from fovea.pages.report import template
 from fovea.pages.views import cells, html, populations, traces
-from fovea.recordings.times import SECONDS
 from fovea.samples.parts import CELL, GEOMETRY
 from fovea.samples.tables import comment_lines, parquet_columns, read_parquet
 
@@ -123,7 +123,7 @@ def _features(
     most = max(20, min(cells.DRAWN_CELLS, _VALUES // (values * (len(data) + 1))))
     thinning = cells.thinned(np.arange(len(first)), first.value.shape[1], most)
     unit = _unit(first)
-    titles = {name: _title(name) for name in features}
+    titles = {name: label(feature_words(name), trace_unit(name)) for name in features}
     columns: dict[str, list] = {}
     bands = {}
     for name, own in zip(features, data, strict=True):
@@ -156,14 +156,7 @@ axis.change.emit(); cells.change.emit(); figure.reset.emit()
 """
 
 
-def _title(name: str) -> str:
-    unit = trace_unit(name)
-    words = f"{feature_of(name).replace('_', ' ')}, channel {channel_of(name)}"
-    return words if unit == "1" else f"{words} ({unit})"
-
-
 def _unit(data: Traces) -> str:
     """Return the unit in which the times of traces are read most easily."""
     known = data.time[np.isfinite(data.time)]
-    seconds = (known.max() - known.min() if len(known) else 0.0) * SECONDS[data.unit]
-    return "h" if seconds >= 3 * 3600 else "min" if seconds >= 180 else "s"
+    return unit_for(known.max() - known.min() if len(known) else 0.0, data.unit)

@@ -7,12 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Select, Switch
 
+from fovea.figures.style import colour_of, scattered
 from fovea.pages.views import style
-
-
-def scattered(count: int) -> np.ndarray:
-    """Return offsets in [-1, 1] that fill it evenly and are the same every time."""
-    return 2 * np.modf(np.arange(1, count + 1) * 0.6180339887498949)[0] - 1
 
 
 class SideBySide:
@@ -78,7 +74,7 @@ class SideBySide:
             offsets = 0.28 * scattered(len(drawn))
             points["place"] += [(name, float(offset)) for offset in offsets]
             points["cell"] += list(drawn)
-            points["colour"] += [style.colour_of(place)] * len(offsets)
+            points["colour"] += [colour_of(place)] * len(offsets)
             boxes["left"].append((name, -0.36))
             boxes["right"].append((name, 0.36))
             for column in titles:

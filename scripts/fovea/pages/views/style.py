@@ -20,8 +20,8 @@ from bokeh.models import (
 )  # fmt: skip
 from bokeh.plotting import figure as bokeh_figure
 
-#: Colours of Okabe and Ito, which the colour-blind can tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+from fovea.figures.style import COLOURS as COLOURS
+
 CELL, BAND, SELECTED, DARK, PALE = "#7a8793", "#56b4e9", "#d55e00", "#333d47", "#d9dee3"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
@@ -78,11 +78,6 @@ def text_block() -> Div:
     """Return an empty place for HTML; nothing in it is taken for mathematics."""
     return Div(text="", disable_math=True, sizing_mode="stretch_width",
                stylesheets=[InlineStyleSheet(css=_TEXT)])  # fmt: skip
-
-
-def colour_of(number: int) -> str:
-    """Return the colour of a sample by its place."""
-    return COLOURS[number % len(COLOURS)]
 
 
 def ticks(log=None) -> CustomJSTickFormatter:
