@@ -51,6 +51,7 @@ rule fit_page:
     input:
         unpack(lambda wildcards: plan.page_images(wildcards.sample, wildcards.fit, fovs)),
         traces=steps.merged("traces"),
+        cells=steps.merged("traces_cells"),
         fits=steps.FIT["fits"],
         models=lambda wildcards: plan.competing(wildcards.sample, wildcards.fit),
     output:

@@ -7,6 +7,6 @@ with job(snakemake) as log:
 
     given, params = snakemake.input, snakemake.params
     fit_page(
-        given.traces, given.fits, snakemake.output.page, params.entry, params.column, params.area,
-        next(iter(given.models), None), given.tracked, log=log,
+        given.traces, given.cells, given.fits, snakemake.output.page, params.entry, params.column,
+        params.area, next(iter(given.models), None), given.tracked, log=log,
     )  # fmt: skip

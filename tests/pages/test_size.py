@@ -20,11 +20,11 @@ def test_pages_of_300_cells_and_180_frames(tmp_path):
     truth = CASES["maturation"].parameters_of(rng, CELLS)
     values = evaluate(model_of("maturation"), np.arange(FRAMES) / 6, truth)
     values += rng.normal(0, 50, values.shape)
-    cells = {c + 1: dict(enumerate(values[c])) for c in range(CELLS)}
+    cells = {c + 100: dict(enumerate(values[c])) for c in range(CELLS)}  # 99 is left out
     merged = merge_all(tmp_path, "s", recording(tmp_path, "a", {0: cells}, FRAMES))
     traces, page = merged / "s_traces.parquet", tmp_path / "page.html"
     fit(traces, merged / "s.csv", ENTRY | {"starts": 1}, COLUMN)
-    fit_page(traces, merged / "s.csv", page, ENTRY, COLUMN)
+    fit_page(traces, merged / "s_traces_cells.parquet", merged / "s.csv", page, ENTRY, COLUMN)
     # Pictures are not here; they may take so many letters, some of which are escaped.
     assert page.stat().st_size + 1.1 * pictures._MANY_CELLS[1] < MOST
     features = ["area_ch_0", "intensity_total_ch_1", "intensity_mean_ch_1"]

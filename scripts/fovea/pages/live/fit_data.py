@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,15 @@ from fovea.pages.live.cells import fits_of
 from fovea.pages.live.pictures import cells_in, display_limits, recorded
 from fovea.pages.live.results import Field, Results
 from fovea.pages.views import cells, html, strips
-from fovea.pages.views.doubt import doubts, jumps_of_area
+from fovea.pages.views.doubt import doubts
 from fovea.pages.views.panel import fit_text
-from fovea.samples.tables import parquet_columns, read_parquet
+from fovea.pages.views.tracking import read_places, with_tracking
 
 _ACROSS, _SIZE, _PADDING = 8, 72, 6  # pictures of a cell; their size; pixels around its box
 _MORE = {"r_squared": "R²", "rmse": "rmse", "autocorrelation": "autocorrelation of residuals",
          "n_points": "number of values"}  # fmt: skip
 #: R² above which a fit is called good, and above which fair, as PyAMA does.
 GOOD, FAIR = 0.9, 0.7
-_CELL = ["dataset", "fov", "cell"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class FitData:
 
     settings: Settings
     traces: Traces
-    table: pd.DataFrame  # of fits, with `jump` and `jump_frame`
+    table: pd.DataFrame  # of fits, with what is known of tracking
     reasons: list[list[str]]
     order: np.ndarray  # (N,) int64: row of `traces` of each row
     label: str  # of the values, with their unit
@@ -103,7 +101,8 @@ class FitData:
 def fit_data(results: Results, sample: str, fit: str) -> FitData:
     """Read a fit of a sample; FoveaError if it is not there, or not of the traces that are."""
     entry = results.plan.fits[fit]
-    path = results.path(str(steps.merged("traces")).replace("{sample}", sample))
+    path, tracked = (results.path(str(steps.merged(name)).replace("{sample}", sample))
+                     for name in ("traces", "traces_cells"))  # fmt: skip
     table = fits_of(results, sample, fit)
     if table is None or not path.exists():
         raise FoveaError(f"sample {sample} is not fitted yet; wait for the end of the run")
@@ -111,7 +110,8 @@ def fit_data(results: Results, sample: str, fit: str) -> FitData:
     data = load_traces(path, name, samples.area_columns(results.plan.config, sample, entry))
     if len(data) != len(table) or (data.cell != table["cell"]).any():
         raise FoveaError(f"sample {sample} is being made anew just now; open it again")
-    found = _with_jumps(table, data, path)
+    known = tracked if tracked.exists() else None
+    found = with_tracking(table, data, read_places(path), known)
     score, reasons = doubts(found)
     order = np.argsort(-score, kind="stable")
     by_area = entry.get("normalise") == "area"
@@ -121,20 +121,6 @@ def fit_data(results: Results, sample: str, fit: str) -> FitData:
         settings, data, found.iloc[order].reset_index(drop=True), [reasons[at] for at in order],
         order, label(words, unit), parameter_units(settings, unit),
     )  # fmt: skip
-
-
-def _with_jumps(table: pd.DataFrame, data: Traces, path: Path) -> pd.DataFrame:
-    """Add the largest jump of each cell's area, where the traces have an area or a box."""
-    boxes = ["bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1"]
-    there = parquet_columns(path)
-    area = next((column for column in there if feature_of(column) == "area"), None)
-    rows = read_parquet(path, [*_CELL, "frame", *([area] if area else boxes)])
-    size = rows[area] if area else (rows[boxes[2]] - rows[boxes[0]]) * (
-        rows[boxes[3]] - rows[boxes[1]])  # fmt: skip
-    keys = pd.MultiIndex.from_arrays([data.dataset, data.fov, data.cell], names=_CELL)
-    jumps = jumps_of_area(rows, size.astype(float)).reindex(keys)
-    return table.assign(jump=jumps["jump"].to_numpy(float),
-                        jump_frame=jumps["jump_frame"].fillna(-1).to_numpy())  # fmt: skip
 
 
 def cell_strip(field: Field, cell: int) -> tuple[str, list[int]]:

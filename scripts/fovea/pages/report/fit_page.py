@@ -27,9 +27,9 @@ from fovea.fits.fit_table import read_fits
 from fovea.fits.settings import Settings, parameter_units, settings_of
 from fovea.fits.traces import Traces, load_traces
 from fovea.pages.report import pictures, template
-from fovea.pages.views import cells, doubt, html, panel, parameters, traces
-from fovea.samples.parts import CELL, GEOMETRY
-from fovea.samples.tables import parquet_columns, read_parquet
+from fovea.pages.views import cells, doubt, html, panel, parameters, traces, tracking
+from fovea.samples.parts import CELL
+from fovea.samples.tables import read_csv
 from fovea.store.groups import groups_of
 
 _LOG = logging.getLogger("fovea")
@@ -37,6 +37,7 @@ _LOG = logging.getLogger("fovea")
 
 def fit_page(
     table: str | Path,
+    cell_table: str | Path,
     fits: str | Path,
     target: str | Path,
     entry: Mapping[str, Any],
@@ -50,8 +51,8 @@ def fit_page(
 
     Parameters
     ----------
-    table, fits : path
-        ``{sample}_traces.parquet`` and the table of the fits.
+    table, cell_table, fits : path
+        ``{sample}_traces.parquet``, ``{sample}_traces_cells.parquet`` and the table of the fits.
     entry, name, area
         The entry of `analysis`, the column that is fitted, and the columns that its values are
         divided by, as for `fovea.fits.fit.fit`.
@@ -61,8 +62,8 @@ def fit_page(
         ``zarr.json`` of the tracked cells of each field of view whose images are there.
     """
     settings, data, found = settings_of(entry), load_traces(table, name, area), read_fits(fits)
-    rows = _rows(table)
-    found = _about_tracking(found, data, rows)
+    rows = tracking.read_places(table)
+    found = tracking.with_tracking(found, data, rows, cell_table)
     score, reasons = doubt.doubts(found)
     order = np.argsort(-score, kind="stable")
     data, found = reordered(data, order), found.iloc[order].reset_index(drop=True)
@@ -90,29 +91,6 @@ def reordered(data: Traces, order: np.ndarray) -> Traces:
         name: getattr(data, name)[order] for name in ("fov", "cell", "frame", "time", "value")
     }
     return replace(data, dataset=[data.dataset[row] for row in order], **chosen)
-
-
-def _rows(table: str | Path) -> pd.DataFrame:
-    """Return what the traces say of place, area and tracking of each cell in each frame."""
-    there = parquet_columns(table)
-    area = [found for found in there if feature_of(found) == "area"][:1]
-    wanted = [*CELL, "frame", *GEOMETRY, *area, *({"confidence"} & set(there))]
-    rows = read_parquet(table, [found for found in wanted if found in there])
-    boxes = rows["bbox_y1"] - rows["bbox_y0"], rows["bbox_x1"] - rows["bbox_x0"]
-    rows["size"] = rows[area[0]] if area else boxes[0] * boxes[1]
-    return rows
-
-
-def _about_tracking(found: pd.DataFrame, data: Traces, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the largest jump of the area, and the least confidence of tracking, of each cell."""
-    keys = pd.MultiIndex.from_arrays([data.dataset, data.fov, data.cell], names=CELL)
-    jumps = doubt.jumps_of_area(rows, rows["size"]).reindex(keys)
-    found = found.assign(jump=jumps["jump"].to_numpy(),
-                         jump_frame=jumps["jump_frame"].fillna(-1).to_numpy())  # fmt: skip
-    if "confidence" in rows:
-        least = rows.groupby(CELL, sort=False)["confidence"].min().reindex(keys)
-        found = found.assign(confidence=least.to_numpy(float))
-    return found
 
 
 def _source(
@@ -143,19 +121,11 @@ def _titles(settings: Settings, units: Mapping[str, str]) -> dict[str, str]:
 
 
 def _competing(path: str | Path, data: Traces) -> pd.DataFrame:
-    """Return the comparison of models, a row for each cell."""
-    table = read_fits_comparison(path)
+    """Return what `fovea.fits.compare.compare` wrote, a row for each cell."""
+    table = read_csv(path, ("dataset", "best_model"))
     key = [name for name in CELL if name in table]
-    keys = pd.MultiIndex.from_arrays([data.dataset, data.fov, data.cell], names=CELL)
-    keys = keys.droplevel([name for name in CELL if name not in key])
+    keys = tracking.keys_of(data).droplevel([name for name in CELL if name not in key])
     return table.set_index(key).reindex(keys)
-
-
-def read_fits_comparison(path: str | Path) -> pd.DataFrame:
-    """Read what `fovea.fits.compare.compare` wrote."""
-    from fovea.samples.tables import read_csv
-
-    return read_csv(path, ("dataset", "best_model"))
 
 
 def _details(

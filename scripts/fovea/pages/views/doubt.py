@@ -54,7 +54,7 @@ def doubts(table: pd.DataFrame) -> tuple[np.ndarray, list[list[str]]]:
     ----------
     table : DataFrame
         One row per cell: a table of fits, see `fovea.fits.fit_table`, and where known `jump` and
-        `jump_frame` of `jumps_of_area` and `confidence`, the least of its tracking (0 to 1).
+        `jump_frame` of `jumps_of_area` and `confidence`, that of its track (0 to 1).
     """
     score = np.zeros(len(table))
     reasons: list[list[str]] = [[] for _ in range(len(table))]
