@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
+import pandas as pd
 import pytest
 
 import fovea
@@ -38,8 +37,7 @@ def labels():
 
 
 def rows(path):
-    with path.open(newline="") as file:
-        return [{k: int(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    return pd.read_csv(path).to_dict("records")
 
 
 def tracked(folder, stack, missing, parameters):
