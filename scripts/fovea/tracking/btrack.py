@@ -34,7 +34,7 @@ class BtrackTracker:
         Pixels that a cell may move from one frame to the next, 30 for None; the errors of the
         motion model are in proportion to it.
 
-    The others are as for `fovea.tracking.linker.Linker`.
+    The others are as for `fovea.tracking.linker.TwoPassTracker`.
     """
 
     min_size: int | None = None

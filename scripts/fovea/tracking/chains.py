@@ -128,7 +128,7 @@ class Chains:
 
         A cell that ends within the next object of another cell, its host, has merged with it. If
         a cell begins within an object of that host at most `max_frames` frames later, it is one
-        of the two; `swapped` says which, see `fovea.tracking.linker.Linker.swapped`.
+        of the two; `swapped` says which, see `fovea.tracking.linker.TwoPassTracker.swapped`.
         """
         waiting = [(self.chains[end][-1], end) for end in self.ends()]
         heapify(waiting)
@@ -187,7 +187,7 @@ class Chains:
     def close_gaps(self, max_gap: int, bridge) -> None:
         """Join chains over up to `max_gap` missed frames, short gaps first.
 
-        `bridge` scores the candidates, see `fovea.tracking.linker.Linker.bridge`.
+        `bridge` scores the candidates, see `fovea.tracking.linker.TwoPassTracker.bridge`.
         """
         for gap in range(1, max_gap + 1):
             ends, starts = self.ends(), self.starts()

@@ -106,12 +106,10 @@ class Contents:
 
     def near(self, node: Node, t: int) -> list[Node]:
         """The objects of frame t next to where an object of an earlier frame was."""
-        y0, x0, y1, x1 = self.chains.box(node)
+        y0, x0, y1, x1 = (self.chains.box(node) + np.tile(self.chains.drift[t], 2)).tolist()
         dy, dx = (y1 - y0) // 2, (x1 - x0) // 2
-        boxes = self.chains.objects[t].boxes - np.tile(self.chains.drift[t], 2)
-        near = (boxes[:, 0] < y1 + dy) & (boxes[:, 2] > y0 - dy)
-        near &= (boxes[:, 1] < x1 + dx) & (boxes[:, 3] > x0 - dx)
-        found = ((t, label) for label in (np.flatnonzero(near) + 1).tolist())
+        near = self.chains.objects[t].within((y0 - dy, x0 - dx, y1 + dy, x1 + dx))
+        found = ((t, label) for label in (near + 1).tolist())
         return [node for node in found if node in self.chains.owner]
 
 

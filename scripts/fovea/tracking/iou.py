@@ -23,7 +23,7 @@ class IouTracker(Linker):
         Whether the overlap is that of the bounding boxes or of the pixels; across gaps it is
         that of the boxes.
 
-    See `fovea.tracking.linker.Linker` for the others.
+    See `fovea.tracking.linker.TwoPassTracker` for the others.
     """
 
     min_iou: float = 0.1

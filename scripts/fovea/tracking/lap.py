@@ -13,7 +13,7 @@ import numpy as np
 from fovea.kernels.motion import moved_overlaps
 from fovea.tracking.chains import Chains
 from fovea.tracking.exchange import Evidence, Rival, exchange
-from fovea.tracking.linker import Linker
+from fovea.tracking.linker import TwoPassTracker
 from fovea.tracking.links import Node
 from fovea.tracking.objects import Objects, assign, measure_shapes, sum_runs
 from fovea.tracking.scales import Scales, line, plane, ray
@@ -30,7 +30,7 @@ _EXTRA = 15.0  # cost of two crosswise links, beyond that of those made, up to w
 
 
 @dataclass
-class LapTracker(Linker):
+class LapTracker(TwoPassTracker):
     """Link objects by place, overlap, area and shape.
 
     Each of them is measured against what is usual in the recording, see
@@ -45,7 +45,7 @@ class LapTracker(Linker):
         Pixels from where a cell is expected within which it is looked for, if it does not overlap
         with that place; None: one and a half median diameters.
 
-    See `fovea.tracking.linker.Linker` for the others.
+    See `fovea.tracking.linker.TwoPassTracker` for the others.
     """
 
     max_distance: float | None = None
@@ -196,9 +196,6 @@ class LapTracker(Linker):
         reach = self.max_distance or _REACH * _diameter(np.concatenate([areas, others]))
         fits = (costs < _COSTLIEST_GAP) & (square <= reach**2 * frames)
         return left[fits], right[fits], _COSTLIEST_GAP - costs[fits]
-
-    def affinity(self, boxes, others, areas, other_areas, frames):
-        raise NotImplementedError("method lap scores objects, not their boxes")
 
 
 def _costs(

@@ -1,4 +1,4 @@
-"""Base class of two-pass trackers; subclasses score candidate links.
+"""Base classes of two-pass trackers.
 
 The first pass reduces each frame to tables of objects, links consecutive frames, and settles what
 needs the future: gaps, merged objects, divisions. The second pass, `fovea.tracking.links`, gives
@@ -20,10 +20,10 @@ from fovea.tracking.objects import Objects, assign, describe, shared_pixels
 
 
 @dataclass
-class Linker(ABC):
+class TwoPassTracker(ABC):
     """Link the objects of all frames.
 
-    A subclass defines `affinity`.
+    A subclass defines `match` and `bridge`, or is a `Linker` and defines `affinity`.
 
     Parameters
     ----------
@@ -71,18 +71,29 @@ class Linker(ABC):
             chains.find_divisions()
         return chains.links()
 
-    # --- What subclasses may do otherwise
+    # --- What subclasses do
 
-    def look(self, here: Objects, labels: np.ndarray) -> None:  # noqa: B027 - none is needed
-        """Measure what else is needed of the objects of a frame, labels (H, W)."""
-
+    @abstractmethod
     def match(self, before: Objects, here: Objects, last: np.ndarray, labels: np.ndarray):
         """Link two consecutive frames, with the labels `last` and `labels`, (H, W) each.
 
         Returns the indices, label - 1, of the objects of the previous and of this frame, (M,) int64
         each.
         """
-        return assign(*self.pairs(before, here))
+
+    @abstractmethod
+    def bridge(self, chains: Chains, tails: list[Node], heads: list[Node], frames: int):
+        """Score the links from the last object of chains to the first of others, across a gap.
+
+        They lie `frames` frames apart, those of other pairs are passed over. Returns indices into
+        `tails` and `heads`, (P,) int64 each, and the weights of these links, (P,) float64, which
+        are above 0; the larger, the better.
+        """
+
+    # --- What subclasses may do otherwise
+
+    def look(self, here: Objects, labels: np.ndarray) -> None:  # noqa: B027 - none is needed
+        """Measure what else is needed of the objects of a frame, labels (H, W)."""
 
     def revise(self, chains: Chains) -> None:  # noqa: B027
         """Change chains once the links of all frames are known."""
@@ -98,11 +109,17 @@ class Linker(ABC):
         stay = np.hypot(*(one - here)) + np.hypot(*(two - there))
         return bool(np.hypot(*(one - there)) + np.hypot(*(two - here)) < stay)
 
-    def bridge(self, chains: Chains, tails: list[Node], heads: list[Node], frames: int):
-        """Score the links from the last object of chains to the first of others, as `affinity`.
 
-        They lie `frames` frames apart, those of other pairs are passed over.
-        """
+class Linker(TwoPassTracker):
+    """Link the objects of all frames by a score of their boxes and areas.
+
+    A subclass defines `affinity`. The parameters are those of `TwoPassTracker`.
+    """
+
+    def match(self, before: Objects, here: Objects, last: np.ndarray, labels: np.ndarray):
+        return assign(*self.pairs(before, here))
+
+    def bridge(self, chains: Chains, tails: list[Node], heads: list[Node], frames: int):
         left, right, weight = self.affinity(
             *(np.array([chains.box(n) for n in nodes]) for nodes in (tails, heads)),
             *(np.array([chains.area(n) for n in nodes]) for nodes in (tails, heads)), frames,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -64,6 +65,24 @@ class Objects:
     def shifted(self, shift: np.ndarray) -> np.ndarray:
         """Boxes moved by `shift`, (N, 4) int32."""
         return (self.boxes + np.tile(shift, 2)).astype(np.int32)
+
+    def within(self, box: tuple[int, int, int, int]) -> np.ndarray:
+        """Indices (label - 1) of the objects whose boxes overlap with a box, ascending, (M,) int64.
+
+        The box is y0, x0, y1, x1, ends exclusive. Only the boxes of nearby rows are looked at.
+        """
+        order, tops, tallest = self._by_rows
+        y0, x0, y1, x1 = box
+        near = order[slice(np.searchsorted(tops, y0 - tallest, "right"), np.searchsorted(tops, y1))]
+        boxes = self.boxes[near]
+        return np.sort(near[(boxes[:, 2] > y0) & (boxes[:, 1] < x1) & (boxes[:, 3] > x0)])
+
+    @cached_property
+    def _by_rows(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """The objects that take part by their upper edges, these edges, and the largest height."""
+        order = self.members[np.argsort(self.boxes[self.members, 0], kind="stable")]
+        tops, ends = self.boxes[order, 0].astype(np.int64), self.boxes[order, 2]
+        return order, tops, int((ends - tops).max(initial=0))
 
 
 def describe(

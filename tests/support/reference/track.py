@@ -103,3 +103,19 @@ def track_iou(labels, min_iou=0.1, overlap="box", min_size=None, max_size=None):
             table[label] = ids[label]
         out[t] = table[frame]
     return out.astype(np.uint16 if last_id <= 65535 else np.uint32)
+
+
+def within(boxes, areas, box):
+    """Indices of the objects with pixels whose boxes share a pixel with a box."""
+    y0, x0, y1, x1 = box
+    return [
+        i for i, (top, left, bottom, right) in enumerate(boxes.tolist())
+        if areas[i] and max(top, y0) < min(bottom, y1) and max(left, x0) < min(right, x1)
+    ]  # fmt: skip
+
+
+def wider(box):
+    """A box with half its height more above and below, and half its width at either side."""
+    y0, x0, y1, x1 = box
+    dy, dx = (y1 - y0) // 2, (x1 - x0) // 2
+    return y0 - dy, x0 - dx, y1 + dy, x1 + dx
