@@ -52,12 +52,13 @@ def _parameters(place: Place, model: Model, entry: Fit, problems: Problems) -> N
             problems[here] = text
         else:
             _bounds(here, model.parameter(name), change, problems)
-    if not any(_is_fitted(p, given.get(p.name) or {}) for p in model.parameters):
+    fitted = [p.name for p in model.parameters if _is_fitted(p, given.get(p.name) or {})]
+    if not fitted:
         problems.setdefault(
             (*place, "parameters"), "no parameter is left to fit; set fit: true for one of them"
         )
     if entry["faster"] is not None:
-        _faster(place, model, entry, problems)
+        _faster((*place, "faster"), model, entry["faster"], fitted, problems)
     for i, name in enumerate(entry["shared"]):
         here = (*place, "shared", i)
         if name not in model.names:
@@ -66,12 +67,8 @@ def _parameters(place: Place, model: Model, entry: Fit, problems: Problems) -> N
             problems[here] = f"{model.name!r} is a measure; remove this key"
 
 
-def _faster(place: Place, model: Model, entry: Fit, problems: Problems) -> None:
+def _faster(here: Place, model: Model, name: str, fitted: list[str], problems: Problems) -> None:
     """Check that the branch that is preferred is one that the fit can choose."""
-    here, name = (*place, "faster"), entry["faster"]
-    fitted = [
-        p.name for p in model.parameters if _is_fitted(p, entry["parameters"].get(p.name) or {})
-    ]
     if name not in model.branches:
         problems[here] = unknown(name, f"exchangeable rate of model {model.name!r}", model.branches)
     elif missing := [n for n in (*model.branches[:2], name) if n not in fitted]:

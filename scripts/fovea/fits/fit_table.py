@@ -75,7 +75,7 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
         table[f"{name}_ci_high"] = fits.high[:, k]
         table[f"{name}_at_bound"] = [BOUND_WORDS[bound] for bound in fits.bound[:, k].tolist()]
     for (i, a), (j, b) in combinations(enumerate(settings.fitted), 2):
-        table[f"{a}_{b}_correlation"] = fits.correlation[:, i, j]
+        table[correlation_column(a, b)] = fits.correlation[:, i, j]
     table |= {name: values[name] for name in settings.fixed}
     table |= {"rmse": fits.rmse, "aicc": information(fits, settings), "n_points": fits.points}
     table |= {"time_start": fits.first, "time_end": fits.last}
@@ -83,6 +83,11 @@ def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:
     if settings.model.exchangeable(settings.fitted):
         table |= {"also_fits": also_fits(settings, fits)}
     return pd.DataFrame(table | {"message": messages(settings, fits)})
+
+
+def correlation_column(first: str, second: str) -> str:
+    """Return the column with the correlation of two estimates of a cell."""
+    return f"{first}_{second}_correlation"
 
 
 def _noise(fits: Fits) -> dict[str, float]:

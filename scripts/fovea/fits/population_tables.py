@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from fovea.fits.fit_table import correlation_column
 from fovea.fits.populations import Population, population_of
 from fovea.fits.settings import Settings
 from fovea.fits.solver.uncertainty import LEVEL
@@ -46,11 +47,6 @@ def sample_of(
     scale = np.where(logs, errors / np.where(logs, values, 1.0), errors)
     scaled = np.where(logs, np.log(np.where(logs, values, 1.0)), values)
     return found, scaled, correlation * scale[:, :, None] * scale[:, None, :]
-
-
-def correlation_column(first: str, second: str) -> str:
-    """Return the column of a table of fits with the correlation of two estimates of a cell."""
-    return f"{first}_{second}_correlation"
 
 
 def estimate_populations(

@@ -33,7 +33,6 @@ class Settings:
     #: `constant`, `poisson` and `relative` of `fovea.fits.solver.noise.noise_level`, "estimate", or
     #: None for fits without weights.
     noise: tuple[float, float, float] | str | None = None
-
     #: Whether the correlation of the noise of neighbouring values is estimated.
     correlated: bool = True
     #: The branch that is preferred where the model has several; None is the model's own choice.

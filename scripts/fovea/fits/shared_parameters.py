@@ -67,7 +67,7 @@ def fit_shared(
     limits = {p.name: (p.low, p.high) for p in model.parameters}
     limits |= zip(settings.fitted, zip(settings.low, settings.high, strict=True), strict=True)
     low, high = (np.array([limits[name][side] for name in names], float) for side in (0, 1))
-    jobs, found, noise = solve(own, time, value, threads)
+    jobs, found, level = solve(own, time, value, threads)
     cells = _Cells(own, names, jobs, found, threads)
     estimate = np.clip([settings.value(name) for name in names], low, high)
     state = cells.at(estimate)
@@ -93,7 +93,7 @@ def fit_shared(
             break
         estimate, state = new, trial
     bound = at_bounds(estimate[None], low[None], high[None])[0]
-    noise = noise_of(own, jobs, state.solutions, noise.level)
+    noise = noise_of(own, jobs, state.solutions, level)
     covariance = _covariance(state.information, bound == 0)
     if noise.correlation is not None:
         covariance = covariance @ cells.scatter(state, noise.correlation) @ covariance

@@ -127,6 +127,18 @@ class Linearised:
         #: (N,), values less parameters.
         self.degrees = problem.batch.points - (1 - self.fixed).sum(axis=1)
 
+    def normal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return derivatives divided by their lengths, the inverse of their products, lengths.
+
+        They are (N, K, T), (N, K, K) and (N, K); the length is 1 where there is none.
+        """
+        slopes = self.rows[:, :-1]
+        length = np.linalg.norm(slopes, axis=2)
+        length = np.where(length > 0, length, 1.0)
+        slopes = slopes / length[:, :, None]
+        products = slopes @ slopes.transpose(0, 2, 1)
+        return slopes, np.linalg.pinv(products, rcond=1e-12, hermitian=True), length
+
     def costs(self, noise: Correlation | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the least sums of squares for a noise, and its part of the likelihood; (N,) each.
 
@@ -207,10 +219,7 @@ def corrected(
     cost = linear.costs(noise)[0]
     enough = linear.degrees > 0
     variance = np.where(enough, cost / np.maximum(linear.degrees, 1), np.nan)
-    slopes = linear.rows[:, :-1]
-    size = np.linalg.norm(slopes, axis=2) + linear.fixed
-    slopes = slopes / size[:, :, None]
-    inverse = np.linalg.pinv(slopes @ slopes.transpose(0, 2, 1), rcond=1e-12, hermitian=True)
+    slopes, inverse, size = linear.normal()
     middle = linear.series.correlated(slopes, noise) @ slopes.transpose(0, 2, 1)
     covariance = inverse @ middle @ inverse * variance[:, None, None]
     diagonal = np.maximum(np.einsum("nii->ni", covariance), 0.0)

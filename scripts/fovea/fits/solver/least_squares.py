@@ -48,13 +48,14 @@ def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads:
     """
     if settings.model.measure is not None:
         return _measured(settings, time, value)
-    return fits_of(settings, *solve(settings, time, value, threads))
+    jobs, found, level = solve(settings, time, value, threads)
+    return fits_of(settings, jobs, found, noise_of(settings, jobs, found, level))
 
 
 def solve(
     settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1
-) -> tuple[list[Job], list[Solution], Noise]:
-    """Return chunks of traces, with their final weights, their solutions, and the noise."""
+) -> tuple[list[Job], list[Solution], tuple[float, float, float] | None]:
+    """Return chunks of traces, with their final weights, their solutions, and `Noise.level`."""
     chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
     jobs = [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
     found = list(ordered_map(partial(_first_fit, settings), jobs, threads))
@@ -67,7 +68,7 @@ def solve(
             level = estimate_noise([_fitted_and_residual(*pair, correlation) for pair in pairs])
         again = partial(_weighted_fit, settings, level)
         found = list(ordered_map(lambda pair, again=again: again(*pair), pairs, threads))
-    return jobs, found, noise_of(settings, jobs, found, level)
+    return jobs, found, level
 
 
 def noise_of(settings: Settings, jobs: list[Job], found: list[Solution], level) -> Noise:
@@ -118,10 +119,7 @@ def _fitted_and_residual(job: Job, solution: Solution, correlation: Correlation 
     """
     problem = job.fittable()
     part, linear = problem.batch, Linearised(problem, solution.values)
-    slopes = linear.rows[:, :-1]
-    length = np.linalg.norm(slopes, axis=2, keepdims=True)
-    slopes = slopes / np.where(length > 0, length, 1.0)
-    inverse = np.linalg.pinv(slopes @ slopes.transpose(0, 2, 1), rcond=1e-12, hermitian=True)
+    slopes, inverse, _ = linear.normal()
     projected = inverse @ slopes
     if correlation is None:
         left = 1 - np.einsum("nit,nit->nt", projected, slopes)
@@ -131,11 +129,9 @@ def _fitted_and_residual(job: Job, solution: Solution, correlation: Correlation 
         left = 1 - 2 * np.einsum("nit,nit->nt", projected, after)
         left += np.einsum("nit,nit->nt", projected, middle @ projected)
     there = part.weight > 0
-    grown = np.sqrt(np.maximum(left, _LEAST_LEFT)) * np.where(there, part.weight, 1.0)
-    predicted = part.value + np.where(there, linear.rows[:, -1], 0.0) / np.where(
-        there, part.weight, 1
-    )
-    return predicted, np.where(there, -linear.rows[:, -1] / grown, np.nan)
+    weight, residual = np.where(there, part.weight, 1.0), linear.rows[:, -1]
+    grown = np.sqrt(np.maximum(left, _LEAST_LEFT)) * weight
+    return part.value + residual / weight, np.where(there, -residual / grown, np.nan)
 
 
 def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:

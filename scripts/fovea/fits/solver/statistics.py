@@ -72,7 +72,7 @@ class Fits:
 
 
 def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise: Noise) -> Fits:
-    """Return the fits of all traces from the solutions of their chunks; arguments as of `solve`."""
+    """Return the fits of all traces from the solutions of their chunks, see `solve`."""
     parts = [_fits_of_chunk(settings, job, s, noise) for job, s in zip(jobs, found, strict=True)]
     names = [field.name for field in fields(Fits) if field.name != "noise"]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
