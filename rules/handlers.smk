@@ -1,6 +1,7 @@
 from fovea.jobs import orphaned
 from fovea.pages.report import start_page
 from fovea.runs import (
+    cell_counts,
     check_recording,
     check_tables,
     deletion,
@@ -77,7 +78,10 @@ def close():
         if not IS_MODULE:
             index.write_index(plan, places, old)
             start_page.write(plan, rows, remarks, words)
-        said[:0] = [*remarks, summary.summary(plan, rows)]
+        # That there are no cells comes last of what did not fail.
+        empty = cell_counts.without_cells(plan, places)
+        others = [text for text in remarks if text != empty]
+        said[:0] = [*others, summary.summary(plan, rows), empty]
     for text in filter(None, said):
         print(text, file=sys.stderr)
 

@@ -193,10 +193,11 @@ def status(
     from fovea.runs.old_results import old_results, words
     from fovea.runs.remarks import remarks
     from fovea.runs.status import collect, table
+    from fovea.runs.time_left import progress
 
     plan = Plan(_config(configfile or directory / "config" / "config.yaml"))
     rows = collect(plan, directory)
-    print(table(rows))
+    print("\n".join([table(rows), *progress(plan, rows, directory)]))
     options = [] if configfile is None else ["--configfile", str(configfile)]
     options += [] if directory == Path() else ["--directory", str(directory)]
     places = [(row.dataset, row.fov) for row in rows]

@@ -17,6 +17,8 @@ from fovea.runs.cell_counts import without_cells
 from fovea.runs.deletion import deletes_all
 from fovea.runs.failed_fields import after_failure
 from fovea.runs.status import collect
+from fovea.runs.status import write as write_status
+from fovea.runs.summary import summary
 
 METADATA = "files: [data/rec.nd2]\nfov_count: 2\nfields:\n"
 METADATA += 2 * "- {frames: 24, planned_frames: 24}\n"
@@ -182,6 +184,24 @@ def test_the_parameter_that_removed_all_cells_is_named(folder):
     assert "the recording has 24 frames" in line
     rows = collect(plan(), folder)
     assert [(row.cells_found, row.cells_kept) for row in rows] == [(3, 0), (1, 0)]
+    write_status(rows, folder / "results/status.csv")
+    with (folder / "results/status.csv").open(encoding="utf-8", newline="") as file:
+        lost = [(row["lost_min_frames"], row["lost_border_margin"]) for row in csv.DictReader(file)]
+    assert lost == [("3", "1"), ("1", "0")]
+
+
+def test_the_summary_says_why_cells_were_lost_and_what_was_made(folder):
+    cells(folder, 0, "short", "short", "")
+    (folder / "results/a/fov_001/a_fov_001_cells.csv").unlink()
+    rows = collect(plan(), folder)
+    assert summary(plan(), rows, folder).splitlines()[1:] == [
+        "Fovea: dataset a: 3 cells found, 1 kept; 2 of 3 cells were seen in fewer frames than "
+        "extraction.min_frames = 30; the recording has 24 frames",
+        "Fovea: 1 of 1 sample made",
+    ]
+    write_status(rows, folder / "results/status.csv")
+    with (folder / "results/status.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["lost_min_frames"] for row in csv.DictReader(file)] == ["2", ""]
 
 
 def test_one_cell_is_named_in_the_singular(folder):

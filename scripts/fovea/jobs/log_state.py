@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
@@ -25,6 +27,8 @@ SATURATED = (
 _SATURATED = re.compile(r"^(\S+): the camera saturates in (\d+) of (\d+) cells? ")
 _LINE = re.compile(r"^\S+ \S+ (INFO|WARNING|ERROR)\s+(.*)$")
 _PROGRESS = re.compile(r"^(frame|cell) \d+ of \d+$")
+_DONE = re.compile(rf"^{DONE} in ([\d.]+) s\b")
+_TIME, _STAMP = "%Y-%m-%d %H:%M:%S,%f", 23  # at the start of each line, and its length
 _PROCESS = re.compile(r"^host (\S+), process (\d+),")
 _TAIL = 4096  # bytes at either end of a log that hold its first and last lines
 
@@ -37,10 +41,7 @@ def read_log(path: Path, active: bool) -> tuple[str, str, str]:
     whether Snakemake is at work in this folder (or was killed there).
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(_TAIL).decode("utf-8", "replace").splitlines()
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            tail = file.read().decode("utf-8", "replace").splitlines()
+        head, tail = _ends(path)
     except FileNotFoundError:
         return "waiting", "", ""
     lines = [found.groups() for line in tail if (found := _LINE.match(line))]
@@ -53,6 +54,41 @@ def read_log(path: Path, active: bool) -> tuple[str, str, str]:
         return "running", progress, ""
     text = "the job ended without a message: it was killed, perhaps for want of memory"
     return "interrupted", progress, text
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a job has worked for which share of its frames or cells."""
+
+    seconds: float
+    done: float  # 1 at its end
+    written: float  # when, in seconds since the epoch
+
+
+def read_timing(path: Path) -> Timing | None:
+    """Return the timing of the job that wrote a log; None where it has done nothing, or failed."""
+    try:
+        head, tail = _ends(path)
+        written = path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    lines = [(text, found[2]) for text in tail if (found := _LINE.match(text))]
+    if lines and (found := _DONE.match(lines[-1][1])):
+        return Timing(float(found[1]), 1.0, written)
+    for line, text in reversed(lines):
+        if head and _PROGRESS.match(text):
+            _, done, _, total = text.split()
+            began, reached = (datetime.strptime(t[:_STAMP], _TIME) for t in (head[0], line))
+            return Timing((reached - began).total_seconds(), int(done) / int(total), written)
+    return None
+
+
+def _ends(path: Path) -> tuple[list[str], list[str]]:
+    """Return the first and the last lines of a log; they may be the same."""
+    with path.open("rb") as file:
+        head = file.read(_TAIL).decode("utf-8", "replace").splitlines()
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        return head, file.read().decode("utf-8", "replace").splitlines()
 
 
 def saturated_cells(path: Path) -> list[tuple[str, int, int]]:

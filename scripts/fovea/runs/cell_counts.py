@@ -23,6 +23,9 @@ _WHY = {
                "half a cell"),
 }  # fmt: skip
 
+#: The parameters of extraction that leave out cells.
+LOST_BY = [key for _, key, _, _ in _WHY.values()]
+
 
 @dataclass
 class Counts:
@@ -32,6 +35,11 @@ class Counts:
     kept: int = 0  # that have traces
     good: int = 0  # that curation has not rejected
     reasons: Counter = field(default_factory=Counter)  # why cells were left out, how many
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many cells each parameter of extraction has left out."""
+        return {key: self.reasons[reason] for reason, (_, key, _, _) in _WHY.items()}
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.found + other.found, self.kept + other.kept, self.good + other.good,
@@ -127,21 +135,22 @@ def _why(counts: Counts, dataset: DatasetPlan | None, folder: Path) -> str:
             f"nothing was found in channel {dataset.pc}; look at channels.pc and at the parameters "
             f"of segmentation (method {method}) with `fovea preview --dataset {dataset.name}`"
         )
-    given: Mapping = dataset.params["extraction"]
-    words = lost_words(counts, dataset)
-    if counts.reasons["short"] and given["min_frames"] is not None:
-        words += _recorded(dataset, given["min_frames"], folder)
-    return f"{'; '.join(words)}; change these parameters and give the same command again"
+    words = "; ".join(lost_words(counts, dataset, folder))
+    return f"{words}; change these parameters and give the same command again"
 
 
-def lost_words(counts: Counts, dataset: DatasetPlan) -> list[str]:
-    """Say how many cells each limit of extraction has left out; a cell may be counted twice."""
+def lost_words(counts: Counts, dataset: DatasetPlan, folder: str | Path = ".") -> list[str]:
+    """Say how many cells each limit of extraction has left out; a cell may be counted twice.
+
+    Where cells were seen in too few frames, the number of frames of the recording comes last.
+    """
     given: Mapping = dataset.params["extraction"]
-    return [
+    words = [
         f"{n} of {counted(counts.found, 'cell')} {'was' if n == 1 else 'were'} "
         + (_limit(reason, given) if reason in _WHY else f"left out as {reason}")
         for reason, n in counts.reasons.most_common()
-    ]  # fmt: skip
+    ]
+    return words + _recorded(dataset, Path(folder)) if counts.reasons["short"] else words
 
 
 def _limit(reason: str, given: Mapping) -> str:
@@ -151,10 +160,11 @@ def _limit(reason: str, given: Mapping) -> str:
     return f"{text} (null: {default})" if value is None else f"{text} = {value}{unit}"
 
 
-def _recorded(dataset: DatasetPlan, min_frames: int, folder: Path) -> Iterable[str]:
-    """Say how many frames there are, where no cell could have been seen in enough of them."""
+def _recorded(dataset: DatasetPlan, folder: Path) -> list[str]:
+    """Say how many frames the fields of view have, from the fewest to the most."""
     path = folder / fill(METADATA, dataset=dataset.name)
     if not path.exists():  # what a failed inspection leaves
         return []
-    frames = max((entry["frames"] for entry in load_metadata(path)["fields"]), default=0)
-    return [f"the recording has {counted(frames, 'frame')}"] if frames < min_frames else []
+    frames = sorted({entry["frames"] for entry in load_metadata(path)["fields"]})
+    span = f"{frames[0]} to " if len(frames) > 1 else ""
+    return [f"the recording has {span}{counted(frames[-1], 'frame')}"] if frames else []

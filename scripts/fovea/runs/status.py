@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fovea.config.dataset_plan import LAST_STEPS
@@ -17,7 +17,7 @@ from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log_state import read_log
 from fovea.recordings.inspect_input import load_metadata
-from fovea.runs.cell_counts import field_counts
+from fovea.runs.cell_counts import LOST_BY, field_counts
 
 _BAD = ("failed", "interrupted")
 
@@ -38,6 +38,9 @@ class Row:
     planned_frames: int | None = None  # that it should have held
     cells_found: int | None = None  # that were tracked, once they are measured
     cells_kept: int | None = None  # that have traces
+    #: Why cells have no traces: parameter of extraction to number of cells, of which some may be
+    #: counted for both.
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cells(self) -> str:
@@ -71,6 +74,7 @@ def collect(plan: Plan, folder: str | Path = ".") -> list[Row]:
             rows[-1].target = " ".join(last or steps[-1].files[:1])
             if counts := field_counts(dataset, number, folder):
                 rows[-1].cells_found, rows[-1].cells_kept = counts.found, counts.kept
+                rows[-1].lost = counts.lost
             if recorded is not None and fov < len(recorded):
                 rows[-1].frames = recorded[fov]["frames"]
                 rows[-1].planned_frames = recorded[fov]["planned_frames"]
@@ -119,13 +123,15 @@ def write(
     `left_out_of` maps (dataset, field of view) to the samples that are made without it.
     """
     header = ("dataset", "fov", "state", "failed_step", "error", "log", "frames",
-              "planned_frames", "left_out_of", "cells_found", "cells_kept")  # fmt: skip
+              "planned_frames", "left_out_of", "cells_found", "cells_kept",
+              *(f"lost_{parameter}" for parameter in LOST_BY))  # fmt: skip
     with whole_csv(path, header) as lines:
         for row in rows:
             failed = (row.step, row.error, row.log) if row.state in _BAD else ("", "", "")
             without = (left_out_of or {}).get((row.dataset, row.fov), "")
             frames, cells = (row.frames, row.planned_frames), (row.cells_found, row.cells_kept)
-            lines.writerow((row.dataset, row.fov, row.state, *failed, *frames, without, *cells))
+            lines.writerow((row.dataset, row.fov, row.state, *failed, *frames, without, *cells,
+                            *map(row.lost.get, LOST_BY)))  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fovea.config import steps
+from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.paths import START_PAGE
 from fovea.config.plan import Plan
 from fovea.errors import counted
@@ -27,17 +28,17 @@ def summary(plan: Plan, rows: Sequence[Row], folder: str | Path = ".") -> str:
         own = [field_counts(dataset, row.fov, folder) for row in fields if row.dataset == name]
         measured = [counts for counts in own if counts is not None]
         if measured:
-            lines.append(f"dataset {name}: {cells_words(sum(measured, Counts()), dataset)}")
+            lines.append(f"dataset {name}: {cells_words(sum(measured, Counts()), dataset, folder)}")
     lines += made_words(plan, folder)
     if (Path(folder) / START_PAGE).exists():
         lines.append(f"look at {START_PAGE}")
     return "\n".join(f"Fovea: {line}" for line in lines)
 
 
-def cells_words(counts: Counts, dataset) -> str:
+def cells_words(counts: Counts, dataset: DatasetPlan, folder: str | Path = ".") -> str:
     """Say how many cells were found and kept, and which parameters left out the others."""
     words = f"{counted(counts.found, 'cell')} found, {counts.kept} kept"
-    return "; ".join([words, *lost_words(counts, dataset)])
+    return "; ".join([words, *lost_words(counts, dataset, folder)])
 
 
 def made_words(plan: Plan, folder: str | Path = ".") -> list[str]:

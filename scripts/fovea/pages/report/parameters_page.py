@@ -36,7 +36,7 @@ def parameters_page(
     titles = {name: label(f"{name}: {settings.model.parameter(name).title}", units[name])
               for name in settings.fitted}  # fmt: skip
     titles["r_squared"] = "R²"
-    every = -(-sum(map(len, data.values())) // _DRAWN)
+    every = max(1, -(-sum(map(len, data.values())) // _DRAWN))
     shown = {sample: _columns(found, titles) for sample, found in data.items()}
     both = SideBySide(shown, titles, every)
     choices = dict(zip(("column", "log"), both.controls, strict=True))

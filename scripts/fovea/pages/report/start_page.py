@@ -27,7 +27,7 @@ from fovea.pages.views.html import Html, element
 from fovea.recordings.inspect_input import load_metadata
 from fovea.runs.cell_counts import Counts, count_cells, field_counts
 from fovea.runs.status import Row
-from fovea.runs.summary import cells_words
+from fovea.runs.summary import cells_words, made_words
 
 #: A file and what to call it, as a link where the page may have one, else as words.
 Link = Callable[[str, object], Html]
@@ -83,7 +83,7 @@ def start_page(
         parts.append(_table(plan, fields, folder, link))
     parts.append(_provenance(plan, folder, link))
     lead = f"{counted(len(plan.datasets) + len(plan.traces), 'dataset')}; {done} of "
-    lead += f"{counted(len(fields), 'field')} of view done; {counted(len(plan.samples), 'sample')}"
+    lead += "; ".join([f"{counted(len(fields), 'field')} of view done", *made_words(plan, folder)])
     template.write_page(target, template.page("Results", lead, *parts))
 
 
@@ -178,7 +178,7 @@ def _dataset(
     fields = [row for row in rows if row.fov]
     counts = [field_counts(dataset, row.fov, folder) for row in fields]
     total = sum((found for found in counts if found is not None), Counts())
-    words = [cells_words(total, dataset) + "."] if any(counts) else []
+    words = [cells_words(total, dataset, folder) + "."] if any(counts) else []
     figures = []
     for row, found in zip(fields, counts, strict=True):
         place = {"dataset": name, "fov": row.fov}
