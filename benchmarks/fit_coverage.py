@@ -4,8 +4,7 @@
 
 Prints a table: for every model and noise, the share of fits that succeeded and, per parameter,
 the median error in per cent of the median true value and the share of intervals that hold it.
-A second table has noise that is correlated, or differs between cells, and exchangeable rates;
-a third one is of populations of cells.
+A second table has noise that is correlated, or differs between cells, and exchangeable rates.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from support.simulated_traces import (
     Case,
     evaluate,
     model_of,
-    population_scores,
     scores,
 )
 
@@ -43,7 +41,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cells", type=int, default=4000, help="traces per model and noise")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--samples", type=int, default=200, help="populations of 200 cells each")
     parser.add_argument("--disturbed", action="store_true", help="the second table only")
     given = parser.parse_args()
     print("| model | noise / signal | succeeded | parameter: bias, coverage |")
@@ -58,12 +55,6 @@ def main() -> None:
     for name, (case, noise, how, more) in DISTURBED.items():
         succeeded, found = scores(case, noise, given.cells, given.seed, how, **more)
         print(f"| {name} | {100 * succeeded:.1f} % | {words(found)} |", flush=True)
-    print("\n| parameter | sd of fitted values / true | sd of population / true | intervals of "
-          "mean | of sd |\n|---|---|---|---|---|")  # fmt: skip
-    for name, found in population_scores(200, given.samples, given.seed).items():
-        raw, corrected, *inside = found
-        print(f"| {name} | {raw:.3f} | {corrected:.3f} | "
-              f"{' | '.join(f'{100 * share:.1f} %' for share in inside)} |")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fovea.fits.fit_table import messages, success, table_of
+from fovea.fits.fit_table import messages, success
 from fovea.fits.models.declarations import Model
-from fovea.fits.population_tables import sample_of
-from fovea.fits.populations import population_of
 from fovea.fits.settings import settings_of
 from fovea.fits.solver.least_squares import fit_traces
 from fovea.plugins.registry import MODELS, load
@@ -258,49 +256,6 @@ def scores_of(case: Case, settings, fits, truth) -> tuple[float, dict[str, Score
             float(inside.mean()),
         )
     return float(good.mean()), found
-
-
-#: A population whose fits, with noise of 7500, are some 30 % too wide; onset and offset normal.
-POPULATION = {"t0": (0.5, 0.15), "ktl": (np.log(6e4), 0.03), "delta": (np.log(0.07), 0.04),
-              "offset": (33e3, 5e3)}  # fmt: skip
-
-
-def sample_of_population(count: int, seed: int, noise: float = 7500.0, **change: float):
-    """Settings and table of fits of cells of `POPULATION`, and the cells' parameters (N, 4).
-
-    The latter are logarithms for ktl and delta. `change` is added to single means.
-    """
-    rng, time = np.random.default_rng(seed), np.linspace(0, 30, 60)
-    drawn = {name: mean + change.get(name, 0.0) + spread * rng.standard_normal(count)
-             for name, (mean, spread) in POPULATION.items()}  # fmt: skip
-    model = model_of("maturation")
-    truth = np.array([[p.default for p in model.parameters]] * count)
-    for name, column in drawn.items():
-        truth[:, model.names.index(name)] = np.exp(column) if name in ("ktl", "delta") else column
-    values = evaluate(model, time, truth) + noise * rng.standard_normal((count, len(time)))
-    settings = settings_of({"model": "maturation", "parameters": {"t0": {"low": -3, "high": 3}}})
-    table = table_of(settings, fit_traces(settings, grid(time, count), values))
-    return settings, table.assign(fov=0, cell=range(count)), np.stack(list(drawn.values()), axis=1)
-
-
-def population_scores(count: int, samples: int, seed: int) -> dict[str, list[float]]:
-    """How populations are found, by parameter.
-
-    Each has the standard deviation of fitted values and of the population as multiples of the true
-    one (of the medians of samples), and the shares of intervals of mean and standard deviation that
-    hold the truth.
-    """
-    rows = []
-    mean, spread = np.array(list(POPULATION.values())).T
-    for number in range(samples):
-        settings, table, _ = sample_of_population(count, seed + number)
-        found = population_of(*sample_of(settings, table)[1:])
-        inside = [(low <= true) & (true <= high) for (low, high), true in
-                  ((found.mean_interval, mean), (found.deviation_interval, spread))]  # fmt: skip
-        rows.append([found.raw_deviation / spread, found.deviation / spread, *inside])
-    rows = np.array(rows)
-    scored = np.concatenate([np.median(rows[:, :2], axis=0), rows[:, 2:].mean(axis=0)])
-    return {name: scored[:, k].tolist() for k, name in enumerate(POPULATION)}
 
 
 def fit_one(model: str, time, value, **more):

@@ -60,7 +60,9 @@ def estimate_populations(
     for sample, table in tables.items():
         cells, values, covariance = sample_of(settings, table)
         enough = len(cells) >= max(FEWEST, 2 * len(settings.fitted) + 2)
-        found[sample] = cells, values, population_of(values, covariance) if enough else None
+        noise = cells["rmse"].to_numpy() if settings.model.measure is None else None
+        population = population_of(values, covariance, noise) if enough else None
+        found[sample] = cells, values, population
     return found
 
 
