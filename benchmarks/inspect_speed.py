@@ -35,7 +35,8 @@ from fovea.pages.live.results import Results
 from fovea.store.contrast import CountLimits
 from fovea.store.format import LABELS
 from fovea.store.groups import ngff, provenance
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.metadata import write_group
+from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import measure_cells, write_boxes
 
 FIELDS, CELLS, FRAMES, SIDE = 500, 20, 24, 2048

@@ -10,10 +10,10 @@ from fovea.segmentation.consistent import consistent
 from fovea.segmentation.repair import Frame
 from fovea.segmentation.segment import segment
 from fovea.simulation.field import Field
-from fovea.store.format import read_attributes
 from fovea.store.groups import ngff, provenance
+from fovea.store.metadata import read_attributes, write_group
 from fovea.store.reader import ArrayReader
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.writer import ArrayWriter
 from support.reference import consistent as plain
 from support.strategies import examples, label_stacks, renumber, seeds
 

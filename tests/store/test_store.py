@@ -17,12 +17,12 @@ from fovea.store.format import (
     LABELS,
     SMOOTH,
     encode,
-    read_attributes,
     shard_metadata,
     shard_path,
 )
+from fovea.store.metadata import read_attributes, write_group, write_metadata
 from fovea.store.reader import ArrayReader, read_array
-from fovea.store.writer import ArrayWriter, ShardWriter, write_array, write_group, write_json
+from fovea.store.writer import ArrayWriter, ShardWriter, write_array
 
 STACKS = st.sampled_from(["uint8", "uint16", "uint32", "float32", "float64"]).flatmap(
     lambda dtype: hnp.arrays(
@@ -123,8 +123,9 @@ def test_missing_chunks_are_zero_and_take_no_space(tmp_path):
     shard.write({1: data})
     shard.close()
     content = shard_metadata((3, 2, 2), "uint16", ["t", "y", "x"], {})
-    write_json(tmp_path / "0" / "zarr.json", content)
-    assert path.stat().st_size == len(data) + 3 * 16 + 4  # one chunk, the index, its checksum
+    write_metadata(tmp_path / "0", content, shard.checksum)
+    # one chunk and its checksum, that of all chunks, the index and its own
+    assert path.stat().st_size == len(data) + 4 + 4 + 3 * 16 + 4
     with ArrayReader(tmp_path / "0") as frames:
         np.testing.assert_array_equal([f.max() for f in frames], [0, 1, 0])
         np.testing.assert_array_equal(frames.read(np.array([2, 1]))[:, 0, 0], [0, 1])
@@ -170,7 +171,9 @@ def test_small_arrays(tmp_path, shape, dtype):
 def test_groups_keep_their_attributes(tmp_path):
     write_group(tmp_path / "g", {"µ": "ä"})
     assert read_attributes(tmp_path / "g") == {"µ": "ä"}
-    assert dict(zarr.open_group(tmp_path / "g", mode="r").attrs) == {"µ": "ä"}
+    attributes = dict(zarr.open_group(tmp_path / "g", mode="r").attrs)
+    assert attributes.pop("fovea")["crc32c"]
+    assert attributes == {"µ": "ä"}
     assert json.loads((tmp_path / "g" / "zarr.json").read_text("utf-8"))["node_type"] == "group"
 
 

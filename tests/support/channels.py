@@ -10,8 +10,9 @@ import numpy as np
 
 from fovea.store.contrast import CountLimits
 from fovea.store.groups import ngff, provenance
+from fovea.store.metadata import write_group
 from fovea.store.reader import ArrayReader
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import measure_cells, write_boxes
 
 

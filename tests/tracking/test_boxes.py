@@ -6,7 +6,7 @@ from hypothesis import given
 
 from fovea.errors import FoveaError
 from fovea.plugins.loader import keep_only, load_plugins
-from fovea.store.format import read_attributes
+from fovea.store.metadata import read_attributes
 from fovea.store.reader import ArrayReader, read_array
 from fovea.tracking.boxes import COLUMNS, measure_cells, read_boxes
 from fovea.tracking.track import track

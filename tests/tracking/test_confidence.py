@@ -11,7 +11,8 @@ from fovea.cells.extract import read_confidence
 from fovea.evaluation.scores import match_frame
 from fovea.simulation.field import Field
 from fovea.store.groups import ngff, provenance
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.metadata import write_group
+from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import measure_cells
 from fovea.tracking.confidence import Confidence
 from fovea.tracking.iou import IouTracker

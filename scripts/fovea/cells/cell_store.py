@@ -16,7 +16,7 @@ from fovea.config.names import channel_of, column, columns_of, group_name, physi
 from fovea.jobs.atomic import number_text
 from fovea.kernels.cells import above_background
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES, Registry, load
-from fovea.store.format import read_attributes
+from fovea.store.metadata import read_attributes
 from fovea.store.reader import ArrayReader, missing_frames, read_array
 
 _BLOCK = 16  # frames of a cell that are held at once

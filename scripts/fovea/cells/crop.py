@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
 from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
 from fovea.store.groups import derived_metadata, pixel_size, provenance
-from fovea.store.writer import ShardWriter, write_array, write_group
+from fovea.store.metadata import text, write_group
+from fovea.store.writer import ShardWriter, write_array
 from fovea.tracking.boxes import read_boxes
 from fovea.tracking.drift import read_drift
 
@@ -196,10 +196,10 @@ class _CropStore:
                     shape = frames, *((size + level) // (1 + level))
                     axes = "t", "y", "x"
                     content = shard_metadata(shape, dtype, axes, about[level], source.codec)
-                    _write_plainly(shard.path.parent, content)
+                    _write_plainly(shard.path.parent, content, shard.checksum)
                 _write_plainly(shard.path.parents[1], group)
 
 
-def _write_plainly(folder: Path, content: dict) -> None:
+def _write_plainly(folder: Path, content: dict, data: int | None = None) -> None:
     """Write a ``zarr.json`` in place: the store is complete only once its root has one."""
-    (folder / "zarr.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    (folder / "zarr.json").write_text(text(content, data, indent=None), "utf-8")

@@ -13,7 +13,7 @@ import numpy as np
 
 from fovea.config.names import feature_unit
 from fovea.recordings.times import SECONDS
-from fovea.store.format import read_attributes
+from fovea.store.metadata import read_attributes
 from fovea.store.reader import ArrayReader
 
 _LOG = logging.getLogger("fovea")

@@ -10,15 +10,20 @@ that the file system creates, deletes and renames files.
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from fovea.errors import FoveaError
+
+_MOST_PARTS, _MOST_BYTES = 1000, 1 << 30  # of one call, which systems limit to 1024 and 2 GiB
 
 
 def partial(path: Path) -> Path:
@@ -64,6 +69,29 @@ def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(header)
         yield rows
+
+
+def write_all(number: int, parts: Iterable[bytes]) -> None:
+    """Write all parts, one after the other, to the open file of this number.
+
+    One call of the system may write less than it is given: where the disk fills up, and at more
+    than 2 GiB.
+    """
+    left = deque(memoryview(part) for part in parts if len(part))
+    while left:
+        batch, size = [], 0
+        for part in islice(left, _MOST_PARTS):
+            batch.append(part[: _MOST_BYTES - size])
+            size += len(batch[-1])
+            if size == _MOST_BYTES:
+                break
+        written = os.writev(number, batch)
+        if written == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        while left and written >= len(left[0]):
+            written -= len(left.popleft())
+        if written:
+            left[0] = left[0][written:]
 
 
 def number_text(value: float) -> str:

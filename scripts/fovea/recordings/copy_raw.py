@@ -18,8 +18,9 @@ from fovea.recordings.readers.info import ranges
 from fovea.recordings.times import stored_times
 from fovea.store.contrast import CountLimits
 from fovea.store.groups import ngff, provenance
+from fovea.store.metadata import write_group
 from fovea.store.saturation import saturated_from
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.writer import ArrayWriter
 
 if TYPE_CHECKING:
     from fovea.recordings.readers.info import RecordingInfo

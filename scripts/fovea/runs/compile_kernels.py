@@ -33,7 +33,8 @@ def _process(folder: Path) -> None:
     from fovea.segmentation.segment import segment
     from fovea.store.contrast import CountLimits
     from fovea.store.groups import ngff, provenance
-    from fovea.store.writer import ArrayWriter, write_group
+    from fovea.store.metadata import write_group
+    from fovea.store.writer import ArrayWriter
     from fovea.tracking.track import track
 
     frames = np.full((2, 40, 40), 100, np.uint16)

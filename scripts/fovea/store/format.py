@@ -1,7 +1,14 @@
 """The subset of Zarr 3 that Fovea writes: metadata, codecs, and the index of a shard.
 
 Every image array has one frame per inner chunk and all frames in one shard. A shard is simple:
-the encoded chunks one after the other, an index of (offset, length) pairs, and its checksum.
+the encoded chunks one after the other, four bytes that stand for all of them, an index of (offset,
+length) pairs, and its checksum.
+
+Everything has a CRC-32C: each chunk ends with its own (Zarr's codec ``crc32c``), the four bytes
+before the index are that of the chunks' own, and ``zarr.json`` repeats them and has one of itself,
+so that a shard that belongs to another array is noticed, too. Arrays of Fovea 0.1.0 have none but
+that of the index.
+
 `fovea.store.writer` and `fovea.store.reader` stream such files, because zarr-python writes a
 shard as a whole: it would hold a full recording in memory, or need many shards and thus many
 files, and a call of it takes longer than compressing a frame. Any Zarr 3 reader opens the result.
@@ -9,7 +16,6 @@ files, and a call of it takes longer than compressing a frame. Any Zarr 3 reader
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +39,9 @@ SMOOTH = ("shuffle", 1 << 18)
 #: Offset and length in the index of a chunk that is not stored; its values are 0.
 MISSING = 0xFFFFFFFFFFFFFFFF
 
+_WHOLE = "cells.zarr"  # a store whose arrays are not made one by one
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+_CRC32C = {"name": "crc32c"}
 _LITTLE = sys.byteorder == "little"
 _SHUFFLE = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
@@ -48,8 +56,26 @@ def encode(chunk: np.ndarray, codec: tuple[str, int] = COUNTS) -> bytes:
     return blosc.compress(chunk, b"lz4", 1, _SHUFFLE[codec[0]], codec[1])
 
 
-def decode(data: bytes | memoryview, out: np.ndarray, path: Path) -> None:
-    """Decompress one chunk of the file `path` into `out`; FoveaError if it is damaged."""
+def checksum(data, before: int = 0) -> int:
+    """CRC-32C of bytes, or of all that has gone into `before` and these bytes."""
+    data = np.frombuffer(data, np.uint8) if isinstance(data, memoryview) else data
+    return google_crc32c.extend(before, data)
+
+
+def four_bytes(number: int) -> bytes:
+    """A CRC-32C as it stands in a file."""
+    return number.to_bytes(4, "little")
+
+
+def decode(data: memoryview, out: np.ndarray, path: Path, checked: bool) -> None:
+    """Decompress one chunk of the file `path` into `out`; FoveaError if it is damaged.
+
+    One that is `checked` ends with its checksum.
+    """
+    if checked:
+        data, end = data[:-4], data[-4:]
+        if four_bytes(checksum(data)) != bytes(end):
+            raise damaged(path)
     try:
         blosc.decompress(data, out)
     except (RuntimeError, ValueError) as error:
@@ -59,13 +85,13 @@ def decode(data: bytes | memoryview, out: np.ndarray, path: Path) -> None:
 def encode_index(index: np.ndarray) -> bytes:
     """The end of a shard: its index, (n, 2) little-endian uint64, and the CRC-32C of that."""
     data = index.tobytes()
-    return data + google_crc32c.value(data).to_bytes(4, "little")
+    return data + four_bytes(checksum(data))
 
 
 def decode_index(data: bytes, path: Path) -> np.ndarray:
     """The index, (n, 2) uint64 offsets and lengths, of the shard `path`, from its last bytes."""
     index = data[:-4]
-    if int.from_bytes(data[-4:], "little") != google_crc32c.value(index):
+    if data[-4:] != four_bytes(checksum(index)):
         raise damaged(path)
     return np.frombuffer(index, "<u8").reshape(-1, 2)
 
@@ -102,7 +128,7 @@ def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
         # a point instead of a slash spares three folders per array
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": {"f": 0.0, "b": False}.get(dtype.kind, 0),
-        "codecs": [order, {"name": "blosc", "configuration": options}],
+        "codecs": [order, {"name": "blosc", "configuration": options}, _CRC32C],
         "attributes": attributes,
         "dimension_names": list(dimensions),
         "storage_transformers": [],
@@ -115,27 +141,15 @@ def shard_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
     sharding = {
         "chunk_shape": [1, *content["chunk_grid"]["configuration"]["chunk_shape"][1:]],
         "codecs": content["codecs"],
-        "index_codecs": [_BYTES, {"name": "crc32c"}],
+        "index_codecs": [_BYTES, _CRC32C],
         "index_location": "end",
     }
     return content | {"codecs": [{"name": "sharding_indexed", "configuration": sharding}]}
 
 
-def read_metadata(path: Path) -> dict:
-    """Content of a group's or array's ``zarr.json``; FoveaError if it is not there or not whole."""
-    try:
-        return json.loads((path / "zarr.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise FoveaError(
-            f"{path} is not there or not whole; run Snakemake again to make it"
-        ) from error
-
-
-def read_attributes(path: str | Path) -> dict:
-    """Attributes of a group or array."""
-    return read_metadata(Path(path)).get("attributes", {})
-
-
 def damaged(path: Path) -> FoveaError:
-    """The error of an array whose data cannot be read."""
-    return FoveaError(f"{path} is damaged or not whole; delete it and run Snakemake again")
+    """The error of a file of an array, or of a group, that is not as it was written."""
+    whole = next((p for p in path.parents if p.name == _WHOLE), path.parent)
+    return FoveaError(
+        f"{path} is damaged or not whole; delete the folder {whole} and run Snakemake again"
+    )

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fovea import __version__
-from fovea.store.format import read_attributes
-from fovea.store.writer import write_group
+from fovea.store.metadata import read_attributes, write_group
 
 
 def groups_of(files: str | Iterable[str]) -> list[Path]:

@@ -9,20 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.store.format import MISSING, damaged, decode, decode_index, read_metadata, shard_path
+from fovea.store.format import MISSING, damaged, decode, decode_index, four_bytes, shard_path
+from fovea.store.metadata import read_metadata
 
 
 def read_array(path: str | Path) -> np.ndarray:
     """Read what `fovea.store.writer.write_array` wrote; FoveaError if it is missing or damaged."""
     path = Path(path)
-    metadata = read_metadata(path)
+    metadata = read_metadata(path, "array")
     out = np.empty(metadata["shape"], metadata["data_type"])
     if out.size:
+        file = shard_path(path, out.ndim)
         try:
-            data = shard_path(path, out.ndim).read_bytes()
+            data = memoryview(file.read_bytes())
         except OSError as error:
-            raise damaged(path) from error
-        decode(data, out, path)
+            raise damaged(file) from error
+        known = metadata["crc32c"]
+        if known is not None and bytes(data[-4:]) != four_bytes(known):
+            raise damaged(file)
+        decode(data, out, file, checked=known is not None)
     return out
 
 
@@ -34,11 +39,15 @@ def missing_frames(attributes: dict) -> frozenset[int]:
 class Shard:
     """Chunks of one shape and dtype in an open shard file.
 
-    Its index (n, 2) uint64 holds offset and length of each chunk.
+    Its index (n, 2) uint64 holds offset and length of each chunk. Chunks that are `checked` end
+    with their checksum.
     """
 
-    def __init__(self, path: Path, index: np.ndarray, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(
+        self, path: Path, index: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, checked: bool
+    ):
         self.path, self.index, self.shape, self.dtype = path, index, shape, dtype
+        self.checked = checked
         self.file = path.open("rb", buffering=0)
 
     def chunks(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -55,7 +64,8 @@ class Shard:
         if len(data) != end - begin:
             raise damaged(self.path)
         for i, (offset, length) in zip(there, index[there].tolist(), strict=True):
-            decode(data[offset - begin : offset - begin + length], out[i, ...], self.path)
+            part = data[offset - begin : offset - begin + length]
+            decode(part, out[i, ...], self.path, self.checked)
         return out
 
     def close(self) -> None:
@@ -107,19 +117,24 @@ class ArrayReader(FrameReader):
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        metadata = read_metadata(self.path)
+        metadata = read_metadata(self.path, "array")
         self.shape = tuple(metadata["shape"])
         self.dtype = np.dtype(metadata["data_type"])
         self.attributes = metadata["attributes"]
         self.missing = missing_frames(self.attributes)
         file = shard_path(self.path, len(self.shape))
+        known = metadata["crc32c"]
+        before = 0 if known is None else 4
         try:
             with file.open("rb") as opened:
-                opened.seek(-16 * len(self) - 4, os.SEEK_END)
-                index = decode_index(opened.read(), file)
-            self._shard = Shard(file, index, self.shape[1:], self.dtype)
+                opened.seek(-16 * len(self) - 4 - before, os.SEEK_END)
+                end = opened.read()
+            index = decode_index(end[before:], file)
+            if known is not None and end[:4] != four_bytes(known):
+                raise damaged(file)
+            self._shard = Shard(file, index, self.shape[1:], self.dtype, known is not None)
         except OSError as error:
-            raise damaged(self.path) from error
+            raise damaged(file) from error
 
     def close(self) -> None:
         """Close the shard's file."""

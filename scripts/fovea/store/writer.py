@@ -7,37 +7,26 @@ job, so two jobs never write the same file.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fovea.jobs.atomic import begin, publish, taken_over
+from fovea.jobs.atomic import begin, publish, taken_over, write_all
 from fovea.store.format import (
     COUNTS,
     MISSING,
+    checksum,
     chunk_metadata,
     encode,
     encode_index,
-    group_metadata,
+    four_bytes,
     shard_metadata,
     shard_path,
 )
+from fovea.store.metadata import write_metadata
 from fovea.store.reader import Shard
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file, which appears only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    begin(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    publish(path)
-
-
-def write_group(path: str | Path, attributes: dict | None = None) -> None:
-    """Write the ``zarr.json`` of a group."""
-    write_json(Path(path) / "zarr.json", group_metadata(attributes))
 
 
 def write_array(
@@ -46,24 +35,26 @@ def write_array(
     """Write a small array of any shape and dtype as one chunk; `dimensions` names its axes."""
     path = Path(path)
     content = chunk_metadata(data.shape, data.dtype, dimensions, attributes or {})
+    encoded = encode(data) if data.size else b""
     if data.size:
         path.mkdir(parents=True, exist_ok=True)
         chunk = shard_path(path, data.ndim)
-        begin(chunk).write_bytes(encode(data))
+        begin(chunk).write_bytes(encoded + four_bytes(checksum(encoded)))
         publish(chunk)
-    write_json(path / "zarr.json", content)
+    write_metadata(path, content, checksum(encoded))
 
 
 class ShardWriter:
     """A shard file of `chunks` inner chunks, filled chunk by chunk, which replaces an existing one.
 
-    The file exists from the first `write` on; its folder must exist.
+    The file exists from the first `write` on; its folder must exist. `checksum` is that of the
+    chunks so far.
     """
 
     def __init__(self, path: Path, chunks: int):
         self.path = path
         self.index = np.full((chunks, 2), MISSING, "<u8")
-        self.size = 0
+        self.size = self.checksum = 0
 
     def close(self, chunks: dict[int, bytes] | None = None) -> None:
         """Append the last chunks and the index."""
@@ -73,16 +64,23 @@ class ShardWriter:
         """Append encoded chunks, given by their position in the index, and at last the index."""
         # Never created anew in the middle: a file that is gone was taken over by another job.
         flags = os.O_APPEND if self.size else os.O_CREAT | os.O_TRUNC
+        parts = []
         for position, data in chunks.items():
-            self.index[position] = (self.size, len(data))
-            self.size += len(data)
-        end = [encode_index(self.index)] if last else []
+            end = four_bytes(checksum(data))
+            self.checksum = checksum(end, self.checksum)
+            self.index[position] = (self.size, len(data) + len(end))
+            self.size += len(data) + len(end)
+            parts += data, end
+        if last:
+            parts += four_bytes(self.checksum), encode_index(self.index)
         try:
             number = os.open(self.path, os.O_WRONLY | flags, 0o666)
         except FileNotFoundError as error:
             raise taken_over(self.path) from error
-        with open(number, "wb", buffering=0) as file:
-            file.write(b"".join([*chunks.values(), *end]))
+        try:
+            write_all(number, parts)
+        finally:
+            os.close(number)
 
 
 class ArrayWriter:
@@ -141,7 +139,7 @@ class ArrayWriter:
             self.dtype = dtype
             return
         old = self.shard
-        written = Shard(old.path, old.index, self.shape[1:], self.dtype)
+        written = Shard(old.path, old.index, self.shape[1:], self.dtype, checked=True)
         self.shard = ShardWriter(old.path.with_name(f"{old.path.name}.wider"), self.shape[0])
         for position in sorted(set(range(self.written)) - self.missing):
             (frame,) = written.chunks([position]).astype(dtype)
@@ -166,4 +164,5 @@ class ArrayWriter:
             own = self.attributes.setdefault("fovea", {})
             own["missing_frames"] = sorted(self.missing)
         about = self.dimensions, self.attributes, self.codec
-        write_json(self.path / "zarr.json", shard_metadata(self.shape, self.dtype, *about))
+        content = shard_metadata(self.shape, self.dtype, *about)
+        write_metadata(self.path, content, self.shard.checksum)

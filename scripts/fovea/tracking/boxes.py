@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fovea.kernels.boxes import boxes_and_areas
-from fovea.store.format import read_attributes
 from fovea.store.groups import provenance
+from fovea.store.metadata import read_attributes
 from fovea.store.reader import read_array
 from fovea.store.writer import write_array
 

@@ -30,7 +30,8 @@ from fovea.pages.live.results import Results
 from fovea.pages.live.thumbnails import thumbnail
 from fovea.store.format import LABELS
 from fovea.store.groups import ngff, provenance
-from fovea.store.writer import ArrayWriter, write_group
+from fovea.store.metadata import write_group
+from fovea.store.writer import ArrayWriter
 from support.harness import dataset
 
 SHAPE = 3, 60, 1800  # wide enough for the small copy

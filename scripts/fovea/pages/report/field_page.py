@@ -15,7 +15,7 @@ from fovea.pages.report import template
 from fovea.pages.views import html, strips
 from fovea.recordings.times import SECONDS
 from fovea.samples.tables import read_csv
-from fovea.store.format import read_attributes
+from fovea.store.metadata import read_attributes
 from fovea.store.reader import ArrayReader
 
 _LOG = logging.getLogger("fovea")
