@@ -1,5 +1,6 @@
 """Plug-ins: the examples of docs/plugins from outside the repository, errors, changes."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -251,6 +252,10 @@ def demo_cells(tmp_path):
          "line 2: ValueError: there is a segmentation method 'logstd' already"),
         ("from fovea.plugins import feature\n@feature('x', channel='red')\ndef f(*a): pass\n",
          "line 2: ValueError: channel must be phase or fluorescence, got 'red'"),
+        ("import sys\nsys.exit(0)\n", "line 2: the plug-in ends the program; let it return"),
+        ("raise SystemExit\n", "line 1: the plug-in ends the program"),
+        ("\nraise KeyboardInterrupt\n", "line 2: KeyboardInterrupt: stopped from outside, or by"),
+        ("class Mine(BaseException): pass\nraise Mine('a\\nb')\n", "line 2: Mine: a b"),
     ],
 )  # fmt: skip
 def test_a_file_that_fails_names_its_line(tmp_path, code, message):
@@ -259,6 +264,12 @@ def test_a_file_that_fails_names_its_line(tmp_path, code, message):
         load_plugins([path])
     with pytest.raises(ConfigError, match=re.escape(f"config.yaml: plugins[0]: {path}, {message}")):
         validated(config(path))
+
+
+def test_a_pipe_is_no_plugin(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(FoveaError, match="there is no such plug-in file that can be read"):
+        load_plugins([str(tmp_path / "pipe.py")])
 
 
 def test_a_missing_file(tmp_path):
@@ -272,6 +283,8 @@ def test_a_missing_file(tmp_path):
         ("return frame[0]", "line 2: 'mine' returned an array of (9,) for a frame of (8, 9)"),
         ("return frame / 2", "line 2: 'mine' returned float64 values; labels are whole numbers"),
         ("return frame.nothing", "line 4: AttributeError: 'numpy.ndarray' object has no attribute"),
+        ("raise SystemExit(0)", "line 4: the plug-in ends the program"),
+        ("raise KeyboardInterrupt", "line 4: KeyboardInterrupt: stopped from outside, or by the"),
     ],
 )
 def test_a_method_that_fails_names_its_line(tmp_path, body, message):

@@ -10,12 +10,20 @@ from functools import wraps
 from fovea.errors import FoveaError
 
 
-def explained(error: Exception, path: str) -> FoveaError:
-    """Return the error of a plug-in's code with its file, the line in it, and what happened."""
+def explained(error: BaseException, path: str) -> FoveaError:
+    """Return the error of a plug-in's code with its file, the line in it, and what happened.
+
+    Also an end of the program is one, which would end Snakemake as if all had been done.
+    """
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     place = f"{path}, line {lines[-1]}" if lines else path
-    name = "" if isinstance(error, FoveaError) else f"{type(error).__name__}: "
-    return FoveaError(f"{place}: {name}{error}")
+    if isinstance(error, FoveaError):
+        return FoveaError(f"{place}: {error}")
+    if isinstance(error, SystemExit):
+        return FoveaError(f"{place}: the plug-in ends the program; let it return or raise an error")
+    if isinstance(error, KeyboardInterrupt):
+        return FoveaError(f"{place}: KeyboardInterrupt: stopped from outside, or by the plug-in")
+    return FoveaError(f"{place}: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def guarded(function: Callable, name: str, check=None, place: str = "") -> Callable:
@@ -31,7 +39,7 @@ def guarded(function: Callable, name: str, check=None, place: str = "") -> Calla
     def guarded(*args, **options):
         try:
             result = function(*args, **options)
-        except Exception as error:
+        except BaseException as error:
             raise explained(error, path) from error
         if check is None:
             return result
@@ -53,7 +61,7 @@ def guarded_class(tracker: type) -> Callable:
     def make(**options):
         try:
             instance = tracker(**options)
-        except Exception as error:
+        except BaseException as error:
             raise explained(error, path) from error
         methods = [name for name in checks if callable(getattr(instance, name, None))]
         if not methods:

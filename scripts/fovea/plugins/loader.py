@@ -202,10 +202,13 @@ def load_plugins(paths: Iterable[str]) -> None:
 def _load(path: str) -> None:
     global _current
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+            raise OSError(None, "it is no file")
         code = Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FoveaError(
-            f"{path}: there is no such plug-in file that can be read ({error.strerror}); "
+            f"{path}: there is no such plug-in file that can be read "
+            f"({getattr(error, 'strerror', None) or error}); "
             "relative paths start from the working directory"
         ) from error
     digest = hashlib.sha256(code).hexdigest()[:16]
@@ -223,7 +226,7 @@ def _load(path: str) -> None:
     sys.modules[module.__name__] = module
     try:
         exec(compile(code, path, "exec"), module.__dict__)
-    except Exception as error:
+    except BaseException as error:
         _forget(_LOADED.pop(path)[1])
         if isinstance(error, SyntaxError):
             raise FoveaError(f"{path}, line {error.lineno}: {error.msg}") from error
