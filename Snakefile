@@ -9,6 +9,10 @@ report: "report/workflow.rst"
 include: "rules/command_line.smk"
 
 
+for file in workflow.configfiles:
+    check_config(file)
+
+
 # A --configfile that has datasets replaces the default one: nobody wants the demo beside their data.
 if "datasets" not in config:
 

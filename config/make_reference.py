@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -139,7 +140,8 @@ def _comment(place: str, item: dict) -> str:
         words = []
     if "unit" in item and not item["unit"].startswith("that of") and not said(item["unit"]):
         words.append(item["unit"])
-    if "minimum" in item and "maximum" in item:
+    # Larger bounds only stop errors of typing.
+    if "minimum" in item and item.get("maximum", math.inf) < 10_000:
         words.append(f"{item['minimum']} to {item['maximum']}")
     return sentence + (f" ({', '.join(words)})" if words else "")
 

@@ -23,9 +23,9 @@ def command(*more):
 
 
 def check_config(file):
-    """Stop with the line in which a config is no YAML, which Snakemake does not say."""
+    """Stop if Fovea refuses a config; the message has the line, which Snakemake's has not."""
     try:
-        if os.path.exists(file):
+        if workflow.is_main_process and os.path.exists(file):
             written.read_config(file)
     except FoveaError as error:
         raise WorkflowError(str(error))

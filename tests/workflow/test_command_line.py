@@ -57,3 +57,21 @@ def test_until_a_step_with_all_fields_of_view(workplace):
     labels = workplace.glob("results/a/fov_*/images.zarr/seg_labeled_ch_0/0/zarr.json")
     assert len(list(labels)) == 3
     assert not list(workplace.glob("results/a/fov_*/*_traces.csv"))
+
+
+def test_a_configfile_is_looked_at_before_snakemake_reads_it(workplace):
+    """If the last assertion fails, Snakemake names the place itself: remove the workaround."""
+    lines = ["a0: &a0 {x: 1}"]
+    for n in range(1, 9):
+        lines.append(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}")
+    path = workplace / "bomb.yaml"
+    path.write_text("\n".join(lines), "utf-8")
+    run = snakemake(workplace, "-n", "--configfile", "bomb.yaml", expected=1)
+    assert "bomb.yaml: line 6, column " in run.text
+    assert "Traceback" not in run.text
+    path.write_bytes("datasets:\n  fünf: {}\n".encode("latin-1"))
+    run = snakemake(workplace, "-n", "--configfile", "bomb.yaml", expected=1)
+    assert "bomb.yaml: line 2, column 4: is not written in UTF-8" in run.text
+    none = ["--workflow-profile", "none"]
+    run = snakemake(workplace, "-n", *none, "--configfile", "bomb.yaml", expected=1)
+    assert "line 2, column" not in run.text

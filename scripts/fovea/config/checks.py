@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from fovea.config.analysis import check_analysis
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
@@ -29,6 +29,8 @@ class Checker:
     def __init__(self, config: dict, problems: Problems):
         self.config = config
         self.problems = problems
+        self._known = 0  # problems that `_ok` has seen, and the places at and around them
+        self._doubtful: set[Place] = set()
 
     def check(self) -> None:
         """Check everything but `params`."""
@@ -211,7 +213,7 @@ class Checker:
 
     def _samples(self, datasets: list[str]) -> None:
         samples = self.config.get("samples")
-        earlier: dict[str, list[dict]] = {}
+        earlier: dict[str, dict[int | str, dict]] = {}
         for i, sample in enumerate(samples if isinstance(samples, list) else []):
             if not isinstance(sample, dict):
                 continue
@@ -228,11 +230,13 @@ class Checker:
             self._parse((*place, "fovs"))
             checked = (("datasets", name, key) for key in ("fovs", "exclude_fovs"))
             if self._ok(*place) and all(self._ok(*there) for there in checked):
-                others = earlier.setdefault(name, [])
-                self._sample_fovs((*place, "fovs"), sample, others)
-                others.append(sample)
+                owners = earlier.setdefault(name, {})
+                self._sample_fovs((*place, "fovs"), sample, owners)
+                for fov in [ALL] if sample["fovs"] == ALL else sample["fovs"]:
+                    owners.setdefault(fov, sample)
 
-    def _sample_fovs(self, place: Place, sample: dict, earlier: list[dict]) -> None:
+    def _sample_fovs(self, place: Place, sample: dict, owners: dict[int | str, dict]) -> None:
+        """Check those of one sample; `owners` has the sample of each field of view before it."""
         dataset = self.config["datasets"][sample["dataset"]]
         own, known, excluded = sample["fovs"], dataset["fovs"], set(dataset["exclude_fovs"])
         outside = set(own) - set(known) if ALL not in (own, known) else set()
@@ -246,21 +250,28 @@ class Checker:
                 f"{show(format_fovs(own))} is excluded by the dataset's exclude_fovs; "
                 "name a field of view that is not, or remove this entry"
             )
-        for other in earlier:
+        if own == ALL:
+            other = next(iter(owners.values()), None)
+        else:
+            wanted = (fov for fov in (ALL, *own) if fov in owners and fov not in excluded)
+            other = next(map(owners.get, wanted), None)
+        if other is not None:
             both = own if other["fovs"] == ALL else other["fovs"]
             if ALL not in (own, other["fovs"]):
                 both = set(own) & set(both) - excluded
-            if both:
-                self.problems.setdefault(
-                    place,
-                    f"{show(format_fovs(both))} is in sample {other['name']!r} already; "
-                    "allowed: each field of view in one sample, once",
-                )
+            self.problems.setdefault(
+                place,
+                f"{show(format_fovs(both))} is in sample {other['name']!r} already; "
+                "allowed: each field of view in one sample, once",
+            )
 
     def _ok(self, *place: str | int) -> bool:
         """Whether there is a value at `place` and nothing is wrong with it."""
-        is_there = self._get(place, self) is not self
-        return is_there and not any(bad[: len(place)] == place for bad in self.problems)
+        new = len(self.problems) - self._known  # a dict keeps the order, so they are the last ones
+        for bad in islice(reversed(self.problems), new):
+            self._doubtful.update(bad[:n] for n in range(len(bad) + 1))
+        self._known += new
+        return self._get(place, self) is not self and place not in self._doubtful
 
     def _get(self, place: Place, missing: object = None) -> object:
         value = self.config

@@ -52,17 +52,24 @@ def format_fovs(fovs: Iterable[int] | str) -> str:
 
 
 def _parse_text(text: str) -> list[int]:
-    found: list[int] = []
+    ranges: list[tuple[int, int]] = []
     for part in map(str.strip, text.split(",") if text.strip() else ()):
         match = _PART.fullmatch(part)
         if match is None:
             raise FoveaError(_explain(part, text))
-        first, last = (_in_bounds(int(number)) for number in (match[1], match[2] or match[1]))
+        first, last = (
+            _in_bounds(int(number.lstrip("0")[:20] or "0"))  # Python reads 4,300 digits, no more
+            for number in (match[1], match[2] or match[1])
+        )
         if last < first:
             raise FoveaError(
                 f"the range {show(part)} runs backwards; did you mean '{last}-{first}'?"
             )
-        found.extend(range(first, last + 1))
+        ranges.append((first, last))
+    found, end = [], 0
+    for first, last in sorted(ranges):  # each index once, however often it is named
+        found.extend(range(max(first, end), last + 1))
+        end = max(end, last + 1)
     return found
 
 

@@ -13,6 +13,7 @@ from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 
+from fovea.config.bounded_yaml import GREATEST
 from fovea.config.words import allowed, kind, show_path, types_of
 from fovea.errors import show, suggestion
 
@@ -29,7 +30,7 @@ Problems = dict[Place, str]
 _IS: dict[str, Callable[[object], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: is_number(value) and float(value).is_integer(),
+    "integer": lambda value: is_number(value) and (isinstance(value, int) or value.is_integer()),
     "number": lambda value: is_number(value),
     "string": lambda value: isinstance(value, str),
     "array": lambda value: isinstance(value, list),
@@ -64,6 +65,9 @@ def load_schema(path: str | Path) -> dict:
     return expand(schema)
 
 
+#: What Unicode calls control characters and ends of lines, and halves of characters.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 #: Mappings whose keys are numbers.
 _BY_INDEX = (("time", "mapping"), ("flat_field", "images"))
 
@@ -88,13 +92,18 @@ def plain(value: object, problems: Problems, place: Place = ()) -> object:
                 problems[here] = f"the key {name} is {kind(key)}; write it in quotes: '{name}'"
             elif name in copy:
                 problems[here] = "this key is given twice"
+            elif _CONTROL.search(name):
+                problems[here] = "this name contains a line break, a tab or the like; remove it"
             copy[name] = plain(item, problems, here)
         return copy
     if isinstance(value, list | tuple):
         return [plain(item, problems, (*place, i)) for i, item in enumerate(value)]
+    if isinstance(value, int) and abs(value) >= GREATEST:
+        problems[place] = f"a number of {value.bit_length()} bits is too large; allowed: up to 2^63"
+        return 0
     if isinstance(value, float) and not math.isfinite(value):
         problems[place] = f"{value} is not a finite number"
-    elif isinstance(value, str) and re.search(r"[\x00-\x1f\x7f]", value):
+    elif isinstance(value, str) and _CONTROL.search(value):
         problems[place] = f"{show(value)} contains a line break, a tab or the like; remove it"
     return value
 

@@ -23,18 +23,23 @@ from fovea.config.schema import (
     plain,
 )  # fmt: skip
 from fovea.config.words import kind, show_path
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 
 SOURCE = "config/config.yaml"
 _WILDCARD = re.compile(r"\{\s*\w+\s*(?:,[^{}]*)?\}")  # in a path, for Snakemake
 
 
+_MOST_LINES = 20
+
+
 class ConfigError(FoveaError):
-    """All problems of a config, one line each."""
+    """All problems of a config, one line each; the message has the first twenty."""
 
     def __init__(self, lines: Iterable[str]):
         self.lines = list(lines)
-        super().__init__("\n".join(self.lines))
+        rest = len(self.lines) - _MOST_LINES
+        more = [f"and {counted(rest, 'more mistake')}; correct these first"] if rest > 0 else []
+        super().__init__("\n".join(self.lines[:_MOST_LINES] + more))
 
 
 def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: str = SOURCE) -> dict:

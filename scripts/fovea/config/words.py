@@ -77,6 +77,9 @@ def _with_bounds(schema: dict, name: str) -> str:
         text = text.replace("a whole", "an odd whole")
     if "minimum" in schema and "maximum" in schema:
         return f"{text} from {schema['minimum']} to {schema['maximum']}"
+    if "exclusiveMinimum" in schema and "maximum" in schema:
+        least, most = schema["exclusiveMinimum"], schema["maximum"]
+        return f"{text} greater than {least}, up to {most}"
     if "minimum" in schema:
         return f"{text} of at least {schema['minimum']}"
     if "exclusiveMinimum" in schema:

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fovea.config.bounded_yaml import parse, read_yaml
 from fovea.errors import FoveaError
 
 
 def read_config(path: str | os.PathLike[str]) -> Any:
-    """Read a file of YAML or JSON.
-
-    Raises
-    ------
-    FoveaError
-        If it cannot be read, or is no YAML; the message names the line.
-    """
-    import yaml
-
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise FoveaError(f"{path}: {error.strerror}; name the config with --configfile") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise FoveaError(
-            f"{path}: line {line}: is not written in UTF-8; save the file in this encoding"
-        ) from None
-    with suppress(ValueError):  # JSON may have tabs
-        return json.loads(text)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise FoveaError(f"{path}: {_fault(error, text.splitlines())}") from None
-
-
-def _fault(error: Any, lines: list[str]) -> str:
-    """Say where a text is no YAML, and what to do."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:  # a character that YAML does not allow
-        return f"is no YAML: {' '.join(str(error).split())}; remove what is no text"
-    # Python's YAML notices a tab where the line begins, or where the one before was to go on
-    near = [n for n in (mark.line, mark.line - 1) if 0 <= n < len(lines)]
-    for n in near:
-        indent = lines[n][: len(lines[n]) - len(lines[n].lstrip())]
-        if "\t" in indent:
-            return (
-                f"line {n + 1} begins with a tab, and YAML takes spaces only; replace the tabs at "
-                "the beginning of lines by spaces"
-            )
-    problem = " ".join(filter(None, (error.context, error.problem)))
-    return (
-        f"line {mark.line + 1}, column {mark.column + 1}: is no YAML ({problem}); compare the "
-        "indents with those of the lines above, and put text with a colon, # or braces in quotes"
-    )
+    """Read a file of YAML or JSON; the errors are those of `read_yaml`."""
+    return read_yaml(path, "name the config with --configfile")
 
 
 def typed(config: Mapping, given: Mapping) -> dict:
@@ -78,8 +34,6 @@ def typed(config: Mapping, given: Mapping) -> dict:
 
 
 def _typed(value: Any, given: Any) -> Any:
-    import yaml
-
     if isinstance(value, Mapping) and isinstance(given, Mapping):
         return typed(value, given)
     if value != given:
@@ -89,7 +43,17 @@ def _typed(value: Any, given: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        found = yaml.safe_load(value)
-    except yaml.YAMLError:
+        found = parse(value, "--config")
+    except FoveaError:
         return value
     return found if value and isinstance(found, bool | int | float | None) else value
+
+
+def check_given(files: Iterable[str | os.PathLike[str]]) -> None:
+    """End Snakemake with one line if a file of `--configfile` is refused, see `read_config`."""
+    try:
+        for file in files:
+            read_config(file)
+    except FoveaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

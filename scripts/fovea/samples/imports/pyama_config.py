@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fovea.config.bounded_yaml import read_yaml
 from fovea.config.fovs import format_fovs, parse_fovs
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
@@ -90,12 +91,7 @@ def convert(
 
 
 def _load(path: Path) -> dict:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise FoveaError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise FoveaError(f"{path}: is no file of settings; it must hold keys and values")
     return content
