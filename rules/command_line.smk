@@ -9,9 +9,15 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
+if SOURCES:
+    sys.path.insert(0, f"{SOURCES}library")  # goes before a Fovea that is installed
 
 from fovea.config import paths, written
 from fovea.errors import FoveaError
+from fovea.runs import hosted
+
+if SOURCES:
+    hosted.prefer(f"{SOURCES}library")
 
 
 def command(*more):

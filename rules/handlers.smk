@@ -26,8 +26,14 @@ if plan.left_out:
         failed_fields.VARIABLE,
 
 
-# Snakemake calls handlers of the main Snakefile only, not those of a module.
+# Snakemake calls handlers of the main Snakefile only. Of a module, `close` does what is left.
 IS_MODULE = not workflow.modifier.is_main_snakefile()
+modifier = workflow.modifier.path_modifier
+if modifier.prefix is not None or modifier.modifies_prefixes:
+    raise WorkflowError(
+        "Fovea as a module takes no prefix of paths, because it reads its results while it plans; "
+        "remove prefix or replace_prefix from the module (names of rules may have a prefix)"
+    )
 WORKING_FOLDER = os.getcwd()
 run_failed = run_refused = False
 
@@ -69,15 +75,17 @@ def close():
     # Snakemake has gone back to the folder in which it was called.
     origin, words = os.getcwd(), command()
     os.chdir(WORKING_FOLDER)
-    said = what_failed(words, origin) if run_failed else []
+    failed = workflow.scheduler.failed if IS_MODULE else run_failed
+    said = what_failed(words, origin) if failed else []
     if not plan.left_out:  # else the first part of the run will say it
         rows = status.collect(plan)
         places = [(row.dataset, row.fov) for row in rows]
         old = [] if IS_MODULE else old_results.old_results(plan)
         remarks = [old_results.words(old, clean_command()), *all_remarks(plan, places)]
-        if not IS_MODULE:
-            index.write_index(plan, places, old)
-            start_page.write(plan, rows, remarks, words)
+        if IS_MODULE:
+            write_status()
+        index.write_index(plan, places, old)
+        start_page.write(plan, rows, remarks, words)
         # That there are no cells comes last of what did not fail.
         empty = cell_counts.without_cells(plan, places)
         others = [text for text in remarks if text != empty]
@@ -92,8 +100,8 @@ def what_failed(words, origin):
     The reasons come last, for the end of the terminal is what people read.
     """
     rows = status.collect(plan)
-    # With targets, the run was not to make samples.
-    again = None if workflow.dag_settings.targets else words
+    # With targets, or for another workflow, the run was not to make samples.
+    again = None if workflow.dag_settings.targets or IS_MODULE else words
     return [
         failed_fields.after_failure(plan, rows, again, origin=origin),
         failed_fields.failures(plan),
