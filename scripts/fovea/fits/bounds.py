@@ -62,6 +62,11 @@ def notes_of_noise(settings: Settings, noise: Noise) -> list[str]:
             f"{share:.0%} of the noise's variance is correlated over {noise.correlation.time:.3g} "
             f"{unit}; standard errors and intervals take account of it"
         )
+    if np.isfinite(noise.knots):
+        notes.append(
+            f"smooth curves have a knot every {noise.knots:.3g} {settings.model.time_unit}; what "
+            "happens in a shorter time is blurred"
+        )
     if noise.common > COMMON:
         notes.append(
             f"{noise.common:.0%} of the residuals' variance is common to all cells at the same "
@@ -76,7 +81,7 @@ def _notes(
 ) -> dict[str, str]:
     """Return the notes; `ends` are the times of the last values, in the model's unit."""
     notes = {}
-    for k, name in enumerate(settings.fitted):
+    for k, name in enumerate(settings.fitted if settings.model.measure is None else ()):
         word, count = max(counts[name].items(), key=lambda item: item[1])
         if count <= max(_FEW, _SHARE * cells):
             continue

@@ -36,6 +36,8 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
         return "no values"
     if np.isinf(fits.values[row]).any():
         return "its value is infinite"
+    if settings.model.of_curve:
+        return _message_of_curve(fits, row)
     if not fits.converged[row]:
         needed = len(names) + 1
         if settings.model.measure is None and points >= needed:
@@ -62,6 +64,12 @@ def _message(settings: Settings, fits: Fits, row: int) -> str:
     elif share > notable:
         notes.append(f"residuals are correlated ({share:.2f}); intervals take account of it")
     return "; ".join(notes)
+
+
+def _message_of_curve(fits: Fits, row: int) -> str:
+    if fits.bound[row].any():
+        return "still rises at the end"
+    return "" if fits.converged[row] else "too few values for a curve, or it does not rise notably"
 
 
 def table_of(settings: Settings, fits: Fits) -> pd.DataFrame:

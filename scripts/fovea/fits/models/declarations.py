@@ -75,6 +75,9 @@ class Model:
         ``(**parameters) -> {branch: parameters that differ}``, see `fovea.fits.models.branches`.
     measure : str or callable, optional
         Replaces the fit: ``(time, value) -> parameters, errors``, see `fovea.fits.models.measures`.
+    of_curve : bool
+        Whether the measure is one of the smooth curve instead, see `fovea.fits.solver.curves`:
+        ``(curve) -> parameters, errors, bounds``, the last as in `fovea.fits.solver.statistics`.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Model:
     branches: tuple[str, ...] = ()
     equivalents: str | Callable | None = field(default=None, repr=False)
     measure: str | Callable | None = field(default=None, repr=False)
+    of_curve: bool = False
 
     def __post_init__(self):
         if self.function is self.derivatives is self.measure is None:
@@ -124,9 +128,9 @@ class Model:
         """Return the points with the same curve, one for each branch."""
         return _load(self.equivalents)(**parameters)
 
-    def compute(self, time, value):
-        """Return what a measure measures, and its standard errors."""
-        return _load(self.measure)(time, value)
+    def compute(self, *trace):
+        """Return what a measure measures, its standard errors, and bounds if it is of a curve."""
+        return _load(self.measure)(*trace)
 
 
 def _load(target: str | Callable) -> Callable:
@@ -224,4 +228,11 @@ AUC = Model(
     "auc", "Area under the curve", "h",
     (Parameter("auc", "Area under the curve", "{y} h", 0.0, -5e15, 5e15),),
     measure="fovea.fits.models.measures:auc",
+)  # fmt: skip
+
+HALF_MAXIMUM = Model(
+    "half_maximum", "Time to half maximum", "h",
+    (Parameter("t_half", "Time of half maximum", "h", 0.0, None, None),
+     Parameter("maximum", "Maximum", "{y}", 0.0, -5e15, 5e15)),
+    measure="fovea.fits.models.measures:half_maximum", of_curve=True,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from fovea.fits.solver.correlation import (
     common_share,
     estimate_correlation,
 )
+from fovea.fits.solver.curves import smooth
 from fovea.fits.solver.levenberg_marquardt import (
     Batch,
     Job,
@@ -22,7 +23,7 @@ from fovea.fits.solver.levenberg_marquardt import (
 )
 from fovea.fits.solver.noise import estimate_noise, noise_level
 from fovea.fits.solver.search import refine, search
-from fovea.fits.solver.statistics import Fits, Noise, empty_fits, fits_of, predict
+from fovea.fits.solver.statistics import Fits, Noise, empty_fits, fits_of, joined_fits, predict
 from fovea.jobs.threads import ordered_map
 
 CHUNK = 128  # traces that are fitted together; fixed, so that results do not depend on threads
@@ -47,7 +48,8 @@ def fit_traces(settings: Settings, time: np.ndarray, value: np.ndarray, threads:
         A trace with too few values, or none, has NaN for its parameters.
     """
     if settings.model.measure is not None:
-        return _measured(settings, time, value)
+        measured = _measured_of_curves if settings.model.of_curve else _measured
+        return measured(settings, time, value, threads)
     jobs, found, level = solve(settings, time, value, threads)
     return fits_of(settings, jobs, found, noise_of(settings, jobs, found, level))
 
@@ -56,8 +58,7 @@ def solve(
     settings: Settings, time: np.ndarray, value: np.ndarray, threads: int = 1
 ) -> tuple[list[Job], list[Solution], tuple[float, float, float] | None]:
     """Return chunks of traces, with their final weights, their solutions, and `Noise.level`."""
-    chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
-    jobs = [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
+    jobs = _chunks(settings, time, value)
     found = list(ordered_map(partial(_first_fit, settings), jobs, threads))
     level, correlation = settings.noise, None
     for _ in range(0 if level is None else REWEIGHTINGS):
@@ -69,6 +70,11 @@ def solve(
         again = partial(_weighted_fit, settings, level)
         found = list(ordered_map(lambda pair, again=again: again(*pair), pairs, threads))
     return jobs, found, level
+
+
+def _chunks(settings: Settings, time: np.ndarray, value: np.ndarray) -> list[Job]:
+    chunks = [slice(i, i + CHUNK) for i in range(0, len(time), CHUNK)] or [slice(0, 0)]
+    return [_prepare(settings, time[chunk], value[chunk]) for chunk in chunks]
 
 
 def noise_of(settings: Settings, jobs: list[Job], found: list[Solution], level) -> Noise:
@@ -134,7 +140,7 @@ def _fitted_and_residual(job: Job, solution: Solution, correlation: Correlation 
     return part.value + residual / weight, np.where(there, -residual / grown, np.nan)
 
 
-def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:
+def _measured(settings: Settings, time: np.ndarray, value: np.ndarray, _: int) -> Fits:
     """Return the results of a measure in the form of fits."""
     job = _prepare(settings, time, value)
     batch, columns = job.problem.batch, job.problem.columns
@@ -145,4 +151,27 @@ def _measured(settings: Settings, time: np.ndarray, value: np.ndarray) -> Fits:
         fits.values[row, columns], fits.error[row] = number, error
     fits.converged = np.isfinite(fits.values).all(axis=1)
     fits.set_intervals(columns, fits.points - 2)
+    return fits
+
+
+def _measured_of_curves(
+    settings: Settings, time: np.ndarray, value: np.ndarray, threads: int
+) -> Fits:
+    """Return the results of a measure of smooth curves in the form of fits."""
+    jobs = _chunks(settings, time, value)
+    batches = [job.problem.batch for job in jobs]
+    curves, correlation, knots = smooth(batches, settings.correlated, threads)
+    parts = [empty_fits(settings, job.problem.batch) for job in jobs]
+    fits, columns = (
+        joined_fits(parts, Noise(None, correlation, knots=knots)),
+        jobs[0].problem.columns,
+    )
+    degrees = np.zeros(len(curves))
+    for row, curve in enumerate(curves):
+        if curve is not None:
+            number, error, bound = settings.model.compute(curve)
+            fits.values[row, columns], fits.error[row], fits.bound[row] = number, error, bound
+            degrees[row] = curve.degrees
+    fits.converged = np.isfinite(fits.values).all(axis=1)
+    fits.set_intervals(columns, degrees)
     return fits

@@ -26,6 +26,8 @@ class Noise:
     correlation: Correlation | None = None
     #: Part of the residuals' variance that all cells have in common, see `common_share`.
     common: float = np.nan
+    #: Distance of the knots of smooth curves, in the model's unit of time, where there are any.
+    knots: float = np.nan
 
 
 @dataclass
@@ -74,6 +76,11 @@ class Fits:
 def fits_of(settings: Settings, jobs: list[Job], found: list[Solution], noise: Noise) -> Fits:
     """Return the fits of all traces from the solutions of their chunks, see `solve`."""
     parts = [_fits_of_chunk(settings, job, s, noise) for job, s in zip(jobs, found, strict=True)]
+    return joined_fits(parts, noise)
+
+
+def joined_fits(parts: list[Fits], noise: Noise) -> Fits:
+    """Return the fits of several chunks as one."""
     names = [field.name for field in fields(Fits) if field.name != "noise"]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Fits(**joined, noise=noise)
