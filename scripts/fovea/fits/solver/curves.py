@@ -76,7 +76,7 @@ class Spline:
         return [f"c{k}" for k in range(self.intervals + 3)]
 
     def rows(self, time: np.ndarray, order: int) -> np.ndarray:
-        """Return the basis, or its derivative of an order by time, at times (n,): (n, P) float64."""
+        """Return the basis, or a derivative by time, at times (n,): (n, P) float64."""
         from scipy.interpolate import BSpline
 
         knots = np.linspace(self.begin, self.end, self.intervals + 1)
