@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
 if SOURCES:
@@ -14,10 +15,15 @@ if SOURCES:
 
 from fovea.config import paths, written
 from fovea.errors import FoveaError
-from fovea.runs import hosted
+from fovea.runs import hosted, terminal
 
 if SOURCES:
     hosted.prefer(f"{SOURCES}library")
+
+# Snakemake's own handler of the terminal; there is none where a logger plug-in writes to it.
+TERMINAL = [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
+for handler in TERMINAL:
+    handler.addFilter(terminal.without_places)
 
 
 def command(*more):

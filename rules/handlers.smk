@@ -47,6 +47,24 @@ if workflow.is_main_process:
             print(text, file=sys.stderr)
 
 
+def jobs_due():
+    """Rule and wildcards of each job that is still to be done."""
+    return [(job.rule.name, job.wildcards_dict) for job in workflow.dag.needrun_jobs()]
+
+
+def show_fields():
+    """Let the terminal show a line for each field of view in place of several for each job.
+
+    Only with `quiet` as in profiles/default, so that who gives that option gets what it says.
+    """
+    if [quiet.name for quiet in workflow.output_settings.quiet or ()] != ["REASON"]:
+        return
+    for handler in TERMINAL:
+        handler.addFilter(terminal.passes)
+        logger.addHandler(terminal.FieldLines(plan, jobs_due))
+        logger.info(terminal.HINT)
+
+
 def clean_command():
     """The command that moves old results away; None where it would not know the whole config."""
     if workflow.config_settings.config or len(workflow.configfiles) > 1:
@@ -170,6 +188,7 @@ onstart:
     check_users_tables()
     run_refused = False
     write_status()
+    show_fields()
 
 
 onsuccess:

@@ -136,7 +136,8 @@ class Site:
 
     def submitted(self) -> dict[str, str]:
         """ID to kind of the Slurm jobs of all runs: `group_fov_...`, or `rule_` and its name."""
-        texts = [path.read_text("utf-8") for path in self.folder.glob("terminal_*.txt")]
+        logs = self.folder.glob(".snakemake/log/*.snakemake.log")
+        texts = [path.read_text("utf-8") for path in logs]
         return dict(re.findall(r"SLURM jobid (\d+) \(log: .*/logs/slurm/([^/]+)", "".join(texts)))
 
     def jobs(self, kind: str = "") -> list[SlurmJob]:

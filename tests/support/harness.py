@@ -56,9 +56,15 @@ class Run:
     text: str
 
     @property
+    def log(self) -> str:
+        """What it wrote into Snakemake's own log, with lines of every job; empty for none."""
+        named = re.search(r"^Complete log\(s\): (.+)$", self.text, re.M)
+        return Path(named[1]).read_text("utf-8") if named else ""
+
+    @property
     def finished(self) -> int:
         """Number of jobs that were finished."""
-        return len(re.findall(r"^Finished jobid: ", self.text, re.M))
+        return len(re.findall(r"^Finished jobid: ", self.log, re.M))
 
 
 @dataclass

@@ -85,6 +85,10 @@ class Window:
 
     def place(self, name: str, x: float, y: float) -> tuple[float, float]:
         """Where a place of a figure is on the screen."""
+        self.until(
+            f"Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name({name!r}))?.frame?.bbox"
+            ".width > 0"
+        )  # a tab is drawn when somebody turns to it
         found = self.page.evaluate(
             """([name, x, y]) => {
               const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))

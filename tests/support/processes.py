@@ -38,7 +38,9 @@ class Process:
 
     def jobs(self) -> int:
         """Number of jobs started."""
-        return len(re.findall(r"^Job \d+: ", self.text, re.M))
+        logs = sorted(self.folder.glob(".snakemake/log/*.snakemake.log"))
+        own = [log.read_text("utf-8") for log in logs if log.stat().st_mtime >= self.started]
+        return len(re.findall(r"^Job \d+: ", "".join(own), re.M))
 
     def wait_for(self, condition: Callable[[], bool], pause: float = 0.02) -> bool:
         """Wait until something is so; False if the run ended before."""

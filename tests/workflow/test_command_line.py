@@ -17,6 +17,8 @@ def test_a_tab_in_the_config(workplace):
     path.write_text("datasets:\n  a:\n\tinput: data/small.ome.tiff\n", "utf-8")
     run = snakemake(workplace, "-n", expected=1)
     assert "config/config.yaml: line 3 begins with a tab" in run.text
+    assert "WorkflowError" not in run.text
+    assert 'File "' not in run.text
 
 
 def test_parameters_on_the_command_line(workplace):

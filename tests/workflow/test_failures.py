@@ -14,6 +14,7 @@ import pytest
 from support.broken import damage, mend, write_positions
 from support.harness import (
     SNAKEMAKE,
+    Run,
     copied,
     dataset,
     digests,
@@ -154,9 +155,7 @@ def test_the_recommended_command_works_after_mending(mended):
 
 def test_it_makes_that_field_of_view_and_no_other(mended, broken):
     done, folder = mended
-    jobs = [
-        line.split(": ", 1)[1] for line in done.stdout.splitlines() if re.match(r"Job \d+: ", line)
-    ]
+    jobs = re.findall(r"^Job \d+: (.*)$", Run(done.returncode, done.stdout).log, re.M)
     assert len([job for job in jobs if job.endswith("positions, field of view 001")]) == 7
     assert [job for job in jobs if "field of view" in job and not job.endswith("001")] == []
     others = {name: digest for name, digest in digests(folder / "results").items()

@@ -178,7 +178,8 @@ def test_images_layers_and_contrast(run, window):
             if name != names[0]:
                 page.until(f"Bokeh.documents[0].get_model_by_name('browser').drawn > {drawn}")
             data = page.page.evaluate(
-                "Array.from(Bokeh.documents[0].get_model_by_name('image').data.image[0])"
+                "['image', 'image_in_colours'].flatMap((name) => Array.from(Bokeh.documents[0]"
+                ".get_model_by_name(name).data.image[0] ?? []))"
             )
             assert len(set(data)) > 1, name
             seen.add(tuple(data))

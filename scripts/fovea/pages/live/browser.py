@@ -61,6 +61,12 @@ def on(model: Model, name: str, function: Callable[[Any], object]) -> None:
     model.on_change(name, lambda attr, old, new: function(new))
 
 
+def empty(source: ColumnDataSource) -> None:
+    """Take the data off a source, if it has some."""
+    if any(map(len, source.data.values())):
+        source.data = {name: [] for name in source.data}
+
+
 def keep_fresh(table: DataTable) -> None:
     """Have a table drawn again when its data change, and not only when it gets longer or shorter.
 

@@ -19,7 +19,7 @@ from bokeh.models import (
 from bokeh.palettes import gray
 from bokeh.plotting import figure
 
-from fovea.pages.live.browser import more_cells, on
+from fovea.pages.live.browser import empty, more_cells, on
 from fovea.pages.live.pictures import (
     COLOURS,
     Window,
@@ -72,7 +72,8 @@ class ImageView:
         self._chosen: list[int] = []
         self._quiet = self._waiting = self._closer = False
         names = ("image", "x", "y", "dw", "dh")
-        self.source = ColumnDataSource({name: [] for name in names}, name="image")
+        self.sources = [ColumnDataSource({key: [] for key in names}, name=name)
+                        for name in ("image", "image_in_colours")]  # fmt: skip
         self._lines = {kind: ColumnDataSource({"x": [], "y": []}) for kind in WORDS}
         self._ids = ColumnDataSource({name: [] for name in ("x", "y", "text", "colour")})
         self._x, self._y = Range1d(0, 1), Range1d(1, 0)
@@ -110,16 +111,10 @@ class ImageView:
         made.background_fill_color = "#404040"
         made.toolbar.logo = None
         place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
-        # One of the two is visible: a glyph of Bokeh 3.9 keeps its colours once it is drawn.
-        mappers = (
-            LinearColorMapper(palette=gray(256), low=-0.5, high=255.5),
-            LinearColorMapper(palette=COLOURS, low=-0.5, high=len(COLOURS) - 0.5),
-        )
-        self._grey, self._coloured = (
-            made.image("image", source=self.source, color_mapper=mapper, **place)
-            for mapper in mappers
-        )
-        self._coloured.visible = False
+        # One of two has an image: a glyph of Bokeh 3.9 keeps its colours, and takes time if hidden
+        for source, palette in zip(self.sources, (gray(256), COLOURS), strict=True):
+            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
+            made.image("image", source=source, color_mapper=mapper, **place)
         for kind, source in self._lines.items():
             made.line("x", "y", source=source, color=WORDS[kind][0],
                       width=3 if kind == "chosen" else 1.5)  # fmt: skip
@@ -196,19 +191,21 @@ class ImageView:
         else:
             found = picture(field, layer, self.frame, window, tuple(self.contrast.value))
             part = found.window
-            self._grey.visible, self._coloured.visible = not found.coloured, found.coloured
-            self.source.data = {
+            used, other = self.sources[:: -1 if found.coloured else 1]
+            used.data = {
                 "image": [found.pixels], "x": [part.x0 - 0.5], "y": [part.y0 - 0.5],
                 "dw": [part.x1 - part.x0], "dh": [part.y1 - part.y0],
             }  # fmt: skip
+            empty(other)
             self.said.text = ""
         self._draw_cells(window)
 
     def _clear(self, words: str) -> None:
-        self.source.data = {name: [] for name in self.source.data}
         self.said.text = f'<div class="warn">{text(words)}</div>'
-        for source in (*self._lines.values(), self._ids):
-            source.data = {name: [] for name in source.data}
+        grey, *others = self.sources
+        grey.data = {name: [] for name in grey.data}  # which goes on with a movie in any case
+        for source in (*others, *self._lines.values(), self._ids):
+            empty(source)
 
     def _follow(self) -> None:
         """Keep the chosen cell in the middle, and come closer when another is chosen."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
+from time import monotonic
 
 from bokeh.document import Document
 from bokeh.layouts import column, row
@@ -56,6 +57,8 @@ class Page:
         self.work = ThreadPoolExecutor(2)
         self.windows: weakref.WeakSet[WindowPage] = weakref.WeakSet()
         self.rows: list[Row] = []
+        self._asked: Future | None = None
+        self._asked_at = 0.0
 
     def fill(self, document: Document) -> None:
         """Make the page of one browser window."""
@@ -76,6 +79,20 @@ class Page:
             )
         return ""
 
+    def look(self) -> Future:
+        """Return the state of the run, which is found out in the background, once for all windows.
+
+        Also windows that were closed ask for it, for the server keeps them for a while.
+        """
+        now = monotonic()
+        if self._asked is None or (self._asked.done() and now - self._asked_at > 0.9e-3 * _LOOK):
+            self._asked, self._asked_at = self.work.submit(self.results.rows), now
+        return self._asked
+
+    def forget(self) -> None:
+        """Find out the state of the run anew when it is asked for the next time."""
+        self.rows, self._asked = [], None
+
     def judged(self) -> None:
         """Show new verdicts in all windows."""
         for window in list(self.windows):
@@ -94,18 +111,22 @@ class WindowPage:
         self.rerun = RerunTab(document, page.rerun, page.work, self.safely, self._run_ended)
         self.browser = Browser(self.safely(self._pressed), self.safely(self.work.movie.drawn))
         titles = ("Fields of view", "Cells", "Fits", "Run again", "Keys")
-        parts = (self.fields.layout, self.work.layout, self.fits.layout, self.rerun.layout,
-                 note(_keys()))  # fmt: skip
-        panels = [TabPanel(child=part, title=title)
-                  for part, title in zip(parts, titles, strict=True)]  # fmt: skip
+        # What is not shown is sent when somebody turns to it, so that the page opens sooner.
+        self._parts = {CELLS: self.work.layout, FITS: self.fits.layout, RERUN: self.rerun.layout}
+        shown = {FIELDS: [self.fields.layout], HELP: [note(_keys())]}
+        panels = [
+            TabPanel(child=column(shown.get(number, []), sizing_mode="stretch_width"), title=title)
+            for number, title in enumerate(titles)
+        ]
         self.tabs = Tabs(tabs=panels, sizing_mode="stretch_width", name="tabs")
-        on(self.tabs, "active", self.safely(lambda _: self._turned()))
+        on(self.tabs, "active", self.safely(self._turned))
         folder = page.results.folder
         head = note(f"<h1>Fovea</h1> &nbsp; {text(folder)}", sizing_mode="stretch_width")
         document.title = f"Fovea: {folder.name}"
         document.add_root(column(row(head), self.said, self.tabs, sizing_mode="stretch_width",
                                  stylesheets=[page_style()]))  # fmt: skip
-        self.browser.watch(self.work.picture.source)
+        for source in self.work.picture.sources:
+            self.browser.watch(source)
         self.browser.listen(document)
         # Bokeh keeps callbacks, and they keep the window, as long as it is open.
         document.add_periodic_callback(self.safely(self._tick), _TICK)
@@ -164,8 +185,7 @@ class WindowPage:
         if self._looking or (self.tabs.active not in (FIELDS, RERUN) and self._page.rows):
             return
         self._looking = True
-        future = self._page.work.submit(self._page.results.rows)
-        future.add_done_callback(
+        self._page.look().add_done_callback(
             lambda done: self.document.add_next_tick_callback(lambda: self._seen(done))
         )
 
@@ -195,7 +215,9 @@ class WindowPage:
         if self.tabs.active == CELLS:
             self.work.key(name)
 
-    def _turned(self) -> None:
+    def _turned(self, tab: int) -> None:
+        if part := self._parts.pop(tab, None):
+            self.tabs.tabs[tab].child.children = [part]
         self.work.movie.stop()
         if self.tabs.active == RERUN:
             self.rerun.refresh()
@@ -217,7 +239,7 @@ class WindowPage:
         self.rerun.tick()
 
     def _run_ended(self) -> None:
-        self._page.rows = []
+        self._page.forget()
         self._look()
         if self.work.field is not None:
             self.work.open(self.work.field, self.work.chosen, self.work.picture.frame)

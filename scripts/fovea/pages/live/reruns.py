@@ -116,7 +116,8 @@ class Rerun:
                 "the terminal in which it runs"
             )
         self._output = tempfile.TemporaryFile()  # noqa: SIM115, it is read while the run goes on
-        self._process = self._start(output=self._output)
+        # With the lines of every job, of which `progress` reads how many are done.
+        self._process = self._start("--quiet", "host", output=self._output)
 
     def stop(self) -> None:
         """Ask the run that was started here to end."""

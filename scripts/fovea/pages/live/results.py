@@ -105,7 +105,7 @@ class Results:
 
     def rows(self) -> list[Row]:
         """Return where every field of view stands."""
-        return collect(self.plan, self.folder)
+        return collect(self.plan, self.folder, self._metadata)
 
     def field(self, dataset: str, fov: str) -> Field:
         """Return a field of view; FoveaError if there is no such dataset."""
@@ -134,8 +134,9 @@ class Results:
     def metadata(self, dataset: str) -> dict | None:
         """Return what inspection read from a recording; None if it was not inspected yet."""
         path = self.path(fill(METADATA, dataset=dataset))
-        if not path.exists():
-            return None
+        return self._metadata(path) if path.exists() else None
+
+    def _metadata(self, path: Path) -> dict:
         return self._small.get(path, path, lambda: load_metadata(path))
 
 

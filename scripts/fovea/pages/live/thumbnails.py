@@ -12,6 +12,7 @@ from fovea.pages.live.results import Field, Results
 
 URL = "/thumbnail/{dataset}/{fov}"
 PATTERN = r"/thumbnail/([A-Za-z0-9_-]+)/(\d+)"
+_FRESH = 60  # seconds for which a browser keeps a picture
 _SIDE = 104  # pixels along the longer side: twice what the table shows
 
 
@@ -48,4 +49,6 @@ class ThumbnailHandler(RequestHandler):
         if pixels is None:
             pixels = np.full((_SIDE // 2, _SIDE // 2), 225, np.uint8)
         self.set_header("Content-Type", "image/png")
+        # The table asks for the pictures of its rows each time that it is drawn.
+        self.set_header("Cache-Control", f"private, max-age={_FRESH}")
         self.finish(png_encode(np.ascontiguousarray(pixels)))
