@@ -17,4 +17,5 @@ import os
 
 from fovea.kernels.cache_folder import cache_folder
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
+if not os.environ.get("NUMBA_CACHE_DIR") and (folder := cache_folder()):
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)

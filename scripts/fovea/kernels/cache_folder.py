@@ -6,37 +6,79 @@ import hashlib
 import logging
 import os
 import platform
+import stat
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from pathlib import Path
 
+_BY_OTHERS, _STICKY = stat.S_IWGRP | stat.S_IWOTH, stat.S_ISVTX
 PATIENCE = 300  # seconds that a job waits while another one compiles
 
 
-def cache_folder() -> Path:
+def cache_folder() -> Path | None:
     """Return the folder of kernels compiled from these sources by this numba and Python.
 
     It lies in the folder named by ``FOVEA_CACHE``, by default in the user's cache folder, and in
-    the temporary folder where neither can be written. Jobs and machines with different processors
-    may share it: numba replaces files atomically and keeps one entry per type of processor.
+    the temporary folder where neither can be used; None where that cannot be used either. Jobs and
+    machines with different processors may share it: numba replaces files atomically and keeps one
+    entry per type of processor. Only this user (or root) can have written there, because what is
+    found there is run.
     """
     digest = hashlib.sha256(f"{sys.version} numba {_numba_version()}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("FOVEA_CACHE") or Path(user) / "fovea") / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
+    for base in (_named, _temporary):
+        try:
+            folder = base() / name
+            _make_private(folder)
+        except (OSError, RuntimeError) as error:  # RuntimeError: nobody knows the user's home
+            refused[str(error)] = None
+        else:
             return folder
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"fovea-{os.getuid()}" / name
+    return None
+
+
+#: Why folders cannot be used, in order, for the logs of jobs.
+refused: dict[str, None] = {}
+
+
+def _named() -> Path:
+    if given := os.environ.get("FOVEA_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fovea"
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()) / f"fovea-{os.getuid()}"
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only this user can write, and nobody else can exchange; else OSError."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    around = folder.parent.stat()
+    if around.st_uid == os.getuid() and around.st_mode & _BY_OTHERS:
+        folder.parent.chmod(stat.S_IMODE(around.st_mode) & ~_BY_OTHERS)  # as an open umask made it
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    for path in (folder.parent.resolve(), folder):
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise OSError(f"{path}: is no folder")
+        mine = found.st_uid in (os.getuid(), 0)
+        shared = found.st_mode & _BY_OTHERS and not (path != folder and found.st_mode & _STICKY)
+        if not mine or shared:
+            raise OSError(
+                f"{path}: others can write there, and what is there is run; set FOVEA_CACHE to a "
+                "folder of your own"
+            )
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{folder}: cannot be written")
 
 
 def _numba_version() -> str | None:
@@ -60,14 +102,21 @@ def machine() -> str:
     return hashlib.sha256("".join(kept).encode()).hexdigest()[:16]
 
 
-def stamp() -> Path:
-    """Return the path of the file that exists once all kernels are compiled for this machine."""
-    return cache_folder() / f"ready-{machine()}"
+def stamp() -> Path | None:
+    """Return the path of the file that exists once all kernels are compiled for this machine.
+
+    None where there is no cache.
+    """
+    folder = cache_folder()
+    return folder and folder / f"ready-{machine()}"
 
 
 def compiled() -> bool:
-    """Whether there is nothing to compile: kernels are ready, or numba is not installed."""
-    return _numba_version() is None or stamp().exists()
+    """Whether there is nothing to compile beforehand.
+
+    Kernels are ready, numba is not installed, or there is no cache.
+    """
+    return _numba_version() is None or (ready := stamp()) is None or ready.exists()
 
 
 def ensure_compiled(log: logging.Logger) -> None:
@@ -77,11 +126,19 @@ def ensure_compiled(log: logging.Logger) -> None:
     each job goes on and compiles the kernels that it needs.
     """
     if compiled():
+        for reason in refused:
+            log.info("a folder for compiled kernels cannot be used: %s", reason)
         return
-    lock = stamp().with_name(f"compiling-{machine()}")
+    ready = stamp()
+    lock = ready.with_name(f"compiling-{machine()}")
     end = time.monotonic() + PATIENCE
-    while not stamp().exists() and time.monotonic() < end:
-        if not _lock(lock):
+    while not ready.exists() and time.monotonic() < end:
+        try:
+            is_mine = _lock(lock)
+        except OSError as error:  # full, or read-only: compiling twice would gain nothing
+            log.info("kernels cannot be stored, so each job compiles its own: %s", error)
+            return
+        if not is_mine:
             if _abandoned(lock):
                 lock.unlink(missing_ok=True)
             time.sleep(0.2)
@@ -105,13 +162,16 @@ def ensure_compiled(log: logging.Logger) -> None:
 def _lock(path: Path) -> bool:
     """Create the lock file, which names its owner; False if another job holds it."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(f"{platform.node()} {os.getpid()}\n")
-        return True
+        file = path.open("x", encoding="utf-8")
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(f"{platform.node()} {os.getpid()}\n")
     except OSError:
-        return True  # the folder is read-only: each job compiles for itself
+        path.unlink(missing_ok=True)
+        raise
+    return True
 
 
 def _abandoned(path: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 
 def _numba_without_blas():
@@ -27,9 +29,20 @@ def _numba_without_blas():
 _numba = _numba_without_blas()
 types, intrinsic = _numba.types, _numba.extending.intrinsic
 
-#: nogil lets threads compute several frames at a time; error_model="numpy" omits the check for
-#: division by zero; with cache only the first job compiles.
-kernel = _numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+_compile = _numba.njit(nogil=True, error_model="numpy", fastmath=False)
+
+
+def kernel(function: Callable) -> Any:
+    """Compile a function when it is called first, or load it from the cache.
+
+    nogil lets threads compute several frames at a time; error_model="numpy" omits the check for
+    division by zero.
+    """
+    from fovea.kernels.kernel_cache import attach
+
+    dispatcher = _compile(function)
+    attach(dispatcher)
+    return dispatcher
 
 
 def host_features() -> str:

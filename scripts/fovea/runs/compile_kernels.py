@@ -14,7 +14,8 @@ def compile_kernels() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         _process(Path(folder))
-    stamp().touch()
+    if ready := stamp():
+        ready.touch()
 
 
 def _process(folder: Path) -> None:
