@@ -12,6 +12,13 @@ from support.merged import merge_all, recording
 from support.page_data import COLUMN, ENTRY
 
 
+@pytest.fixture(autouse=True)
+def no_warnings(caplog):
+    """What Bokeh has to say of figures would reach the terminal of a run."""
+    yield
+    assert [record.getMessage() for record in caplog.get_records("call")] == []
+
+
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("empty")

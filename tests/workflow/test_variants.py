@@ -142,6 +142,8 @@ def test_the_only_warnings(run):
     assert found == {}
     assert terminal.text.count("warning: ") == 4 + repeated
     assert terminal.text.count(warning) == 1
+    _, end = terminal.text.split("Fovea: look at results/report/index.html\n")
+    assert "Fovea: WARNING: no cell was kept in any of the 2 fields of view of dataset empty" in end
     assert "Traceback" not in terminal.text
 
 

@@ -16,6 +16,11 @@ from support.small_run import FRAMES
 
 pytestmark = pytest.mark.xdist_group("small_run")
 TABLE = Path("config") / "curation.csv"
+#: Counts clicks and keys of whoever uses the page.
+COUNT = """
+window.counted = {pointerdown: 0, keydown: 0}
+for (const kind in counted) window.addEventListener(kind, () => counted[kind]++, {capture: true})
+"""
 HOSTILE = "<script>window.harmed=1</script><img src=x onerror='window.harmed=1'>\"'\u202e $$x^2$$"
 
 
@@ -40,6 +45,7 @@ def test_from_an_odd_trace_to_a_new_fit(run, window):
         own = traces(run).query("frame == 3").iloc[0]
         column = page.model("feature_0", "value")
         assert column in own
+        page.page.evaluate(COUNT)
         page.click_at("traces_0", 3, own[column])  # click 1
         page.until_text("about", f"<b>Cell {own['cell']:.0f}</b>")
         assert page.model("frame", "value") == 3
@@ -60,8 +66,10 @@ def test_from_an_odd_trace_to_a_new_fit(run, window):
         assert "segment" not in jobs
         page.shot("3_run_again")
         page.page.get_by_role("button", name="Run it").click()  # click 4
+        page.until_text("progress", "steps done", seconds=600)
         page.until_text("progress", "Done.", seconds=600)
         page.until_text("jobs", "up to date")
+        assert page.page.evaluate("window.counted") == {"pointerdown": 4, "keydown": 1}
         page.shot("4_done")
         merged = pd.read_csv(run / "results/merged/all_traces.csv", comment="#")
         assert not merged.query(f"fov == 0 and cell == {own['cell']}")["good"].any()
@@ -97,6 +105,7 @@ def test_keys_buttons_ranges_notes_and_several_cells(run, window):
         page.page.keyboard.press("Escape")  # leaves the note; keys work again
         keys.press("b")
         page.until_text("said", "marked bad in frames 2 to 4")
+        page.until_text("counter", "1 of")
         page.shot("5_frames_judged")
         lines = (run / TABLE).read_text().splitlines()
         assert lines[1].startswith(f"small,0,{cell},false,2,4,out of focus; b,")

@@ -9,7 +9,7 @@ import yaml
 pytest.importorskip("bokeh", reason="Bokeh is not installed (requirements-inspect.txt)")
 
 from fovea.config.validation import validated
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.inspection.arrays import segment, track
 from fovea.pages.live.trial_work import FRAMES, Settings, Trials, read_samples
 from fovea.simulation.simulate import simulate
@@ -49,6 +49,7 @@ def test_what_the_sliders_show_is_what_a_run_computes(recording):
     ids, lineage = track(labels, **TRACKING)
     first, second = trials.run(settings)
     assert not first.tracked
+    assert first.words.startswith(counted(len(first.cells), "object"))
     assert set(first.cells) == set(np.unique(labels[2])) - {0}
     assert second.tracked
     assert set(second.cells) == set(np.unique(ids[2])) - {0}

@@ -56,7 +56,7 @@ class FieldsTab:
                 TableColumn(field="progress", title="Progress", width=110, formatter=text),
                 TableColumn(field="cells", title="Cells kept", width=90, formatter=text),
                 TableColumn(field="judged", title="Judged", width=70, formatter=text),
-                TableColumn(field="error", title="What went wrong", width=450, formatter=text),
+                TableColumn(field="error", title="What went wrong", width=650, formatter=text),
             ],
         )  # fmt: skip
         keep_fresh(self.table)

@@ -128,7 +128,9 @@ class FitsTab:
         figures = [choice.scatter, choice.histogram, panel.fit, panel.residuals]
         save = row(picture_button(figures, stem, "png"), picture_button(figures, stem, "svg"),
                    numbers_button(source, ["name", "good", *titles, "why"], stem))  # fmt: skip
-        controls = row(choice.x, choice.log_x, choice.y, choice.log_y)
+        logarithmic = [column(note("<small>logarithmic</small>"), switch, width=80)
+                       for switch in (choice.log_x, choice.log_y)]  # fmt: skip
+        controls = row(choice.x, logarithmic[0], choice.y, logarithmic[1])
         left = column(_list(source), controls, choice.scatter, choice.remark, choice.histogram,
                       save, width=640)  # fmt: skip
         right = column(row(panel.heading, self.there), self.strip, panel.fit, panel.residuals,

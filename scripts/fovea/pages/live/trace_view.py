@@ -54,6 +54,7 @@ class TraceView:
             x_axis_label="frame" if number else None, min_border_left=70,
         )  # fmt: skip
         self.figure.toolbar.logo = None
+        self.figure.yaxis.formatter.power_limit_high = 6  # 100000 is easier to read than 1e5
         # a part of the frames is chosen by dragging
         drag = BoxSelectTool(dimensions="width", description="Drag over frames to judge them")
         self.figure.add_tools(drag)
@@ -62,7 +63,8 @@ class TraceView:
         self.figure.line("x", "y", source=self._bad, color=BAD, alpha=0.5, width=1)
         self.figure.line("x", "y", source=self._own, color=CHOSEN_LINE, width=2.5)
         self.figure.scatter("x", "y", source=self._own, color=CHOSEN_LINE, size=4)
-        self.figure.scatter("x", "y", source=self._own_bad, color=BAD, size=6, marker="x")
+        self.figure.scatter("x", "y", source=self._own_bad, color=BAD, size=9, marker="x",
+                            line_width=2)  # fmt: skip
         self._now = Span(location=0, dimension="height", line_color="#222222", line_width=1.5)
         self._part = BoxAnnotation(fill_color="#e69f00", fill_alpha=0.25, visible=False)
         self.figure.add_layout(self._now)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import NETWORKS, SMALLEST_DIAMETER, SMALLEST_FOR_NETWORK
 from fovea.config.words import flow
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 from fovea.inspection.arrays import track
 from fovea.inspection.suggest import guess_phase_by_light
 from fovea.kernels.boxes import boxes_and_areas
@@ -140,10 +140,12 @@ class Trials:
         images = self._samples[settings.place].part(settings.whole)
         start = perf_counter()
         labels = self._labelled(settings, images, settings.frame)
-        size, count = median_diameter(labels)
+        size, measured = median_diameter(labels)  # without objects at the edge
+        count = np.count_nonzero(np.bincount(labels.ravel())[1:])
         seconds = perf_counter() - start
-        words = (f"{count} objects, median diameter {size:.0f} pixels" if count else
-                 "no objects") + f" ({seconds:.1f} s)"  # fmt: skip
+        words = counted(count, "object") if count else "no objects"
+        words += f", median diameter {size:.0f} pixels" if measured else ""
+        words += f" ({seconds:.1f} s)"
         yield _found(settings, images[settings.frame], labels, False, words)
         stack = np.stack([self._labelled(settings, images, t) for t in range(len(images))])
         options = dict(settings.tracking)

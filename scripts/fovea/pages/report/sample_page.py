@@ -77,7 +77,7 @@ def _lives(every: pd.DataFrame, rows: pd.DataFrame, table: str | Path) -> dict[s
     found: dict[str, object] = {
         "counts": populations.counts_figure(populations.cells_per_frame(every)),
         "lengths": populations.histogram_figure(
-            "Frames in which cells were seen, before and after the filters", "frames",
+            "Frames per cell, before and after the filters", "frames",
             {"tracked": every["frames"], "kept": every["frames"][kept]}, whole=True),
     }  # fmt: skip
     area = next((name for name in parquet_columns(table) if feature_of(name) == "area"), None)

@@ -49,6 +49,7 @@ class CellPanel:
                       line_width=2.2, legend_label="fit")  # fmt: skip
         legend(self.fit)
         self.fit.legend.orientation = "horizontal"
+        self.fit.legend.spacing = 16
         self.fit.add_layout(Span(location=0, dimension="height", line_color=style.DARK,
                                  line_dash="dotted", visible=False, name="now"))  # fmt: skip
         self.residuals = style.figure("Residuals", f"time ({unit})", "data - fit", size=(520, 190),

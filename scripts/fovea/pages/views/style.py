@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import MISSING_RENDERERS
 from bokeh.models import (
     BoxZoomTool,
     CategoricalAxis,
@@ -21,6 +23,8 @@ from bokeh.models import (
 from bokeh.plotting import figure as bokeh_figure
 
 from fovea.figures.style import COLOURS as COLOURS
+
+silence(MISSING_RENDERERS)  # figures of no cells are empty, and their page says so
 
 CELL, BAND, SELECTED, DARK, PALE = "#7a8793", "#56b4e9", "#d55e00", "#333d47", "#d9dee3"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
