@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fovea.config.patterns import made_of
+from fovea.config.search import search
 from fovea.errors import FoveaError
 
 IMAGE_SUFFIXES = (
@@ -90,12 +91,14 @@ def _resolve_one(path: str, base: str | os.PathLike[str]) -> list[str]:
     full = os.path.join(base, path)
     if os.path.isdir(full):
         return [path] if is_zarr(full) else _directory(path, full)
-    if os.path.exists(full):
+    if os.path.isfile(full):
         return [path]
+    if os.path.exists(full):
+        raise FoveaError(f"input: {path} is a pipe or a device; name a file or a directory")
     if glob.has_magic(path) and not _ADDRESS.match(path):
         matches = natural_sorted(
             match
-            for match in glob.glob(path, root_dir=base, recursive=True)
+            for match in search(path, base)
             if is_zarr(os.path.join(base, match)) or os.path.isfile(os.path.join(base, match))
         )
         if matches:
@@ -209,7 +212,7 @@ def resolve_traces(source: str | list[str]) -> list[str]:
         if os.path.isfile(item):
             found.append(item)
             continue
-        matches = [m for m in glob.glob(item, recursive=True) if os.path.isfile(m)]
+        matches = [m for m in search(item) if os.path.isfile(m)] if glob.has_magic(item) else []
         # Excel puts ~$a.xlsx beside a.xlsx while that is open
         matches = [m for m in matches if not os.path.basename(m).startswith("~$")]
         if not matches:

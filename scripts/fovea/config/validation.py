@@ -138,7 +138,8 @@ def check_inputs(
         except FoveaError as error:
             report(name, ("input",), str(error).removeprefix("input: "))
     curation, usual = config["curation"], load_schema(SCHEMA)["properties"]["curation"]["default"]
-    if curation is not None and curation != usual and not os.path.isfile(curation):
+    needed = curation != usual or os.path.exists(curation or "")  # a pipe would be waited for
+    if curation is not None and needed and not os.path.isfile(curation):
         lines.append(f"{source}: curation: there is no file {curation!r} (working directory: "
                      f"{os.getcwd()})")  # fmt: skip
     if lines:

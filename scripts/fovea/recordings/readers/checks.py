@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 DTYPES = ("uint8", "uint16")
+MOST_PIXELS = 2**29  #: of a plane: 1 GB of 16 bits; steps hold a few planes
 
 
 @contextlib.contextmanager
@@ -97,7 +98,7 @@ def spread(values: np.ndarray, places: Sequence[int | None], axis: int = 0) -> n
 def check_pixels(source: str, dtype: object, height: int, width: int) -> str:
     """Return the name of a pixel type, or raise FoveaError unless it is uint8 or uint16.
 
-    Planes without pixels are a FoveaError, too.
+    Planes without pixels, or with more than any camera has, are a FoveaError, too.
     """
     import numpy as np
 
@@ -111,6 +112,11 @@ def check_pixels(source: str, dtype: object, height: int, width: int) -> str:
         raise FoveaError(
             f"{source}: its planes are {height} x {width} pixels, so there is nothing to read; "
             "export the recording again"
+        )
+    if height * width > MOST_PIXELS:
+        raise FoveaError(
+            f"{source}: its planes are {height} x {width} pixels by its own account, and Fovea "
+            f"reads up to {MOST_PIXELS:,}; if that is no error, export it in parts"
         )
     return name
 

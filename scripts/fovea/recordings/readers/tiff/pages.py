@@ -17,6 +17,7 @@ from fovea.recordings.readers.checks import brief, check_pixels, rgb_error
 from fovea.recordings.readers.raw import RawFile
 
 MAX_OPEN = 8
+MOST_PACKED = 100_000  #: bytes of pixels per byte in the file: zstd makes 30,000 of zeros' one
 LOST = "{}: is cut off: its description (OME-XML), which stood at its end, is lost; copy it again"
 UNREADABLE = "{}: is no readable TIFF file, or is cut off ({}); export or copy it again"
 
@@ -107,9 +108,14 @@ class TiffSource:
         return False
 
     def page_inside(self, page: Any) -> bool:
-        """Return whether all pixels of a page lie inside the file."""
+        """Return whether all pixels of a page lie inside the file, and can be so many."""
         spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-        return bool(spans) and all(a + n <= self.raw.size for a, n in spans)
+        stored = sum(n for _, n in spans)
+        return (
+            bool(spans)
+            and all(a + n <= self.raw.size for a, n in spans)
+            and page.keyframe.nbytes <= MOST_PACKED * stored
+        )
 
     def next_page_offset(self, page: Any) -> int:
         """Return the position of the page after `page`, as the file states it; 0 for none."""
