@@ -59,6 +59,7 @@ for layout in plan.merge_layouts():
             datasets=lambda wildcards: samples.merge_parameters(config, wildcards.sample),
             names=list(config["datasets"]),
             made_with=lambda wildcards: samples.made_with(config, wildcards.sample),
+            derived=lambda wildcards: samples.derived(config, wildcards.sample),
             left_out=lambda wildcards: plan.words_left_out(wildcards.sample),
         message:
             "Merge the traces of sample {wildcards.sample}"

@@ -19,5 +19,6 @@ with job(snakemake) as log:
         snakemake.params.left_out,
         folder.parents[1] / SEEN,
         snakemake.params.made_with,
+        snakemake.params.derived,
         log=log,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fovea.config.derived import derived_features
 from fovea.config.schema import Place, Problems
 from fovea.errors import show, suggestion, unknown
 from fovea.plugins.registry import MODELS, load
@@ -126,11 +127,12 @@ def _samples(place: Place, config: dict, entry: Fit, problems: Problems) -> None
         if name not in known:
             problems[(*place, "samples", i)] = unknown(name, "sample of this config", known)
     for dataset in dict.fromkeys(s["dataset"] for s in config["samples"] if s["name"] in chosen):
-        _measured(place, config["datasets"][dataset], dataset, entry, problems)
+        _measured(place, config, dataset, entry, problems)
 
 
-def _measured(place: Place, given: dict, dataset: str, entry: Fit, problems: Problems) -> None:
+def _measured(place: Place, config: dict, dataset: str, entry: Fit, problems: Problems) -> None:
     """Check that a dataset measures what a fit needs; each problem is reported of one dataset."""
+    given = config["datasets"][dataset]
     phase = given["channels"]["pc"]
     if given["traces"] is None and phase is None:
         problems.setdefault(
@@ -149,7 +151,7 @@ def _measured(place: Place, given: dict, dataset: str, entry: Fit, problems: Pro
             f"allowed: {', '.join(map(str, measured)) or 'none'}",
         )
         return
-    features = measured[channel]
+    features = [*measured[channel], *derived_features(config, dataset, channel)]
     if feature not in features:
         problems.setdefault(
             (*place, "feature"),

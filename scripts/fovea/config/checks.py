@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 from fovea.config.analysis import check_analysis
+from fovea.config.derived import check_derived
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
 from fovea.config.inputs import FORMS
 from fovea.config.layouts import LAYOUTS
@@ -45,6 +46,8 @@ class Checker:
             self._reference(("datasets", name))
         self._samples(datasets)
         if not self.problems:  # it relies on samples and channels without problems
+            check_derived(self.config, self.problems)
+        if not self.problems:
             check_analysis(self.config, self.problems)
 
     def _source(self, place: Place) -> None:

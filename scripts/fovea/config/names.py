@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 _CHANNEL = "_ch_"
+_PER = "_per_"
 _PIXELS = dict.fromkeys(
     ("area", "perimeter", "centroid_x", "centroid_y", "saturated_pixels"), "pixels"
 )
@@ -35,6 +36,21 @@ def group_name(kind: str, channel: int | str) -> str:
 def column(feature: str, channel: int | str) -> str:
     """Return the name of the column of a feature in a channel, also of ``time``."""
     return f"{feature}{_CHANNEL}{channel}"
+
+
+def quotient_column(above: str, below: str) -> str:
+    """Return the column of the quotient of two columns, in the channel of the first.
+
+    ``intensity_total_per_area_ch_0_ch_1``: its feature is ``intensity_total_per_area_ch_0``.
+    """
+    feature, channel = split(above)
+    return column(f"{feature}{_PER}{below}", channel)
+
+
+def error_column(name: str) -> str:
+    """Return the column of the standard errors of a derived column."""
+    feature, channel = split(name)
+    return column(f"{feature}_se", channel)
 
 
 def columns_of(features: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -93,6 +109,12 @@ def feature_of(name: str) -> str:
 
 def feature_unit(feature: str) -> str:
     """Return the unit of a feature, ``1`` for ratios and for features of unknown unit."""
+    above, mark, below = feature.partition(_PER)
+    if mark and _CHANNEL in below:
+        top, bottom = feature_unit(above), feature_unit(feature_of(below))
+        if top == bottom or bottom == "1":
+            return "1" if top == bottom else top
+        return f"{top}/{bottom.removesuffix('s')}"
     if feature.startswith("intensity_"):
         return "counts"
     physical = dict(_PHYSICAL.values())

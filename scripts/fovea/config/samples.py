@@ -8,6 +8,7 @@ from typing import Any
 from fovea.config import names
 from fovea.config.analysis import fit_label
 from fovea.config.datasets import features_for
+from fovea.config.derived import derived_columns
 from fovea.config.fovs import ALL
 from fovea.config.made_from import dataset_digest, recording_of
 from fovea.plugins import registry
@@ -40,11 +41,19 @@ def sample_fovs(config: Mapping, sample: str, dataset: str, available: Iterable[
 
 
 def sample_columns(config: Mapping, sample: str) -> list[str]:
-    """Return the columns of all features that a sample's datasets measure."""
+    """Return the columns of all features of a sample: those measured, then those derived."""
     found: dict[str, None] = {}
     for dataset in sample_parts(config, sample):
         found |= dict.fromkeys(names.columns_of(features_for(config, dataset)))
-    return list(found)
+    return list(found | dict.fromkeys(derived(config, sample)))
+
+
+def derived(config: Mapping, sample: str) -> dict[str, tuple[str, str]]:
+    """Return the derived columns of a sample, each to the two columns that are divided."""
+    found: dict[str, tuple[str, str]] = {}
+    for dataset in sample_parts(config, sample):
+        found |= derived_columns(config, dataset)
+    return found
 
 
 def merge_parameters(config: Mapping, sample: str) -> dict[str, dict[str, Any]]:

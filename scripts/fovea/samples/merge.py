@@ -21,6 +21,7 @@ from fovea.config.names import (
 from fovea.config.paths import place_of
 from fovea.errors import counted
 from fovea.samples.curation import Verdict, read_curation
+from fovea.samples.derived import add_derived
 from fovea.samples.parts import CELL, KEY, Dataset, cell_table, read_part
 from fovea.samples.tables import read_csv, write_parquet, write_traces
 from fovea.samples.verdicts import apply_curation, keep_places
@@ -40,6 +41,7 @@ def merge(
     left_out: Sequence[str] = (),
     seen: str | Path | None = None,
     made_with: Mapping[str, str] | None = None,
+    derived: Mapping[str, tuple[str, str]] | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
     """Write the tables of a sample.
@@ -72,6 +74,8 @@ def merge(
         on a cell's ID does not fall on another cell.
     made_with : mapping, optional
         Dataset to its recording and a digest of its parameters, in words.
+    derived : mapping, optional
+        Derived column to the two columns that are divided, see `fovea.config.derived`.
     """
     from fovea.recordings.inspect_input import load_metadata
 
@@ -87,12 +91,14 @@ def merge(
     table = pd.concat(parts, ignore_index=True)
     # measures in micrometers, of those datasets of which the size of a pixel is known
     physical = [name for name in physical_columns(columns) if name in table]
-    table = table[[*table.columns.drop(physical), *physical]]
     words = "none"
     if curation is not None:
         used = _verdicts_of(curation, list(names or datasets), traces, known, log)
         changed = apply_curation(curation, used, table, _tracked(cells), seen, log)
         words = f"{curation}, {len(used)} rows, good changed in {changed} rows of traces"
+    table, notes = add_derived(table, derived or {}, log)
+    table = table[[*table.columns.drop(physical), *physical]]
+    columns += list(derived or {})
     units = [f"{column} {feature_unit(feature_of(column))}" for column in (*columns, *physical)]
     comments = [
         f"Time units: {unit}",
@@ -102,6 +108,7 @@ def merge(
         f"Left out: {'; '.join(left_out) or 'nothing'}",
         f"Curation: {words}",
         f"Units: {', '.join(units) or 'no features'}",
+        *notes,
         *(f"Made from: dataset {name}, {text}" for name, text in (made_with or {}).items()),
     ]
     about = {"sample": sample, "time_unit": unit, "comments": comments, "left_out": list(left_out)}

@@ -27,7 +27,7 @@ from fovea.fits.solver.uncertainty import uncertainty
 from fovea.jobs.threads import ordered_map
 
 _INTERVALS = (1, 2, 4, 8, 16, 32, 64)
-_VALUES = 4  # between two knots, at least
+_VALUES = 2  # between two knots, at least
 _UNBOUNDED = 1e300
 _DRAWS = 16
 
@@ -152,8 +152,12 @@ def _best(whole: Batch, begin: float, end: float, correlated: bool) -> int:
     return min(splines, key=lambda spline: _information(spline, whole, correlated)).intervals
 
 
-def _information(spline: Spline, batch: Batch, correlated: bool) -> float:
-    """Return Akaike's information criterion for small samples of all traces."""
+def _information(spline: Spline, batch: Batch, correlated: bool) -> tuple[bool, float]:
+    """Return Akaike's information criterion for small samples of all traces.
+
+    Before it stands whether noise would be correlated for longer than knots are apart: it could not
+    be told from the course of a cell then, and other knots come first.
+    """
     job = spline.job(batch)
     found = _solved(job)
     noise = estimate_correlation([job], [found]) if correlated else None
@@ -163,8 +167,9 @@ def _information(spline: Spline, batch: Batch, correlated: bool) -> float:
     points = batch.points
     size = spline.supported(batch) + 1
     small = 2 * size * points / np.maximum(points - size - 1, 1)
-    return float(np.sum(points * np.log(np.maximum(cost, np.finfo(float).tiny) / points) + small)
-                 + np.sum(logs))  # fmt: skip
+    slow = noise is not None and noise.time > (spline.end - spline.begin) / spline.intervals
+    least = np.maximum(cost, np.finfo(float).tiny)
+    return slow, float(np.sum(points * np.log(least / points) + small) + np.sum(logs))
 
 
 def _curves(spline: Spline, noise: Correlation | None, pair) -> list[Curve | None]:
