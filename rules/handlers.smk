@@ -8,6 +8,7 @@ from fovea.runs import (
     index,
     old_results,
     renamed,
+    room,
     status,
     summary,
 )
@@ -157,6 +158,15 @@ def compare_with_recordings():
         raise WorkflowError(f"{error}\nNothing has been started")
 
 
+def warn_of_full_disk():
+    """Say at the start where the fields of view that are to be copied will not fit."""
+    due = {(job.wildcards.dataset, job.wildcards.fov) for job in workflow.dag.needrun_jobs()
+           if job.rule.name.startswith("copy_raw")}  # fmt: skip
+    text = room.words(plan, due)
+    if text:
+        print(text, file=sys.stderr)
+
+
 def check_users_tables():
     """Stop before the first job if the curation table, or traces beside recordings, are wrong.
 
@@ -186,6 +196,7 @@ onstart:
         raise WorkflowError("Nothing has been started; give the same command again")
     compare_with_recordings()
     check_users_tables()
+    warn_of_full_disk()
     run_refused = False
     write_status()
     show_fields()

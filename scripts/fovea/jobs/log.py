@@ -16,6 +16,7 @@ from fovea import __version__
 from fovea.errors import FoveaError
 from fovea.jobs.log_state import DONE, FAILED, FORMAT, HOST, PROGRESS, STARTED
 from fovea.jobs.memory import keep_freed_memory
+from fovea.jobs.space import full_disk
 from fovea.kernels.cache_folder import ensure_compiled
 
 NAME = "fovea"
@@ -73,6 +74,8 @@ def job(snakemake) -> Iterator[logging.Logger]:
         text = " ".join(str(error).split())
         if isinstance(error, KeyboardInterrupt):
             text = "stopped from outside"
+        elif full := full_disk(error):
+            text = full
         elif not isinstance(error, FoveaError):
             text = f"{type(error).__name__}: {text}"
         log.error("traceback", exc_info=error)

@@ -13,6 +13,7 @@ import numpy as np
 
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
+from fovea.jobs.space import check_room
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
 from fovea.recordings.times import stored_times
@@ -82,6 +83,7 @@ def copy_raw(
         pixel = info.pixel_size_um and (info.pixel_size_um["y"], info.pixel_size_um["x"])
         place = field.stage_position_um and tuple(field.stage_position_um[axis] for axis in "yx")
         shape = field.frames, field.height, field.width
+        check_room(target, _raw_bytes(info, fov, list(channels.values())))
         with ExitStack() as stack:
             frames = recording.frames(fov, list(channels.values()), z)
             outputs = [
@@ -114,6 +116,14 @@ def copy_raw(
                      output.group.name, output.name, *output.saturated)  # fmt: skip
     if not (target / "zarr.json").exists():  # it was there before channels were added
         write_group(target)
+
+
+def _raw_bytes(info: RecordingInfo, fov: int, channels: list[int]) -> int:
+    """Return the bytes of the images that are copied, as the recording has them."""
+    field, size = info.fields[fov], np.dtype(info.dtype).itemsize
+    known = field.channel_frames
+    frames = sum(field.frames if known is None else len(known[channel]) for channel in channels)
+    return frames * field.height * field.width * size
 
 
 def mean_interval(metadata: dict | None, fov: int) -> float | None:
