@@ -9,10 +9,12 @@ import pytest
 
 from fovea.config.plan import Plan
 from fovea.config.validation import validated
-from fovea.jobs.log_state import read_timing
+from fovea.jobs.log_state import Timing, read_timing
 from fovea.runs.status import collect
 from fovea.runs.time_left import duration, progress
 
+#: A job that takes 10 s for its 8 frames, after half of them.
+MOVING = ("02,500 INFO    frame 2 of 8\n", "05,000 INFO    frame 4 of 8\n")
 START = 1_700_000_000.0  # seconds since the epoch: when the run began
 METADATA = "files: [data/rec.nd2]\nfov_count: 3\nfields:\n"
 METADATA += 3 * "- {frames: 8, planned_frames: 8}\n"
@@ -73,7 +75,7 @@ def test_time_left_by_hand(folder):
     copies = plan(copy_only=True)
     made(folder, copies, 0, "copy_raw")
     log(folder, 0, "copy_raw", "10,000 INFO    done in 10.0 s; CPU time 9 s\n")
-    log(folder, 1, "copy_raw", "05,000 INFO    frame 4 of 8\n")
+    log(folder, 1, "copy_raw", *MOVING)
     assert said(folder, copies, 20) == [
         "12 of 24 frames done, counted in each step (50 %)",
         "running for 20 s; time left for the fields of view: about 20 s",
@@ -82,12 +84,21 @@ def test_time_left_by_hand(folder):
     assert said(folder, copies, 4)[1].endswith("view: about 10 s")
 
 
+def test_each_job_needs_time_beside_its_frames(folder):
+    """2 s of 10, as 7 frames took 7 s: two more jobs take 20 s."""
+    copies = plan(copy_only=True)
+    made(folder, copies, 0, "copy_raw")
+    log(folder, 0, "copy_raw", "03,000 INFO    frame 1 of 8\n", "10,000 INFO    frame 8 of 8\n",
+        "10,001 INFO    done in 10.0 s; x\n")  # fmt: skip
+    assert said(folder, copies, 10)[1].endswith("view: about 20 s")
+
+
 def test_what_earlier_runs_did_gives_the_time_of_a_frame_but_not_the_pace(folder):
     copies = plan(copy_only=True)
     made(folder, copies, 0, "copy_raw")
     log(folder, 0, "copy_raw", "10,000 INFO    done in 10.0 s; x\n", when=START - 100)
     assert said(folder, copies, 20)[1].endswith("view: unknown")
-    log(folder, 1, "copy_raw", "05,000 INFO    frame 4 of 8\n")
+    log(folder, 1, "copy_raw", *MOVING)
     assert said(folder, copies, 10)[1].endswith("view: about 30 s")
 
 
@@ -95,8 +106,10 @@ def test_steps_that_have_not_been_timed_are_named(folder):
     whole = plan()
     made(folder, whole, 0, "copy_raw")
     log(folder, 0, "copy_raw", "10,000 INFO    done in 10.0 s; x\n")
+    # 8 frames of 1.25 s in all steps but one of three fields of view, as if in one after another.
+    steps = len(whole.datasets["a"].field_steps(0))
     line = said(folder, whole, 10)[1]
-    assert "more than 20 s (not timed yet: segment, track, " in line
+    assert f"roughly {duration(10 * (3 * steps - 1))} (not timed yet: segment, track, " in line
     assert "copy_raw" not in line
 
 
@@ -120,9 +133,19 @@ def test_without_a_run_there_is_no_time(folder):
 
 
 def test_timings_of_logs(folder):
+    path = folder / "logs/a/fov_000/x.log"
     log(folder, 0, "x", "03,500 INFO    cell 3 of 12\n", "04,000 INFO    a remark\n")
-    timing = read_timing(folder / "logs/a/fov_000/x.log")
-    assert (timing.seconds, timing.done, timing.written) == (3.5, 0.25, START + 1)
+    assert read_timing(path) == Timing(3.5, 0.25, START + 1, None)
+    # What comes before the first cell, such as compiling kernels, takes no longer for more cells.
+    log(folder, 0, "x", "33,500 INFO    cell 3 of 12\n", "34,500 INFO    cell 5 of 12\n")
+    timing = read_timing(path)
+    assert (timing.seconds, timing.done) == (34.5, 5 / 12)
+    assert timing.whole == pytest.approx(6)
+    log(folder, 0, "x", "33,500 INFO    frame 1 of 3\n", "34,500 INFO    frame 3 of 3\n",
+        "35,000 INFO    done in 35.0 s; CPU time 9 s\n")  # fmt: skip
+    timing = read_timing(path)
+    assert (timing.seconds, timing.done) == (35, 1)
+    assert timing.whole == pytest.approx(1.5)
     log(folder, 0, "x", "03,500 INFO    a remark\n")
     assert read_timing(folder / "logs/a/fov_000/x.log") is None
     assert read_timing(folder / "logs/none.log") is None

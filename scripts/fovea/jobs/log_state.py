@@ -60,9 +60,12 @@ def read_log(path: Path, active: bool) -> tuple[str, str, str]:
 class Timing:
     """How long a job has worked for which share of its frames or cells."""
 
-    seconds: float
+    seconds: float  # so far
     done: float  # 1 at its end
     written: float  # when, in seconds since the epoch
+    #: Seconds that all frames take, without what comes before the first one, such as compiling
+    #: kernels; None where too few of them are done to tell.
+    whole: float | None
 
 
 def read_timing(path: Path) -> Timing | None:
@@ -72,15 +75,22 @@ def read_timing(path: Path) -> Timing | None:
         written = path.stat().st_mtime
     except FileNotFoundError:
         return None
-    lines = [(text, found[2]) for text in tail if (found := _LINE.match(text))]
+    lines = [(text, found[2]) for text in (*head, *tail) if (found := _LINE.match(text))]
+    reached = [(_seconds(line), int(text.split()[1]) / int(text.split()[3]))
+               for line, text in lines if _PROGRESS.match(text)]  # fmt: skip
+    whole = None
+    if reached and reached[-1][1] > reached[0][1]:
+        (first, before), (last, done) = reached[0], reached[-1]
+        whole = (last - first) / (done - before)
     if lines and (found := _DONE.match(lines[-1][1])):
-        return Timing(float(found[1]), 1.0, written)
-    for line, text in reversed(lines):
-        if head and _PROGRESS.match(text):
-            _, done, _, total = text.split()
-            began, reached = (datetime.strptime(t[:_STAMP], _TIME) for t in (head[0], line))
-            return Timing((reached - began).total_seconds(), int(done) / int(total), written)
-    return None
+        return Timing(float(found[1]), 1.0, written, float(found[1]) if whole is None else whole)
+    if not reached:
+        return None
+    return Timing(reached[-1][0] - _seconds(lines[0][0]), reached[-1][1], written, whole)
+
+
+def _seconds(line: str) -> float:
+    return datetime.strptime(line[:_STAMP], _TIME).timestamp()
 
 
 def _ends(path: Path) -> tuple[list[str], list[str]]:

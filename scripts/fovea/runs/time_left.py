@@ -1,7 +1,7 @@
 """How far a run is: its time so far, frames done, and how long the rest will take.
 
-The rest is estimated from the time that frames have taken in each step so far. Nothing is assumed
-of a step that has not been timed yet; it is named instead.
+The rest is estimated from the time that frames have taken in each step so far. Steps that have not
+been timed yet are taken for as long as the others on average, and named.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from fovea.config.plan import Plan
 from fovea.jobs.log_state import Timing, read_timing
@@ -108,31 +109,41 @@ def _left(works: Sequence[Work], start: float, elapsed: float) -> str:
     due = [work for work in works if work.done < 1]
     if not due:
         return "none, they are done"
+    if not spent or not elapsed or not rates:
+        return "unknown"
+    # What each job needs beside its frames; the median leaves out the few that compile kernels.
+    beside = [work.timing.seconds - work.timing.whole for work in works
+              if work.timing and work.done == 1 and work.timing.whole is not None]  # fmt: skip
+    start_up = max(median(beside), 0.0) if beside else 0.0
     left: dict[tuple[str, str], float] = defaultdict(float)
     unknown = []
     for work in due:
         rate = rates.get((work.dataset, work.step), rates.get(("", work.step)))
         if rate is None:
+            rate = rates["", ""]
             unknown.append(work.step)
-        else:
-            left[work.dataset, work.fov] += rate * work.frames * (1 - work.done)
-    if not spent or not elapsed or not left:
-        return "unknown"
+        seconds = rate * work.frames * (1 - work.done) + (0.0 if work.timing else start_up)
+        left[work.dataset, work.fov] += seconds
     # So many jobs were at work at a time, on average; one field of view cannot use them all.
     seconds = max(sum(left.values()) * elapsed / spent, *left.values())
     if unknown:
         names = ", ".join(dict.fromkeys(unknown))
-        return f"more than {duration(seconds)} (not timed yet: {names})"
+        return f"roughly {duration(seconds)} (not timed yet: {names})"
     return f"about {duration(seconds)}"
 
 
 def _seconds_per_frame(works: Sequence[Work]) -> Mapping[tuple[str, str], float]:
-    """Return the time that a step takes for a frame of a dataset, and ("", step) for any."""
+    """Return the time that a step takes for a frame of a dataset.
+
+    With the key ("", step) it is that of any dataset, with ("", "") the mean of all steps.
+    """
     seconds: dict[tuple[str, str], float] = defaultdict(float)
-    frames: dict[tuple[str, str], float] = defaultdict(float)
+    frames: dict[tuple[str, str], int] = defaultdict(int)
     for work in works:
-        if work.timing and work.done:
+        if work.timing and work.timing.whole is not None:
             for key in ((work.dataset, work.step), ("", work.step)):
-                seconds[key] += work.timing.seconds
-                frames[key] += work.done * work.frames
-    return {key: seconds[key] / frames[key] for key in seconds if frames[key]}
+                seconds[key] += work.timing.whole
+                frames[key] += work.frames
+    rates = {key: seconds[key] / frames[key] for key in seconds if frames[key]}
+    steps = [rate for (dataset, _), rate in rates.items() if not dataset]
+    return rates | ({("", ""): sum(steps) / len(steps)} if steps else {})
