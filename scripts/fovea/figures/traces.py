@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fovea.fits.traces import Traces, load_traces
 from fovea.recordings.times import SECONDS
 
 _LOG = logging.getLogger("fovea")
+_LONGEST = 36  # letters beside an axis
 _LINE, _BAND, _CELL = style.COLOURS[0], style.COLOURS[5], "#6f6f6f"
 
 
@@ -60,7 +62,8 @@ def middle_and_quartiles(data: Traces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _panel(axes, data: Traces, column: str) -> None:
-    axes.set_ylabel(style.label(style.feature_words(column), trace_unit(column)))
+    # on several lines where it is longer than the axis
+    axes.set_ylabel(fill(style.label(style.feature_words(column), trace_unit(column)), _LONGEST))
     if not len(data):
         style.nothing(axes, "no cells")
         return
