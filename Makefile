@@ -7,7 +7,7 @@ CORES ?= all
 EXAMPLES ?= 10
 BIN := .venv/bin
 
-.PHONY: run setup test test-cluster test-requirements sweep lint reference status preview inspect bench lock clean
+.PHONY: run setup test test-cluster test-requirements sweep torture lint reference status preview inspect bench lock clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -43,6 +43,11 @@ sweep: .venv/ready-for-tests
 	FOVEA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/kernels tests/segmentation tests/tracking/test_track.py \
 	  tests/background/test_background.py \
 	  tests/cells tests/display
+
+# Random kills, cut writes, damaged files, hostile configs and inputs (docs/reliability.md); ARGS
+# such as ARGS="--seconds 3600 --seed 5 --only kill".
+torture: .venv/ready-for-tests
+	PYTHONPATH=scripts:tests $(BIN)/python -m support.torture $(ARGS)
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .
