@@ -96,21 +96,29 @@ def close():
     os.chdir(WORKING_FOLDER)
     failed = workflow.scheduler.failed if IS_MODULE else run_failed
     said = what_failed(words, origin) if failed else []
-    if not plan.left_out:  # else the first part of the run will say it
-        rows = status.collect(plan)
-        places = [(row.dataset, row.fov) for row in rows]
-        old = [] if IS_MODULE else old_results.old_results(plan)
-        remarks = [old_results.words(old, clean_command()), *all_remarks(plan, places)]
-        if IS_MODULE:
-            write_status()
-        index.write_index(plan, places, old)
-        start_page.write(plan, rows, remarks, words)
-        # That there are no cells comes last of what did not fail.
-        empty = cell_counts.without_cells(plan, places)
-        others = [text for text in remarks if text != empty]
-        said[:0] = [*others, summary.summary(plan, rows), empty]
+    try:
+        if not plan.left_out:  # else the first part of the run will say it
+            said[:0] = what_was_made(words)
+    except FoveaError as error:  # a file of the results is damaged
+        said.append(f"Fovea: {error}")
     for text in filter(None, said):
         print(text, file=sys.stderr)
+
+
+def what_was_made(words):
+    """Texts that say what the results hold; writes the index of the results and the start page."""
+    rows = status.collect(plan)
+    places = [(row.dataset, row.fov) for row in rows]
+    old = [] if IS_MODULE else old_results.old_results(plan)
+    remarks = [old_results.words(old, clean_command()), *all_remarks(plan, places)]
+    if IS_MODULE:
+        write_status()
+    index.write_index(plan, places, old)
+    start_page.write(plan, rows, remarks, words)
+    # That there are no cells comes last of what did not fail.
+    empty = cell_counts.without_cells(plan, places)
+    others = [text for text in remarks if text != empty]
+    return [*others, summary.summary(plan, rows), empty]
 
 
 def what_failed(words, origin):
@@ -129,9 +137,12 @@ def what_failed(words, origin):
 
 
 def write_status():
-    """Write results/status.csv."""
-    rows = status.collect(plan)
-    status.write(rows, paths.STATUS, failed_fields.left_out_of(plan, plan.left_out))
+    """Write results/status.csv; where a file that it counts is damaged, say so."""
+    try:
+        rows = status.collect(plan)
+        status.write(rows, paths.STATUS, failed_fields.left_out_of(plan, plan.left_out))
+    except FoveaError as error:
+        print(f"Fovea: {error}", file=sys.stderr)
 
 
 def cancel_leftovers():

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fovea import __version__
-from fovea.errors import FoveaError
+from fovea.errors import FoveaError, counted
 
 Mode = Literal["adherent", "network", "general", "dark"]
 Contrast = Literal["dark", "bright"]
@@ -247,6 +247,37 @@ def inspect(
 
     config = _config(configfile or directory / "config" / "config.yaml")
     opened(directory, configfile, snakefile, port, config)
+
+
+@app.command(epilog="Example: fovea check results")
+def check(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="A folder of results, or a folder in it.")
+    ] = Path("results"),
+) -> None:
+    """Compare arrays, tables and records with their checksums: for archives, and after copying.
+
+    Each file that is damaged, not whole or missing is named. The exit code is 0 if there is none,
+    else 1. Figures, pages and logs have no checksums.
+    """
+    from fovea.integrity import check as integrity
+
+    parts = integrity.parts_of(results)
+    wrong, unknown = [], 0
+    with typer.progressbar(length=sum(part.size for part in parts), file=sys.stderr) as bar:
+        for part in parts:
+            try:
+                unknown += not integrity.check(part)
+            except FoveaError as error:
+                wrong.append(str(error))
+            bar.update(part.size)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    files = counted(len(parts), "array, group or table", "arrays, groups and tables")
+    print(f"{results}: {files} compared, {len(wrong)} not as Fovea wrote them")
+    if unknown:
+        print(f"{unknown} have no checksum; results of Fovea 0.1.0 have none")
+    raise typer.Exit(bool(wrong))
 
 
 @app.command(epilog="Example: fovea clean --dry-run")

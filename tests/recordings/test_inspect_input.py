@@ -69,7 +69,7 @@ def test_it_is_the_same_every_time_and_names_no_absolute_path(tmp_path):
     texts.add((tmp_path / "m.yaml").read_bytes())
     (text,) = texts
     assert str(tmp_path).encode() not in text
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.yaml", "rec.nd2"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".checksums", "m.yaml", "rec.nd2"]
 
 
 def test_notes_name_no_absolute_path(tmp_path):
@@ -107,7 +107,7 @@ def test_two_processes_never_write_the_same_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_text", second_process_begins)
     monkeypatch.setattr(os, "getpid", lambda: 2)
     inspect_input("rec.nd2", target, base=tmp_path)
-    assert len(set(written)) == 2
+    assert len(set(written)) == 2 * 2  # with the checksums
     monkeypatch.undo()
     whole = tmp_path / "again.yaml"
     inspect_input("rec.nd2", whole, base=tmp_path)

@@ -29,7 +29,7 @@ cells
 display
 samples
 fits
-exports figures simulation
+exports figures integrity simulation
 evaluation
 inspection
 runs
@@ -38,7 +38,7 @@ cli __main__
 """
 LAYER = {name: i for i, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 #: Imported by no package but the command and one another.
-LEAVES = {"inspection", "figures", "evaluation", "exports", "pages"}
+LEAVES = {"inspection", "figures", "evaluation", "exports", "integrity", "pages"}
 LONGEST = 300  # lines of a file, unless its docstring gives the reason for more
 
 

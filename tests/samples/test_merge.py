@@ -184,10 +184,10 @@ def test_empty_fields_and_samples(tmp_path):
 def test_the_same_bytes_every_time(two):
     folder, paths = two
     merged = merge_all(folder, "s", paths)
-    before = {path.name: path.read_bytes() for path in merged.iterdir()}
+    before = {path: path.read_bytes() for path in merged.rglob("*") if path.is_file()}
     merge_all(folder, "s", paths)
-    assert before == {path.name: path.read_bytes() for path in merged.iterdir()}
-    assert len(before) == 10
+    assert before == {path: path.read_bytes() for path in merged.rglob("*") if path.is_file()}
+    assert len(before) == 2 * 10  # tables, and the checksum of each
 
 
 def test_traces_of_another_config_are_refused(two):

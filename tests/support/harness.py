@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from fovea.jobs.checksums import FOLDER
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SNAKEFILE = REPOSITORY / "Snakefile"
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -175,8 +177,9 @@ def copied(folder: Path, target: Path, linked: bool = False) -> Path:
 
 
 def files(folder: Path) -> list[str]:
-    """All files under a folder, relative and sorted."""
-    found = (path for path in folder.rglob("*") if not path.is_dir())
+    """All files under a folder but checksums of others, relative and sorted."""
+    found = (path for path in folder.rglob("*") if not path.is_dir()
+             and path.parent.name != FOLDER)  # fmt: skip
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 

@@ -176,7 +176,8 @@ def test_a_step_that_finds_a_damaged_array(finished, tmp_path):
     run = snakemake(folder, expected=1)
     row = status_of(folder)["main", "001"]
     assert (row["state"], row["failed_step"]) == ("failed", "track")
-    assert "delete it and run Snakemake again" in row["error"]
+    place = array.relative_to(folder)
+    assert f"delete the folder {place} and run Snakemake again" in row["error"]
     assert row["error"] in run.text
     assert not (images / "seg_tracked_ch_0/0/zarr.json").exists()
     assert not (images / "seg_tracked_ch_0/zarr.json").exists()

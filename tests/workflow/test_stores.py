@@ -84,7 +84,8 @@ def test_the_tree_is_printed_without_a_warning(place):
 def test_groups(place, images):
     assert set(images.group_keys()) == GROUPS[place[0]]
     assert list(images.array_keys()) == []
-    assert images.attrs.asdict() == {}
+    assert [*images.attrs.asdict()] == ["fovea"]
+    assert [*images.attrs["fovea"]] == ["crc32c"]
     assert (place[2] / "cells.zarr").exists() == (place[0] != "raw")
 
 

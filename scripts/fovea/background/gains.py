@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from fovea.config.names import channel_of, group_name
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.checksums import as_written, read_whole
 
 
 def channels_of(files: Iterable[str]) -> dict[str, Path]:
@@ -21,7 +23,7 @@ def write_gain(path: str | Path, gain: np.ndarray) -> None:
     """Write a gain, (H, W) float32; the file appears only when it is complete."""
     import tifffile
 
-    with whole_file(path) as temporary:
+    with whole_file(path, checked=True) as temporary:
         tifffile.imwrite(temporary, gain, photometric="minisblack", metadata=None)
 
 
@@ -29,7 +31,8 @@ def read_gain(path: str | Path, shape: tuple[int, int]) -> np.ndarray:
     """Read a gain, (H, W) float32; FoveaError if it is not of `shape`."""
     import tifffile
 
-    gain = tifffile.imread(path)
+    with as_written(path):
+        gain = tifffile.imread(io.BytesIO(read_whole(path)))
     if gain.shape != tuple(shape):
         raise FoveaError(
             f"the flat field {path} is of {gain.shape[0]} x {gain.shape[1]} pixels, the frames of "

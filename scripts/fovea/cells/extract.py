@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from fovea.cells.cell_store import CellStore
 from fovea.config.limits import half_cell, least_frames
 from fovea.errors import counted
 from fovea.jobs.atomic import whole_csv
+from fovea.jobs.checksums import as_written, read_rows
 from fovea.jobs.log import progress
 from fovea.jobs.log_state import SATURATED
 
@@ -178,8 +178,8 @@ def read_merged(merges: str | Path | None, ids: np.ndarray, frames: int) -> np.n
     """
     found = np.zeros((len(ids), frames), bool)
     if merges is not None:
-        with open(merges, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
+        with as_written(merges):
+            for row in read_rows(merges):
                 first, last = int(row["first_frame"]), int(row["last_frame"])
                 found[ids == int(row["cell"]), first : last + 1] = True
     return found
@@ -189,9 +189,9 @@ def read_confidence(lineage: str | Path | None) -> dict[int, tuple[str, str]]:
     """Read ``confidence`` and ``repaired`` of each cell, as they are written; {} without them."""
     if lineage is None:
         return {}
-    with open(lineage, encoding="utf-8", newline="") as file:
+    with as_written(lineage):
         return {int(row["cell"]): (row.get("confidence", ""), row.get("repaired", ""))
-                for row in csv.DictReader(file)}  # fmt: skip
+                for row in read_rows(lineage)}  # fmt: skip
 
 
 def _median_size(boxes: np.ndarray, valid: np.ndarray) -> float:

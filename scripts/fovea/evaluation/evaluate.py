@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
@@ -15,6 +14,7 @@ from fovea.errors import FoveaError
 from fovea.evaluation.scores import Match, match_frame, segmentation_scores
 from fovea.evaluation.track_scores import inferred_parents, track_scores
 from fovea.jobs.atomic import whole_csv, whole_file
+from fovea.jobs.checksums import as_written, read_rows
 from fovea.store.reader import ArrayReader
 
 SHOWN = 12  # worst cells that are drawn
@@ -66,9 +66,9 @@ def read_stacks(
 
 def read_parents(path: str | Path) -> dict[int, int]:
     """Read daughter to mother from a lineage table (CSV with columns `cell` and `parent`)."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {int(row["cell"]): int(row["parent"]) for row in rows if int(row["parent"])}
+    with as_written(path):
+        rows = list(read_rows(path))
+        return {int(row["cell"]): int(row["parent"]) for row in rows if int(row["parent"])}
 
 
 def score(
@@ -143,7 +143,7 @@ def write_table(rows: Sequence[dict], path: str | Path) -> None:
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
         return
-    with whole_csv(path, columns) as lines:
+    with whole_csv(path, columns, checked=False) as lines:
         lines.writerows([shown(row.get(key, math.nan)) for key in columns] for row in rows)
 
 

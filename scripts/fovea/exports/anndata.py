@@ -63,7 +63,7 @@ def export_anndata(
     for column, one in data.items():
         time = names.column("time", names.channel_of(column))
         layers.setdefault(time, spread(one, one.time, len(frames)))
-    with whole_file(target) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(target, checked=True) as temporary, h5py.File(temporary, "w") as file:
         _mark(file, "anndata", "0.1.0")
         empty = np.empty((len(obs), len(frames)))
         _array(file, "X", layers[columns[-1]] if columns else empty)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.config.names import feature_unit
+from fovea.jobs.checksums import as_written, read_rows
 from fovea.recordings.times import SECONDS
 from fovea.store.metadata import read_attributes
 from fovea.store.reader import ArrayReader
@@ -42,8 +42,8 @@ def read_traces(path: str | Path, column: str) -> tuple[dict[int, tuple[list, li
     """
     # Not with pandas, whose import would add 0.4 s to this job of every field of view.
     rows, recorded = [], set()
-    with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+    with as_written(path):
+        for row in read_rows(path):
             value = float(row[column]) if row[column] else np.nan
             rows.append((int(row["cell"]), int(row["frame"]), value))
             if row[column]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import checksum_file, describe
 
 _MOST_PARTS, _MOST_BYTES = 1000, 1 << 30  # of one call, which systems limit to 1024 and 2 GiB
 
@@ -50,22 +52,34 @@ def publish(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a path to write to; the file exists completely or not at all."""
+def whole_file(path: str | Path, checked: bool = False) -> Iterator[Path]:
+    """Yield a path to write to; the file exists completely or not at all.
+
+    Of one that is `checked`, a checksum is kept for `fovea.jobs.checksums.read_whole`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = begin(path)
+    temporary, checksum = begin(path), checksum_file(path)
+    checksum.unlink(missing_ok=True)
     try:
         yield temporary
+        about = describe(path, temporary.read_bytes()) if checked else None
         publish(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if about is not None:
+        checksum.parent.mkdir(exist_ok=True)
+        begin(checksum).write_text(json.dumps(about) + "\n", "utf-8")
+        publish(checksum)
 
 
 @contextmanager
-def whole_csv(path: str | Path, header: Sequence[str]) -> Iterator[Any]:
-    """Yield a `csv.writer` with its header written; the file exists completely or not at all."""
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+def whole_csv(path: str | Path, header: Sequence[str], checked: bool = True) -> Iterator[Any]:
+    """Yield a `csv.writer` with its header written; the rest is as for `whole_file`."""
+    with (
+        whole_file(path, checked) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(header)
         yield rows

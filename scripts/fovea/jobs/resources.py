@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import read_text
 
 
 class Size(NamedTuple):
@@ -49,8 +50,7 @@ NO_METADATA = "{}: is no metadata.yaml of Fovea; delete it, it will be made agai
 @lru_cache
 def _field_lines(path: str, changed: int) -> list[str]:
     """Return the lines of the fields of view; `changed` is the file's time, for the cache."""
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = read_text(path).splitlines()
     if "fields:" not in lines:
         raise FoveaError(NO_METADATA.format(path))
     return lines[lines.index("fields:") + 1 :]

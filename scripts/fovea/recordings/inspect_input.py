@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from fovea.config.inputs import masks_left_out
 from fovea.config.words import flow
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.checksums import read_text
 from fovea.jobs.resources import NO_METADATA
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def inspect_input(
     log_info(info, log)
     for doubt in filter(None, doubts):
         log.warning("%s", doubt)
-    with whole_file(target) as temporary:
+    with whole_file(target, checked=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -181,19 +183,20 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     import yaml
 
-    with open(path, "rb") as handle:
-        try:
-            found = yaml.load(handle, Loader=yaml.CSafeLoader)
-            found["fields"] = found["fields"] or []
-        except (yaml.YAMLError, TypeError, KeyError) as error:
-            raise FoveaError(NO_METADATA.format(path)) from error
+    text = read_text(path)
+    try:
+        found = yaml.load(text, Loader=yaml.CSafeLoader)
+        found["fields"] = found["fields"] or []
+        if not {"files", "dtype", "channels", "fov_count"} <= found.keys():
+            raise KeyError("a key that every recording has")
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise FoveaError(NO_METADATA.format(path)) from error
     return found
 
 
 def fov_count(path: str | os.PathLike[str]) -> int:
     """Return the number of fields of view in a `metadata.yaml` without parsing all of it."""
-    with open(path, encoding="utf-8") as handle:
-        for line in handle:
-            if line.startswith("fov_count: "):
-                return int(line.split()[1])
+    count = re.search(r"^fov_count: (\d+)$", read_text(path), re.M)
+    if count:
+        return int(count[1])
     raise FoveaError(NO_METADATA.format(path))

@@ -10,6 +10,7 @@ import yaml
 
 from fovea import __version__
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.checksums import read_text
 
 #: Packages whose version can change a result.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "numcodecs", "nd2", "tifffile", "snakemake")
@@ -48,9 +49,9 @@ def processing_config(
         "software": {"fovea": __version__, **{name: _version(name) for name in PACKAGES}},
     }
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    recorded = Path(metadata).read_text("utf-8")
+    recorded = read_text(metadata)
     text += "metadata:\n" + "".join(f"  {line}\n" for line in recorded.splitlines())
-    with whole_file(target) as temporary:
+    with whole_file(target, checked=True) as temporary:
         temporary.write_text(text, "utf-8")
     log.info("written: %s", target)
 

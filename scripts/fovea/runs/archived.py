@@ -21,6 +21,7 @@ from fovea.config.names import channel_of
 from fovea.config.plan import Plan
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import as_written, read_text
 from fovea.recordings.inspect_input import fov_count, load_metadata
 
 
@@ -77,7 +78,9 @@ def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
             if not Path(array).exists():
                 yield f"it is needed to copy {channel}"
                 continue
-            made = json.loads(Path(array).read_text("utf-8"))["attributes"]["fovea"]["parameters"]
+            with as_written(array):
+                about = json.loads(read_text(array))["attributes"]["fovea"]
+                made = about["parameters"]
             if made["z"] != dataset.entry["z"]:
                 yield f"it is needed to copy {channel} with z: {dataset.entry['z']}"
     if not dataset.params["copy_only"]:
@@ -97,7 +100,10 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
     import yaml
 
     record = Path(paths.fill(steps.PROCESSING_CONFIG["config"], dataset=dataset.name))
-    before = yaml.safe_load(record.read_text("utf-8"))["params"] if record.exists() else {}
+    before = {}
+    if record.exists():
+        with as_written(record):
+            before = yaml.safe_load(read_text(record))["params"]
 
     def lacks(file: str, section: str, *keys: str) -> bool:
         now, known = dataset.params[section], before.get(section)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.paths import METADATA, fill
 from fovea.config.plan import Plan
 from fovea.errors import counted
+from fovea.jobs.checksums import as_written, read_rows
 from fovea.recordings.inspect_input import load_metadata
 
 #: Why extraction leaves out a cell, with the parameter that did it.
@@ -53,9 +53,8 @@ def count_cells(path: str | Path) -> Counts | None:
     """
     if not Path(path).exists():
         return None
-    with open(path, encoding="utf-8", newline="") as file:
-        found = Counts()
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+    with as_written(path):
+        found, rows = Counts(), read_rows(path)
         if not rows.fieldnames or "reason" not in rows.fieldnames:
             return None
         for row in rows:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fovea.config.paths import DEMO_TRUTH, INDEX, RESULTS, START_PAGE, STATUS
 from fovea.config.plan import Plan
+from fovea.jobs.checksums import FOLDER, checked_file
 
 _DRY = re.compile(r"--dry-?run|-[a-zA-Z]*n[a-zA-Z]*")
 
@@ -24,7 +25,10 @@ def deletes_all(options: Sequence[str]) -> bool:
 
 
 def remove_remains(plan: Plan, folder: str | Path = ".") -> None:
-    """Delete the rest of arrays and stores whose ``zarr.json`` is deleted, and empty folders."""
+    """Delete the rest of arrays and stores whose ``zarr.json`` is deleted, and empty folders.
+
+    Checksums of files that are deleted go, too.
+    """
     folder = Path(folder)
     for name in plan.datasets:
         for field in (folder / RESULTS / name).glob("fov_*"):
@@ -37,6 +41,9 @@ def remove_remains(plan: Plan, folder: str | Path = ".") -> None:
         shutil.rmtree(folder / DEMO_TRUTH, ignore_errors=True)
     for file in (STATUS, INDEX, START_PAGE):
         (folder / file).unlink(missing_ok=True)
+    for file in (folder / RESULTS).rglob(f"{FOLDER}/*.json"):
+        if not checked_file(file).exists():
+            file.unlink()
     for place, _, _ in os.walk(folder / RESULTS, topdown=False):
         if not os.listdir(place):
             os.rmdir(place)

@@ -9,6 +9,7 @@ import yaml
 
 from fovea.config import steps
 from fovea.config.plan import Plan
+from fovea.jobs.checksums import as_written, read_text
 
 
 def doubtful(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> str:
@@ -26,7 +27,10 @@ def doubtful(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path =
         if not plan.datasets[name].leaves_open:
             continue
         path = Path(folder) / str(steps.FIND_CELLS.of(dataset=name)["found"])
-        about = yaml.safe_load(path.read_text("utf-8")).get("about", {}) if path.exists() else {}
+        if not path.exists():
+            continue
+        with as_written(path):
+            about = yaml.safe_load(read_text(path)).get("about", {})
         if about.get("doubt"):
             lines.append(
                 f"Fovea: WARNING: the segmentation found for dataset {name} is not sure "

@@ -15,6 +15,7 @@ from fovea.config.fovs import ALL
 from fovea.config.paths import INDEX, METADATA, RESULTS, START_PAGE, STATUS, TO_SEND, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import checksum_file
 from fovea.recordings.inspect_input import fov_count
 
 #: How the paths of files of a dataset's fields of view start.
@@ -131,6 +132,10 @@ def move_away(paths: Iterable[str], folder: str | Path = ".") -> Path:
     for path in paths:
         place = target / Path(path).relative_to(RESULTS)
         place.parent.mkdir(parents=True, exist_ok=True)
+        if (checksum := checksum_file(folder / path)).exists():
+            checksum_file(place).parent.mkdir(exist_ok=True)
+            checksum.rename(checksum_file(place))
+            _remove_empty(checksum.parent, folder / RESULTS)
         (folder / path).rename(place)
         _remove_empty((folder / path).parent, folder / RESULTS)
     return target

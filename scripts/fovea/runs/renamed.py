@@ -9,6 +9,7 @@ from pathlib import Path
 from fovea.config.paths import METADATA, RESULTS, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import as_written, read_text
 
 
 def renamed(plan: Plan, folder: str | Path = ".") -> dict[str, str]:
@@ -35,9 +36,10 @@ def _files(metadata: Path) -> list[str]:
     """Return the names of the files of a recording, without parsing all of its metadata."""
     import yaml
 
-    with metadata.open(encoding="utf-8") as lines:
+    with as_written(metadata):
+        lines = read_text(metadata).splitlines()
         line = next((line for line in lines if line.startswith("files: ")), "files: []")
-    return _names(yaml.safe_load(line)["files"])
+        return _names(yaml.safe_load(line)["files"])
 
 
 def _names(files: Iterable[str]) -> list[str]:

@@ -130,7 +130,7 @@ def write(
     header = ("dataset", "fov", "state", "failed_step", "error", "log", "frames",
               "planned_frames", "left_out_of", "cells_found", "cells_kept",
               *(f"lost_{parameter}" for parameter in LOST_BY))  # fmt: skip
-    with whole_csv(path, header) as lines:
+    with whole_csv(path, header, checked=False) as lines:
         for row in rows:
             failed = (row.step, row.error, row.log) if row.state in _BAD else ("", "", "")
             without = (left_out_of or {}).get((row.dataset, row.fov), "")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fovea.errors import FoveaError, show
+from fovea.jobs.checksums import read_whole
 
 SEPARATORS = ",;\t|"
 #: Words for true and false, also those that Excel writes in other languages; in small letters.
@@ -110,7 +111,7 @@ def separator_of(header: str) -> str:
 
 def decoded(path: str | Path) -> str:
     """Return the text of a file in whatever encoding; FoveaError if it is no text."""
-    data = Path(path).read_bytes()
+    data = read_whole(path)
     kinds = ((b"PK\x03\x04", "an Excel workbook or another archive"),
              (b"\xd0\xcf\x11\xe0", "an Excel workbook of an old version"),
              (b"%PDF", "a PDF"), (b"\x1f\x8b", "a gzip archive"))  # fmt: skip

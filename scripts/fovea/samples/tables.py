@@ -8,8 +8,9 @@ fast as `DataFrame.to_csv`.
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pandas as pd
 
 from fovea.errors import FoveaError, show
 from fovea.jobs.atomic import number_text, whole_file
+from fovea.jobs.checksums import as_written, read_whole
 from fovea.samples.saved_csv import (
     MISSING,
     TRUTH,
@@ -37,12 +39,16 @@ def comment_lines(path: str | Path) -> list[str]:
 
 def _head(path: str | Path) -> tuple[list[str], list[str]]:
     """Return the comments at the beginning of a CSV file, and the names in its header."""
-    comments = []
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-        for line in file:
-            if not line.startswith("#"):
-                return comments, [name.strip() for name in next(csv.reader([line]), [])]
-            comments.append(line[1:].strip())
+        return _head_of(file)
+
+
+def _head_of(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+    comments = []
+    for line in lines:
+        if not line.startswith("#"):
+            return comments, [name.strip() for name in next(csv.reader([line]), [])]
+        comments.append(line[1:].strip())
     return comments, []
 
 
@@ -68,10 +74,12 @@ def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataF
 
     if texts is None:
         return _read_saved(path)
-    comments, names = _head(path)
+    data = read_whole(path)
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", "replace", newline="")
+    comments, names = _head_of(text)
     options = arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments))
     convert = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
-    return _data_frame(path, _parsed(path, path, options, convert), names)
+    return _data_frame(path, _parsed(path, pa.BufferReader(data), options, convert), names)
 
 
 def _read_saved(path: str | Path) -> pd.DataFrame:
@@ -220,7 +228,7 @@ def truth(path: str | Path, table: pd.DataFrame, name: str, missing: bool = True
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table of results as CSV, its numbers as `fovea.jobs.atomic.number_text` has them."""
     texts = {name: table[name].map(number_text) for name in table.select_dtypes("float")}
-    with whole_file(path) as temporary:
+    with whole_file(path, checked=True) as temporary:
         table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
 
 
@@ -243,7 +251,7 @@ def write_traces(table: pd.DataFrame, path: str | Path, comments: Sequence[str] 
             special = compute.any(compute.match_substring_regex(column, '[,"\\r\\n]'))
             quotes |= bool(special.as_py())
         columns.append(column)
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
+    with whole_file(path, checked=True) as temporary, open(temporary, "wb") as file:
         lines = [*(f"# {line}" for line in comments), ",".join(table.columns)]
         file.write("".join(f"{line}\n" for line in lines).encode())
         if quotes:  # Arrow would put them around all texts
@@ -260,8 +268,8 @@ def write_parquet(table: pd.DataFrame, path: str | Path, about: Mapping[str, Any
 
     text = json.dumps(dict(about), ensure_ascii=False).encode()
     found = _arrow(table).replace_schema_metadata({_KEY: text})
-    with whole_file(path) as temporary:
-        parquet.write_table(found, temporary, compression="zstd")
+    with whole_file(path, checked=True) as temporary:
+        parquet.write_table(found, temporary, compression="zstd", write_page_checksum=True)
 
 
 def _arrow(table: pd.DataFrame):
@@ -276,16 +284,23 @@ def _arrow(table: pd.DataFrame):
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a Parquet file, or some columns, in this order; `attrs` is what was written about it."""
-    from pyarrow import parquet
-
-    found = parquet.ParquetFile(path).read(columns=columns, use_threads=False)
-    table = found.to_pandas()
-    table.attrs = json.loads((found.schema.metadata or {}).get(_KEY, b"{}"))
+    with as_written(path):
+        found = _parquet(path).read(columns=columns, use_threads=False)
+        table = found.to_pandas()
+        table.attrs = json.loads((found.schema.metadata or {}).get(_KEY, b"{}"))
     return table
 
 
 def parquet_columns(path: str | Path) -> list[str]:
     """Return the names of the columns of a Parquet file."""
+    with as_written(path):
+        return _parquet(path).schema_arrow.names
+
+
+def _parquet(path: str | Path):
+    """Return the open Parquet file, whose pages are compared with their own checksums, too."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    return parquet.read_schema(path).names
+    source = pa.BufferReader(read_whole(path))
+    return parquet.ParquetFile(source, page_checksum_verification=True)

@@ -7,6 +7,7 @@ long as a cell is where it was, a verdict on its ID concerns it.
 
 from __future__ import annotations
 
+import io
 import logging
 import shlex
 from collections.abc import Collection, Sequence
@@ -17,6 +18,7 @@ import pandas as pd
 
 from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.checksums import as_written, read_whole
 from fovea.samples.curation import Verdict
 
 _LOG = logging.getLogger("fovea")
@@ -223,7 +225,7 @@ def keep_places(folder: str | Path, traces: pd.DataFrame) -> None:
         count = ordered.groupby("cell")["frame"].transform("size")
         number = ordered.groupby("cell").cumcount()
         kept = ordered[(number == 0) | (number == count // 2) | (number == count - 1)]
-        with whole_file(_file(folder, dataset, fov)) as temporary:
+        with whole_file(_file(folder, dataset, fov), checked=True) as temporary:
             table = kept[["cell", "frame", *POSITION, *BOX]]
             table.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -232,7 +234,8 @@ def read_places(folder: str | Path | None, dataset: str, fov: int) -> pd.DataFra
     """Return what `keep_places` wrote of a field of view; None if there is nothing."""
     if folder is None or not (path := _file(folder, dataset, fov)).is_file():
         return None
-    return pd.read_csv(path)
+    with as_written(path):
+        return pd.read_csv(io.BytesIO(read_whole(path)))
 
 
 def _file(folder: str | Path, dataset: str, fov: int) -> Path:

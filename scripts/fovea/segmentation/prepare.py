@@ -41,7 +41,7 @@ def prepare(target: str | Path, parameters: Mapping[str, Any], log: logging.Logg
             "this run was at work, so give the same command again"
         )
     found = fetch(options)
-    with whole_file(target) as temporary:
+    with whole_file(target, checked=True) as temporary:
         temporary.write_text(yaml.safe_dump(found, sort_keys=False), "utf-8")
     for key, value in found.items():
         log.info("%s: %s", key, value)

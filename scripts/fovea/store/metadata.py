@@ -58,7 +58,8 @@ def read_metadata(path: Path, kind: str | None = None) -> dict:
     """Content of the ``zarr.json`` of a group or array, of which the `kind` may be stated.
 
     It is as it was given to `write_metadata`; what that was told of the data is under ``crc32c``,
-    None where nothing is known. FoveaError if the file is not there or not as it was written.
+    None where nothing is known, and ``has_checksum`` is False for one of Fovea 0.1.0. FoveaError if
+    the file is not there or not as it was written.
     """
     file = path / "zarr.json"
     try:
@@ -99,6 +100,7 @@ def _checked(content: dict, has_checksum: bool) -> dict:
             raise ValueError("no type of numbers")
     elif content["node_type"] != "group":
         raise ValueError("neither array nor group")
+    content["has_checksum"] = has_checksum
     content["crc32c"] = None if data is None else int(data, 16)
     return content
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import as_written, read_rows
 
 _GRID = 256  # pixels of the longer side of the coarse masks
 _GAIN = 1.1  # factor by which a shift must increase the overlap to be accepted
@@ -27,8 +27,8 @@ def read_drift(path: str | Path, frames: int) -> np.ndarray:
 
     The track step wrote the table; one of another number of frames is a FoveaError.
     """
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [(int(row["shift_y"]), int(row["shift_x"])) for row in csv.DictReader(file)]
+    with as_written(path):
+        rows = [(int(row["shift_y"]), int(row["shift_x"])) for row in read_rows(path)]
     if len(rows) != frames:
         raise FoveaError(
             f"{path} has {len(rows)} frames, the images have {frames}; delete it and run "

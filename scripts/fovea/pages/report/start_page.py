@@ -21,6 +21,7 @@ from fovea.config.made_from import recording_of
 from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import counted
+from fovea.jobs.checksums import as_written, read_text
 from fovea.pages.report import template
 from fovea.pages.views import html
 from fovea.pages.views.html import Html, element
@@ -233,7 +234,8 @@ def _provenance(plan: Plan, folder: Path, link: Link) -> Html:
         file = fill(paths.PROCESSING_CONFIG, dataset=name)
         if not (folder / file).exists():
             continue
-        record = yaml.safe_load((folder / file).read_text("utf-8"))
+        with as_written(folder / file):
+            record = yaml.safe_load(read_text(folder / file))
         about = load_metadata(folder / fill(paths.METADATA, dataset=name))
         params = yaml.safe_dump(record["params"], sort_keys=False, allow_unicode=True)
         facts = [(key, words) for key, words in _facts(about, record).items() if words]

@@ -12,11 +12,14 @@ import yaml
 from fovea.config.phase_tuning import MODES
 from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_file
+from fovea.jobs.checksums import as_written, read_text
 from fovea.plugins.registry import PREPROCESSING, load
 from fovea.recordings.sample import sample_frames
 from fovea.segmentation.phase import advice
 
 _LOG = logging.getLogger("fovea")
+
+_OPEN = "mode", "contrast", "cell_diameter"
 
 
 def find_cells(
@@ -81,7 +84,7 @@ def find_cells(
     text += "about:\n" + "".join(
         f"  {line}\n" for line in yaml.safe_dump(about, sort_keys=False, width=90).splitlines()
     )
-    with whole_file(target) as temporary:
+    with whole_file(target, checked=True) as temporary:
         temporary.write_text(text, "utf-8")
     log.info(
         "found in %d frames: mode %s, contrast %s, cell_diameter %g (%.1f cells in a window, of a "
@@ -103,8 +106,9 @@ def resolved(parameters: Mapping[str, Any], found: str | Path | None) -> dict[st
     """
     used = dict(parameters)
     if found is not None:
-        values = yaml.safe_load(Path(found).read_text("utf-8"))
-        used |= {key: values[key] for key in ("mode", "contrast", "cell_diameter") if key in values}
+        with as_written(found):
+            values = yaml.safe_load(read_text(found))
+            used |= {key: values[key] for key in _OPEN if key in values}
     if used.get("contrast") == "auto":
         used["contrast"] = "dark"
     return used
