@@ -13,6 +13,7 @@ import numpy as np
 
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
+from fovea.recordings.fingerprint import check_unchanged, stamp
 from fovea.jobs.space import check_room
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
@@ -61,7 +62,7 @@ def copy_raw(
     FoveaError
         If the recording cannot be read, or has changed since it was inspected.
     """
-    target = Path(target)
+    target, before = Path(target), stamp(source)
     with open_recording(source, metadata=metadata) as recording:
         info = recording.info
         field = recording.check_field(fov)
@@ -73,6 +74,8 @@ def copy_raw(
                 f"{counted(field.frames, 'frame')}, but had {expected} when it was "
                 "inspected; delete metadata.yaml of this dataset and run Snakemake again"
             )
+        if metadata:
+            check_unchanged(source, metadata)
         log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
                  field.name, field.frames, field.height, field.width)  # fmt: skip
         if field.frames < field.planned_frames:
@@ -93,6 +96,11 @@ def copy_raw(
             for planes in progress(frames, field.frames, log):
                 for output, plane in zip(outputs, planes, strict=True):
                     output.append(plane)
+            if stamp(source) != before:
+                raise FoveaError(
+                    f"{', '.join(info.files[:1])}: was written to while it was copied; run "
+                    "Snakemake again when the acquisition, or the copying to this disk, has ended"
+                )
             for output in outputs:
                 output.finish()
     for output in outputs:

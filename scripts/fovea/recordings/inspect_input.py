@@ -51,12 +51,13 @@ def inspect_input(
     FoveaError
         If the input cannot be read.
     """
+    from fovea.recordings.fingerprint import fingerprint
     from fovea.recordings.layouts import masks_as_fields, planes_as_fields
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, base=base) as recording:
         info = recording.info
-        text = metadata_text(info)
+        text = metadata_text(info, fingerprint(source, base))
         info.left_out = [*info.left_out, *masks_left_out(source, base)]
         doubts = planes_as_fields(info, base), masks_as_fields(info)
     log_info(info, log)
@@ -66,8 +67,11 @@ def inspect_input(
         temporary.write_text(text, encoding="utf-8")
 
 
-def metadata_text(info: RecordingInfo) -> str:
-    """Return the text of `metadata.yaml`: YAML, one line per field of view."""
+def metadata_text(info: RecordingInfo, about: dict[str, Any] | None = None) -> str:
+    """Return the text of `metadata.yaml`: YAML, one line per field of view.
+
+    `about` is the `fovea.recordings.fingerprint.fingerprint` of the input.
+    """
     times = [_compact_times(field) for field in info.fields]
     common = times[0] if all(t == times[0] for t in times) else None
     head: dict[str, Any] = {
@@ -79,6 +83,8 @@ def metadata_text(info: RecordingInfo) -> str:
         "notes": [_without_paths(note, info.files) for note in info.notes],
         "fov_count": len(info.fields),
     }
+    if about is not None:
+        head["recording"] = about
     counts = info.fields_per_file
     if counts is not None:
         head["fields_per_file"] = counts[0] if len(set(counts)) == 1 else counts

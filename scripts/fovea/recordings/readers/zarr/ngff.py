@@ -95,8 +95,13 @@ def read_array(path: str, name: str) -> dict[str, Any] | None:
     return read_json(os.path.join(path, ".zarray"), name) if meta is None else meta
 
 
-def _inside(path: str, name: str) -> str:
-    return os.path.join(path, *name.split("/"))
+def _inside(path: str, part: str, name: str) -> str:
+    """Return the path of a part of the store `name`; FoveaError for one that leads out of it."""
+    if ".." in part.split("/"):
+        raise FoveaError(
+            f"{name}: names {part!r} as a part of it, which leads out of it; export it again"
+        )
+    return os.path.join(path, *part.split("/"))
 
 
 def _plate(root: str, plate: dict[str, Any], name: str, remarks: list[str]) -> list[Image]:
@@ -104,7 +109,7 @@ def _plate(root: str, plate: dict[str, Any], name: str, remarks: list[str]) -> l
     wells: list[str] = []  # that are missing, and so on
     fields: list[str] = []
     for well in plate.get("wells", []):
-        path = _inside(root, well["path"])
+        path = _inside(root, well["path"], name)
         label = well["path"].replace("/", "")
         attributes = read_attributes(path, name) or {}
         if "well" in attributes:
@@ -123,7 +128,7 @@ def _well(
 ) -> list[Image]:
     images = []
     for entry in well.get("images", []):
-        where, place = _inside(path, entry["path"]), f"{label} {entry['path']}".strip()
+        where, place = _inside(path, entry["path"], name), f"{label} {entry['path']}".strip()
         attributes = read_attributes(where, name)
         if attributes and "multiscales" in attributes and _has_array(where, attributes, name):
             images.append(_image(where, attributes, place, name))
@@ -164,7 +169,7 @@ def _bioformats2raw(root: str, name: str, remarks: list[str]) -> list[Image]:
     images = []
     missing: list[str] = []
     for place, entry in zip(places, series, strict=True):
-        where = _inside(root, entry)
+        where = _inside(root, entry, name)
         own = read_attributes(where, name)
         if own and "multiscales" in own and _has_array(where, own, name):
             image = _image(where, own, "", name)
@@ -207,14 +212,14 @@ def _has_array(path: str, attributes: dict[str, Any], name: str) -> bool:
         dataset = attributes["multiscales"][0]["datasets"][0]["path"]
     except (KeyError, IndexError, TypeError):
         return True
-    return read_array(_inside(path, dataset), name) is not None
+    return read_array(_inside(path, dataset, name), name) is not None
 
 
 def _image(path: str, attributes: dict[str, Any], label: str, name: str) -> Image:
     multiscale = attributes["multiscales"][0]
     try:
         dataset = multiscale["datasets"][0]
-        array = _inside(path, dataset["path"])
+        array = _inside(path, dataset["path"], name)
         meta = read_array(array, name)
         if meta is None:
             raise FoveaError(

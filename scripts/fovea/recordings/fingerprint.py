@@ -1,0 +1,132 @@
+"""Whether a recording is still the one that was inspected: a fingerprint that is quickly taken.
+
+It depends on contents, names and sizes only, so that a copy of a recording has the same one and
+`metadata.yaml` is the same wherever and whenever it is written. Times of modification are compared
+by Snakemake from run to run, and here from the beginning of a copy to its end (`stamp`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fovea.config.folders import find_source
+from fovea.config.inputs import resolve_files
+from fovea.errors import FoveaError
+
+_BLOCKS, _BLOCK = 32, 1024  # places of a file that are read, and bytes at each
+_FILES = 64  # of many files, so many are read, and of a folder's entries
+_SIZES = 5000  # and of so many the size is asked for
+_FOLDERS = 64  # of a Zarr store, which may have a million
+
+
+def source_files(source: Any, base: str | os.PathLike[str] = ".") -> list[str]:
+    """Return the files, or Zarr stores, of an input, as paths from `base`."""
+    if isinstance(source, Mapping):
+        if "files" not in source:
+            return [match.path for match in find_source(dict(source), base).matches]
+        source = source["files"]
+    return resolve_files(source, base)
+
+
+def fingerprint(source: Any, base: str | os.PathLike[str] = ".") -> dict[str, Any]:
+    """Take the fingerprint of an input.
+
+    Returns
+    -------
+    dict
+        ``files``: their number; ``bytes``: of the files whose size is asked for (5000 at most,
+        spread evenly); ``fingerprint``: 16 digits that stand for the names and sizes, and for 32
+        places in each of 64 files, spread evenly. Of a Zarr store, the first 64 folders are looked
+        at in the same way.
+    """
+    found = source_files(source, base)
+    digest, total = hashlib.sha256(), 0
+    kept = set(_spread(found, _FILES))
+    for name in _spread(found, _SIZES):
+        path = os.path.join(base, name)
+        if os.path.isdir(path):
+            for inner in _of_folder(path):
+                total += _add(digest, path, inner, True)
+        else:
+            total += _add(digest, base, name, name in kept)
+    return {"files": len(found), "bytes": total, "fingerprint": digest.hexdigest()[:16]}
+
+
+def _add(digest: Any, base: str | os.PathLike[str], name: str, read: bool) -> int:
+    """Add a file to a digest; returns its size."""
+    path = os.path.join(base, name)
+    size = os.stat(path).st_size
+    digest.update(f"{os.path.basename(name)}\0{size}\0".encode("utf-8", "surrogateescape"))
+    if read:
+        with open(path, "rb", buffering=0) as file:
+            last = max(0, size - _BLOCK)
+            for block in range(_BLOCKS):
+                file.seek(last * block // (_BLOCKS - 1))
+                digest.update(file.read(_BLOCK))
+                if not last:
+                    break
+    return size
+
+
+def _of_folder(folder: str) -> Iterator[str]:
+    """Yield some files of a folder and those in it, the same ones every time."""
+    waiting = [""]
+    for _ in range(_FOLDERS):
+        if not waiting:
+            return
+        inner = waiting.pop(0)
+        with os.scandir(os.path.join(folder, inner)) as entries:
+            here = sorted((entry.name, entry.is_dir()) for entry in entries)
+        files = [name for name, is_folder in here if not is_folder]
+        yield from (os.path.join(inner, name) for name in _spread(files, _FILES))
+        waiting += (os.path.join(inner, name) for name, is_folder in here if is_folder)
+
+
+def _spread(items: list[str], most: int) -> list[str]:
+    """Return so many items at most, evenly spread from the first to the last."""
+    if len(items) <= most:
+        return items
+    return [items[i * (len(items) - 1) // (most - 1)] for i in range(most)]
+
+
+def stamp(source: Any, base: str | os.PathLike[str] = ".") -> list[tuple[str, int, int]]:
+    """Return name, size and time of modification (ns) of some files of an input."""
+    found = []
+    for name in _spread(source_files(source, base), _SIZES):
+        about = os.stat(os.path.join(base, name))
+        found.append((name, about.st_size, about.st_mtime_ns))
+    return found
+
+
+def check_unchanged(
+    source: Any,
+    metadata: Mapping[str, Any],
+    place: str = "metadata.yaml of this dataset",
+    base: str | os.PathLike[str] = ".",
+) -> None:
+    """Raise FoveaError if an input is not the one of which `metadata` says what it holds.
+
+    `place` names the file of that, for the message. Metadata of Fovea 0.1.0 has no fingerprint.
+    """
+    known = metadata.get("recording")
+    if known is None:
+        return
+    try:
+        found = fingerprint(source, base)
+    except OSError:  # the reader says best what is wrong with a file
+        return
+    if found != known:
+        raise changed(metadata["files"], place)
+
+
+def changed(files: Sequence[str], place: str) -> FoveaError:
+    """Return the error for a recording of these files that was exchanged or changed."""
+    name = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+    return FoveaError(
+        f"{name}: has changed since it was inspected, or is another recording of the same name; "
+        f"delete {place} and run Snakemake again, which makes everything of it anew, or put the "
+        "old recording back"
+    )
