@@ -106,7 +106,7 @@ def test_damage_is_one_line_and_never_other_numbers(name, made, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "fov_count: 2\n", "files: [a\n", "- 1\n", "fov_count: x\nfields: 3\n", "\0", "a: {"],
+    ["", "fov_count: 2\n", "files: [a\n", "- 1\n", "fov_count: 2\nfields: 3\n", "\0", "a: {"],
 )
 def test_metadata_without_checksum_is_refused_in_one_line(text, tmp_path):
     """As of Fovea 0.1.0, which had no checksums."""

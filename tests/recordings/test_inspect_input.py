@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from fovea.errors import FoveaError
+from fovea.recordings.fingerprint import fingerprint
 from fovea.recordings.inspect_input import fov_count, inspect_input, load_metadata, metadata_text
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import FieldInfo, RecordingInfo
@@ -42,6 +43,7 @@ def test_what_it_says(tmp_path, caplog):
         "pixel_size_um": {"y": 0.65, "x": 0.65},
         "notes": ["incomplete: 3 of 4 planned frames exist in field of view 1"],
         "fov_count": 2,
+        "recording": fingerprint("rec.nd2", tmp_path),
         "fields": [
             {
                 "name": "A", "height": 7, "width": 9, "planes": 1, "frames": 4,
@@ -162,7 +164,8 @@ def test_several_files_with_metadata(tmp_path, name, monkeypatch):
     # every reader makes the paths absolute that it opens
     monkeypatch.setattr(os.path, "abspath", noticing)
     with open_recording(source, base=tmp_path, metadata=metadata) as recording:
-        assert metadata_text(recording.info) == (tmp_path / "metadata.yaml").read_text("utf-8")
+        text = metadata_text(recording.info, metadata["recording"])
+        assert text == (tmp_path / "metadata.yaml").read_text("utf-8")
         assert_same_field(recording, 4, data[4])
     monkeypatch.undo()
     assert set(opened) == {f"{stem}4.{suffix}"}

@@ -192,12 +192,21 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     text = read_text(path)
     try:
         found = yaml.load(text, Loader=yaml.CSafeLoader)
-        found["fields"] = found["fields"] or []
-        if not {"files", "dtype", "channels", "fov_count"} <= found.keys():
-            raise KeyError("a key that every recording has")
+        found["fields"] = [*(found["fields"] or [])]
     except (yaml.YAMLError, TypeError, KeyError) as error:
         raise FoveaError(NO_METADATA.format(path)) from error
-    return found
+    return _Metadata(path, found)
+
+
+class _Metadata(dict):
+    """Content of a file of metadata, which says what is wrong where it lacks a key."""
+
+    def __init__(self, path: str | os.PathLike[str], found: dict[str, Any]) -> None:
+        super().__init__(found)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise FoveaError(NO_METADATA.format(self.path))
 
 
 def fov_count(path: str | os.PathLike[str]) -> int:

@@ -20,30 +20,19 @@ import pandas as pd
 from fovea.errors import FoveaError, show
 from fovea.jobs.atomic import number_text, whole_file
 from fovea.jobs.checksums import as_written, read_whole
-from fovea.samples.saved_csv import (
-    MISSING,
-    TRUTH,
-    SavedCsv,
-    has_decimal_commas,
-    hint,
-    open_csv,
-)  # fmt: skip
+from fovea.samples.saved_csv import MISSING, TRUTH, SavedCsv, has_decimal_commas, hint, open_csv
 
 _KEY = b"fovea"
 
 
 def comment_lines(path: str | Path) -> list[str]:
     """Return the lines at the beginning of a file that start with ``#``, without it."""
-    return _head(path)[0]
-
-
-def _head(path: str | Path) -> tuple[list[str], list[str]]:
-    """Return the comments at the beginning of a CSV file, and the names in its header."""
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-        return _head_of(file)
+        return _head(file)[0]
 
 
-def _head_of(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+def _head(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the comments at the beginning of a CSV file, and the names in its header."""
     comments = []
     for line in lines:
         if not line.startswith("#"):
@@ -76,7 +65,7 @@ def read_csv(path: str | Path, texts: Collection[str] | None = None) -> pd.DataF
         return _read_saved(path)
     data = read_whole(path)
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", "replace", newline="")
-    comments, names = _head_of(text)
+    comments, names = _head(text)
     options = arrow_csv.ReadOptions(use_threads=False, skip_rows=len(comments))
     convert = {"column_types": dict.fromkeys(texts, pa.string()), "null_values": [""]}
     return _data_frame(path, _parsed(path, pa.BufferReader(data), options, convert), names)
@@ -299,8 +288,6 @@ def parquet_columns(path: str | Path) -> list[str]:
 
 def _parquet(path: str | Path):
     """Return the open Parquet file, whose pages are compared with their own checksums, too."""
-    import pyarrow as pa
-    from pyarrow import parquet
+    from pyarrow import BufferReader, parquet
 
-    source = pa.BufferReader(read_whole(path))
-    return parquet.ParquetFile(source, page_checksum_verification=True)
+    return parquet.ParquetFile(BufferReader(read_whole(path)), page_checksum_verification=True)

@@ -1,8 +1,9 @@
 """The ``zarr.json`` of arrays and groups on disk, with checksums of it and of the array's data.
 
-They stand in the attributes under ``fovea``, as ``crc32c``: ``metadata`` of all else in the file in
-one canonical form, ``data`` of the array's data. A ``zarr.json`` of Fovea 0.1.0 has none; what is
-read of it is checked for what is needed. Other programs may add consolidated metadata.
+They stand in the attributes under ``fovea``, as ``crc32c``: ``metadata`` of all else in the file,
+``data`` of the array's data. A ``zarr.json`` of Fovea 0.1.0 has none; what is read of it is checked
+for what is needed. Other programs may write the file anew with the same content, and add
+consolidated metadata.
 """
 
 from __future__ import annotations
@@ -18,27 +19,33 @@ from fovea.jobs.atomic import begin, publish
 from fovea.store.format import checksum, damaged, group_metadata
 
 _OWN, _SUMS = "fovea", "crc32c"
-_SUM = re.compile(r'"metadata": "[0-9a-f]{8}"')
+_SUM = re.compile(rb'(?<="metadata": ")[0-9a-f]{8}(?=")')
+_NONE = "00000000"  # in the place of the checksum while it is computed
 
 
 def text(content: dict, data: int | None = None, indent: int | None = 1) -> str:
     """The text of a ``zarr.json``, with its checksum and that of an array's `data`, if given."""
-    attributes = dict(content["attributes"])
-    sums = {} if data is None else {"data": f"{data:08x}"}
-    attributes[_OWN] = {**attributes.get(_OWN, {}), _SUMS: sums}
-    content = {**content, "attributes": attributes}
-    sums["metadata"] = _checksum(content)
-    return json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
+    sums = {"metadata": _NONE} | ({} if data is None else {"data": f"{data:08x}"})
+    attributes = content["attributes"]
+    own = {**attributes.get(_OWN, {}), _SUMS: sums}
+    written = _dumped({**content, "attributes": {**attributes, _OWN: own}}, indent)
+    return _SUM.sub(f"{checksum(written):08x}".encode(), written, count=1).decode()
 
 
-def _checksum(content: dict) -> str:
-    """The checksum of the content of a ``zarr.json``, whatever it says of itself."""
+def _dumped(content: dict, indent: int | None) -> bytes:
+    return (json.dumps(content, indent=indent, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _is_as_written(written: bytes, known: re.Match, content: dict) -> bool:
+    """Whether a file, or its content where another program has written it anew, is unchanged."""
+    wanted = int(known[0], 16)
+    if checksum(written[: known.start()] + _NONE.encode() + written[known.end() :]) == wanted:
+        return True
     own = content["attributes"][_OWN]
-    sums = {key: value for key, value in own[_SUMS].items() if key != "metadata"}
-    attributes = {**content["attributes"], _OWN: {**own, _SUMS: sums}}
-    counted = {**content, "attributes": attributes}
+    own = {**own, _SUMS: {**own[_SUMS], "metadata": _NONE}}
+    counted = {**content, "attributes": {**content["attributes"], _OWN: own}}
     counted.pop("consolidated_metadata", None)
-    return f"{checksum(json.dumps(counted, sort_keys=True).encode()):08x}"
+    return any(checksum(_dumped(counted, indent)) == wanted for indent in (1, None))
 
 
 def write_metadata(path: Path, content: dict, data: int | None = None) -> None:
@@ -63,15 +70,16 @@ def read_metadata(path: Path, kind: str | None = None) -> dict:
     """
     file = path / "zarr.json"
     try:
-        written = file.read_text("utf-8")
+        written = file.read_bytes()
     except OSError as error:
         raise FoveaError(
             f"{path} is not there or not whole; run Snakemake again to make it"
         ) from error
-    except ValueError as error:
-        raise damaged(file) from error
     try:
-        content = _checked(json.loads(written), _SUM.search(written) is not None)
+        content, known = json.loads(written), _SUM.search(written)
+        if known is not None and not _is_as_written(written, known, content):
+            raise damaged(file)
+        content = _checked(content, known is not None)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise damaged(file) from error
     if kind not in (None, content["node_type"]):
@@ -80,13 +88,11 @@ def read_metadata(path: Path, kind: str | None = None) -> dict:
 
 
 def _checked(content: dict, has_checksum: bool) -> dict:
-    """The content without checksums; an exception if it is not as it was, or not what is needed."""
+    """The content without checksums; an exception if it is not what is needed."""
     attributes = content.setdefault("attributes", {})
     own = attributes.setdefault(_OWN, {})
     data = None
     if _SUMS in own:
-        if own[_SUMS]["metadata"] != _checksum(content):
-            raise ValueError("not as it was written")
         data = own.pop(_SUMS).get("data")
     elif has_checksum:
         raise ValueError("the name of the checksum is damaged")
