@@ -13,8 +13,8 @@ import numpy as np
 
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
-from fovea.recordings.fingerprint import check_unchanged, stamp
 from fovea.jobs.space import check_room
+from fovea.recordings.fingerprint import check_unchanged, stamp
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
 from fovea.recordings.times import stored_times
