@@ -237,8 +237,9 @@ def test_small_config_is_completed():
 
 
 def test_demo_config_says_the_values_of_pyama():
-    """But for its segmentation, background and the preset, before which they come."""
-    own = {key: DEMO["params"][key] for key in ("segmentation", "background")}
+    """But for its segmentation, tracking, background and the preset, before which they come."""
+    own = {key: DEMO["params"][key] for key in ("segmentation", "tracking", "background")}
+    assert validated(DEMO)["params"]["tracking"] == validated(config())["params"]["tracking"]
     assert own["background"]["method"] == "local_surface"
     chosen = {"preset": "pyama", **own}
     with_preset = validated(config() | {"params": chosen})["params"]
