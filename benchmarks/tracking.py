@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from fovea.evaluation.evaluate import as_text, read_labels
 from fovea.evaluation.scores import Match, match_frame
 from fovea.evaluation.track_scores import MISSES, inferred_parents, track_scores
+from fovea.inspection.arrays import segment
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.simulation.cells import CROWDED
 from fovea.simulation.field import Field
@@ -63,10 +64,14 @@ def real(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict[int, 
     """Names, objects to track, reference, and mothers by daughter, of the recordings."""
     known = read_labels(folder / "t98g_long_reference_ids.ome.tiff")
     frames = read_labels(folder / "t98g_long.ome.tiff").astype(np.uint16)
-    network = np.stack([segment_phase(f, cell_diameter=48, mode="network") for f in frames])
+    network, agreeing = (
+        segment(frames, cell_diameter=60, mode="network", consistency=agree)
+        for agree in (False, True)
+    )
     cells = read_labels(folder / "ecoli_reference_ids.ome.tiff")
     yield "T98G, 18 frames, the reference's masks", known, known, inferred_parents(list(known))
     yield "T98G, 18 frames, mode network", network, known, inferred_parents(list(known))
+    yield "T98G, 18 frames, with consistency", agreeing, known, inferred_parents(list(known))
     yield "E. coli, the reference's masks", cells, cells, inferred_parents(list(cells))
 
 

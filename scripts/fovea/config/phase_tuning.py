@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 SMALLEST_DIAMETER = 4  # pixels
 SMALLEST_FOR_NETWORK = 6  # frames are enlarged threefold for it; more would take much memory
@@ -86,6 +86,9 @@ class Dark:
 class Network:
     """Textured cells, found by a network that was trained on such cells."""
 
+    #: Part of the cells' diameter that the network is shown as that of its own cells.
+    scale: ClassVar[float] = 0.85
+
     level: float = 0.4  # threshold of the probability of being inside a cell
     contact_weight: float = 0.1  # of the probability of a contact, subtracted from the depth
     smoothing: float = 0.06  # sigma, of the depth
@@ -98,6 +101,8 @@ class Network:
 @dataclass(frozen=True)
 class General(Network):
     """Cells with an outline, found by a network that was trained on drawn pictures, too."""
+
+    scale: ClassVar[float] = 1.0
 
     contact_weight: float = 0.4
     smoothing: float = 0.025

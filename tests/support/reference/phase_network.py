@@ -170,7 +170,7 @@ def logistic(values):
 def segment_network(frame, diameter, p, arrays):
     """Labels of a frame; arrays are those of the file of weights, as float32."""
     flat = phase.flatten(frame, diameter)
-    seen = features(flat, diameter)
+    seen = features(flat, p.scale * diameter)
     if seen is None:
         return np.zeros(frame.shape, np.uint16)
     inside, contact, depth = predict(seen, arrays)

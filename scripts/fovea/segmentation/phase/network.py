@@ -47,7 +47,7 @@ def label_network(
     there are labels in the result, (rises, H, W), or (H, W) if there is one.
     """
     arrays = read_weights(weights)
-    seen = features(flat, cell_diameter, valid)
+    seen = features(flat, p.scale * cell_diameter, valid)
     found = np.zeros((len(rises), *flat.shape), np.int32)
     if seen is None:
         return found if len(rises) > 1 else found[0]
