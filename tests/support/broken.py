@@ -7,8 +7,10 @@ from pathlib import Path
 
 import tifffile
 
+from fovea.recordings.fingerprint import fingerprint
 from support.recordings import write_ome_tiff
 
+DAMAGED = 2000  # bytes
 NAMES = {"Channel": {"Name": ["Phase", "GFP", "mCherry"]}}
 
 
@@ -22,14 +24,28 @@ def write_positions(recording: Path, folder: Path) -> None:
 
 
 def damage(path: Path) -> None:
-    """Overwrite the compressed pixels of one plane; the file's times stay as they are."""
+    """Overwrite compressed pixels of one plane; the file's times stay as they are.
+
+    So does its fingerprint, of which these pixels are no part: only the field of view is made anew
+    when the file is mended.
+    """
     with tifffile.TiffFile(path) as file:
         page = file.pages[7]
         start, length = page.dataoffsets[0], page.databytecounts[0]
-    before = path.stat()
+    before, known = path.stat(), fingerprint(str(path))
+    middle = start + length // 2
     with path.open("r+b") as file:
-        file.seek(start + 8)
-        file.write(b"\x55" * (length - 8))
+        for first in range(middle, start + length - DAMAGED, DAMAGED):
+            file.seek(first)
+            whole = file.read(DAMAGED)
+            file.seek(first)
+            file.write(b"\x55" * DAMAGED)
+            file.flush()
+            if fingerprint(str(path)) == known:
+                break
+            file.seek(first)
+            file.write(whole)
+    assert fingerprint(str(path)) == known
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
