@@ -10,14 +10,15 @@ from fovea.config.paths import METADATA, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.jobs.checksums import as_written, read_text
-from fovea.recordings.fingerprint import check_unchanged, stamp
+from fovea.recordings.fingerprint import check_unchanged, source_files, stamp
 
 
 def check_exchanged(plan: Plan, absent: Mapping[str, str], folder: str | Path = ".") -> None:
     """Raise FoveaError for recordings that are not those that results were made from.
 
     Snakemake makes everything anew for a recording that is newer than its ``metadata.yaml``, and
-    sees nothing where another was put in its place that is as old or older.
+    where the config names other files; it sees nothing where another recording was put in the place
+    of one that is as old or older.
 
     Parameters
     ----------
@@ -30,20 +31,23 @@ def check_exchanged(plan: Plan, absent: Mapping[str, str], folder: str | Path = 
         if name in absent or not metadata.exists():
             continue
         try:
-            if not _is_newer(dataset.entry["input"], metadata, folder):
-                place = fill(METADATA, dataset=name)
-                check_unchanged(dataset.entry["input"], _about(metadata), place, folder)
+            source, about = dataset.entry["input"], _about(metadata)
+            if not _is_newer(source, about, metadata, folder):
+                check_unchanged(source, about, fill(METADATA, dataset=name), folder)
         except FoveaError as error:
             wrong.append(str(error))
     if wrong:
         raise FoveaError("\n".join(wrong))
 
 
-def _is_newer(source: object, metadata: Path, folder: str | Path) -> bool:
-    """Return whether a recording is newer than its metadata, or cannot be looked at."""
+def _is_newer(source: object, about: Mapping, metadata: Path, folder: str | Path) -> bool:
+    """Return whether a recording is newer than its metadata, another, or cannot be looked at."""
     try:
+        names = source_files(source, folder)
         times = [time for _, _, time in stamp(source, folder)]
     except (FoveaError, OSError):  # the job that reads it says what is wrong
+        return True
+    if names != about.get("files"):
         return True
     return max(times, default=0) > os.stat(metadata).st_mtime_ns
 
