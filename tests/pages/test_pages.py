@@ -245,6 +245,7 @@ def test_names_are_inert(run, opened, tmp_path):
     record["notes"] = [HOSTILE]
     record["files"] = [f"data/{HOSTILE}.tif"]
     about.write_text(yaml.safe_dump(record, allow_unicode=False), "utf-8")
+    (about.parent / ".checksums" / "metadata.yaml.json").unlink()
     plan = Plan(validated(yaml.safe_load((folder / "config/config.yaml").read_text("utf-8"))))
     rows = collect(plan, folder)
     for row in rows:

@@ -409,7 +409,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert main(["import", "x.yaml"]) == 1
     assert "has neither channels nor samples" in capsys.readouterr().err
     assert main(["import", "gone.yaml"]) == 1
-    assert "gone.yaml: cannot be read" in capsys.readouterr().err
+    assert "gone.yaml: No such file or directory" in capsys.readouterr().err
     assert main(["import", "fov_000/a_fov_000_traces.csv", "--dataset", "old"]) == 0
     assert (tmp_path / "config/curation.csv").read_text().splitlines()[1:] == [
         "old,0,1,false,3,3,from a_fov_000_traces.csv",

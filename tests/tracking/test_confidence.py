@@ -140,6 +140,7 @@ def test_the_step_writes_it(tmp_path):
         pytest.approx(np.cbrt(0.9), abs=1e-4), pytest.approx(np.cbrt(0.5) / 2, abs=1e-4)
     ]  # fmt: skip
     assert read_confidence(lineage)[2] == (rows[1]["confidence"], "2")
+    (tmp_path / ".checksums" / "lineage.csv.json").unlink()
     lineage.write_text("fov,cell,first_frame,last_frame,parent\n0,1,0,2,0\n")  # of 0.1.0
     assert read_confidence(lineage) == {1: ("", "")}
     assert read_confidence(None) == {}

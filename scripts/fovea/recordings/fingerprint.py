@@ -61,14 +61,21 @@ def _add(digest: Any, base: str | os.PathLike[str], name: str, read: bool) -> in
     size = os.stat(path).st_size
     digest.update(f"{os.path.basename(name)}\0{size}\0".encode("utf-8", "surrogateescape"))
     if read:
+        for block in _blocks(path, size):
+            digest.update(block)
+    return size
+
+
+def _blocks(path: str, size: int) -> Iterator[bytes]:
+    """Yield what stands at some places of a file; nothing of a file that may not be read."""
+    try:
         with open(path, "rb", buffering=0) as file:
             last = max(0, size - _BLOCK)
-            for block in range(_BLOCKS):
+            for block in range(_BLOCKS if last else 1):
                 file.seek(last * block // (_BLOCKS - 1))
-                digest.update(file.read(_BLOCK))
-                if not last:
-                    break
-    return size
+                yield file.read(_BLOCK)
+    except PermissionError:  # the reader says so, of the fields of view in this file
+        return
 
 
 def _of_folder(folder: str) -> Iterator[str]:
