@@ -263,14 +263,8 @@ def check(
     from fovea.integrity import check as integrity
 
     parts = integrity.parts_of(results)
-    wrong, unknown = [], 0
     with typer.progressbar(length=sum(part.size for part in parts), file=sys.stderr) as bar:
-        for part in parts:
-            try:
-                unknown += not integrity.check(part)
-            except FoveaError as error:
-                wrong.append(str(error))
-            bar.update(part.size)
+        wrong, unknown = integrity.compare(parts, bar.update)
     for line in wrong:
         print(line, file=sys.stderr)
     files = counted(len(parts), "array, group or table", "arrays, groups and tables")

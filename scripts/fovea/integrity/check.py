@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,26 @@ def _walk(folder: Path) -> Iterator[Part]:
             yield from (Part(here / name, (here / name).stat().st_size, False) for name in files
                         if name.endswith(_CHECKED) and name not in _OTHERS
                         and not name.startswith("."))  # fmt: skip
+
+
+def compare(parts: Iterable[Part], advance: Callable[[int], object]) -> tuple[list[str], int]:
+    """Compare parts with their checksums; `advance` is told the bytes of each that is done.
+
+    Returns
+    -------
+    list of str
+        What is wrong, a line for each part that is not as it was written.
+    int
+        How many parts have no checksum.
+    """
+    wrong, unknown = [], 0
+    for part in parts:
+        try:
+            unknown += not check(part)
+        except FoveaError as error:
+            wrong.append(str(error))
+        advance(part.size)
+    return wrong, unknown
 
 
 def check(part: Part) -> bool:
