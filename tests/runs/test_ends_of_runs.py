@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 from fovea.cli import app
 from fovea.config.plan import Plan
 from fovea.config.validation import validated
+from fovea.jobs.atomic import whole_file
 from fovea.runs import index, old_results, renamed
 from fovea.runs.cell_counts import without_cells
 from fovea.runs.deletion import deletes_all
 from fovea.runs.failed_fields import after_failure
+from fovea.runs.remarks import remarks
 from fovea.runs.status import collect
 from fovea.runs.status import write as write_status
 from fovea.runs.summary import summary
@@ -202,6 +204,29 @@ def test_the_summary_says_why_cells_were_lost_and_what_was_made(folder):
     write_status(rows, folder / "results/status.csv")
     with (folder / "results/status.csv").open(encoding="utf-8", newline="") as file:
         assert [row["lost_min_frames"] for row in csv.DictReader(file)] == ["2", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "fov", "others"),
+    [("metadata.yaml", "", []), ("fov_001/a_fov_001_cells.csv", "001", ["000"])],
+)
+def test_a_damaged_file_is_a_row_beside_the_others(name, fov, others, folder):
+    cells(folder, 0, "short", "")
+    cells(folder, 1, "short")
+    file = folder / "results/a" / name
+    text = file.read_bytes()
+    with whole_file(file, checked=True) as temporary:
+        temporary.write_bytes(text)
+    before = collect(plan(), folder)
+    assert {row.state for row in before} == {"done"}
+    file.write_bytes(text[:-3])
+    *rest, row = collect(plan(), folder)
+    assert (row.dataset, row.fov, row.state) == ("a", fov, "failed")
+    assert str(file) in row.error
+    assert row.cells == ""
+    assert [(one.fov, one.cells) for one in rest] == [(other, "1 of 2") for other in others]
+    said = remarks(plan(), [(one.dataset, one.fov) for one in (*rest, row)], folder)
+    assert said == ([f"Fovea: WARNING: {row.error}"] if fov else [])
 
 
 def test_one_cell_is_named_in_the_singular(folder):

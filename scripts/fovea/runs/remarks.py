@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fovea.config.plan import Plan
+from fovea.errors import FoveaError
 from fovea.runs.cell_counts import without_cells
 from fovea.runs.doubtful import doubtful
 from fovea.runs.removed import removed
@@ -13,13 +14,17 @@ from fovea.runs.saturation import saturated
 
 
 def remarks(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> list[str]:
-    """Return warnings about results, of one line or several.
+    """Return warnings about results, of one line or several; also of files that are damaged.
 
     Parameters
     ----------
     places : iterable of (str, str)
         Dataset and number of each field of view that is processed.
     """
-    places = list(places)
-    said = (say(plan, places, folder) for say in (saturated, doubtful, removed, without_cells))
-    return [text for text in said if text]
+    places, said = list(places), []
+    for say in (saturated, doubtful, removed, without_cells):
+        try:
+            said.append(say(plan, places, folder))
+        except FoveaError as error:
+            said.append(f"Fovea: WARNING: {error}")
+    return list(dict.fromkeys(filter(None, said)))

@@ -13,7 +13,7 @@ from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
 from fovea.config.paths import METADATA, STATUS, fill
 from fovea.config.plan import Plan
-from fovea.config.steps import INSPECT_INPUT, Step
+from fovea.config.steps import EXTRACT, INSPECT_INPUT, Step
 from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log_state import read_log
@@ -62,7 +62,11 @@ def collect(
     rows = []
     for name, dataset in plan.datasets.items():
         metadata = folder / fill(METADATA, dataset=name)
-        recorded = read(metadata)["fields"] if metadata.exists() else None
+        try:
+            recorded = read(metadata)["fields"] if metadata.exists() else None
+        except FoveaError as error:  # damaged; the other datasets are shown nevertheless
+            rows.append(_damaged(name, "", INSPECT_INPUT.of(dataset=name), error))
+            continue
         fovs, fits = _fovs(plan.config, name, recorded)
         steps = dataset.dataset_steps()
         # Where the config does not fit the recording, all but the inspection will be done again.
@@ -76,13 +80,24 @@ def collect(
             rows.append(_row(name, number, steps, folder, active))
             last = [step.files[0] for step in steps if step.name in LAST_STEPS]
             rows[-1].target = " ".join(last or steps[-1].files[:1])
-            if counts := field_counts(dataset, number, folder):
+            try:
+                counts = field_counts(dataset, number, folder)
+            except FoveaError as error:
+                step = next(step for step in steps if step.name == EXTRACT.name)
+                rows[-1] = _damaged(name, number, step, error)
+                continue
+            if counts:
                 rows[-1].cells_found, rows[-1].cells_kept = counts.found, counts.kept
                 rows[-1].lost = counts.lost
             if recorded is not None and fov < len(recorded):
                 rows[-1].frames = recorded[fov]["frames"]
                 rows[-1].planned_frames = recorded[fov]["planned_frames"]
     return rows
+
+
+def _damaged(dataset: str, fov: str, step: Step, error: FoveaError) -> Row:
+    """Return the row of what was made, but cannot be read any more."""
+    return Row(dataset, fov, "failed", step.name, "", str(error), step.log, step.files[0])
 
 
 def _fovs(
