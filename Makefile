@@ -23,8 +23,9 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/ready-for-tests: .venv/ready requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+.venv/ready-for-tests: .venv/ready requirements-exchange.txt requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-exchange.txt \
+	  -r requirements-dev.txt
 	touch $@
 
 test: .venv/ready-for-tests
@@ -79,6 +80,8 @@ lock:
 	  --no-header requirements.in -o requirements.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements-inspect.in -o requirements-inspect.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header requirements-exchange.in -o requirements-exchange.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements-dev.in -o requirements-dev.txt
 

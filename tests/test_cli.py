@@ -21,6 +21,7 @@ from support.recordings import pixels, write_ome_tiff
 
 LIBRARY = Path(__file__).parents[1] / "scripts"
 COMMANDS = ["describe", "preview", "status", "evaluate", "import", "inspect", "check"]
+EXPORTS = ["geff"]
 
 
 def fovea(*words: str, **options) -> subprocess.CompletedProcess:
@@ -43,6 +44,12 @@ def test_help_of_a_command_has_an_example(name, capsys):
     assert main([name, "--help"]) == 0
     printed = capsys.readouterr().out
     assert f"Example: fovea {name} " in printed
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_help_of_an_export_has_an_example(name, capsys):
+    assert main(["export", name, "--help"]) == 0
+    assert f"Example: fovea export {name} " in capsys.readouterr().out
 
 
 def test_version(capsys):

@@ -34,6 +34,10 @@ curation = typer.Typer(no_args_is_help=True)
 app.add_typer(curation, name="curation", help="The table of cells that you judge good or bad.")
 
 
+export = typer.Typer(no_args_is_help=True)
+app.add_typer(export, name="export", help="Write results in the file formats of other tools.")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command `fovea` with the words after its name, by default those of the command line.
 
@@ -437,6 +441,38 @@ def import_pyama(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, "utf-8")
     print(f"{output}: written", file=sys.stderr)
+
+
+_DIRECTORY = Annotated[Path, _option("Working directory of the run.", "DIR")]
+_CONFIGFILE = Annotated[Path | None, _file("Config of the run; default: DIR/config/config.yaml.")]
+_DATASET = Annotated[str | None, typer.Option(help="Its name in the config; all without it.")]
+_FOVS = Annotated[
+    str, _option('Fields of view, such as "0-5, 7"; all that are tracked without it.', "FOVS")
+]
+
+
+def _tracked(directory: Path, configfile: Path | None, dataset: str | None, fovs: str) -> list:
+    from fovea.config.plan import Plan
+    from fovea.exports.fields import tracked_fields
+
+    plan = Plan(_config(configfile or directory / "config/config.yaml"))
+    return tracked_fields(plan, directory, dataset, fovs)
+
+
+@export.command(epilog="Example: fovea export geff --dataset demo --fov 0")
+def geff(
+    dataset: _DATASET = None,
+    fov: _FOVS = "all",
+    output: Annotated[Path, _option("Folder for the stores.", "DIR")] = Path("exports"),
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Write tracks with their lineage as GEFF, one store per field of view."""
+    from fovea.exports.geff import export_geff
+
+    for field in _tracked(directory, configfile, dataset, fov):
+        target = output / f"{field.name}.geff"
+        print(f"{target}: {export_geff(field, target).words}")
 
 
 @curation.command(epilog="Example: fovea curation rebase")

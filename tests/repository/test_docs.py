@@ -162,7 +162,10 @@ def test_commands_and_their_options_exist():
             r"(?:^ *|`)(?:\.venv/bin/)?fovea ([a-z]\w*\b[^`\n]*)", page.read_text(), re.M
         )
         for name, *words in map(str.split, found):
-            known = {option for parameter in commands[name].params for option in parameter.opts}
+            command = commands[name]
+            if words and words[0] in getattr(command, "commands", {}):
+                command = command.commands[words[0]]
+            known = {option for parameter in command.params for option in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= known, (page, name)
             seen.add(name)
     assert seen == set(commands)

@@ -10,6 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = "training/requirements.txt"
+IN_ENVIRONMENTS = ("requirements.in", "requirements-inspect.in", "requirements-exchange.in")
+LOCKED = [f"requirements{part}.txt" for part in ("", "-inspect", "-exchange", "-dev")]
 #: Conda's names of packages, where they differ.
 CONDA = {"matplotlib": "matplotlib-base", "opencv-python-headless": "opencv"}
 
@@ -36,7 +38,9 @@ def environments():
 
 
 def test_conda_has_the_versions_of_pip():
-    locked = pins("requirements.txt") | pins("requirements-inspect.txt")
+    locked = pins("requirements.txt")
+    for name in ("inspect", "exchange"):
+        locked |= pins(f"requirements-{name}.txt")
     named = {CONDA.get(name, name): version for name, version in locked.items()}
     seen = set()
     for path in environments():
@@ -52,25 +56,30 @@ def test_conda_has_the_versions_of_pip():
                 continue
             assert named.get(name) == version, f"{path.name}: {entry}, pip has {named.get(name)}"
             seen.add(name)
-    asked = [*wanted("requirements.in"), *wanted("requirements-inspect.in")]
+    asked = [name for file in IN_ENVIRONMENTS for name in wanted(file)]
     needed = {CONDA.get(name, name) for name in asked}
     # Snakemake itself and its plug-ins run outside the rules' environments
     missing = {name for name in needed if not name.startswith("snakemake")} - NOT_IN_RULES - seen
     assert not missing, f"not in envs/: {sorted(missing)}"
 
 
-def test_pages_have_all_that_other_jobs_have():
+@pytest.mark.parametrize(
+    ("name", "those"),
+    [
+        ("inspect.yaml", ["bokeh", "typer"]),
+        ("exchange.yaml", ["geff", "imageio-ffmpeg", "rocrate", "typer"]),
+    ],
+)
+def test_pages_and_exports_have_all_that_other_jobs_have(name, those):
     def packages(name):
         return set(yaml.safe_load((ROOT / "envs" / name).read_text("utf-8"))["dependencies"])
 
-    more = packages("inspect.yaml") - packages("fovea.yaml")
-    assert packages("fovea.yaml") < packages("inspect.yaml")
-    assert sorted(name.split()[0] for name in more) == ["bokeh", "typer"]
+    more = packages(name) - packages("fovea.yaml")
+    assert packages("fovea.yaml") < packages(name)
+    assert sorted(name.split()[0] for name in more) == those
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-inspect.txt", "requirements-dev.txt"]
-)
+@pytest.mark.parametrize("name", LOCKED)
 def test_every_package_is_pinned_with_hashes_and_no_address(name):
     text = (ROOT / name).read_text("utf-8")
     assert "://" not in text
@@ -83,7 +92,7 @@ def test_every_package_is_pinned_with_hashes_and_no_address(name):
 
 def test_the_lock_files_agree():
     known = {}
-    for name in ("requirements.txt", "requirements-inspect.txt", "requirements-dev.txt"):
+    for name in LOCKED:
         found = pins(name)
         assert not {n: (v, found[n]) for n, v in known.items() if found.get(n, v) != v}
         known |= found
@@ -97,7 +106,7 @@ def names_in(text):
 def test_every_dependency_has_its_reason():
     assert names_in("For zarr: ome-zarr-models.") == {"for", "zarr", "ome-zarr-models"}
     named = names_in((ROOT / "docs" / "dependencies.md").read_text("utf-8"))
-    files = ("requirements.in", "requirements-inspect.in", "requirements-dev.in", TRAINING)
+    files = (*IN_ENVIRONMENTS, "requirements-dev.in", TRAINING)
     assert {name for file in files for name in wanted(file)} <= named
 
 

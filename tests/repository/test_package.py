@@ -74,7 +74,7 @@ def test_the_version_stands_in_one_place():
 
 
 def test_ranges_hold_the_pins():
-    files = ("requirements", "requirements-inspect")
+    files = ("requirements", "requirements-inspect", "requirements-exchange")
     locked = "\n".join((ROOT / f"{file}.txt").read_text("utf-8") for file in files)
     pins = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", locked, re.MULTILINE))
     extras = PROJECT["optional-dependencies"]
