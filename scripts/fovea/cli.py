@@ -475,6 +475,31 @@ def geff(
         print(f"{target}: {export_geff(field, target).words}")
 
 
+@export.command(epilog="Example: fovea export ctc --dataset demo --fov 0")
+def ctc(
+    dataset: _DATASET = None,
+    fov: _FOVS = "all",
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Write a reference, 01_GT, and not a result, 01_RES.")
+    ] = False,
+    output: Annotated[Path, _option("Folder; it gets one of each dataset.", "DIR")] = Path(
+        "exports"
+    ),
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Write labels and tracks in the folders of the Cell Tracking Challenge.
+
+    Sequence 01 is field of view 0.
+    """
+    from fovea.exports.ctc import export_ctc, words
+
+    for field in _tracked(directory, configfile, dataset, fov):
+        written = export_ctc(field, output / field.dataset, truth)
+        folder = output / field.dataset / f"{field.fov + 1:02d}_{'GT' if truth else 'RES'}"
+        print(f"{folder}: {words(*written)}")
+
+
 @curation.command(epilog="Example: fovea curation rebase")
 def rebase(
     table: Annotated[Path, typer.Option("--curation", metavar="FILE", help="The table.")] = Path(
