@@ -95,14 +95,19 @@ def close():
     origin, words = os.getcwd(), command()
     os.chdir(WORKING_FOLDER)
     failed = workflow.scheduler.failed if IS_MODULE else run_failed
-    said = what_failed(words, origin) if failed else []
-    try:
-        if not plan.left_out:  # else the first part of the run will say it
-            said[:0] = what_was_made(words)
-    except FoveaError as error:  # a file of the results is damaged
-        said.append(f"Fovea: {error}")
-    for text in filter(None, said):
+    said = texts_of(what_failed, words, origin) if failed else []
+    if not plan.left_out:  # else the first part of the run will say it
+        said = [*texts_of(what_was_made, words), *said]
+    for text in dict.fromkeys(filter(None, said)):
         print(text, file=sys.stderr)
+
+
+def texts_of(ask, *given):
+    """What a function says; where a file of the results is damaged, that."""
+    try:
+        return ask(*given)
+    except FoveaError as error:
+        return [f"Fovea: {error}"]
 
 
 def what_was_made(words):

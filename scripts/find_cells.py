@@ -1,4 +1,5 @@
 from fovea.jobs.log import job
+from fovea.recordings.inspect_input import load_metadata
 from fovea.segmentation.phase.found import find_cells
 
 with job(snakemake) as log:
@@ -10,6 +11,7 @@ with job(snakemake) as log:
         used.channel,
         used.z,
         used.preprocess,
+        load_metadata(snakemake.input.metadata),
         threads=snakemake.threads,
         log=log,
     )

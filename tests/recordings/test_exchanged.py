@@ -19,11 +19,13 @@ from fovea.recordings.copy_raw import copy_raw
 from fovea.recordings.fingerprint import check_unchanged, fingerprint, stamp
 from fovea.recordings.inspect_input import inspect_input, load_metadata
 from fovea.runs.exchanged import check_exchanged
+from fovea.segmentation.phase.found import find_cells
 from support.recordings import assert_one_line, pixels, write_ome_tiff, write_ome_zarr
 
 SHAPE = 1, 4, 1, 2, 48, 40
 CHANNELS = {"pc_ch_0": 0, "fl_ch_1": 1}
 METADATA = "results/a/metadata.yaml"
+PHASE = {"mode": "auto", "cell_diameter": "auto"}
 
 
 def tiff(path, seed: int) -> None:
@@ -81,12 +83,27 @@ def test_nothing_is_copied_of_another_recording(name):
     for ask in (
         lambda: copy_raw(name, "other.zarr", 0, CHANNELS, 0, metadata),
         lambda: flat_field("gain.tif", {"method": "recording", "dark": 0}, 1, name, 0, metadata),
+        lambda: find_cells(name, "found.yaml", PHASE, 0, metadata=metadata),
     ):
         with pytest.raises(FoveaError, match="has changed since it was inspected") as caught:
             ask()
         assert_one_line(caught.value, name)
     assert not os.path.exists("other.zarr/pc_ch_0/0/zarr.json")
     assert not os.path.exists("gain.tif")
+    assert not os.path.exists("found.yaml")
+
+
+def test_a_recording_that_is_modified_after_it_was_inspected_is_doubted(name, caplog):
+    """A fingerprint does not see all of it, and a run that is planned does not look again."""
+    metadata = load_metadata(METADATA)
+    copy_raw(name, "one.zarr", 0, CHANNELS, 0, metadata)
+    assert not caplog.records
+    newer = os.stat(METADATA).st_mtime_ns + 1
+    os.utime(name, ns=(newer, newer))
+    with caplog.at_level("WARNING", "fovea"):
+        copy_raw(name, "other.zarr", 0, CHANNELS, 0, metadata)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{name}: was modified after it had been inspected; its")
 
 
 def planned(name: str) -> Plan:
@@ -130,7 +147,7 @@ def test_a_recording_that_is_written_to_while_it_is_copied(name, monkeypatch):
         os.utime(name, ns=(now.st_atime_ns, now.st_mtime_ns + 1))
 
     monkeypatch.setattr(module, "progress", written_to)
-    with pytest.raises(FoveaError, match="was written to while it was copied") as caught:
+    with pytest.raises(FoveaError, match="was written to while it was read") as caught:
         copy_raw(name, "images.zarr", 0, CHANNELS, 0, load_metadata(METADATA))
     assert_one_line(caught.value, name)
     assert not os.path.exists("images.zarr/pc_ch_0/0/zarr.json")

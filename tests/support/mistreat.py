@@ -8,13 +8,44 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from fovea.errors import FoveaError
+from fovea.jobs.checksums import FOLDER
 from fovea.recordings.readers import open_recording
+from support.made_results import Results
 from support.processes import Process
+
+_TRACES, _CELLS, _IMAGES = "{fov}/movie_{name}_traces.csv", "{fov}/cells.zarr", "{fov}/images.zarr"
+_SAMPLE = "merged/all_traces.csv"
+#: What is made from the files of a field of view that begin so; the first that fits counts.
+_READ_BY = {
+    "images.zarr/pc_ch": (f"{_IMAGES}/seg_labeled_ch_0/0", _CELLS, f"{_IMAGES}/pc_ch_0/1"),
+    "images.zarr/fl_ch": (f"{_IMAGES}/fl_background_ch_1/0", _CELLS, f"{_IMAGES}/fl_ch_1/1"),
+    "images.zarr/seg_labeled": (f"{_IMAGES}/seg_tracked_ch_0/0",),
+    "images.zarr/seg_tracked": (f"{_IMAGES}/fl_background_ch_1/0", _CELLS, _TRACES),
+    "images.zarr/fl_background": (_CELLS, f"{_IMAGES}/fl_background_ch_1/1"),
+    "images.zarr/": (f"{_IMAGES}/seg_labeled_ch_0/0", _CELLS),
+    "cells.zarr/": (_TRACES,),
+    "movie_{name}_drift": (_CELLS,),
+    "movie_{name}_merges": (_TRACES,),
+    "movie_{name}_lineage": (_TRACES, _SAMPLE),
+    "movie_": (_SAMPLE,),
+}
+
+
+def read_by(path: Path) -> list[str]:
+    """What a step makes from a file of the results of the dataset `movie`, in their folder."""
+    parts = path.parts
+    if not parts[1].startswith("fov_"):  # about the whole dataset
+        return [_IMAGES.format(fov="movie/fov_000"), _SAMPLE]
+    begin = "/".join(part for part in parts[2:] if part != FOLDER)
+    field = {"fov": "/".join(parts[:2]), "name": parts[1]}
+    made = next(made for start, made in _READ_BY.items() if begin.startswith(start.format(**field)))
+    return [name.format(**field) for name in made]
 
 
 def processes(run: Process, target: str, rng: random.Random) -> list[psutil.Process]:
@@ -89,3 +120,22 @@ def read_all(path: Path) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 4
     return 0
+
+
+def steps_again(results: Results, target: Path) -> dict[str, object]:
+    """What each step makes of results: the files that it writes, or its error."""
+    found: dict[str, object] = {}
+    asks = {name: getattr(results, name) for name in ("provenance", "merge", "fit", "parameters")}
+    for fov in (0, 1):
+        for name in ("segment", "background", "track", "crop", "extract"):
+            asks[f"{name} {fov}"] = partial(getattr(results, name), fov)
+    for name, ask in asks.items():
+        results.target = target / name.replace(" ", "_")
+        try:
+            ask()
+        except Exception as error:
+            found[name] = error
+        else:
+            written = [path for path in results.target.rglob("*") if path.is_file()]
+            found[name] = {str(p.relative_to(results.target)): p.read_bytes() for p in written}
+    return found

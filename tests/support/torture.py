@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import resource
@@ -23,11 +24,14 @@ from pathlib import Path
 
 import yaml
 
+from fovea.errors import FoveaError
+from fovea.jobs.checksums import FOLDER, checked_file
 from fovea.simulation.simulate import simulate
 from support.harness import (
     SNAKEMAKE,
     Run,
     arguments,
+    copied,
     dataset,
     digests,
     dry_runs,
@@ -35,9 +39,11 @@ from support.harness import (
     snakemake,
     write_config,
 )
-from support.mistreat import damaged, processes, read_all, send, wait
+from support.made_results import Results, make_results
+from support.mistreat import damaged, processes, read_all, read_by, send, steps_again, wait
 from support.processes import Process
 
+KILLS = 5  # of one trial, before its results are compared
 PATIENCE = 300  # seconds after which a trial counts as hanging
 HOSTILE = [
     None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "1" * 5000, "", " ", "a\nb", "\t",
@@ -51,19 +57,21 @@ class TortureError(Exception):
 
 
 class Torture:
-    """A place with a finished run, which trials start from."""
+    """A place with finished runs, which trials start from: of fields of view, and of a sample."""
 
     def __init__(self, place: Path):
         self.place = place
-        self.finished = place / "finished"
-        simulate(self.finished / "data/movie.ome.tiff", place / "truth", 2, 8, 160, 192, 5)
-        self.config = write_config(
-            self.finished,
-            {"movie": dataset("data/movie.ome.tiff", "all", fl=(1,))},
-            samples=[{"name": "all"}],
-        )
+        self.fields, self.finished = place / "fields", place / "finished"
+        simulate(self.fields / "data/movie.ome.tiff", place / "truth", 2, 6, 128, 160, 5)
+        movie = {"movie": dataset("data/movie.ome.tiff", "all", fl=(1,))}
+        write_config(self.fields, movie)
+        snakemake(self.fields)
+        self.expected_fields = self.results(self.fields)
+        copied(self.fields, self.finished)
+        self.config = write_config(self.finished, movie, samples=[{"name": "all"}])
         snakemake(self.finished)
         self.expected = self.results(self.finished)
+        self.made: Results | None = None
 
     def results(self, folder: Path) -> dict[str, str]:
         """Checksums of what does not say how the run went."""
@@ -73,36 +81,52 @@ class Torture:
 
     def started(self, rng: random.Random) -> Path:
         """A folder in which some of the steps, at random, are still to be done."""
-        folder = self.place / "trial"
-        shutil.copytree(self.finished, folder)
-        wanted = ["cells.zarr", "images.zarr/fl_background_ch_1", "images.zarr/seg_tracked_ch_0",
-                  "images.zarr/seg_labeled_ch_0", "images.zarr"]  # fmt: skip
-        for fov in ("000", "001"):
-            shutil.rmtree(folder / f"results/movie/fov_{fov}" / rng.choice(wanted))
+        folder = copied(self.fields, self.place / "trial")
+        self.undo(folder, rng)
         return folder
 
-    def check_repeated(self, folder: Path, seed: str) -> None:
-        """Give the command again, as messages say, and compare."""
-        run = snakemake(folder, expected=None)
-        if "--unlock" in run.text:
+    def undo(self, folder: Path, rng: random.Random) -> None:
+        """Delete what some step has made of a field of view."""
+        wanted = ["cells.zarr", "images.zarr/fl_background_ch_1", "images.zarr/seg_tracked_ch_0",
+                  "images.zarr/seg_labeled_ch_0", "images.zarr"]  # fmt: skip
+        field = folder / "results/movie" / rng.choice(["fov_000", "fov_001"])
+        shutil.rmtree(field / rng.choice(wanted), ignore_errors=True)
+
+    def again(self, folder: Path) -> Run:
+        """Give the command again, as messages say."""
+        if any((folder / ".snakemake/locks").glob("*")):
             snakemake(folder, "--unlock")
-            run = snakemake(folder, expected=None)
+        return snakemake(folder, expected=None)
+
+    def check_repeated(self, folder: Path, what: str) -> None:
+        """Give the command again, as messages say, and compare."""
+        run = self.again(folder)
         if run.code != 0:
-            raise TortureError(f"the same command failed ({seed}):\n{run.text[-3000:]}")
-        found = self.results(folder)
-        if other := [n for n in self.expected if found.get(n) != self.expected[n]]:
-            raise TortureError(f"other results: {other[:5]}")
+            raise TortureError(f"the same command failed ({what}):\n{run.text[-3000:]}")
+        found, expected = self.results(folder), self.expected_fields
+        if other := [n for n in expected if found.get(n) != expected[n]]:
+            raise TortureError(f"other results ({what}): {other[:5]}")
 
     # Kinds of trials
 
     def kill(self, rng: random.Random) -> None:
-        """A signal to the tree, the head or a job of a run, at some moment."""
-        folder = self.started(rng)
+        """Signals to the tree, the head or a job of runs, at some moment, one after the other."""
+        folder, sent = self.started(rng), []
+        for _ in range(KILLS):
+            name = rng.choice(["KILL", "TERM", "INT", "HUP", "STOP"])
+            target = rng.choice(["tree", "head", "job"])
+            sent.append(f"{name} of {target}")
+            self.kill_once(folder, name, target, rng)
+            if any((folder / ".snakemake/locks").glob("*")):
+                snakemake(folder, "--unlock")
+            self.undo(folder, rng)
+        self.check_repeated(folder, ", ".join(sent))
+
+    def kill_once(self, folder: Path, name: str, target: str, rng: random.Random) -> None:
+        """Start a run, and send a signal when it is at work."""
         run = Process(folder)
         run.wait_for(lambda: run.jobs() > 0)
-        time.sleep(rng.uniform(0, 4))
-        name = rng.choice(["KILL", "TERM", "INT", "HUP", "STOP"])
-        target = rng.choice(["tree", "head", "job"])
+        time.sleep(rng.uniform(0, 3))
         number = getattr(signal, f"SIG{name}")
         chosen = processes(run, target, rng)
         for process in chosen:
@@ -115,7 +139,7 @@ class Torture:
             wait(run, PATIENCE)
         else:
             wait(run, 60)
-        self.check_repeated(folder, f"{name} of {target}")
+        _no_traceback(Run(run.process.returncode, run.text))
 
     def writes(self, rng: random.Random) -> None:
         """No file may become larger than some size, as if the disk were full."""
@@ -131,31 +155,51 @@ class Torture:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
-        if done.returncode == 0 and self.results(folder) != self.expected:
+        if done.returncode == 0 and self.results(folder) != self.expected_fields:
             raise TortureError(f"exit code 0 with other results, files of at most {most} bytes")
         self.check_repeated(folder, f"files of at most {most} bytes")
 
     def damage(self, rng: random.Random) -> None:
-        """A file of the results is damaged, and what depends on it is made again."""
-        folder = self.place / "trial"
-        shutil.copytree(self.finished, folder)
-        names = [n for n in self.expected if n.startswith("movie/") and "cells.zarr/" not in n]
-        name = rng.choice(sorted(names))
-        path = folder / "results" / name
+        """A file of the results is damaged, and read by all steps, without Snakemake."""
+        if self.made is None:
+            self.made = make_results(self.place / "made")
+            self.expected_made = steps_again(self.made, self.place / "again")
+        folder = copied(self.made.folder / "results", self.place / "trial/results").parent
+        path = rng.choice(sorted(p for p in folder.rglob("*") if p.is_file()))
+        path.write_bytes(damaged(path.read_bytes(), rng))
+        found = steps_again(Results(folder, self.made.source), folder / "again")
+        name = path.relative_to(folder)
+        for step, made in found.items():
+            if isinstance(made, FoveaError):
+                if "\n" in str(made) or not _named(path, str(made)):
+                    raise TortureError(f"{name} is damaged, and {step} says: {made}")
+            elif isinstance(made, Exception):
+                raise TortureError(f"{name} is damaged, and {step} ends in {made!r}")
+            elif made != self.expected_made[step]:
+                raise TortureError(f"{name} is damaged, and {step} makes something else")
+
+    def again_of_damaged(self, rng: random.Random) -> None:
+        """A file of the results is damaged, and what reads it is made again by Snakemake."""
+        folder = copied(self.finished, self.place / "trial")
+        path = rng.choice(sorted(p for p in (folder / "results/movie").rglob("*") if p.is_file()
+                                 and not p.name.startswith(".snakemake")))  # fmt: skip
         before = path.stat()
         path.write_bytes(damaged(path.read_bytes(), rng))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        for later in ("cells.zarr", "movie_fov_{fov}_traces.csv"):
-            for fov in ("000", "001"):
-                victim = folder / f"results/movie/fov_{fov}" / later.format(fov=fov)
-                if victim.is_dir():
-                    shutil.rmtree(victim)
-                elif victim != path:
-                    victim.unlink()
-        _no_traceback(snakemake(folder, expected=None))
+        victim = folder / "results" / rng.choice(read_by(path.relative_to(folder / "results")))
+        if victim.is_dir():
+            shutil.rmtree(victim)
+        else:
+            victim.unlink()
+        targets = [] if rng.random() < 0.15 else ["results/merged/all_traces.csv"]
+        run = snakemake(folder, *targets, expected=None)
+        name = path.relative_to(folder / "results").as_posix()
+        _no_traceback(run)
         found = self.results(folder)
         if other := [n for n in found if n != name and found[n] != self.expected.get(n)]:
             raise TortureError(f"{name} is damaged, and there are other values in {other[:5]}")
+        if run.code and not _named(path.relative_to(folder), run.text):
+            raise TortureError(f"{name} is damaged, and no line says so:\n{run.text[-3000:]}")
 
     def configs(self, rng: random.Random) -> None:
         """Values of the config are exchanged for hostile ones, and a run is planned."""
@@ -169,8 +213,7 @@ class Torture:
                     here[key] = rng.choice(HOSTILE)
                     break
                 here = here[key]
-        folder = self.place / "trial"
-        shutil.copytree(self.finished, folder)
+        folder = copied(self.finished, self.place / "trial")
         path = folder / "hostile.yaml"
         path.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
         (run,) = dry_runs([(folder, ["--configfile", "hostile.yaml"])], expected=None)
@@ -203,10 +246,21 @@ def _no_traceback(run: Run) -> None:
         raise TortureError(f"a traceback:\n{run.text[-3000:]}")
 
 
+def _named(path: Path, text: str) -> bool:
+    """Whether a line says what to do about a file, or about the array or store that it is in."""
+    if path.parent.name == FOLDER:
+        path = checked_file(path)
+    names = [path, *(folder for folder in path.parents if "images.zarr" in folder.parts
+                     or "cells.zarr" in folder.parts)]  # fmt: skip
+    lines = [line for line in text.splitlines() if "delete" in line]
+    return any(name.as_posix() in line for name in names for line in lines)
+
+
 KINDS: dict[str, Callable] = {
     "configs": Torture.configs,
     "inputs": Torture.inputs,
     "damage": Torture.damage,
+    "rerun": Torture.again_of_damaged,
     "kill": Torture.kill,
     "writes": Torture.writes,
 }
@@ -217,6 +271,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))
+    parser.add_argument("--trials", type=int, help="end after so many of each kind")
     parser.add_argument("--only", choices=KINDS, action="append", help="kinds; all by default")
     parser.add_argument("--trial", type=int, help="only the trial of this number")
     given = parser.parse_args()
@@ -231,10 +286,11 @@ def main() -> int:
             for kind in kinds:
                 if tried and time.time() > end:
                     break
-                tried[kind] += 1
+                count = KILLS if kind == "kill" else 1
+                tried[kind] += count
                 try:
                     KINDS[kind](torture, random.Random(f"{given.seed} {kind} {number}"))
-                    passed[kind] += 1
+                    passed[kind] += count
                 except (TortureError, AssertionError, subprocess.TimeoutExpired) as error:
                     print(
                         f"{kind}: {error}\nAgain: make torture ARGS='--seed {given.seed} "
@@ -245,8 +301,11 @@ def main() -> int:
             if given.trial is not None:
                 break
             number += 1
+            kinds = [kind for kind in kinds if tried[kind] < (given.trials or math.inf)]
+            if not kinds:
+                break
     print("| kind | tried | passed |\n|---|---|---|")
-    for kind in kinds:
+    for kind in tried:
         print(f"| {kind} | {tried[kind]} | {passed[kind]} |")
     return int(tried != passed)
 

@@ -195,12 +195,13 @@ def sampled(source, channel: int, z, metadata, log: logging.Logger) -> Iterator[
     that another choice of these does not change the gain. A field of view that cannot be read is
     left out, with a warning, and so is one in which the channel was not recorded.
     """
-    from fovea.recordings.fingerprint import check_unchanged
+    from fovea.recordings.fingerprint import same_recording
     from fovea.recordings.readers import open_recording
 
-    if metadata:
-        check_unchanged(source, metadata)
-    with open_recording(source, metadata=metadata) as recording:
+    with (
+        same_recording(source, metadata, log),
+        open_recording(source, metadata=metadata) as recording,
+    ):
         fields = [field for field in recording.info.fields if len(field.frames_of(channel))]
         sizes = [(field.height, field.width) for field in fields]
         usual = max(sizes, key=sizes.count, default=None)

@@ -14,7 +14,7 @@ import numpy as np
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
 from fovea.jobs.space import check_room
-from fovea.recordings.fingerprint import check_unchanged, stamp
+from fovea.recordings.fingerprint import same_recording
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
 from fovea.recordings.times import stored_times
@@ -62,7 +62,7 @@ def copy_raw(
     FoveaError
         If the recording cannot be read, or has changed since it was inspected.
     """
-    target, before = Path(target), stamp(source)
+    target = Path(target)
     with open_recording(source, metadata=metadata) as recording:
         info = recording.info
         field = recording.check_field(fov)
@@ -74,8 +74,6 @@ def copy_raw(
                 f"{counted(field.frames, 'frame')}, but had {expected} when it was "
                 "inspected; delete metadata.yaml of this dataset and run Snakemake again"
             )
-        if metadata:
-            check_unchanged(source, metadata)
         log.info("%s, field of view %d (%s): %d frames of %d x %d pixels", info.format, fov,
                  field.name, field.frames, field.height, field.width)  # fmt: skip
         if field.frames < field.planned_frames:
@@ -93,14 +91,10 @@ def copy_raw(
                 _Output(stack, target / group, shape, index, info, z)
                 for group, index in channels.items()
             ]
-            for planes in progress(frames, field.frames, log):
-                for output, plane in zip(outputs, planes, strict=True):
-                    output.append(plane)
-            if stamp(source) != before:
-                raise FoveaError(
-                    f"{', '.join(info.files[:1])}: was written to while it was copied; run "
-                    "Snakemake again when the acquisition, or the copying to this disk, has ended"
-                )
+            with same_recording(source, metadata, log):
+                for planes in progress(frames, field.frames, log):
+                    for output, plane in zip(outputs, planes, strict=True):
+                        output.append(plane)
             for output in outputs:
                 output.finish()
     for output in outputs:

@@ -2,14 +2,17 @@
 
 It depends on contents, names and sizes only, so that a copy of a recording has the same one and
 `metadata.yaml` is the same wherever and whenever it is written. Times of modification are compared
-by Snakemake from run to run, and here from the beginning of a copy to its end (`stamp`).
+by Snakemake from run to run, and here with that of `metadata.yaml` before a job reads a recording,
+and from the beginning of reading to its end (`same_recording`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fovea.config.folders import find_source
@@ -127,6 +130,48 @@ def check_unchanged(
         return
     if found != known:
         raise changed(metadata["files"], place)
+
+
+@contextmanager
+def same_recording(
+    source: Any, metadata: Mapping[str, Any] | None, log: logging.Logger
+) -> Iterator[None]:
+    """Read an input as the one that was inspected, from the first byte to the last.
+
+    An input that is newer than `metadata.yaml`, and has the same fingerprint, is taken for the same
+    one with a warning: it was touched, or changed where no fingerprint looks.
+
+    Parameters
+    ----------
+    metadata : mapping or None
+        Content of `metadata.yaml`; without it nothing is known of an earlier state.
+
+    Raises
+    ------
+    FoveaError
+        If it is another recording than the one that was inspected, or was written to meanwhile.
+    """
+    before = stamp(source)
+    if metadata is not None:
+        check_unchanged(source, metadata)
+        file = getattr(metadata, "path", None)
+        newest = max((time for _, _, time in before), default=0)
+        if file is not None and newest > os.stat(file).st_mtime_ns:
+            log.warning(
+                "%s: was modified after it had been inspected; its size and the places of it that "
+                "are compared are the same, so it is taken for the same recording (if it is not, "
+                "delete metadata.yaml of this dataset and run Snakemake again)", _name(source),
+            )  # fmt: skip
+    yield
+    if stamp(source) != before:
+        raise FoveaError(
+            f"{_name(source)}: was written to while it was read; run Snakemake again when the "
+            "acquisition, or the copying to this disk, has ended"
+        )
+
+
+def _name(source: Any) -> str:
+    return source_files(source)[0]
 
 
 def changed(files: Sequence[str], place: str) -> FoveaError:

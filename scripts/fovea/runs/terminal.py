@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from fovea.config.plan import Plan
+from fovea.errors import FoveaError
 from fovea.runs.cell_counts import field_counts
 
 #: Said at the start of a run.
@@ -120,7 +121,10 @@ class FieldLines(logging.Handler):
             self._line(f"{self._words(*place)}; {len(self._done)} of {total}")
 
     def _words(self, dataset: str, fov: str) -> str:
-        counts = field_counts(self._plan.datasets[dataset], fov)
+        try:
+            counts = field_counts(self._plan.datasets[dataset], fov)
+        except FoveaError:  # the table is damaged, which its reader and the end of the run say
+            counts = None
         cells = f", {counts.kept} of {counts.found} cells kept" if counts else ""
         return f"{dataset}, field of view {fov}: done{cells}"
 

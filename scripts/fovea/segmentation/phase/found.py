@@ -29,6 +29,7 @@ def find_cells(
     channel: int,
     z: int | str = 0,
     preprocess: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
     threads: int = 1,
     log: logging.Logger = _LOG,
 ) -> None:
@@ -46,18 +47,21 @@ def find_cells(
         Index of the phase-contrast channel.
     z, preprocess
         As in the config.
+    metadata : mapping or None
+        Content of `metadata.yaml`, which says what recording was inspected.
     threads : int
         Frames that are segmented at a time; the result does not depend on it.
 
     Raises
     ------
     FoveaError
-        If no cells are found.
+        If no cells are found, or the recording is not the one that was inspected.
     """
+    from fovea.recordings.fingerprint import same_recording
     from fovea.recordings.readers import open_recording
     from fovea.segmentation.phase.choose import choose
 
-    with open_recording(source) as recording:
+    with same_recording(source, metadata, log), open_recording(source) as recording:
         sampled = sample_frames(recording, channel, z)
     prepare = load(PREPROCESSING, preprocess) if preprocess else None
     frames = [prepare(s.image) if prepare else s.image for s in sampled]
