@@ -76,6 +76,14 @@ def test_one_line_for_each_field_of_view(tmp_path, monkeypatch):
         "Merge the traces of sample s",
         "a, field of view 000: done; 2 of 2",
     ]
+    checksum = table.parent / ".checksums" / f"{table.name}.json"
+    checksum.parent.mkdir()
+    checksum.write_text("damaged", "utf-8")
+    again = Run()
+    again.start()
+    again.do(1, "copy_raw", "001")
+    again.do(2, "segment", "001")
+    assert again.lines[1:] == ["a, field of view 001: done; 1 of 2"]
 
 
 def test_a_job_that_failed_has_a_line_and_its_field_of_view_is_not_done():

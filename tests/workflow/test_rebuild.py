@@ -142,3 +142,16 @@ def test_the_terminal_says_that_nothing_is_left(rebuilt):
     run = snakemake(rebuilt[1])
     assert "Nothing to be done" in run.text
     assert run.finished == 0
+
+
+def test_the_end_of_a_run_that_failed_names_another_table_that_is_damaged(finished, tmp_path):
+    folder = copied(finished, tmp_path / "run")
+    delete(folder / PLACE / "main_fov_001_traces.csv")
+    boxes = next((folder / PLACE / "cells.zarr/metadata/bboxes").glob("c.*"))
+    boxes.write_bytes(boxes.read_bytes()[:-1])
+    table = "results/main/fov_000/main_fov_000_cells.csv"
+    (folder / table).write_text("fov,cell\n", "utf-8")
+    run = snakemake(folder, expected=1)
+    assert "Traceback" not in run.text
+    assert f"bboxes/{boxes.name} is damaged or not whole; delete the folder {PLACE}" in run.text
+    assert f"\nFovea: {table} is not as Fovea wrote it" in run.text
