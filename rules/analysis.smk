@@ -104,3 +104,37 @@ rule export_anndata:
         "Export sample {wildcards.sample} as AnnData"
     script:
         "../scripts/export_anndata.py"
+
+
+rule aligned:
+    input:
+        unpack(lambda wildcards: aligned_inputs(plan, wildcards.aligned, fovs)),
+    output:
+        table=steps.ALIGNED["table"],
+        events=steps.ALIGNED["events"],
+        pdf=steps.ALIGNED["pdf"],
+        png=report(
+            steps.ALIGNED["png"],
+            caption="../report/aligned.rst",
+            category="Samples",
+            subcategory="all samples",
+            labels={"sample": "all", "figure": "{aligned}"},
+        ),
+    log:
+        steps.ALIGNED.log,
+    benchmark:
+        steps.ALIGNED.benchmark
+    conda:
+        "../envs/fovea.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        names=lambda wildcards: plan.made(wildcards.aligned),
+        entry=lambda wildcards: plan.aligned[wildcards.aligned],
+        column=lambda wildcards: samples.column(plan.aligned[wildcards.aligned]),
+        left_out=lambda wildcards: plan.words_left_out(*plan.samples_of(wildcards.aligned)),
+    message:
+        "Align curves at events: {wildcards.aligned}"
+    script:
+        "../scripts/aligned.py"

@@ -1,4 +1,5 @@
 from fovea.config import datasets, paths, samples, steps, validation
+from fovea.config.aligned import aligned_inputs
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.inputs import resolve_traces
 from fovea.config.plan import Plan
@@ -55,6 +56,7 @@ wildcard_constraints:
     fl="\\d+",
     sample=one_of(plan.samples),
     fit=one_of(plan.fits),
+    aligned=one_of(plan.aligned),
     group=one_of(plan.all_comparisons()),
 
 

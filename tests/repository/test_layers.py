@@ -29,6 +29,7 @@ cells
 display
 samples
 fits
+events
 exports figures integrity simulation
 evaluation
 inspection

@@ -102,8 +102,12 @@ CONFIGS = {
             fit("maturation", name="t", weighting="noise", population=True),
             fit("line", samples=["s_t"], normalise="area"), fit("auc"), fit("onset"),
         ],
+        "aligned": [
+            {"event": "division", "channel": 1, "feature": "intensity_total", "samples": ["s_t"]},
+            {"event": "death", "channel": 1, "feature": "intensity_total", "by": "area_ch_0"},
+        ],
         "anndata": True,
-        "params": {"preset": "pyama"},
+        "params": {"preset": "pyama", "tracking": {"divisions": True}},
     },
 }  # fmt: skip
 
@@ -268,6 +272,9 @@ def test_outputs_are_named(path):
         assert all(re.match(r"\s*\w+=", line) for line in first), block
 
 
+KEYS = ("sample", "fit", "group", "aligned")
+
+
 def wanted(fit: str, sample: str) -> set[tuple[str, str]]:
     """(rule, what) that a fit of a sample takes."""
     rules = ("fit", "fit_page", "plot_fits")
@@ -280,14 +287,16 @@ def test_jobs_of_samples(forced):
     for job in forced["samples and fits"].jobs:
         given = job["wildcards"]
         if "dataset" not in given and job["rule_name"] != "all":
-            what = " ".join(given[key] for key in ("sample", "fit", "group") if key in given)
+            what = " ".join(given[key] for key in KEYS if key in given)
             jobs.add((step_of(job["rule_name"]), what))
     column = "intensity_total_ch_1"
     models = {name: f"{column}_fitted_{name}"
               for name in ("maturation", "maturation_t", "line", "auc", "onset")}  # fmt: skip
     expected = {("plot_retention", ""), ("pages_to_send", ""), ("parameters", models["auc"]),
                 ("parameters_page", models["auc"]),
-                ("populations", models["maturation_t"])}  # fmt: skip
+                ("populations", models["maturation_t"]),
+                ("aligned", f"{column}_aligned_division"),
+                ("aligned", f"{column}_aligned_death_area_ch_0")}  # fmt: skip
     for sample in ("s", "s_t"):
         expected |= {("merge", sample), ("plot_traces", sample), ("sample_page", sample),
                      ("fit_page", f"{sample} {models['auc']}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fovea.config.derived import derived_features
@@ -23,7 +24,7 @@ def check_analysis(config: dict, found: Problems) -> None:
             _parameters(place, load(MODELS, entry["model"]), entry, problems)
         else:
             problems[(*place, "model")] = MODELS.unknown(entry["model"])
-        _samples(place, config, entry, problems)
+        check_samples(place, config, entry, problems)
         if not problems:
             key = (entry["channel"], entry["feature"], fit_label(entry))
             if key in taken:
@@ -112,12 +113,12 @@ def _bounds(place: Place, parameter: Any, change: dict, problems: Problems) -> N
         )
 
 
-def _samples(place: Place, config: dict, entry: Fit, problems: Problems) -> None:
+def check_samples(place: Place, config: dict, entry: Mapping, problems: Problems) -> None:
     """Check that the samples exist and that their datasets measure the feature."""
     known = list(dict.fromkeys(sample["name"] for sample in config["samples"]))
     chosen = known if entry["samples"] == "all" else entry["samples"]
     if not known:
-        problems[place] = "there are no samples to fit; list them under samples"
+        problems[place] = "there are no samples; list them under samples"
     if isinstance(chosen, str):
         problems[(*place, "samples")] = (
             f"{show(chosen)} is no list of samples; allowed: all, or a list such as [{chosen}]"
@@ -130,15 +131,15 @@ def _samples(place: Place, config: dict, entry: Fit, problems: Problems) -> None
         _measured(place, config, dataset, entry, problems)
 
 
-def _measured(place: Place, config: dict, dataset: str, entry: Fit, problems: Problems) -> None:
-    """Check that a dataset measures what a fit needs; each problem is reported of one dataset."""
+def _measured(place: Place, config: dict, dataset: str, entry: Mapping, problems: Problems) -> None:
+    """Check that a dataset measures what is needed; each problem is reported of one dataset."""
     given = config["datasets"][dataset]
     phase = given["channels"]["pc"]
     if given["traces"] is None and phase is None:
         problems.setdefault(
             place,
             f"dataset {dataset!r} has no phase contrast (pc), so there are no cells whose traces "
-            "could be fitted; remove this entry, or name a channel as pc",
+            "could be used; remove this entry, or name a channel as pc",
         )
         return
     channels = [*([phase] if phase else []), *given["channels"]["fl"]]
@@ -159,7 +160,7 @@ def _measured(place: Place, config: dict, dataset: str, entry: Fit, problems: Pr
             f"allowed: {', '.join(features) or 'none, for it has no features'}"
             f"{suggestion(feature, features)}",
         )
-    if entry["normalise"] == "area" and "area" not in (phase["features"] if phase else ()):
+    if entry.get("normalise") == "area" and "area" not in (phase["features"] if phase else ()):
         problems.setdefault(
             (*place, "normalise"),
             f"the area of the cells of dataset {dataset!r} is not measured; add area to the "

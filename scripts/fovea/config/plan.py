@@ -57,6 +57,8 @@ class Plan:
         The samples that are made.
     fits : dict of str to dict
         The entries of `analysis`, by the name of their files without the sample.
+    aligned : dict of str to dict
+        The entries of `aligned`, by the name of their files.
     """
 
     def __init__(
@@ -74,9 +76,10 @@ class Plan:
         known = samples.sample_names(config)
         self.samples = known if only is None else [name for name in known if name in only]
         self.fits = samples.fits(config)
+        self.aligned = samples.aligned(config)
         self._samples_of = {
-            fit: [name for name in known if entry["samples"] == ALL or name in entry["samples"]]
-            for fit, entry in self.fits.items()
+            what: [name for name in known if entry["samples"] == ALL or name in entry["samples"]]
+            for what, entry in (self.fits | self.aligned).items()
         }
 
     def having(self, step: str) -> list[str]:
@@ -199,9 +202,13 @@ class Plan:
             if fit in members.values()
         ]
 
-    def samples_of(self, fit: str) -> list[str]:
-        """Return the samples of a fit, whether or not they are made."""
-        return self._samples_of[fit]
+    def samples_of(self, what: str) -> list[str]:
+        """Return the samples of a fit or of aligned curves, whether or not they are made."""
+        return self._samples_of[what]
+
+    def made(self, what: str) -> list[str]:
+        """Return those of the samples that are made."""
+        return [name for name in self.samples_of(what) if name in self.samples]
 
     def fits_of(self, sample: str) -> dict[str, str]:
         """Return the fits of a sample by their names, with their files."""
@@ -210,8 +217,7 @@ class Plan:
 
     def fitted(self, fit: str) -> dict[str, str]:
         """Return the samples of a fit that are made, with their files."""
-        return {name: steps.FIT.of(sample=name, fit=fit)["fits"]
-                for name in self.samples_of(fit) if name in self.samples}  # fmt: skip
+        return {name: steps.FIT.of(sample=name, fit=fit)["fits"] for name in self.made(fit)}
 
     def comparisons(self, sample: str) -> dict[str, dict[str, str]]:
         """Return what is compared for a sample: name of the comparison to label and fit."""
@@ -243,7 +249,7 @@ class Plan:
                 found.append(steps.POPULATIONS.of(fit=fit))
             if not samples.is_measure(self.fits[fit]):
                 found.append(steps.PLOT_QUALITY.of(fit=fit))
-        return found
+        return found + [steps.ALIGNED.of(aligned=a) for a in self.aligned if self.made(a)]
 
     def sample_files(self) -> list[str]:
         """Return everything that is made of samples."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fovea.config import names
+from fovea.config.aligned import aligned_label
 from fovea.config.analysis import fit_label
 from fovea.config.datasets import features_for
 from fovea.config.derived import derived_columns
@@ -80,8 +81,13 @@ def fits(config: Mapping) -> dict[str, dict]:
     return {f"{column(entry)}_{fit_label(entry)}": entry for entry in config["analysis"]}
 
 
+def aligned(config: Mapping) -> dict[str, dict]:
+    """Return the entries of `aligned` by the name of their files."""
+    return {f"{column(entry)}_{aligned_label(entry)}": entry for entry in config["aligned"]}
+
+
 def column(entry: Mapping) -> str:
-    """Return the column that an entry of `analysis` fits."""
+    """Return the column that an entry of `analysis` fits, or one of `aligned` aligns."""
     return names.column(entry["feature"], entry["channel"])
 
 

@@ -130,6 +130,8 @@ PARAMETERS = _analysis("parameters of {fit}", "{fit}_parameters", "{fit}_paramet
 POPULATIONS = _analysis("populations of {fit}", "{fit}_populations", "{fit}_populations",
                         "{fit}_populations", cells="{fit}_population_cells.csv",
                         differences="{fit}_differences.csv")  # fmt: skip
+ALIGNED = _analysis("aligned of {aligned}", "{aligned}", "{aligned}", "{aligned}",
+                    events="{aligned}_events.csv")  # fmt: skip
 PLOT_QUALITY = _analysis("plot_quality of {fit}", "{fit}_plot_quality", plot="{fit}_quality")
 PLOT_RETENTION = _analysis("plot_retention", "plot_retention", plot="retention")
 

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from fovea.config.aligned import check_aligned
 from fovea.config.checks import Checker
 from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
@@ -87,6 +88,8 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
         check_params(place, merged, own, channels, params_rules, problems)
         if isinstance(complete["datasets"][name], dict):
             complete["datasets"][name]["params"] = merged
+    if not problems:  # it relies on everything else
+        check_aligned(complete, problems)
     if problems:
         places = sorted(problems, key=lambda place: _rank(place, order))
         raise ConfigError(f"{source}: {show_path(place)}: {problems[place]}" for place in places)
