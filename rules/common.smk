@@ -5,7 +5,7 @@ from fovea.config.inputs import resolve_traces
 from fovea.config.plan import Plan
 from fovea.jobs import resources
 from fovea.recordings.inspect_input import fov_count
-from fovea.runs import added_channels, archived, exchanged, failed_fields
+from fovea.runs import added_channels, archived, check_tables, exchanged, failed_fields
 
 
 def planned(given):
@@ -21,6 +21,7 @@ def planned(given):
         found = Plan(checked, *failed_fields.left_out_now())
         found.check(source)
         if workflow.is_main_process:
+            check_tables.check_curation(checked, source)
             archived.check_archived(found, absent, source)
             exchanged.check_exchanged(found, absent)
         added_channels.plan_added(found, at_start=workflow.is_main_process)

@@ -138,6 +138,7 @@ def what_failed(words, origin):
         failed_fields.after_failure(plan, rows, again, origin=origin),
         failed_fields.failures(plan),
         status.failures(rows, words),
+        room.rest(plan, rows),
     ]
 
 

@@ -14,6 +14,7 @@ from fovea.jobs.log import job
 from fovea.jobs.resources import Size
 from fovea.recordings.copy_raw import copy_raw
 from fovea.runs import room
+from fovea.runs.status import Row
 from fovea.simulation.simulate import simulate
 
 
@@ -85,3 +86,21 @@ def test_a_run_that_will_not_fit_is_told_at_the_start(monkeypatch):
     disk(monkeypatch, 10**10)
     assert room.words(plan, {("a", "000"), ("a", "001")}) == ""
     assert room.words(plan, set()) == ""
+
+
+def test_the_end_of_a_run_that_met_a_full_disk_says_what_the_rest_needs(tmp_path, monkeypatch):
+    size = Size(100, 2048, 2048)
+    dataset = SimpleNamespace(groups=lambda kind: [kind], size=lambda *_: size)
+    plan = SimpleNamespace(datasets={"a": dataset})
+    disk(monkeypatch, 10**9)
+    full = space.full_disk(OSError(errno.ENOSPC, "No space"))
+    rows = [Row("a", "000"), Row("a", "001", "failed", error=full), Row("a", "002", "waiting")]
+    text = room.rest(plan, rows, str(tmp_path))
+    assert "the 2 fields of view that are not done will need about 5.0 GB more, and 1.0 GB" in text
+    written = tmp_path / "a/fov_001/images.zarr/x"
+    written.parent.mkdir(parents=True)
+    with written.open("wb") as file:
+        file.truncate(2 * 10**9)
+    assert "will need about 3.0 GB more" in room.rest(plan, rows, str(tmp_path))
+    assert "the 1 field of view that is not done" in room.rest(plan, rows[:2], str(tmp_path))
+    assert room.rest(plan, [Row("a", "001", "failed", error="other")], str(tmp_path)) == ""

@@ -10,6 +10,8 @@ import pytest
 from fovea.cli import main
 from fovea.config.paths import SEEN
 from fovea.errors import FoveaError
+from fovea.runs.check_tables import check_curation
+from fovea.samples import curation
 from fovea.samples.curation import read_curation
 from fovea.samples.imports.pyama_config import write_curation
 from fovea.samples.verdicts import command_for
@@ -294,3 +296,32 @@ def test_rows_are_added_in_the_form_of_the_table(tmp_path):
     table.write_bytes("dataset,fov,cell,good,from_frame,to_frame,note\n".encode("utf-16"))
     with pytest.raises(FoveaError, match="is not in UTF-8, so that no rows can be added"):
         write_curation(table, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"root:x:0:0:root:/root:/bin/bash\n", "unknown column 'root:x:0:0:root:/root:/bin/bash'"),
+        (b"", "the column dataset is missing"),
+        (b"\x7fELF\x02\x01\x01" + bytes(7) + b"\xd8\x00\xdc", "cannot be read as utf-16"),
+        (b"II*\0" + bytes(300), "unknown column"),
+        (HEADER.encode() + b"a,0,1,true,,,,,,\n" * 20, "has 415 bytes, which no curation"),
+    ],
+)  # fmt: skip
+def test_other_files_are_no_curation_table(content, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(curation, "_MOST_BYTES", 400)
+    table = tmp_path / "table"
+    table.write_bytes(content)
+    with pytest.raises(FoveaError) as caught:
+        check_curation({"curation": str(table)}, "config.yaml")
+    assert str(caught.value).startswith(f"config.yaml: curation: {table}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_are_left_for_later_and_a_table_need_not_be_there(tmp_path):
+    table = tmp_path / "table.csv"
+    check_curation({"curation": str(table)}, "config.yaml")
+    check_curation({"curation": None}, "config.yaml")
+    table.write_text(HEADER + "other,x,y,perhaps\n", "utf-8")
+    check_curation({"curation": str(table)}, "config.yaml")

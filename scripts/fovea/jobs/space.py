@@ -11,6 +11,7 @@ from pathlib import Path
 from fovea.errors import FoveaError
 from fovea.jobs.resources import Size
 
+_IS_FULL = "is full; free are"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Bytes per pixel of a frame, as measured on camera images of 2048 x 2048: the raw channel and its
@@ -63,7 +64,12 @@ def full_disk(error: BaseException) -> str | None:
         places = {str(error.filename): Path(os.fsdecode(error.filename)).parent, **places}
     free = ", ".join(f"{amount(free_bytes(place))} in {name}" for name, place in places.items())
     what = "the quota" if error.errno == errno.EDQUOT else "a disk"
-    return f"{what} is full; free are {free}; make room, and give the same command again"
+    return f"{what} {_IS_FULL} {free}; make room, and give the same command again"
+
+
+def says_full(text: str) -> bool:
+    """Return whether this is what `full_disk` says."""
+    return _IS_FULL in text
 
 
 def amount(number: float) -> str:

@@ -10,6 +10,30 @@ from typing import Any
 from fovea.errors import FoveaError
 
 
+def check_curation(config: Mapping[str, Any], source: str) -> None:
+    """Raise FoveaError where a config names a file that is no curation table; rows come later.
+
+    Parameters
+    ----------
+    config : mapping
+        The checked config.
+    source : str
+        Where it stands, for the message.
+    """
+    from fovea.samples.curation import open_curation
+
+    curation = config["curation"]
+    if not curation or not Path(curation).exists():
+        return
+    try:
+        open_curation(curation)
+    except FoveaError as error:
+        raise FoveaError(f"{source}: curation: {error}") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise FoveaError(f"{source}: curation: {curation} cannot be read: {why}") from error
+
+
 def check_tables(config: Mapping[str, Any], imports: Iterable[Mapping[str, Any]]) -> None:
     """Raise FoveaError, naming all that is wrong, if the curation table or traces cannot be used.
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fovea.errors import FoveaError, show, suggestion
-from fovea.samples.saved_csv import TRUTH, open_csv
+from fovea.jobs.space import amount
+from fovea.samples.saved_csv import TRUTH, SavedCsv, open_csv
 
 REQUIRED = ("dataset", "fov", "cell", "good")
 RANGE = ("from_frame", "to_frame", "note")
 PLACE = ("frame", "position_x", "position_y")
 OPTIONAL = (*RANGE, *PLACE)
+_MOST_BYTES = 200_000_000  # some millions of rows
 _WHOLE = re.compile(r"(\d+)([.,]0*)?")
 
 
@@ -47,15 +49,27 @@ def read_curation(path: str | Path, datasets: Collection[str] | None = None) -> 
     Separator, encoding, decimal sign and words for truth may be those of a spreadsheet program of
     any region. `datasets` are the names that are allowed in its first column.
     """
-    saved = open_csv(path)
-    header = saved.names
-    while header and not header[-1]:
-        header = header[:-1]
-    small = [name.lower() for name in header]
-    _check_header(path, [name if low not in (*REQUIRED, *OPTIONAL) else low
-                         for name, low in zip(header, small, strict=True)])  # fmt: skip
+    saved = open_curation(path)
+    small = [name.lower() for name in saved.names]
     return [_verdict(path, small, row, line, datasets) for line, row in saved.rows()
             if not row[0].lstrip().startswith("#")]  # fmt: skip
+
+
+def open_curation(path: str | Path) -> SavedCsv:
+    """Read a file as far as it takes to know that it is a curation table; FoveaError if not."""
+    size = Path(path).stat().st_size
+    if size > _MOST_BYTES:
+        raise FoveaError(
+            f"{path}: has {amount(size)}, which no curation table has; name a CSV file with the "
+            f"columns {', '.join(REQUIRED)}"
+        )
+    saved = open_csv(path)
+    while saved.names and not saved.names[-1]:
+        saved.names.pop()
+    small = [name.lower() for name in saved.names]
+    _check_header(path, [name if low not in (*REQUIRED, *OPTIONAL) else low
+                         for name, low in zip(saved.names, small, strict=True)])  # fmt: skip
+    return saved
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:
