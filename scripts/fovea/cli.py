@@ -500,6 +500,37 @@ def ctc(
         print(f"{folder}: {words(*written)}")
 
 
+@export.command("ro-crate", epilog="Example: fovea export ro-crate --directory my_experiment")
+def ro_crate(
+    name: Annotated[str, typer.Option(help="Title; the folder's name without it.")] = "",
+    license_url: Annotated[
+        str, typer.Option("--license", metavar="URL", help="License of the data.")
+    ] = "",
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Describe a finished run as an RO-Crate: inputs, parameters, versions, outputs, checksums.
+
+    It is one file in the folder of the run, ro-crate-metadata.json; nothing is copied.
+    """
+    from fovea.config.plan import Plan
+    from fovea.exports.ro_crate import RECORD, export_ro_crate
+    from fovea.runs.old_results import old_results
+    from fovea.runs.status import collect
+
+    configfile = configfile or directory / "config/config.yaml"
+    plan = Plan(_config(configfile))
+    open_ = [row for row in collect(plan, directory) if row.state != "done"]
+    if open_ or not all((directory / file).exists() for file in plan.sample_files()):
+        raise FoveaError(
+            f"{directory}: this run is not finished; `fovea status` says what is missing, and "
+            "Snakemake goes on with it"
+        )
+    old = old_results(plan, directory)
+    written = export_ro_crate(plan, directory, configfile, old, name, license_url)
+    print(f"{directory / RECORD}: {written}")
+
+
 @curation.command(epilog="Example: fovea curation rebase")
 def rebase(
     table: Annotated[Path, typer.Option("--curation", metavar="FILE", help="The table.")] = Path(
