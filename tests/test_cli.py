@@ -21,7 +21,7 @@ from support.recordings import pixels, write_ome_tiff
 
 LIBRARY = Path(__file__).parents[1] / "scripts"
 COMMANDS = ["describe", "preview", "status", "evaluate", "import", "inspect", "check"]
-EXPORTS = ["geff", "ctc", "ro-crate"]
+EXPORTS = ["geff", "ctc", "ro-crate", "trackmate"]
 
 
 def fovea(*words: str, **options) -> subprocess.CompletedProcess:

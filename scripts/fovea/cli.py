@@ -500,6 +500,25 @@ def ctc(
         print(f"{folder}: {words(*written)}")
 
 
+@export.command(epilog="Example: fovea export trackmate --dataset demo --fov 0")
+def trackmate(
+    dataset: _DATASET = None,
+    fov: _FOVS = "all",
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Write the raw images beside the tracks.")
+    ] = True,
+    output: Annotated[Path, _option("Folder for the files.", "DIR")] = Path("exports"),
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Write tracks as XML of TrackMate, and raw images as TIFF, which Fiji opens."""
+    from fovea.exports.trackmate import export_trackmate
+
+    for field in _tracked(directory, configfile, dataset, fov):
+        target = output / f"{field.name}.xml"
+        print(f"{target}: {export_trackmate(field, target, images).words}")
+
+
 @export.command("ro-crate", epilog="Example: fovea export ro-crate --directory my_experiment")
 def ro_crate(
     name: Annotated[str, typer.Option(help="Title; the folder's name without it.")] = "",
