@@ -550,6 +550,34 @@ def ro_crate(
     print(f"{directory / RECORD}: {written}")
 
 
+@app.command(epilog="Example: fovea movie --dataset demo --fov 0 --cell 7 --output cell.gif")
+def movie(
+    dataset: _DATASET = None,
+    fov: _FOVS = "0",
+    cell: Annotated[int | None, typer.Option(help="Follow this cell.")] = None,
+    channel: Annotated[
+        int | None, _option("Channel to show; the phase contrast without it.", "INDEX")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=50, help="Frames per second.")] = 7.0,
+    output: Annotated[
+        Path | None, _file("Movie, .mp4 or .gif; else exports/{dataset}_fov_000.mp4.")
+    ] = None,
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Write a movie with outlines, IDs, time and a scale bar, of a field of view or of one cell."""
+    from fovea.exports.movie import export_movie
+
+    fields = _tracked(directory, configfile, dataset, fov)
+    if output is not None and len(fields) > 1:
+        raise FoveaError(f"{output}: is one file for {len(fields)} movies; choose one with --fov")
+    for field in fields:
+        name = field.name + ("" if cell is None else f"_cell_{cell}")
+        target = output or Path("exports") / f"{name}.mp4"
+        frames = export_movie(field, target, cell, channel, rate)
+        print(f"{target}: {counted(frames, 'frame')}")
+
+
 @curation.command(epilog="Example: fovea curation rebase")
 def rebase(
     table: Annotated[Path, typer.Option("--curation", metavar="FILE", help="The table.")] = Path(
