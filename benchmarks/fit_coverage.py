@@ -17,6 +17,7 @@ import numpy as np
 from support.simulated_traces import (
     CASES,
     DISTURBED,
+    RISES,
     Case,
     evaluate,
     model_of,
@@ -52,7 +53,7 @@ def main() -> None:
             print(f"| `{name}` | {100 * noise / size:.1f} % | {100 * succeeded:.1f} % | "
                   f"{words(found)} |", flush=True)  # fmt: skip
     print("\n| noise | succeeded | parameter: bias, coverage |\n|---|---|---|")
-    for name, (case, noise, how, more) in DISTURBED.items():
+    for name, (case, noise, how, more) in (DISTURBED | RISES).items():
         succeeded, found = scores(case, noise, given.cells, given.seed, how, **more)
         print(f"| {name} | {100 * succeeded:.1f} % | {words(found)} |", flush=True)
 

@@ -19,6 +19,7 @@ from support.simulated_traces import (
     CASES,
     DISTURBED,
     HOURS,
+    RISES,
     Disturbance,
     evaluate,
     grid,
@@ -29,13 +30,15 @@ from support.simulated_traces import (
 COUNT = 500
 CHOSEN = ["AR(1) 0, 120 irregular", "AR(1) 0.4, 60 frames", "AR(1) 0.7, 120 irregular",
           "AR(1) 0.85, 60 irregular", "AR(1) 0.85, 240 frames", "half of it AR(1) 0.9",
-          "noise of each cell", "the same, AR(1) 0.7", "km free", "kink, AR(1) 0.7"]  # fmt: skip
+          "noise of each cell", "the same, AR(1) 0.7", "km free", "kink, AR(1) 0.7",
+          "`logistic`, AR(1) 0.7, 60 irregular", "`gompertz`, AR(1) 0.7, 120 frames",
+          "`gompertz`, AR(1) 0, 240 irregular"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_intervals_hold_whatever_the_noise_is_like(name):
     """They hold 93 to 97 %; of so few cells, chance adds one per cent or two."""
-    case, noise, how, more = DISTURBED[name]
+    case, noise, how, more = (DISTURBED | RISES)[name]
     succeeded, found = scores(case, noise, COUNT, 7, how, **more)
     assert succeeded > 0.98
     for parameter, score in found.items():

@@ -181,6 +181,27 @@ def test_models_have_the_defaults_and_bounds_of_pyama():
     assert fixed == {"km": 1.28, "beta": 5.22e-3, "scale": 1.0}
 
 
+@pytest.mark.parametrize(("name", "part"), [("logistic", 1 / 2), ("gompertz", 1 / np.e)])
+def test_the_maximal_rate_is_a_parameter(name, part):
+    """The steepest slope of the curve, when it is reached, and at which part of the rise."""
+    model, time = model_of(name), np.linspace(0, 60, 60_001)
+    value = model(time, 21.5, 30.0, 0.4, 7.0)
+    slope = np.gradient(value, time)
+    assert slope.max() == pytest.approx(30, rel=1e-6)
+    assert time[np.argmax(slope)] == pytest.approx(21.5, abs=2e-3)
+    rise = {"logistic": 4, "gompertz": np.e}[name] * 30 / 0.4
+    assert value[[0, -1]] == pytest.approx([7, 7 + rise], abs=0.06)
+    assert model(21.5, 21.5, 30.0, 0.4, 7.0) == pytest.approx(7 + part * rise)
+
+
+@pytest.mark.parametrize("name", ["logistic", "gompertz"])
+def test_steep_rises_do_not_overflow(name):
+    model, time = model_of(name), np.array([[-1e4, -1, 0, 1, 1e4]])
+    value, derivatives = model.differentiate(model.names, time, 0.0, 1.0, 30.0, 2.0)
+    assert np.isfinite([value, *derivatives]).all()
+    assert value[0, [0, -1]] == pytest.approx([2, 2 + {"logistic": 4, "gompertz": np.e}[name] / 30])
+
+
 def test_a_model_without_derivatives_gets_numeric_ones():
     from dataclasses import replace
 

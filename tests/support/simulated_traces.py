@@ -101,6 +101,14 @@ CASES = {
                  ("slope", "offset"), HOURS, {}),
     "onset": Case("onset", {"onset": [1.0, 2.5], "slope": (1e3, S), "offset": (300, S)},
                   (10.0, 50.0, 150.0), ("onset", "slope", "offset"), np.arange(0, 4, 1 / 12), {}),
+    "logistic": Case("logistic", {"t_max": [8, 15], "max_rate": (2e3, S), "steepness": (0.5, S),
+                                  "offset": (1e3, S)},
+                     (50.0, 300.0, 1000.0), ("t_max", "max_rate", "steepness", "offset"), HOURS,
+                     {}),
+    "gompertz": Case("gompertz", {"t_max": [6, 12], "max_rate": (2e3, S), "steepness": (0.4, S),
+                                  "offset": (1e3, S)},
+                     (50.0, 300.0, 1000.0), ("t_max", "max_rate", "steepness", "offset"), HOURS,
+                     {}),
 }  # fmt: skip
 CASES["maturation_blocked"].draw["t0"] = (-0.01, 0.0)
 
@@ -194,6 +202,14 @@ DISTURBED = {
     "km free, AR(1) 0.7": (KM_FREE, 600.0, Disturbance(0.7, frames=240), {}),
     "kink, AR(1) 0.7": (CASES["trivial"], 20.0, Disturbance(0.7), {}),
     "kink, AR(1) 0.85, 60 frames": (CASES["trivial"], 20.0, Disturbance(0.85, frames=60), {}),
+}  # fmt: skip
+
+#: The same of models whose maximal rate is a parameter.
+RISES = {
+    f"`{name}`, AR(1) {r:g}, {frames} {word}": (CASES[name], 500.0, Disturbance(
+        r, frames=frames, irregular=word == "irregular"), {})
+    for name in ("logistic", "gompertz") for r in (0.0, 0.7) for frames in (60, 120, 240)
+    for word in ("frames", "irregular")
 }  # fmt: skip
 
 

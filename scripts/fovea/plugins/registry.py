@@ -123,6 +123,6 @@ FLUORESCENCE_FEATURES.register("saturated_pixels", None)
 MODELS = Registry("model")
 for _name in (
     "trivial", "maturation", "maturation_blocked", "base", "twostage", "exponential_decay", "line",
-    "onset", "auc", "half_maximum",
+    "onset", "logistic", "gompertz", "auc", "half_maximum",
 ):  # fmt: skip
     MODELS.register(_name, f"fovea.fits.models.declarations:{_name.upper()}")

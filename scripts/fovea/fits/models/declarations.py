@@ -224,6 +224,17 @@ ONSET = _built_in(
     window=4.0,
 )  # fmt: skip
 
+_RISE = (
+    Parameter("t_max", "Time of the maximal rate", "h", 5.0, None, None, kind="onset"),
+    Parameter("max_rate", "Maximal rate", "{y}/h", 100.0, 0.0, 5e8, kind="linear"),
+    Parameter("steepness", "Steepness", "1/h", 0.5, 1e-5, 30.0, kind="rate"),
+    Parameter("offset", "Offset", "{y}", 0.0, -5e8, 5e8, kind="linear"),
+)
+
+LOGISTIC = _built_in("logistic", "Logistic rise", "h", *_RISE, smooth=True)
+
+GOMPERTZ = _built_in("gompertz", "Rise of Gompertz", "h", *_RISE, smooth=True)
+
 AUC = Model(
     "auc", "Area under the curve", "h",
     (Parameter("auc", "Area under the curve", "{y} h", 0.0, -5e15, 5e15),),

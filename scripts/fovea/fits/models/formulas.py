@@ -2,8 +2,8 @@
 
 ``{model}_derivatives(wanted, time, *parameters)`` returns the model's values and a list with its
 derivative for each parameter named in `wanted`, none for ``()``. Times, usually (N, T), and
-parameters, usually (N, 1), are broadcast against each other; all arrays are float64. In every
-model dt = max(t - t0, 0), and up to the onset t0 there is nothing but the offset.
+parameters, usually (N, 1), are broadcast against each other; all arrays are float64. In models
+with an onset dt = max(t - t0, 0), and up to the onset t0 there is nothing but the offset.
 """
 
 from __future__ import annotations
@@ -198,6 +198,39 @@ def onset_derivatives(wanted, time, onset, slope, offset) -> Derivatives:
     dt = np.maximum(time - onset, 0.0)
     rise = {"onset": lambda: np.where(time > onset, -slope, 0.0)}
     return _pick(wanted, slope * dt + offset, rise | {"slope": lambda: dt, "offset": _one})
+
+
+def logistic_derivatives(wanted, time, t_max, max_rate, steepness, offset) -> Derivatives:
+    """Logistic rise: (4 max_rate / steepness) / (1 + exp(-steepness (t - t_max)))."""
+    since = time - t_max
+    # exp of a large number is infinite, and its inverse the right limit
+    with np.errstate(over="ignore"):
+        part = 1 / (1 + np.exp(-steepness * since))
+    slope = part * (1 - part)  # of `part`, by steepness (t - t_max)
+    shape = 4 / steepness * part
+    known = {
+        "t_max": lambda: -4 * max_rate * slope,
+        "max_rate": lambda: shape,
+        "steepness": lambda: max_rate / steepness * (4 * since * slope - shape),
+        "offset": _one,
+    }
+    return _pick(wanted, max_rate * shape + offset, known)
+
+
+def gompertz_derivatives(wanted, time, t_max, max_rate, steepness, offset) -> Derivatives:
+    """Rise of Gompertz: (e max_rate / steepness) exp(-exp(-steepness (t - t_max)))."""
+    since = time - t_max
+    left = np.exp(np.minimum(-steepness * since, 30.0))  # beyond that, exp(-left) is 0
+    part = np.exp(-left)
+    slope = left * part
+    shape = np.e / steepness * part
+    known = {
+        "t_max": lambda: -np.e * max_rate * slope,
+        "max_rate": lambda: shape,
+        "steepness": lambda: max_rate / steepness * (np.e * since * slope - shape),
+        "offset": _one,
+    }
+    return _pick(wanted, max_rate * shape + offset, known)
 
 
 def numeric_derivatives(model, wanted, time, *values):
