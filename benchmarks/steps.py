@@ -65,7 +65,7 @@ def _crops(labels, channels, backgrounds) -> Iterator[tuple]:
             for image, codec in ((raw, COUNTS), (background, SMOOTH)):
                 crop = np.empty(shape, image.dtype)
                 cut_counts(image, window, crop)
-                parts.append((crop.astype(np.float32) / np.float32(65535), codec))
+                parts.append((crop.astype(np.float32) / np.float32(65536), codec))
         encoded = [encode(values, codec) for values, codec in parts]
         yield shape, window[:2], encoded
 
@@ -82,7 +82,7 @@ def extract(crops) -> np.ndarray:
         row = [number, *mask_features(masks, origin[None], ["area", "aspect_ratio"]).values()]
         values = np.empty(masks.shape)
         for raw, background in zip(arrays[1::2], arrays[2::2], strict=True):
-            above_background(raw, background, 0.125, 1.0, values)
+            above_background(raw, background, 65536.0, 0.125, 1.0, values)
             row += intensity_features(values, masks, names).values()
         rows.append(np.array([float(np.squeeze(v)) for v in row]))
     return np.array(rows)

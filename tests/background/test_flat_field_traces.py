@@ -12,7 +12,8 @@ from fovea.cells.crop import crop
 from fovea.cells.extract import extract
 from fovea.display.cache import cache
 from fovea.store.reader import ArrayReader
-from support.channels import write_channel, write_tracked
+from fovea.store.writer import ArrayWriter
+from support.channels import read_stored, write_channel, write_tracked
 from support.illumination import vignette
 from support.reference import background as plain
 
@@ -39,6 +40,7 @@ def crossing(tmp_path_factory):
 
 PARAMETERS = {"dilation_radius": 5, "tile_size": 40, "tile_overlap": 0.5, "rounding_error": 0.0625,
               "save_corrected": True, "weight": 1.0}  # fmt: skip
+FEATURES = ["intensity_total", "intensity_mean", "intensity_max"]
 
 
 def measured(place, folder, flat: bool):
@@ -51,8 +53,7 @@ def measured(place, folder, flat: bool):
     crop(tracked, [raw], [smooth], folder / "cells.zarr", 3)
     channels = {"fl_ch_1": gains[0]} if flat else {}
     extract(folder / "cells.zarr", folder / "traces.csv", folder / "cells.csv", 0,
-            {"fl_ch_1": ["intensity_total", "intensity_mean", "intensity_max"]},
-            min_frames=1, border_margin=0, flat_fields=channels)  # fmt: skip
+            {"fl_ch_1": FEATURES}, min_frames=1, border_margin=0, flat_fields=channels)  # fmt: skip
     with (folder / "traces.csv").open() as file:
         return list(csv.DictReader(file))
 
@@ -92,6 +93,26 @@ def test_against_the_plain_version(crossing, tmp_path):
         assert float(row["intensity_max_ch_1"]) == pytest.approx(values.max(), rel=1e-12)
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_crops_divided_by_65535_give_the_same_traces(crossing, tmp_path, flat):
+    """As Fovea 0.1.0 wrote them."""
+    rows = measured(crossing[0], tmp_path, flat)
+    for group in ("fl_ch_1", "fl_background_ch_1"):
+        path = tmp_path / "cells.zarr" / group / "1" / "0"
+        stored = read_stored(path)
+        old = (stored.frames.astype(np.float64) * 65536 / 65535).astype(np.float32)
+        about = {"fovea": stored.about | {"factor": 65535}}
+        with ArrayWriter(path, old.shape, np.float32, about) as out:
+            for frame in old:
+                out.append(frame)
+    again = tmp_path / "again.csv"
+    gains = {"fl_ch_1": crossing[0] / "flat_field_ch_1.tif"} if flat else {}
+    extract(tmp_path / "cells.zarr", again, tmp_path / "again_cells.csv", 0, {"fl_ch_1": FEATURES},
+            min_frames=1, border_margin=0, flat_fields=gains)  # fmt: skip
+    with again.open() as file:
+        assert list(csv.DictReader(file)) == rows
+
+
 def test_raw_crops_stay_raw_and_an_even_gain_changes_nothing(crossing, tmp_path):
     place, raw, _, _ = crossing
     (tmp_path / "with").mkdir()
@@ -106,7 +127,7 @@ def test_raw_crops_stay_raw_and_an_even_gain_changes_nothing(crossing, tmp_path)
     measured(place, tmp_path / "with", True)
     for t, (cy, cx) in enumerate(LABELS):
         with ArrayReader(tmp_path / "with" / "cells.zarr" / "fl_ch_1" / "1" / "0") as array:
-            counts = np.rint(array[t].astype(float) * 65535)
+            counts = np.rint(array[t].astype(float) * 65536)
         expected = raw[t][cy - 13 : cy + 14, cx - 13 : cx + 14]
         np.testing.assert_array_equal(counts, expected)
 

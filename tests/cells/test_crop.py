@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fovea.cells.crop import crop_windows
-from fovea.kernels.cells import cut_counts
+from fovea.cells.sources import FULL_SCALE
+from fovea.kernels.cells import above_background, cut_counts
 from support.reference import crop
 from support.strategies import examples, seeds
 
@@ -130,15 +131,21 @@ def test_windows_inside_across_and_outside(window):
 
 def test_stored_intensities_give_the_raw_counts_back():
     counts = np.arange(65536, dtype=np.uint16)
-    stored = (counts / 65535).astype(np.float32)
+    stored = (counts / FULL_SCALE).astype(np.float32)
     assert stored.min() == 0
-    assert stored.max() == 1
-    np.testing.assert_array_equal(np.rint(stored * np.float64(65535)), counts)
+    assert stored.max() < 1
+    np.testing.assert_array_equal(stored * np.float64(FULL_SCALE), counts)
+    assert not (stored.view(np.uint32) & 0xFF).any()  # 16 significant bits of 24
 
 
 @pytest.mark.parametrize("step", [1 / 64, 1 / 8, 1, 4])
 def test_stored_backgrounds_give_multiples_of_their_step_back(step):
     values = np.arange(-8000 / step, min(70000 / step, 6_000_000)) * step
-    stored = (values / 65535).astype(np.float32)
-    back = np.rint(stored * np.float64(65535) / step) * step
-    np.testing.assert_array_equal(back, values)
+    stored = (values / FULL_SCALE).astype(np.float32)
+    np.testing.assert_array_equal(stored * np.float64(FULL_SCALE), values)
+    old = (values / 65535).astype(np.float32)  # Fovea 0.1.0
+    out = np.empty((1, 1, len(values)))
+    zeros = np.zeros(out.shape, np.float32)
+    for crops, factor in ((stored, FULL_SCALE), (old, 65535)):
+        above_background(zeros, crops.reshape(out.shape), float(factor), step, 1.0, out)
+        np.testing.assert_array_equal(-out[0, 0], values)

@@ -19,6 +19,7 @@ from fovea.store.format import (
     encode,
     shard_metadata,
     shard_path,
+    stored_rows,
 )
 from fovea.store.metadata import read_attributes, write_group, write_metadata
 from fovea.store.reader import ArrayReader, read_array
@@ -187,3 +188,34 @@ def test_what_a_killed_job_left_is_removed(tmp_path):
     write_array(tmp_path / "small", np.arange(3), ["cell"])
     left = [p.name for p in tmp_path.rglob("*") if p.name.startswith(".")]
     assert left == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 8), (41, 41), (49, 40), (90, 90), (91, 1)])
+def test_rows_beyond_the_frame_let_blosc_shuffle_bits(tmp_path, shape, dtype):
+    """As few as there can be; zarr-python and Fovea read what was given."""
+    height, width = shape
+    rows = int(stored_rows(*shape))
+    assert rows * width % 8 == 0
+    assert not any((height + more) * width % 8 == 0 for more in range(rows - height))
+    rng = np.random.default_rng(height)
+    frames = rng.integers(200, 220, (5, *shape))
+    frames = frames.astype(dtype) if dtype == "uint8" else (frames / 65536).astype(dtype)
+    whole = np.zeros((5, rows, width), dtype)
+    whole[:, :height] = frames
+    chunks = {t: encode(frame) for t, frame in enumerate(whole) if t != 3}
+    path = tmp_path / "0"
+    path.mkdir()
+    shard = ShardWriter(shard_path(path), 5)
+    shard.close(chunks)
+    content = shard_metadata(frames.shape, dtype, "tyx", {"fovea": {}}, rows=rows)
+    write_metadata(path, content, shard.checksum)
+    frames[3] = 0
+    np.testing.assert_array_equal(zarr.open_array(path, mode="r")[:], frames)
+    with ArrayReader(path) as array:
+        np.testing.assert_array_equal(array.read(np.arange(5)), frames)
+        np.testing.assert_array_equal(array[2], frames[2])
+        assert array[2].flags.c_contiguous
+    as_they_are = sum(len(encode(frame)) for t, frame in enumerate(frames) if t != 3)
+    if rows != height and height > 40 and dtype == "float32":
+        assert sum(map(len, chunks.values())) < 0.6 * as_they_are

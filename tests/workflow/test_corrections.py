@@ -98,7 +98,7 @@ def test_windows_move_with_the_stage(folder):
     for i, t in zip(*(n.tolist() for n in np.nonzero(valid)), strict=True):
         stored = cells[f"fl_ch_1/{i + 1}/0"][t]
         np.testing.assert_array_equal(
-            np.rint(stored.astype(float) * 65535), crop.cut(raw[t], windows[i, t])
+            np.rint(stored.astype(float) * 65536), crop.cut(raw[t], windows[i, t])
         )
 
 

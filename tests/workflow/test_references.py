@@ -139,7 +139,7 @@ def test_crops(images, cells):
                     np.testing.assert_array_equal(values[t], part == i + 1)
                     continue
                 step = 0.125 if "background" in name else 1
-                counts = np.round(values[t].astype(np.float64) * 65535 / step) * step
+                counts = np.round(values[t].astype(np.float64) * 65536 / step) * step
                 np.testing.assert_array_equal(counts, part)
                 assert values[t].min() >= 0
                 assert values[t].max() <= 1

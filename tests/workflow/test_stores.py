@@ -187,7 +187,7 @@ def test_factor_of_the_crops(place):
     cells = zarr.open_group(place[2] / "cells.zarr", mode="r")
     for name in ("pc_ch_0", "fl_ch_1", "fl_background_ch_1"):
         about = cells[name]["1"]["0"].attrs["fovea"]
-        assert (about["factor"], about["unit"]) == (65535, "count / 65535")
+        assert (about["factor"], about["unit"]) == (65536, "count / 65536")
     assert cells["seg_tracked_ch_0"]["1"]["0"].attrs["fovea"]["factor"] == 1
 
 

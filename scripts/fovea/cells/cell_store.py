@@ -11,7 +11,6 @@ import numpy as np
 
 from fovea.background.gains import gain_in, read_gain
 from fovea.cells.features import in_micrometers, intensity_features, mask_features
-from fovea.cells.sources import FULL_SCALE
 from fovea.config.names import channel_of, column, columns_of, group_name, physical_columns
 from fovea.jobs.atomic import number_text
 from fovea.kernels.cells import above_background
@@ -88,6 +87,10 @@ class CellStore:
     def _array(self, group: str, i: int) -> Path:
         return self.path / group / str(self.ids[i]) / "0"
 
+    def _factor(self, group: str) -> float:
+        """By what the counts in the crops of a channel, and of its background, were divided."""
+        return float(self._about(group)["factor"])
+
     def _crops(self, group: str, i: int, frames: np.ndarray) -> np.ndarray:
         """Crops (n, h, w) float32 of a cell."""
         with ArrayReader(self._array(group, i)) as array:
@@ -119,7 +122,7 @@ class CellStore:
         found = mask_features(masks, self.windows[i, frames, :2], built_in) if built_in else {}
         if own:
             crops = self._crops(channel, i, frames)
-            counts = np.rint(crops * FULL_SCALE).astype(np.uint16)
+            counts = np.rint(crops * self._factor(channel)).astype(np.uint16)
             found |= self._of_plugins(own, channel, i, frames, counts, masks)
         return found
 
@@ -129,7 +132,7 @@ class CellStore:
             return {}
         raw, bright = self._crops(channel, i, frames), None
         if level is not None:
-            bright = np.rint(raw * FULL_SCALE) >= level
+            bright = np.rint(raw * self._factor(channel)) >= level
             self.saturated[channel, i] += int((bright & masks).any(axis=(1, 2)).sum())
         own = _functions(FLUORESCENCE_FEATURES, names)
         values = self._above_background(channel, i, frames, raw) if names else raw
@@ -149,12 +152,12 @@ class CellStore:
         background = group_name("fl_background", channel_of(channel))
         step = float(self._about(background)["step_size"])
         below = self._crops(background, i, frames)
-        values = np.empty(raw.shape)
+        values, factor = np.empty(raw.shape), self._factor(channel)
         if channel not in self.gains:
-            above_background(raw, below, step, self.weight, values)
+            above_background(raw, below, factor, step, self.weight, values)
             return values
-        above_background(np.zeros_like(raw), below, step, self.weight, values)
-        counts = np.rint(raw.astype(np.float64) * FULL_SCALE)
+        above_background(np.zeros_like(raw), below, factor, step, self.weight, values)
+        counts = np.rint(raw.astype(np.float64) * factor)
         return values + counts / gain_in(self.gains[channel], self.windows[i, frames])
 
     def _context(self, channel: str, i: int, t: int):

@@ -13,7 +13,13 @@ import numpy as np
 from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import begin, partial, publish, remove
 from fovea.jobs.log import progress
-from fovea.store.format import encode, group_metadata, shard_metadata, shard_path
+from fovea.store.format import (
+    encode,
+    group_metadata,
+    shard_metadata,
+    shard_path,
+    stored_rows,
+)
 from fovea.store.groups import derived_metadata, pixel_size, provenance
 from fovea.store.metadata import text, write_group
 from fovea.store.writer import ShardWriter, write_array
@@ -195,7 +201,8 @@ class _CropStore:
                     shard.close(self.waiting.pop((s, cell, level)))
                     shape = frames, *((size + level) // (1 + level))
                     axes = "t", "y", "x"
-                    content = shard_metadata(shape, dtype, axes, about[level], source.codec)
+                    rows = int(stored_rows(*shape[1:]))
+                    content = shard_metadata(shape, dtype, axes, about[level], source.codec, rows)
                     _write_plainly(shard.path.parent, content, shard.checksum)
                 _write_plainly(shard.path.parents[1], group)
 

@@ -100,28 +100,29 @@ def intensity_statistics(values, masks, want_median):
 
 
 @kernel
-def above_background(raw, below, step, weight, out):
+def above_background(raw, below, factor, step, weight, out):
     """Raw counts minus `weight` times the background, (n, h, w) float64 into `out`.
 
-    Raw and below, (n, h, w) float32, are crops of the frame and of its background, as parts of the
-    full scale of 16 bits. The inverse of that scaling is exact: raw counts are integers,
-    backgrounds multiples of `step`, the rounding step of the background, 0 if it was not rounded.
+    Raw and below, (n, h, w) float32, are crops of the frame and of its background, divided by
+    `factor`. The inverse of that scaling is exact for any factor, such as the 65535 of old crops:
+    raw counts are integers, backgrounds multiples of `step`, the rounding step of the background,
+    0 if it was not rounded.
     """
     flat_raw, flat_below, flat_out = raw.ravel(), below.ravel(), out.ravel()
-    inverse = 65535.0 / step if step > 0.0 else 65535.0
+    inverse = factor / step if step > 0.0 else factor
     for k in range(len(flat_raw)):
         background = np.float64(flat_below[k]) * inverse
         if step > 0.0:
             background = np.rint(background) * step
-        flat_out[k] = np.rint(np.float64(flat_raw[k]) * 65535.0) - weight * background
+        flat_out[k] = np.rint(np.float64(flat_raw[k]) * factor) - weight * background
 
 
 @kernel
 def _scale(counts, out):
-    """Counts as parts of the full scale of 16 bits, into `out`."""
+    """Counts as parts of the 65536 that 16 bits can tell, into `out`; exact for all counts."""
     for y in range(counts.shape[0]):
         for x in range(counts.shape[1]):
-            out[y, x] = np.float32(counts[y, x]) / np.float32(65535)
+            out[y, x] = np.float32(counts[y, x]) * np.float32(1 / 65536)
 
 
 @kernel

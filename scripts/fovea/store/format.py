@@ -106,10 +106,24 @@ def group_metadata(attributes: dict | None = None) -> dict:
     return {"zarr_format": 3, "node_type": "group", "attributes": attributes or {}}
 
 
-def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, codec=COUNTS) -> dict:
+def stored_rows(height, width):
+    """How many rows a chunk of (height, width) values is stored with; numbers, or arrays of them.
+
+    Blosc shuffles the bits of a small chunk only if it has a multiple of eight values; without, the
+    crops of cells take two to three times the space. What is beyond `height` is 0.
+    """
+    step = 8 // np.gcd(width, 8)
+    return -(-height // step) * step
+
+
+def chunk_metadata(
+    shape: Sequence[int], dtype, dimensions, attributes: dict, codec=COUNTS,
+    rows: int | None = None,
+) -> dict:  # fmt: skip
     """Content of the ``zarr.json`` of an array of one chunk.
 
-    `dimensions` are the names of the axes; the codec is `COUNTS`, `LABELS` or `SMOOTH`.
+    `dimensions` are the names of the axes; the codec is `COUNTS`, `LABELS` or `SMOOTH`; `rows` is
+    the size of the chunk along the second axis, where it is larger than the array.
     """
     dtype, shape = np.dtype(dtype), [int(n) for n in shape]
     shuffle, block = codec
@@ -119,6 +133,7 @@ def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
     }  # fmt: skip
     order = _BYTES if dtype.itemsize > 1 else {"name": "bytes"}
     chunk = [max(1, n) for n in shape]
+    chunk[1:2] = [rows or n for n in chunk[1:2]]
     return {
         "zarr_format": 3,
         "node_type": "array",
@@ -135,9 +150,12 @@ def chunk_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, co
     }
 
 
-def shard_metadata(shape: Sequence[int], dtype, dimensions, attributes: dict, codec=COUNTS) -> dict:
+def shard_metadata(
+    shape: Sequence[int], dtype, dimensions, attributes: dict, codec=COUNTS,
+    rows: int | None = None,
+) -> dict:  # fmt: skip
     """As `chunk_metadata`, for an array of one shard with one inner chunk per frame."""
-    content = chunk_metadata(shape, dtype, dimensions, attributes, codec)
+    content = chunk_metadata(shape, dtype, dimensions, attributes, codec, rows)
     sharding = {
         "chunk_shape": [1, *content["chunk_grid"]["configuration"]["chunk_shape"][1:]],
         "codecs": content["codecs"],

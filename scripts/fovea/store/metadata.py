@@ -102,6 +102,11 @@ def _checked(content: dict, has_checksum: bool) -> dict:
         shape, dtype = content["shape"], content["data_type"]
         if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
             raise ValueError("no shape")
+        chunk = content["chunk_grid"]["configuration"]["chunk_shape"]
+        if [type(n) for n in chunk] != [int] * len(shape) or any(
+            stored < max(1, n) for stored, n in zip(chunk, shape, strict=True)
+        ):
+            raise ValueError("not one chunk")
         if np.dtype(dtype).name != dtype:
             raise ValueError("no type of numbers")
     elif content["node_type"] != "group":

@@ -40,14 +40,16 @@ class Shard:
     """Chunks of one shape and dtype in an open shard file.
 
     Its index (n, 2) uint64 holds offset and length of each chunk. Chunks that are `checked` end
-    with their checksum.
+    with their checksum. `stored` is the shape with the rows beyond it, which are left out.
     """
 
     def __init__(
-        self, path: Path, index: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, checked: bool
-    ):
+        self, path: Path, index: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, checked: bool,
+        stored: tuple[int, ...] | None = None,
+    ):  # fmt: skip
         self.path, self.index, self.shape, self.dtype = path, index, shape, dtype
         self.checked = checked
+        self._whole = None if stored in (None, shape) else np.empty(stored, dtype)
         self.file = path.open("rb", buffering=0)
 
     def chunks(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -65,7 +67,11 @@ class Shard:
             raise damaged(self.path)
         for i, (offset, length) in zip(there, index[there].tolist(), strict=True):
             part = data[offset - begin : offset - begin + length]
-            decode(part, out[i, ...], self.path, self.checked)
+            if self._whole is None:
+                decode(part, out[i, ...], self.path, self.checked)
+            else:
+                decode(part, self._whole, self.path, self.checked)
+                out[i] = self._whole[: self.shape[0]]
         return out
 
     def close(self) -> None:
@@ -132,7 +138,11 @@ class ArrayReader(FrameReader):
             index = decode_index(end[before:], file)
             if known is not None and end[:4] != four_bytes(known):
                 raise damaged(file)
-            self._shard = Shard(file, index, self.shape[1:], self.dtype, known is not None)
+            chunk = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+            stored = tuple(c if n else 0 for c, n in zip(chunk, self.shape, strict=True))
+            self._shard = Shard(
+                file, index, self.shape[1:], self.dtype, known is not None, stored[1:]
+            )
         except OSError as error:
             raise damaged(file) from error
 
