@@ -87,5 +87,5 @@ def test_tables_of_users_are_read_before_the_first_job(workplace):
     assert not (workplace / "results").exists()
     curation.write_text("dataset;fov;cell;good\nb;0;1;WAHR\n", "utf-8")
     traces.write_text("\n".join(rows[:-1]) + "\n", "utf-8")
-    snakemake(workplace)
+    snakemake(workplace, "results/merged/t_traces.csv")
     assert (workplace / "results/merged/t_traces.csv").is_file()
