@@ -20,8 +20,18 @@ from support.nd2_writer import write_nd2
 from support.recordings import pixels, write_ome_tiff
 
 LIBRARY = Path(__file__).parents[1] / "scripts"
-COMMANDS = ["describe", "preview", "status", "evaluate", "import", "inspect", "check", "movie"]
-EXPORTS = ["geff", "ctc", "ro-crate", "trackmate"]
+COMMANDS = [
+    "describe",
+    "preview",
+    "status",
+    "evaluate",
+    "import",
+    "inspect",
+    "check",
+    "movie",
+    "view",
+]
+EXPORTS = ["geff", "ctc", "ro-crate", "trackmate", "ngff"]
 
 
 def fovea(*words: str, **options) -> subprocess.CompletedProcess:

@@ -519,6 +519,26 @@ def trackmate(
         print(f"{target}: {export_trackmate(field, target, images).words}")
 
 
+@export.command(epilog="Example: fovea export ngff --dataset demo --fov 0 --channel 1")
+def ngff(
+    dataset: _DATASET = None,
+    fov: _FOVS = "all",
+    channel: Annotated[
+        int | None, _option("Channel of the image; the phase contrast without it.", "INDEX")
+    ] = None,
+    output: Annotated[Path, _option("Folder for the images.", "DIR")] = Path("exports"),
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Write OME-Zarr images with the cells as their labels, by links to the results."""
+    from fovea.exports.ngff import export_ngff
+
+    for field in _tracked(directory, configfile, dataset, fov):
+        shown = field.pc if channel is None else channel
+        target = output / f"{field.name}_ch_{shown}.zarr"
+        print(f"{target}: image and labels, {export_ngff(field, target, channel)}")
+
+
 @export.command("ro-crate", epilog="Example: fovea export ro-crate --directory my_experiment")
 def ro_crate(
     name: Annotated[str, typer.Option(help="Title; the folder's name without it.")] = "",
@@ -576,6 +596,22 @@ def movie(
         target = output or Path("exports") / f"{name}.mp4"
         frames = export_movie(field, target, cell, channel, rate)
         print(f"{target}: {counted(frames, 'frame')}")
+
+
+@app.command(epilog="Example: fovea view 0 --dataset demo")
+def view(
+    fov: Annotated[int, typer.Argument(metavar="FOV", help="Field of view.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Its name in the config; the first one without it.")
+    ] = None,
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Open a field of view in napari: images, cells and tracks, in seconds and micrometers."""
+    fields = _tracked(directory, configfile, dataset, str(fov))
+    from fovea.exports.napari import view as opened
+
+    opened(fields[0])
 
 
 @curation.command(epilog="Example: fovea curation rebase")
