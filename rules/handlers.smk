@@ -103,11 +103,13 @@ def close():
 
 
 def texts_of(ask, *given):
-    """What a function says; where a file of the results is damaged, that."""
+    """What a function says; where results are damaged, or cannot be written, that."""
     try:
         return ask(*given)
     except FoveaError as error:
         return [f"Fovea: {error}"]
+    except OSError as error:
+        return [f"Fovea: {error.filename}: {error.strerror}; what is said of the run is not whole"]
 
 
 def what_was_made(words):
@@ -143,12 +145,15 @@ def what_failed(words, origin):
 
 
 def write_status():
-    """Write results/status.csv; where a file that it counts is damaged, say so."""
-    try:
+    """Write results/status.csv; where that is not possible, say so."""
+
+    def write():
         rows = status.collect(plan)
         status.write(rows, paths.STATUS, failed_fields.left_out_of(plan, plan.left_out))
-    except FoveaError as error:
-        print(f"Fovea: {error}", file=sys.stderr)
+        return []
+
+    for text in texts_of(write):
+        print(text, file=sys.stderr)
 
 
 def cancel_leftovers():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -151,6 +152,22 @@ def test_a_recording_that_is_written_to_while_it_is_copied(name, monkeypatch):
         copy_raw(name, "images.zarr", 0, CHANNELS, 0, load_metadata(METADATA))
     assert_one_line(caught.value, name)
     assert not os.path.exists("images.zarr/pc_ch_0/0/zarr.json")
+
+
+def test_a_recording_of_the_future_is_refused(name):
+    """Snakemake says that the clock should be fixed on system level, and deletes the output."""
+    for ahead, refused in ((-1e9, False), (0, False), (3600, True), (1e9, True)):
+        when = time.time() + ahead
+        os.utime(name, (when, when))
+        if os.path.exists(METADATA):
+            os.unlink(METADATA)
+        if refused:
+            with pytest.raises(FoveaError, match="was modified in the future") as caught:
+                inspect_input(name, METADATA)
+            assert_one_line(caught.value, name)
+            assert not os.path.exists(METADATA)
+            continue
+        inspect_input(name, METADATA)
 
 
 @settings(max_examples=20)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from fovea.config.folders import find_source
@@ -22,6 +24,7 @@ from fovea.errors import FoveaError
 _BLOCKS, _BLOCK = 32, 1024  # places of a file that are read, and bytes at each
 _FILES = 64  # of many files, so many are read, and of a folder's entries
 _SIZES = 5000  # and of so many the size is asked for
+_CLOCK = 2.0  # seconds by which clocks of computers may differ
 _FOLDERS = 64  # of a Zarr store, which may have a million
 
 
@@ -109,6 +112,22 @@ def stamp(source: Any, base: str | os.PathLike[str] = ".") -> list[tuple[str, in
         about = os.stat(os.path.join(base, name))
         found.append((name, about.st_size, about.st_mtime_ns))
     return found
+
+
+def check_clock(source: Any, base: str | os.PathLike[str] = ".") -> None:
+    """Raise FoveaError for an input that was modified in the future, by a clock that is wrong.
+
+    What is made of it would be older, so that Snakemake takes it for out of date, and fails.
+    """
+    name, _, newest = max(stamp(source, base), key=itemgetter(2))
+    ahead = newest / 1e9 - time.time()
+    if ahead > _CLOCK:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest / 1e9))
+        raise FoveaError(
+            f"{name}: was modified in the future ({when}): the clock of this computer, or of the "
+            "one that wrote the file, is wrong; set this clock, or give the file today's time "
+            "with `touch`"
+        )
 
 
 def check_unchanged(

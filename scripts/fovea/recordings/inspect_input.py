@@ -49,13 +49,14 @@ def inspect_input(
     Raises
     ------
     FoveaError
-        If the input cannot be read.
+        If the input cannot be read, or was modified in the future.
     """
-    from fovea.recordings.fingerprint import fingerprint
+    from fovea.recordings.fingerprint import check_clock, fingerprint
     from fovea.recordings.layouts import masks_as_fields, planes_as_fields
     from fovea.recordings.readers import open_recording
 
     with open_recording(source, base=base) as recording:
+        check_clock(source, base)
         info = recording.info
         text = metadata_text(info, fingerprint(source, base))
         info.left_out = [*info.left_out, *masks_left_out(source, base)]

@@ -1,0 +1,121 @@
+"""Runs in a folder that another run uses, on a disk that is read-only, and without a locale."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fovea.simulation.simulate import simulate
+from support.harness import (
+    SNAKEMAKE,
+    Run,
+    arguments,
+    copied,
+    dataset,
+    digests,
+    environment,
+    snakemake,
+    write_config,
+)
+from support.processes import Process
+
+pytestmark = pytest.mark.xdist_group("workflow-surroundings")
+
+RECORDING = "data/Zellen für µ.ome.tiff"
+CAPABILITIES = 1, 2  # by which root reads and writes what modes forbid
+DROP = 24  # of prctl
+
+
+def modes_count() -> None:
+    """Let a new process of root keep to the modes of files, as those of all others do."""
+    for number in CAPABILITIES:
+        ctypes.CDLL(None).prctl(DROP, number, 0, 0, 0)
+
+
+def run(folder: Path, variables: dict[str, str]) -> Run:
+    """Snakemake as a user whose files have modes, with these variables and no others."""
+    done = subprocess.run(
+        [str(SNAKEMAKE), *arguments()], cwd=folder, env=variables, preexec_fn=modes_count,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    return Run(done.returncode, done.stdout.decode("utf-8", "backslashreplace"))
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory) -> Path:
+    """A folder in which a field of view is to be copied."""
+    folder = tmp_path_factory.mktemp("fresh")
+    simulate(folder / RECORDING, folder / "truth", 1, 2, 64, 64, 2, channels=1)
+    write_config(folder, {"movie": dataset(RECORDING, [0], fl=(1,), params={"copy_only": True})})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(fresh, tmp_path_factory) -> Path:
+    """The folder, after a run that was stopped and continued while another one began."""
+    folder = copied(fresh, tmp_path_factory.mktemp("done") / "run")
+    first = Process(folder)
+    assert first.wait_for(lambda: first.jobs() > 0)
+    os.killpg(first.process.pid, signal.SIGSTOP)
+    try:
+        second = snakemake(folder, expected=1)
+    finally:
+        os.killpg(first.process.pid, signal.SIGCONT)
+    assert first.process.wait(120) == 0, first.text
+    (folder / "second.txt").write_text(second.text, "utf-8")
+    return folder
+
+
+def test_a_second_run_in_a_folder_is_refused_and_the_first_is_not_harmed(done):
+    text = (done / "second.txt").read_text("utf-8")
+    assert "Traceback" not in text
+    assert f"{done}: Snakemake is at work here, or was killed." in text
+    unlock, again = text.splitlines()[-2:]
+    assert unlock.split() == [*again.split()[:1], "--unlock", *again.split()[1:]]
+    assert "Nothing to be done" in snakemake(done).text
+
+
+def test_no_home_no_temporary_folder_and_no_locale_give_the_same_bytes(done, fresh, tmp_path):
+    folder = copied(fresh, tmp_path / "run")
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "FOVEA_CACHE")
+            if name in os.environ}  # fmt: skip
+    found = run(folder, kept | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
+    assert found.code == 0, found.text
+    assert "Traceback" not in found.text
+
+    def data(place: Path) -> dict[str, str]:
+        return digests(place / "results/movie")
+
+    assert data(folder) == data(done)
+    assert len(data(folder)) > 5
+
+
+def test_results_that_cannot_be_written(done, tmp_path):
+    folder = copied(done, tmp_path / "run")
+    results = folder / "results"
+    for place in (results, results / "movie"):
+        place.chmod(0o555)
+    try:
+        found = run(folder, environment())
+        assert found.code == 0, found.text
+        assert "Nothing to be done" in found.text
+        assert "Permission denied; what is said of the run is not whole" in found.text
+        assert "Traceback" not in found.text
+        (results / "movie").chmod(0o755)
+        shutil.rmtree(results / "movie/fov_000")
+        (results / "movie").chmod(0o555)
+        found = run(folder, environment())
+    finally:
+        for place in (results, results / "movie"):
+            place.chmod(0o755)
+    assert found.code == 1
+    assert "Permission denied" in found.text
+    assert "Traceback" not in found.text
+    snakemake(folder)
+    assert digests(results / "movie") == digests(done / "results/movie")
