@@ -132,6 +132,9 @@ OTHER_DEFAULTS = {
     ("segment_phase.segment_phase", "contrast", "dark"),
     # The order of dimensions in OME-XML is no parameter of `logstd`.
     ("ome_xml.OmeImage", "order", "XYZCT"),
+    # Whether an export has images is no list of them.
+    ("cli.trackmate", "images", True),
+    ("trackmate.export_trackmate", "images", True),
 }
 
 
