@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import yaml
 
 from fovea.recordings.describe import describe
 from fovea.recordings.inspect_input import load_metadata
+from fovea.simulation.simulate import simulate
 from support.harness import (
     REPOSITORY,
     dataset,
@@ -279,3 +281,33 @@ def test_examples_run_on_real_recordings(tmp_path, name):
         assert traces[0].read_text().count("\n") > 3
     else:
         assert not traces
+
+
+def test_the_example_of_events_finds_true_divisions(tmp_path):
+    simulate(tmp_path / "data/two_channels.ome.tiff", tmp_path / "data/truth", fovs=1, frames=24,
+             height=300, width=300, cells=24, channels=2, crowded=True)  # fmt: skip
+    path = REPOSITORY / "config" / "examples" / "events.yaml"
+    folder = tmp_path / "results" / "analysis"
+    names = ("intensity_total_ch_1_aligned_division",
+             "intensity_total_ch_1_aligned_death_area_ch_0",
+             "all_cells_intensity_total_ch_1_fitted_logistic",
+             "all_cells_intensity_total_per_area_ch_0_ch_1_fitted_half_maximum")  # fmt: skip
+    targets = [str((folder / f"{name}.csv").relative_to(tmp_path)) for name in names]
+    snakemake(tmp_path, *targets, "--configfile", str(path))
+    events, _, fits, halves = (
+        pd.read_csv(folder / f"{name}{'_events' * ('aligned' in name)}.csv") for name in names
+    )
+    truth = pd.read_csv(tmp_path / "data/truth/parameters.csv")
+    begins = truth[truth["parent"] > 0].groupby("parent")["first_frame"].min().to_numpy()
+    near = np.abs(begins - events["frame"].to_numpy()[:, None]).min(axis=1) <= 1
+    assert near.any()
+    assert near.mean() >= 0.5  # crowded cells are taken for divided ones now and then
+    for table, column in ((fits, "max_rate"), (halves, "t_half")):
+        good = table[table["success"]]
+        assert len(good) > 0
+        assert good[f"{column}_se"].gt(0).all()
+    merged = pd.read_csv(tmp_path / "results/merged/all_cells_traces.csv", comment="#")
+    ratio = merged["intensity_total_ch_2"] / merged["intensity_total_ch_1"]
+    found = merged["intensity_total_per_intensity_total_ch_1_ch_2"]
+    assert found.notna().mean() > 0.9
+    np.testing.assert_allclose(found[found.notna()], ratio[found.notna()])
