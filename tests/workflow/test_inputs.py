@@ -297,6 +297,8 @@ def test_the_example_of_events_finds_true_divisions(tmp_path):
     events, _, fits, halves = (
         pd.read_csv(folder / f"{name}{'_events' * ('aligned' in name)}.csv") for name in names
     )
+    start = (tmp_path / "results/report/index.html").read_text("utf-8")
+    assert f'href="../analysis/plots/{names[0]}.png">intensity_total of channel 1 around' in start
     truth = pd.read_csv(tmp_path / "data/truth/parameters.csv")
     begins = truth[truth["parent"] > 0].groupby("parent")["first_frame"].min().to_numpy()
     near = np.abs(begins - events["frame"].to_numpy()[:, None]).min(axis=1) <= 1

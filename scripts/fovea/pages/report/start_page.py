@@ -134,8 +134,16 @@ def _samples(plan: Plan, folder: Path, link: Link) -> Html:
             "pages of fits", "tables")  # fmt: skip
     each = [link(fill(steps.PARAMETERS_PAGE["page"], fit=fit), _fit(plan, fit))
             for fit in plan.fits if plan.fitted(fit)]  # fmt: skip
+    each += [link(_figure(steps.POPULATIONS.of(fit=fit)), f"populations: {_fit(plan, fit)}")
+             for fit in plan.fits if plan.fitted(fit) and plan.fits[fit]["population"]]  # fmt: skip
+    each += [link(_figure(steps.ALIGNED.of(aligned=name)), _aligned(entry))
+             for name, entry in plan.aligned.items() if plan.made(name)]  # fmt: skip
     more = element("p", "Samples side by side: ", _joined(each)) if each else Html("")
     return template.section("Samples", element("div", _table_of(head, body), class_="wide"), more)
+
+
+def _figure(step: steps.Step) -> str:
+    return next(file for file in step.files if file.endswith(".png"))
 
 
 def _part(dataset: str, fovs: Sequence[int] | str) -> str:
@@ -147,6 +155,11 @@ def _part(dataset: str, fovs: Sequence[int] | str) -> str:
 def _fit(plan: Plan, fit: str) -> str:
     entry = plan.fits[fit]
     return f"{entry['name'] or entry['model']}, {entry['feature']} of channel {entry['channel']}"
+
+
+def _aligned(entry: Mapping) -> str:
+    seen = f" (by {entry['by']})" if entry["by"] else ""
+    return f"{entry['feature']} of channel {entry['channel']} around {entry['event']}{seen}"
 
 
 def _merged(sample: str, table: str) -> str:
