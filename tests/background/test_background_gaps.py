@@ -161,11 +161,13 @@ class _Recording:
 @pytest.mark.parametrize(
     ("fields", "expected"), [(([0, 3], [], [5]), [0, 3, 25]), (([], []), "there is no frame to")]
 )
-def test_flat_fields_come_from_recorded_frames_only(fields, expected, monkeypatch):
+def test_flat_fields_come_from_recorded_frames_only(fields, expected, monkeypatch, tmp_path):
     from fovea.recordings import readers
 
     monkeypatch.setattr(readers, "open_recording", lambda *_, **__: _Recording(*fields))
-    found = sampled("x", 2, 0, None, base)
+    recording = tmp_path / "x"  # which must stay the same while it is read
+    recording.touch()
+    found = sampled(recording, 2, 0, None, base)
     if isinstance(expected, str):
         with pytest.raises(FoveaError, match=expected):
             list(found)
