@@ -48,7 +48,7 @@ def test_from_an_odd_trace_to_a_new_fit(run, window):
         page.page.evaluate(COUNT)
         page.click_at("traces_0", 3, own[column])  # click 1
         page.until_text("about", f"<b>Cell {own['cell']:.0f}</b>")
-        assert page.model("frame", "value") == 3
+        page.until("Bokeh.documents[0].get_model_by_name('frame').value === 3")
         page.page.get_by_role("button", name="Play").click()  # click 2
         page.until("Bokeh.documents[0].get_model_by_name('frame').value > 4")
         page.page.keyboard.press("b")  # the key
