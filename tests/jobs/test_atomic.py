@@ -113,3 +113,16 @@ def test_a_table_is_there_as_a_whole_and_nothing_but_its_checksum_beside_it(tmp_
         raise RuntimeError
     assert (tmp_path / "a.csv").read_text() == "cell,frame\n1,0\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".checksums", "a.csv"]
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "new" / "folder"
+    with pytest.raises(RuntimeError), whole_folder(target) as written:
+        (written / "a").write_text("a")
+        raise RuntimeError
+    assert list(target.parent.iterdir()) == []
+    with whole_folder(target) as written:
+        (written / "a").write_text("a")
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
+    assert (target / "a").read_text() == "a"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
-from fovea.jobs.atomic import begin, partial, publish, remove
+from fovea.jobs.atomic import remove, whole_folder
 from fovea.jobs.log import progress
 from fovea.store.format import (
     encode,
@@ -87,14 +87,9 @@ def crop(
     """
     target = Path(target)
     remove(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    begin(target).mkdir()
-    try:
-        _write(tracked, raw, backgrounds, partial(target), padding, log, drift)
+    with whole_folder(target) as written:
+        _write(tracked, raw, backgrounds, written, padding, log, drift)
         remove(target)
-        publish(target)
-    finally:
-        remove(partial(target))
 
 
 def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:

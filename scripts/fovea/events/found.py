@@ -79,7 +79,9 @@ def find_events(
     if event == "division":
         (events, members), edge = _divisions(table, lineages), 0
     else:
-        events, members, edge = _deaths(table, by, share, _sizes(metadata))
+        here = set(table["dataset"].unique())
+        own = [path for path in metadata if Path(path).parent.name in here]
+        events, members, edge = _deaths(table, by, share, _sizes(own))
     values = members.merge(rows, on=CELL)
     values["since"] = values["time"] - events["time"].to_numpy(float)[values["event"]]
     step = _usual_step(table)

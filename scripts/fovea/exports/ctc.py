@@ -15,7 +15,8 @@ import tifffile
 
 from fovea.errors import FoveaError, counted
 from fovea.exports.fields import Field, Tracks, read_tracks
-from fovea.jobs.atomic import begin, publish, remove
+from fovea.exports.needs import need_new
+from fovea.jobs.atomic import whole_folder
 from fovea.kernels.boxes import relabel
 from fovea.store.reader import ArrayReader
 
@@ -51,8 +52,7 @@ def export_ctc(field: Field, target: str | Path, truth: bool = False) -> tuple[T
         results are damaged.
     """
     folder = Path(target) / f"{field.fov + 1:02d}_{'GT' if truth else 'RES'}"
-    if folder.exists():
-        raise FoveaError(f"{folder}: exists already; delete it, or name another with --output")
+    need_new(folder)
     tracks = read_tracks(field)
     label, rows = whole_tracks(tracks)
     if len(rows) > MOST:
@@ -65,15 +65,13 @@ def export_ctc(field: Field, target: str | Path, truth: bool = False) -> tuple[T
         label = np.searchsorted(names, label) + 1
         rows[:, 0] = np.arange(1, len(rows) + 1)
         rows[:, 3] = np.where(rows[:, 3] > 0, np.searchsorted(names, rows[:, 3]) + 1, 0)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    written = begin(folder)
-    images, table = written / "mask", written / "res_track.txt"
-    if truth:
-        images, table = written / "TRA" / "man_track", written / "TRA" / "man_track.txt"
-        (written / "SEG").mkdir(parents=True)
-    images.parent.mkdir(parents=True, exist_ok=True)
-    digits = max(3, len(str(tracks.shape[0] - 1)))
-    try:
+    with whole_folder(folder) as written:
+        images, table = written / "mask", written / "res_track.txt"
+        if truth:
+            images, table = written / "TRA" / "man_track", written / "TRA" / "man_track.txt"
+            (written / "TRA").mkdir()
+            (written / "SEG").mkdir()
+        digits = max(3, len(str(tracks.shape[0] - 1)))
         with ArrayReader(field.group("seg_tracked") / "0") as frames:
             for t, ids in enumerate(frames):
                 image = _labels(ids, tracks.cell[tracks.frame == t], label[tracks.frame == t])
@@ -82,9 +80,6 @@ def export_ctc(field: Field, target: str | Path, truth: bool = False) -> tuple[T
                 if truth:
                     tifffile.imwrite(written / "SEG" / f"man_seg{name}", image, compression="zlib")
         table.write_text("".join(f"{a} {b} {c} {d}\n" for a, b, c, d in rows.tolist()), "ascii")
-        publish(folder)
-    finally:
-        remove(written)
     return tracks, len(rows) - len(np.unique(tracks.cell))
 
 

@@ -13,6 +13,7 @@ from fovea.cells.extract import read_confidence, read_merged
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
+from fovea.config.names import group_name
 from fovea.config.paths import FIELD, METADATA, fill
 from fovea.config.plan import Plan
 from fovea.config.steps import track
@@ -54,7 +55,27 @@ class Field:
 
     def group(self, kind: str, channel: int | None = None) -> Path:
         """Return a channel group of its images, by default that of the phase contrast."""
-        return self.folder / "images.zarr" / f"{kind}_ch_{self.pc if channel is None else channel}"
+        return (
+            self.folder / "images.zarr" / group_name(kind, self.pc if channel is None else channel)
+        )
+
+    def raw(self, channel: int | None = None) -> Path:
+        """Return the raw images of a channel, by default the phase contrast.
+
+        FoveaError if there is no such channel.
+        """
+        if channel is None or channel == self.pc:
+            return self.group("pc")
+        if channel not in self.fl:
+            known = map(str, (self.pc, *self.fl))
+            text = unknown(str(channel), f"channel of {self.dataset}", known)
+            raise FoveaError(f"--channel: {text}")
+        return self.group("fl", channel)
+
+    @property
+    def raw_groups(self) -> list[Path]:
+        """The raw images of all channels, phase contrast first."""
+        return [self.raw(channel) for channel in (self.pc, *self.fl)]
 
     def table(self, name: str) -> Path:
         """Return one of its tables."""

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from fovea import __version__
-from fovea.errors import FoveaError
 from fovea.exports.fields import Field, Tracks, read_tracks
-from fovea.exports.needs import need
-from fovea.jobs.atomic import begin, publish
+from fovea.exports.needs import need, need_new
+from fovea.jobs.atomic import whole_folder
 
 #: Properties of nodes beside the axes: unit, and what they are.
 _NODES = {
@@ -55,8 +54,7 @@ def export_geff(field: Field, target: str | Path) -> Tracks:
     from geff_spec import GeffMetadata, PropMetadata
 
     target = Path(target)
-    if target.exists():
-        raise FoveaError(f"{target}: exists already; delete it, or name another with --output")
+    need_new(target)
     tracks = read_tracks(field)
     nodes = _properties(field, tracks)
     names = np.arange(len(tracks.frame), dtype=np.uint64)
@@ -77,9 +75,9 @@ def export_geff(field: Field, target: str | Path) -> Tracks:
         extra={"fovea": {"version": __version__, "dataset": field.dataset, "fov": field.fov,
                          "shape": list(tracks.shape)}},
     )  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(begin(target), names, nodes, names[tracks.links], edges, metadata, zarr_format=3)
-    publish(target)
+    with whole_folder(target) as written:
+        write_arrays(written, names, nodes, names[tracks.links], edges, metadata, zarr_format=3,
+                     overwrite=True)  # fmt: skip
     return tracks
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fovea.config.names import group_name
-from fovea.errors import FoveaError, unknown
+from fovea.errors import FoveaError
 from fovea.exports.fields import Field, Tracks, read_tracks
 from fovea.exports.needs import need
 from fovea.jobs.atomic import whole_file
@@ -81,10 +80,7 @@ def export_movie(
     target = Path(target)
     if target.suffix.lower() not in (".mp4", ".gif"):
         raise FoveaError(f"{target}: movies are .mp4 or .gif; name such a file with --output")
-    shown = field.pc if channel is None else channel
-    if shown not in (field.pc, *field.fl):
-        known = map(str, (field.pc, *field.fl))
-        raise FoveaError("--channel: " + unknown(str(shown), f"channel of {field.dataset}", known))
+    group = field.raw(channel)
     tracks = read_tracks(field)
     if cell is not None and cell not in tracks.cell:
         raise FoveaError(
@@ -92,13 +88,11 @@ def export_movie(
         )
     write = _write_gif if target.suffix.lower() == ".gif" else _write_mp4
     with whole_file(target) as temporary:
-        return write(temporary, _pictures(field, tracks, cell, shown), frames_per_second)
+        return write(temporary, _pictures(field, tracks, cell, group), frames_per_second)
 
 
-def _pictures(field: Field, tracks: Tracks, cell: int | None, channel: int) -> Iterator[np.ndarray]:
+def _pictures(field: Field, tracks: Tracks, cell: int | None, group: Path) -> Iterator[np.ndarray]:
     """Yield the frames of the movie, (h, w, 3) uint8."""
-    kind = "pc" if channel == field.pc else "fl"
-    group = field.folder / "images.zarr" / group_name(kind, channel)
     cut, steps, size = _whole(tracks) if cell is None else _around(tracks, cell)
     view = View.of(*size)
     um = field.pixel_size_um[1] if field.pixel_size_um else None

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import zarr
 
-from fovea.config.names import group_name
 from fovea.errors import FoveaError
 from fovea.exports.fields import Field, read_tracks
 
@@ -52,15 +51,13 @@ def layers(field: Field) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         "units": ("second" if interval else "pixel", *(["micrometer" if size else "pixel"] * 2)),
         "axis_labels": ("t", "y", "x"),
     }
-    images = field.folder / "images.zarr"
-    groups = [("pc", field.pc), *(("fl", channel) for channel in field.fl)]
-    for kind, channel in groups:
-        array = zarr.open_array(images / group_name(kind, channel) / "0", mode="r")
+    for group in field.raw_groups:
+        array = zarr.open_array(group / "0", mode="r")
         limits = array.attrs["fovea"]["display_limits"]
-        yield "image", array, {"name": group_name(kind, channel), "contrast_limits": limits,
-                               "visible": kind == "pc", **common}  # fmt: skip
+        yield "image", array, {"name": group.name, "contrast_limits": limits,
+                               "visible": group == field.raw(), **common}  # fmt: skip
     for channel in field.fl:
-        group = images / group_name("fl_background", channel)
+        group = field.group("fl_background", channel)
         if (group / "0" / "zarr.json").exists():
             array = zarr.open_array(group / "0", mode="r")
             yield "image", array, {"name": group.name, "visible": False, **common}

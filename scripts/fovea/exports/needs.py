@@ -1,8 +1,9 @@
-"""What exports need beside the packages of the workflow: those of requirements-exchange.txt."""
+"""What exports need: packages of requirements-exchange.txt, and a place where nothing is yet."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from fovea.errors import FoveaError
 
@@ -18,3 +19,9 @@ def need(module: str, package: str = "") -> None:
             "requirements-exchange.txt` or `pip install 'fovea[exchange]'` brings it, and so does "
             "envs/exchange.yaml"
         )
+
+
+def need_new(target: Path) -> None:
+    """Raise FoveaError if there is something at a path, which may have been edited since."""
+    if target.exists():
+        raise FoveaError(f"{target}: exists already; delete it, or name another with --output")

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fovea.config.names import group_name
-from fovea.errors import FoveaError, unknown
 from fovea.exports.fields import Field
-from fovea.jobs.atomic import begin, publish, remove
+from fovea.exports.needs import need_new
+from fovea.jobs.atomic import whole_folder
 from fovea.store.groups import derived_metadata
 from fovea.store.metadata import read_attributes, read_metadata, write_group
 
@@ -45,18 +44,10 @@ def export_ngff(field: Field, target: str | Path, channel: int | None = None) ->
         If the target exists, if the channel is unknown, or if an array is missing or damaged.
     """
     target = Path(target)
-    shown = field.pc if channel is None else channel
-    if shown not in (field.pc, *field.fl):
-        known = map(str, (field.pc, *field.fl))
-        raise FoveaError("--channel: " + unknown(str(shown), f"channel of {field.dataset}", known))
-    if target.exists():
-        raise FoveaError(f"{target}: exists already; delete it, or name another with --output")
-    image = field.folder / "images.zarr" / group_name("pc" if shown == field.pc else "fl", shown)
-    tracked = field.group("seg_tracked")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    written = begin(target)
-    labels = written / "labels" / LABELS
-    try:
+    image, tracked = field.raw(channel), field.group("seg_tracked")
+    need_new(target)
+    with whole_folder(target) as written:
+        labels = written / "labels" / LABELS
         hard = _link(image / "0", written / "0", target / "0")
         hard &= _link(tracked / "0", labels / "0", target / "labels" / LABELS / "0")
         about = derived_metadata(tracked, LABELS, labels=True)
@@ -64,9 +55,6 @@ def export_ngff(field: Field, target: str | Path, channel: int | None = None) ->
         write_group(labels, about)
         write_group(written / "labels", {"ome": {"version": "0.5", "labels": [LABELS]}})
         write_group(written, {"ome": read_attributes(image)["ome"]})
-        publish(target)
-    finally:
-        remove(written)
     return "hard links" if hard else "symbolic links"
 
 

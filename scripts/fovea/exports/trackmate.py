@@ -18,6 +18,7 @@ from skimage.measure import approximate_polygon, find_contours
 from fovea import __version__
 from fovea.errors import FoveaError
 from fovea.exports.fields import Field, Tracks, read_tracks
+from fovea.exports.needs import need_new
 from fovea.jobs.atomic import whole_file
 from fovea.store.reader import ArrayReader
 
@@ -58,8 +59,7 @@ def export_trackmate(field: Field, target: str | Path, images: bool = True) -> T
         results are damaged.
     """
     target = Path(target)
-    if target.exists():
-        raise FoveaError(f"{target}: exists already; delete it, or name another with --output")
+    need_new(target)
     tracks = read_tracks(field)
     stack = target.with_suffix(".tif")
     if images:
@@ -184,8 +184,8 @@ def _texts(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
 
 def _write_images(field: Field, path: Path, shape: tuple[int, int, int]) -> None:
     """Write raw channels as a hyperstack of ImageJ, (T, C, H, W) uint16."""
-    channels = [("pc", field.pc), *(("fl", channel) for channel in field.fl)]
-    size = 2 * len(channels) * int(np.prod(shape))
+    groups = field.raw_groups
+    size = 2 * len(groups) * int(np.prod(shape))
     if size > _LARGEST:
         raise FoveaError(
             f"{path}: its images have {size / 2**30:.1f} GB, and ImageJ opens TIFF files of up to "
@@ -198,11 +198,11 @@ def _write_images(field: Field, path: Path, shape: tuple[int, int, int]) -> None
         more["resolution"] = (1 / field.pixel_size_um[1], 1 / field.pixel_size_um[0])
     if field.interval_s:
         about |= {"finterval": field.interval_s, "tunit": "sec"}
-    readers = [ArrayReader(field.group(*channel) / "0") for channel in channels]
+    readers = [ArrayReader(group / "0") for group in groups]
     try:
         planes = (reader[t] for t in range(shape[0]) for reader in readers)
         with whole_file(path) as temporary:
-            tifffile.imwrite(temporary, planes, shape=(shape[0], len(channels), *shape[1:]),
+            tifffile.imwrite(temporary, planes, shape=(shape[0], len(groups), *shape[1:]),
                              dtype=np.uint16, imagej=True, metadata=about, **more)  # fmt: skip
     finally:
         for reader in readers:

@@ -74,6 +74,23 @@ def whole_file(path: str | Path, checked: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder to write to; it gets its name when it is complete, or is deleted.
+
+    At the end there must be nothing at this path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = begin(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        publish(path)
+    finally:
+        remove(temporary)
+
+
+@contextmanager
 def whole_csv(path: str | Path, header: Sequence[str], checked: bool = True) -> Iterator[Any]:
     """Yield a `csv.writer` with its header written; the rest is as for `whole_file`."""
     with (
