@@ -7,7 +7,7 @@ import pytest
 
 from fovea.errors import FoveaError
 from fovea.jobs import atomic as module
-from fovea.jobs.atomic import whole_csv
+from fovea.jobs.atomic import whole_csv, whole_folder
 from fovea.store.reader import ArrayReader
 from fovea.store.writer import ArrayWriter
 
@@ -117,9 +117,8 @@ def test_a_table_is_there_as_a_whole_and_nothing_but_its_checksum_beside_it(tmp_
 
 def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path):
     target = tmp_path / "new" / "folder"
-    with pytest.raises(RuntimeError), whole_folder(target) as written:
-        (written / "a").write_text("a")
-        raise RuntimeError
+    with pytest.raises(FileNotFoundError), whole_folder(target) as written:
+        (written / "missing" / "a").write_text("a")
     assert list(target.parent.iterdir()) == []
     with whole_folder(target) as written:
         (written / "a").write_text("a")
