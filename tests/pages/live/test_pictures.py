@@ -17,16 +17,19 @@ from fovea.errors import FoveaError
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.pages.live.pictures import (
     Cells,
+    Picture,
     Window,
     cell_at,
     cells_in,
     display_limits,
+    for_screen,
     grey,
     outlines,
     picture,
     recorded,
 )
 from fovea.pages.live.results import Results
+from fovea.pages.live.scenes import Ahead, Wanted, scene
 from fovea.pages.live.thumbnails import thumbnail
 from fovea.store.format import LABELS
 from fovea.store.groups import ngff, provenance
@@ -191,3 +194,60 @@ def test_a_window_lies_in_the_frame_and_is_never_empty(shape, ends):
     assert 0 <= found.y0 < found.y1 <= shape[0]
     assert 0 <= found.x0 < found.x1 <= shape[1]
     assert max(found.y1 - found.y0, found.x1 - found.x0) <= 1650 * found.step
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 70), st.booleans(),
+       st.integers(0, 9))  # fmt: skip
+def test_a_picture_has_no_more_pixels_than_the_screen(height, width, screen, coloured, seed):
+    high = 7 if coloured else 256
+    pixels = np.random.default_rng(seed).integers(0, high, (height, width)).astype(np.uint8)
+    given = Picture(pixels, Window(4, 6, 4 + 2 * height, 6 + 2 * width), 1, coloured)
+    found = for_screen(given, screen)
+    assert found.window == given.window
+    assert max(found.pixels.shape) == min(max(pixels.shape), screen)
+    if max(pixels.shape) <= screen:
+        assert found is given
+    if coloured:
+        assert set(np.unique(found.pixels)) <= set(np.unique(pixels))
+
+
+def test_grey_values_of_a_small_picture_are_means():
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
+    found = for_screen(Picture(pixels, Window(0, 0, 8, 8), 0, False), 4).pixels
+    expected = pixels.reshape(4, 2, 4, 2).mean(axis=(1, 3))
+    assert np.abs(found - expected).max() <= 0.5
+
+
+def test_a_scene_made_ahead_is_the_one_made_when_it_is_asked_for(field):
+    ahead = Ahead()
+
+    def wanted(frame, layer="pc_ch_0", left=0):
+        part = Window(0, left, 60, 1800)
+        return Wanted(field, layer, frame, part, (1000, 5000), True, 610)
+
+    for asked in (wanted(1), wanted(2, left=900), wanted(1, "fl_ch_1"), wanted(2, "fl_ch_1")):
+        for other in (asked, wanted(0)):  # a scene of another frame is not taken for it
+            ahead.make(other)
+            found, plain = ahead.get(asked), scene(asked)
+            assert found.cells.ids.tolist() == plain.cells.ids.tolist()
+            assert found.outlines.keys() == plain.outlines.keys() == set(plain.cells.ids.tolist())
+            if plain.picture is None:
+                assert found.picture is None
+                assert asked.layer == "fl_ch_1"
+                assert asked.frame == 1
+            else:
+                assert np.array_equal(found.picture.pixels, plain.picture.pixels)
+                assert max(plain.picture.pixels.shape) <= 610
+
+
+def test_an_image_that_cannot_be_read_is_told_when_it_is_asked_for(field, tmp_path):
+    files = [path for path in (tmp_path / "results/a/fov_000/images.zarr/pc_ch_0/1").rglob("*")
+             if path.is_file() and path.name != "zarr.json"]  # fmt: skip
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-8])
+    asked = Wanted(field, "pc_ch_0", 1, Window(0, 0, 60, 1800), display_limits(field, "pc_ch_0"),
+                   True, 610)  # fmt: skip
+    ahead = Ahead()
+    ahead.make(asked)
+    with pytest.raises(FoveaError):
+        ahead.get(asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bokeh.core.properties import Int, String
+from bokeh.core.properties import Float, Int, String
 from bokeh.document import Document
 from bokeh.events import PointEvent
 from bokeh.model import DataModel, Model
@@ -48,6 +48,9 @@ window.addEventListener("keydown", (event) => {
   event.preventDefault()
   event.stopPropagation()
 }, {capture: true})
+const resolution = () => browser.setv({resolution: window.devicePixelRatio || 1})
+window.addEventListener("resize", resolution)
+resolution()
 window.fovea_keys = 0
 window.fovea_ready = true
 """
@@ -87,6 +90,7 @@ class BrowserState(DataModel):
 
     pressed = String(default="")  # key, and how many there were before
     drawn = Int(default=0)  # frames that have been drawn
+    resolution = Float(default=1)  # pixels of the screen in one of the page, along a side
 
 
 class Browser:
@@ -98,12 +102,18 @@ class Browser:
         Is given the name of each key, such as ``g``, ``Shift+ArrowLeft`` and ``Control+z``.
     drawn : callable
         Is called when the browser has drawn a frame that it was sent.
+    resolved : callable
+        Is given how many pixels of the screen are in one of the page, when this changes.
     """
 
-    def __init__(self, pressed: Callable[[str], None], drawn: Callable[[], None]):
+    def __init__(
+        self, pressed: Callable[[str], None], drawn: Callable[[], None],
+        resolved: Callable[[float], None],
+    ):  # fmt: skip
         self.state = BrowserState(name="browser")
         on(self.state, "pressed", lambda new: pressed(new.rpartition("#")[0]))
         on(self.state, "drawn", lambda new: drawn())
+        on(self.state, "resolution", resolved)
 
     def listen(self, document: Document) -> None:
         """Tell the window to send its keys."""

@@ -10,32 +10,26 @@ from bokeh.models import (
     Button,
     CheckboxGroup,
     ColumnDataSource,
-    LinearColorMapper,
     Range1d,
     RangeSlider,
     Select,
     Slider,
 )
-from bokeh.palettes import gray
-from bokeh.plotting import figure
 
 from fovea.pages.live.browser import empty, more_cells, on
+from fovea.pages.live.image_figure import SIDE, image_figure
 from fovea.pages.live.pictures import (
-    COLOURS,
     Window,
     cell_at,
     cells_in,
     display_limits,
     is_labels,
-    outlines,
-    picture,
-    recorded,
 )
 from fovea.pages.live.results import Field
+from fovea.pages.live.scenes import Ahead, Scene, Wanted
 from fovea.pages.live.style import WORDS, legend, note
 from fovea.pages.views.html import text
 
-SIDE = 610  # pixels of the picture on the screen
 _FULL = (1 << 16) - 1
 _CLOSE = 5  # part of the frame that is in view when a cell is followed, in sizes of its box
 _LEAST = 120  # pixels of that part, at least
@@ -71,13 +65,14 @@ class ImageView:
         self._kinds: Mapping[int, str] = {}
         self._chosen: list[int] = []
         self._quiet = self._waiting = self._closer = False
+        self._ahead, self._drawn, self._screen = Ahead(), 0, SIDE
         names = ("image", "x", "y", "dw", "dh")
         self.sources = [ColumnDataSource({key: [] for key in names}, name=name)
                         for name in ("image", "image_in_colours")]  # fmt: skip
         self._lines = {kind: ColumnDataSource({"x": [], "y": []}) for kind in WORDS}
         self._ids = ColumnDataSource({name: [] for name in ("x", "y", "text", "colour")})
         self._x, self._y = Range1d(0, 1), Range1d(1, 0)
-        self.figure = self._figure()
+        self.figure = image_figure(self.sources, self._lines, self._ids, self._x, self._y)
         self.slider = Slider(
             start=0, end=1, value=0, title="Frame", sizing_mode="stretch_width", name="frame"
         )
@@ -98,31 +93,6 @@ class ImageView:
             on(self._x, name, self._looked)
             on(self._y, name, self._looked)
         self.figure.on_event(Tap, safely(self._tapped))
-
-    def _figure(self):
-        made = figure(
-            frame_width=SIDE, frame_height=SIDE, x_range=self._x, y_range=self._y,
-            tools="pan,wheel_zoom,box_zoom,reset", active_scroll="wheel_zoom", active_drag="pan",
-            toolbar_location="right", output_backend="canvas", name="picture",
-            min_border=0,
-        )  # fmt: skip
-        made.axis.visible = False
-        made.grid.visible = False
-        made.background_fill_color = "#404040"
-        made.toolbar.logo = None
-        place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
-        # One of two has an image: a glyph of Bokeh 3.9 keeps its colours, and takes time if hidden
-        for source, palette in zip(self.sources, (gray(256), COLOURS), strict=True):
-            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
-            made.image("image", source=source, color_mapper=mapper, **place)
-        for kind, source in self._lines.items():
-            made.line("x", "y", source=source, color=WORDS[kind][0],
-                      width=3 if kind == "chosen" else 1.5)  # fmt: skip
-        made.text("x", "y", text="text", source=self._ids, text_color="colour",
-                  text_font_size="11px", text_align="center", text_baseline="middle",
-                  background_fill_color="#000000", background_fill_alpha=0.55, padding=1,
-                  border_radius=3)  # fmt: skip
-        return made
 
     # --- What is shown
 
@@ -184,21 +154,40 @@ class ImageView:
             self._clear("There is no image of this field of view yet.")
             return
         self._follow()
-        field, layer = self.field, self.layer.value
-        window = Window.of(field.shape[1:], self._x.start, self._x.end, self._y.end, self._y.start)
-        if not recorded(field, layer, self.frame):
+        found = self._ahead.get(self._wanted(self.frame))
+        if found.picture is None:
             self._clear("This channel was not recorded in this frame.")
         else:
-            found = picture(field, layer, self.frame, window, tuple(self.contrast.value))
-            part = found.window
-            used, other = self.sources[:: -1 if found.coloured else 1]
+            part = found.picture.window
+            used, other = self.sources[:: -1 if found.picture.coloured else 1]
             used.data = {
-                "image": [found.pixels], "x": [part.x0 - 0.5], "y": [part.y0 - 0.5],
+                "image": [found.picture.pixels], "x": [part.x0 - 0.5], "y": [part.y0 - 0.5],
                 "dw": [part.x1 - part.x0], "dh": [part.y1 - part.y0],
             }  # fmt: skip
             empty(other)
             self.said.text = ""
-        self._draw_cells(window)
+        self._draw_cells(found)
+        step, self._drawn = self.frame - self._drawn, self.frame
+        self._later(lambda: self._look_ahead(self.frame + step))
+
+    def _wanted(self, frame: int) -> Wanted:
+        """Return what is to be drawn of a frame in the part that is in view."""
+        window = Window.of(self.field.shape[1:], self._x.start, self._x.end, self._y.end,
+                           self._y.start)  # fmt: skip
+        return Wanted(self.field, self.layer.value, frame, window, tuple(self.contrast.value),
+                      OUTLINES in self.switches.active, self._screen)  # fmt: skip
+
+    def _look_ahead(self, frame: int) -> None:
+        """Make ready the frame that follows if somebody goes on as before."""
+        follows = self._chosen and FOLLOW in self.switches.active  # then the part will be another
+        shape = self.field and self.field.shape
+        if shape and 0 <= frame < shape[0] and not (follows or self._waiting):
+            self._ahead.make(self._wanted(frame))
+
+    def resolve(self, resolution: float) -> None:
+        """Draw for a screen with so many pixels in one of the page."""
+        self._screen = round(SIDE * min(max(resolution, 1), 4))
+        self.soon()
 
     def _clear(self, words: str) -> None:
         self.said.text = f'<div class="warn">{text(words)}</div>'
@@ -222,28 +211,21 @@ class ImageView:
             self._closer = False
         self._look(*place, side)
 
-    def _draw_cells(self, window: Window) -> None:
-        field = self.field
+    def _draw_cells(self, found: Scene) -> None:
         lines = {kind: ([], []) for kind in WORDS}
+        for cell, (x, y) in found.outlines.items():
+            kind = "chosen" if cell in self._chosen else self._kinds.get(cell, "lost")
+            lines[kind][0].extend((x, [np.nan]))
+            lines[kind][1].extend((y, [np.nan]))
         ids: dict[str, list] = {name: [] for name in self._ids.data}
-        if field.labelled and recorded(field, field.labelled, self.frame):
-            cells = cells_in(field, self.frame)
-            y0, x0, y1, x1 = cells.boxes.T
-            seen = (y0 < window.y1) & (y1 > window.y0) & (x0 < window.x1) & (x1 > window.x0)
-            cells = type(cells)(cells.ids[seen], cells.boxes[seen])
-            if OUTLINES in self.switches.active:
-                labels = field.reader(field.labelled)[self.frame]
-                for cell, (x, y) in outlines(labels, cells, window.step).items():
-                    kind = "chosen" if cell in self._chosen else self._kinds.get(cell, "lost")
-                    lines[kind][0].extend((x, [np.nan]))
-                    lines[kind][1].extend((y, [np.nan]))
-            if IDS in self.switches.active and len(cells.ids) <= _MANY_IDS:
-                middle = (cells.boxes[:, :2] + cells.boxes[:, 2:] - 1) / 2
-                colours = [WORDS["chosen"][0] if cell in self._chosen
-                           else "#ffffff" if cell in self._kinds else WORDS["lost"][0]
-                           for cell in cells.ids.tolist()]  # fmt: skip
-                ids = {"x": middle[:, 1], "y": middle[:, 0], "text": cells.ids.astype(str).tolist(),
-                       "colour": colours}  # fmt: skip
+        cells = found.cells
+        if IDS in self.switches.active and 0 < len(cells.ids) <= _MANY_IDS:
+            middle = (cells.boxes[:, :2] + cells.boxes[:, 2:] - 1) / 2
+            colours = [WORDS["chosen"][0] if cell in self._chosen
+                       else "#ffffff" if cell in self._kinds else WORDS["lost"][0]
+                       for cell in cells.ids.tolist()]  # fmt: skip
+            ids = {"x": middle[:, 1], "y": middle[:, 0], "text": cells.ids.astype(str).tolist(),
+                   "colour": colours}  # fmt: skip
         for kind, source in self._lines.items():
             x, y = (np.concatenate(part).astype(np.float32) if part else np.zeros(0, np.float32)
                     for part in lines[kind])  # fmt: skip

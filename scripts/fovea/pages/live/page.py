@@ -109,7 +109,8 @@ class WindowPage:
         self.work = Workspace(document, page.judgements, self.safely, self.say, page.judged)
         self.fits = FitsTab(document, page.results, page.work, self.safely, self._show_cell)
         self.rerun = RerunTab(document, page.rerun, page.work, self.safely, self._run_ended)
-        self.browser = Browser(self.safely(self._pressed), self.safely(self.work.movie.drawn))
+        self.browser = Browser(self.safely(self._pressed), self.safely(self.work.movie.drawn),
+                               self.safely(self.work.picture.resolve))  # fmt: skip
         titles = ("Fields of view", "Cells", "Fits", "Run again", "Keys")
         # What is not shown is sent when somebody turns to it, so that the page opens sooner.
         self._parts = {CELLS: self.work.layout, FITS: self.fits.layout, RERUN: self.rerun.layout}

@@ -7,10 +7,11 @@ has 256 steps between two percentiles, and may be corrected for drift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from contourpy import contour_generator
+from PIL import Image
 
 from fovea.background.gains import read_gain
 from fovea.config.names import channel_of, group_name, split
@@ -18,7 +19,7 @@ from fovea.config.paths import FLAT_FIELD, fill
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.pages.live.results import Field
 
-#: Pixels on the screen for which images are made, along the longer side.
+#: Pixels of the finest screen for which images are read, along the longer side.
 SCREEN = 1100
 _COLOURS = 6  # of labels, see `COLOURS`
 #: Okabe and Ito's colours, which people with any colour vision can tell apart; 0 is background.
@@ -124,6 +125,21 @@ def picture(
     part = slice(window.y0, window.y1, step), slice(window.x0, window.x1, step)
     counts = _counts(field, layer, frame, part)
     return Picture(grey(counts, limits), _covered(window, step, counts.shape), 0, False)
+
+
+def for_screen(shown: Picture, screen: int) -> Picture:
+    """Return a picture with at most `screen` pixels along its longer side.
+
+    Grey values are means of the pixels that one of the screen covers, numbers of colours those in
+    its middle. The part of the frame is the same.
+    """
+    height, width = shown.pixels.shape
+    scale = screen / max(height, width)
+    if scale >= 1:
+        return shown
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    how = Image.Resampling.NEAREST if shown.coloured else Image.Resampling.BOX
+    return replace(shown, pixels=np.asarray(Image.fromarray(shown.pixels).resize(size, how)))
 
 
 def _covered(window: Window, step: int, shape: tuple[int, int]) -> Window:

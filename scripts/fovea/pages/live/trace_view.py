@@ -65,8 +65,11 @@ class TraceView:
         self.figure.scatter("x", "y", source=self._own, color=CHOSEN_LINE, size=4)
         self.figure.scatter("x", "y", source=self._own_bad, color=BAD, size=9, marker="x",
                             line_width=2)  # fmt: skip
-        self._now = Span(location=0, dimension="height", line_color="#222222", line_width=1.5)
-        self._part = BoxAnnotation(fill_color="#e69f00", fill_alpha=0.25, visible=False)
+        # Bokeh draws the level "overlay" without drawing the traces again.
+        self._now = Span(location=0, dimension="height", line_color="#222222", line_width=1.5,
+                         level="overlay")  # fmt: skip
+        self._part = BoxAnnotation(fill_color="#e69f00", fill_alpha=0.25, visible=False,
+                                   level="overlay")  # fmt: skip
         self.figure.add_layout(self._now)
         self.figure.add_layout(self._part)
         self.figure.on_event(Tap, self._tapped)

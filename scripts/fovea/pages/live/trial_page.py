@@ -119,7 +119,7 @@ class TrialWindow:
         document.title = f"Fovea: {name}"
         document.add_root(column(head, row(left, right), below, sizing_mode="stretch_width",
                                  stylesheets=[page_style()]))  # fmt: skip
-        Browser(lambda _: None, lambda: None).listen(document)
+        Browser(lambda _: None, lambda: None, lambda _: None).listen(document)
         self._new_place()
         page.candidates().add_done_callback(partial(self._then, self._suggest))
 
