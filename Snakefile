@@ -95,6 +95,7 @@ localrules:
     plot_quality,
     plot_retention,
     prepare_segmentation,
+    prepare_tracking,
     processing_config,
 
 

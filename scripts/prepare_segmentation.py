@@ -1,5 +1,5 @@
 from fovea.jobs.log import job
-from fovea.segmentation.prepare import prepare
+from fovea.jobs.prepare import prepare
 
 with job(snakemake) as log:
-    prepare(snakemake.output.prepared, snakemake.params.segmentation, log=log)
+    prepare(snakemake.output.prepared, "segmentation", snakemake.params.segmentation, log=log)

@@ -4,7 +4,7 @@ from fovea.jobs.log import job
 from fovea.tracking.track import track
 
 with job(snakemake) as log:
-    out = snakemake.output
+    out, phase = snakemake.output, snakemake.input.images
     track(
         Path(snakemake.input.group[0]).parent,
         Path(out.group).parent,
@@ -12,6 +12,7 @@ with job(snakemake) as log:
         lineage=out.lineage,
         merges=out.merges,
         drift=out.drift,
+        images=Path(phase[0]).parents[1] if phase else None,
         fov=int(snakemake.wildcards.fov),
         log=log,
     )

@@ -21,10 +21,10 @@ from fovea.config.plan import Plan
 from fovea.config.validation import ConfigError, check_inputs, validated
 from fovea.errors import FoveaError
 from fovea.jobs import resources
+from fovea.jobs.prepare import prepare
 from fovea.plugins import shared
 from fovea.plugins.loader import keep_only, load_plugins
 from fovea.plugins.registry import SEGMENTATION, load
-from fovea.segmentation.prepare import prepare
 from fovea.segmentation.segment import segment
 from fovea.store.reader import ArrayReader
 from support.channels import write_channel
@@ -384,7 +384,7 @@ def test_weights_are_fetched_once_for_a_dataset(tool, version, name, events, tmp
     options = validated(config(tool, weights_folder=str(tmp_path)))["params"]["segmentation"]
     for number in (1, 2):
         target = tmp_path / f"prepared_{number}.yaml"
-        prepare(target, options)
+        prepare(target, "segmentation", options)
         assert yaml.safe_load(target.read_text()) == {
             "package": f"{tool} {version}", "weights": str(tmp_path / name),
             "bytes": (tmp_path / name).stat().st_size,
@@ -456,7 +456,7 @@ def test_packages_that_are_missing(tool, events, tmp_path, monkeypatch):
                "weights_folder": str(tmp_path)}  # fmt: skip
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(STAND_INS)])
     with pytest.raises(FoveaError) as caught:
-        prepare(tmp_path / "prepared.yaml", options)
+        prepare(tmp_path / "prepared.yaml", "segmentation", options)
     assert f"the package {tool} is missing; give the same command with --sdm conda" in str(
         caught.value
     )
@@ -473,7 +473,7 @@ def test_a_package_that_cannot_be_loaded(tmp_path, monkeypatch):
 
 def test_a_plugin_without_anything_to_fetch(tmp_path):
     with pytest.raises(FoveaError, match="segmentation method logstd has nothing to fetch"):
-        prepare(tmp_path / "prepared.yaml", {"method": "logstd"})
+        prepare(tmp_path / "prepared.yaml", "segmentation", {"method": "logstd"})
 
 
 def test_errors_of_checks_name_file_and_line(tmp_path):

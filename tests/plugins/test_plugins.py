@@ -59,7 +59,7 @@ def disk(radius, size=61):
 def test_there_are_five_kinds_of_examples():
     assert EXAMPLES == [
         "bright.py", "cellpose_segmentation.py", "circularity.py", "decay.py", "gaussian.py",
-        "omnipose_segmentation.py",
+        "omnipose_segmentation.py", "trackastra_tracking.py",
     ]  # fmt: skip
 
 
@@ -171,7 +171,7 @@ class Former(Linker):
     def link(self, frames):
         from fovea.linking import Links
         assert linking.Links is Links
-        return Links
+        return Links([], [], {})
 
 model(Model("flat", "Flat", "h", (Parameter("a", "A", "", 1.0, 0.0, 2.0),), function=max))
 """
@@ -182,7 +182,7 @@ def test_plugins_written_for_the_former_layout_still_work(tmp_path):
     assert isinstance(registry.MODELS["flat"], plugins.Model)
     tracker = load(registry.TRACKING, "former")()
     assert isinstance(tracker, plugins.Linker)
-    assert tracker.link([]) is plugins.Links
+    assert isinstance(tracker.link([]), plugins.Links)
 
 
 def test_examples_import_from_one_module_of_fovea():
@@ -316,6 +316,8 @@ def test_a_tracker_that_fails_names_its_line(tmp_path):
          "line 4: 'update' returned an array of (2,) for a frame of (2, 2)"),
         ("def link(self, frames):\n        return frames.nothing",
          "line 5: AttributeError: 'numpy.ndarray' object has no attribute 'nothing'"),
+        ("def link(self, frames):\n        return list(frames)",
+         "line 4: 'link' returned list in place of Links of fovea.plugins"),
     ],
 )  # fmt: skip
 def test_ids_of_a_tracker_are_checked(tmp_path, body, message):
@@ -416,3 +418,85 @@ def test_changed_code_is_another_parameter(tmp_path):
 def test_registering_needs_a_config():
     with pytest.raises(RuntimeError, match="name it in the config"):
         plugins.feature("stray")(lambda image, mask, context: 0.0)
+
+
+IMAGES = """
+from fovea.plugins import linked, tracking
+
+@tracking("shown", images=True, memory=7)
+class Shown:
+    def __init__(self, edges: str = ""):
+        self.made = edges
+
+    def link(self, labels, images):
+        import numpy as np
+        assert labels.shape == images.shape == (2, 8, 9)
+        assert labels[0].shape == (8, 9) and images[0:2].shape == (2, 8, 9)
+        assert np.array_equal(labels[1] > 0, images[1] > 100)
+        numbers = np.fromstring(self.made, sep=" ", dtype=int).reshape(-1, 2, 2)
+        return linked(labels, numbers.tolist())
+"""
+
+
+def shown(tmp_path, edges):
+    """Cells of two frames of two objects, linked by a plug-in that is given images."""
+    path = written(tmp_path, IMAGES)
+    load_plugins([path])
+    labels = np.zeros((2, 8, 9), np.uint16)
+    labels[:, 1:3, 1:3], labels[:, 5:7, 5:7] = 1, 2
+    write_channel(tmp_path / "seg", labels)
+    write_channel(tmp_path / "pc", 100 + labels)
+    track(tmp_path / "seg", tmp_path / "ids", {"method": "shown", "edges": edges},
+          lineage=tmp_path / "lineage.csv", images=tmp_path / "pc")  # fmt: skip
+    lines = (tmp_path / "lineage.csv").read_text().splitlines()[1:]
+    return [tuple(map(int, line.split(",")[1:5])) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("edges", "lineage"),
+    [
+        ("", [(1, 0, 0, 0), (2, 0, 0, 0), (3, 1, 1, 0), (4, 1, 1, 0)]),
+        ("0 1 1 1  0 2 1 2", [(1, 0, 1, 0), (2, 0, 1, 0)]),
+        ("0 1 1 2", [(1, 0, 1, 0), (2, 0, 0, 0), (3, 1, 1, 0)]),
+        ("0 1 1 1  0 1 1 2", [(1, 0, 0, 0), (2, 0, 0, 0), (3, 1, 1, 1), (4, 1, 1, 1)]),
+    ],
+)
+def test_a_tracker_may_see_images(tmp_path, edges, lineage):
+    assert shown(tmp_path, edges) == lineage
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ("0 1 1 3", "ValueError: an edge of object 3 of frame 1, which has no such label"),
+        ("0 1 2 1", "ValueError: an edge of object 1 of frame 2, which has no such label"),
+        ("0 1 0 2", "ValueError: an edge from frame 0 to frame 0, which is not later"),
+        ("0 1 1 1  0 2 1 1", "ValueError: two edges that lead to object 1 of frame 1"),
+    ],
+)
+def test_edges_of_a_tracker_are_checked(tmp_path, edges, message):
+    with pytest.raises(FoveaError, match=re.escape(message)) as caught:
+        shown(tmp_path, edges)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chains", "message"),
+    [
+        ([[(0, 1), (1, 3)]], "object 3 of frame 1, which has no such label"),
+        ([[(0, 1), (0, 2)]], "cell 1 twice in frame 0"),
+        ([[(0, 0)]], "object 0 of frame 0, which has no such label"),
+        ([[(2, 1)]], "object 1 of frame 2, which has no such label"),
+    ],
+)
+def test_links_of_a_tracker_are_checked(tmp_path, chains, message):
+    path = written(tmp_path, (
+        "from fovea.plugins import Links, linked, tracking\n@tracking('mine')\nclass Mine:\n"
+        "    def link(self, frames):\n"
+        f"        return Links(linked(frames, []).objects, {chains}, {{}})\n"
+    ))  # fmt: skip
+    load_plugins([path])
+    labels = np.zeros((2, 8, 9), np.uint16)
+    labels[:, 1:3, 1:3], labels[:, 5:7, 5:7] = 1, 2
+    with pytest.raises(FoveaError, match=re.escape(f"{path}, line 4: 'link' returned {message}")):
+        load(registry.TRACKING, "mine")().link(labels)

@@ -94,6 +94,28 @@ def test_two_gpus_do_two_jobs_at_once_and_each_has_its_own(place):
     assert len(words(events, "download")) == 1
 
 
+def test_tracking_may_have_images_weights_and_a_gpu(place):
+    options = {"method": "trackastra", "weights_folder": "weights"}
+    write_config(
+        place,
+        {"a": dataset("data/small.ome.tiff", "0-2", fl=(), params={"tracking": options})},
+        plugins=["plugins/trackastra_tracking.py"],
+    )
+    targets = [target.replace("labeled", "tracked") for target in TARGETS]
+    jobs = {job["rule_name"]: job["resources"].get("gpu") for job in dry_run(place, *targets).jobs}
+    assert {key: gpu for key, gpu in jobs.items() if gpu} == {"track": "1"}
+    _, events = run(place, targets=targets)
+    assert len(words(events, "download")) == 1
+    assert {device for _, device in words(events, "load")} == {"cuda"}
+    assert len(words(events, "load")) == 3  # one for each field of view
+    for target in targets:
+        with ArrayReader(place / Path(target).parent) as ids:
+            assert min(int(frame.max()) for frame in ids) > 0
+    prepared = yaml.safe_load((place / "results/a/prepared_tracking.yaml").read_text())
+    assert prepared["weights"] == f"{place}/weights/general_2d/model.pt"
+    assert run(place, targets=targets)[1] == []  # nothing is left to do
+
+
 def test_what_jobs_ask_for(place):
     def asked():
         jobs = dry_run(place, *TARGETS).jobs

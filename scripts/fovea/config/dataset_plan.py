@@ -25,6 +25,8 @@ LAST_STEPS = ("photobleaching", "extract", "cache")
 
 #: What is computed from the phase-contrast channel; all other channel groups are fluorescence.
 PHASE_KINDS = ("pc", "seg_labeled", "seg_tracked")
+#: Parameters that name the method of a step.
+_METHODS = {"segment": "segmentation", "track": "tracking"}
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,15 @@ class DatasetPlan:
         """Return the file of what the config leaves open of segmentation, if it does."""
         return [paths.FOUND] if self.leaves_open else []
 
-    def prepared(self) -> list[str]:
-        """Return the file of what a plug-in's segmentation has fetched, if it fetches anything."""
-        used = self.pc is not None and not self.params["copy_only"]
-        return [paths.PREPARED] if used and self.needs("segmentation").prepare else []
+    def prepared(self, step: str = "segmentation") -> list[str]:
+        """Return the file of what a plug-in's method has fetched, if it fetches anything."""
+        if self.pc is None or self.params["copy_only"] or not self.needs(step).prepare:
+            return []
+        return [paths.PREPARED if step == "segmentation" else paths.PREPARED_TRACKING]
+
+    def images_to_track(self) -> list[str]:
+        """Return the phase contrast, if a plug-in's tracking needs it beside the labels."""
+        return arrays(self.groups("pc")) if self.needs("tracking").images else []
 
     def found_for_margin(self) -> list[str]:
         """Return the same file, if extraction takes half a cell for its margin."""
@@ -189,8 +196,8 @@ class DatasetPlan:
         found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
         if self.leaves_open:
             found.append(steps.FIND_CELLS)
-        if self.prepared():
-            found.append(steps.PREPARE_SEGMENTATION)
+        found += [steps.PREPARE_SEGMENTATION] * len(self.prepared())
+        found += [steps.PREPARE_TRACKING] * len(self.prepared("tracking"))
         if self.flat_fields() and not self.params["copy_only"]:
             found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
         return [step.of(dataset=self.name) for step in found]
@@ -276,13 +283,12 @@ class DatasetPlan:
 
     def more_memory(self, step: str) -> int:
         """Return MB that a job of a step needs because of a plug-in's method."""
-        return self.needs("segmentation").memory if step == "segment" else 0
+        return self.needs(_METHODS[step]).memory if step in _METHODS else 0
 
     def more_seconds(self, step: str) -> float:
         """Return seconds that a plug-in's method takes for a frame of 2048 x 2048 pixels."""
-        if step != "segment":
-            return 0.0
-        return self.needs("segmentation").of("seconds", self.params["segmentation"])
+        method = _METHODS.get(step)
+        return self.needs(method).of("seconds", self.params[method]) if method else 0.0
 
     def environment(self, step: str) -> str | None:
         """Return the conda environment file that segmentation or tracking asks for, if it does.

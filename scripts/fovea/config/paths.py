@@ -21,6 +21,7 @@ METADATA = "results/{dataset}/metadata.yaml"
 PROCESSING_CONFIG = "results/{dataset}/processing_config.yaml"
 FOUND = "results/{dataset}/segmentation.yaml"
 PREPARED = "results/{dataset}/prepared.yaml"
+PREPARED_TRACKING = "results/{dataset}/prepared_tracking.yaml"
 FLAT_FIELD = "results/{dataset}/flat_field_ch_{fl}.tif"
 IMPORTED_TRACES = "results/{dataset}/{dataset}_traces.csv"
 

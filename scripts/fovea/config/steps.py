@@ -102,6 +102,7 @@ INSPECT_INPUT = dataset_step("inspect_input", metadata=paths.METADATA)
 PROCESSING_CONFIG = dataset_step("processing_config", config=paths.PROCESSING_CONFIG)
 FIND_CELLS = dataset_step("find_cells", found=paths.FOUND)
 PREPARE_SEGMENTATION = dataset_step("prepare_segmentation", prepared=paths.PREPARED)
+PREPARE_TRACKING = dataset_step("prepare_tracking", prepared=paths.PREPARED_TRACKING)
 FLAT_FIELD = dataset_step("flat_field_ch_{fl}", gain=paths.FLAT_FIELD)
 IMPORT_TRACES = dataset_step("import_traces", traces=paths.IMPORTED_TRACES)
 

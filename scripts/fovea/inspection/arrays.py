@@ -15,6 +15,7 @@ from fovea.background import methods
 from fovea.config.phase_tuning import MODES
 from fovea.errors import FoveaError, unknown
 from fovea.jobs.threads import ordered_map
+from fovea.plugins.loader import needs
 from fovea.plugins.registry import SEGMENTATION, TRACKING, load
 from fovea.segmentation.consistent import consistent
 from fovea.segmentation.phase.choose import choose
@@ -81,7 +82,12 @@ def _completed(frames: np.ndarray, given: dict[str, Any], threads: int) -> dict[
 
 
 def track(
-    labels: np.ndarray, method: str = "iou", *, missing: Sequence[int] = (), **parameters: Any
+    labels: np.ndarray,
+    method: str = "iou",
+    *,
+    missing: Sequence[int] = (),
+    images: np.ndarray | None = None,
+    **parameters: Any,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Give the objects of all frames the IDs of their cells.
 
@@ -94,6 +100,8 @@ def track(
     missing : sequence of int
         Frames in which phase contrast was not recorded. They are passed over, so that no track
         ends there, and have no IDs.
+    images : (T, H, W) uint16, optional
+        Raw phase contrast, for methods of plug-ins that need it.
     **parameters
         Those of the method, as in the config: ``overlap="mask", max_gap=2``.
 
@@ -107,10 +115,16 @@ def track(
     Raises
     ------
     FoveaError
-        If there is no such method.
+        If there is no such method, or it needs images and they are not given.
     """
     here = _recorded(len(labels), missing)
-    links = load(TRACKING, method)(**parameters).link(labels[t] for t in here)
+    tracker = load(TRACKING, method)(**parameters)
+    if needs(TRACKING, method).images:
+        if images is None or images.shape != labels.shape:
+            raise FoveaError(f"tracking method {method} needs images of the shape of the labels")
+        links = tracker.link(labels[here], images[here])
+    else:
+        links = tracker.link(labels[t] for t in here)
     ids = np.zeros(labels.shape, links.dtype)
     for t, frame in zip(here, links.render(labels[t] for t in here), strict=True):
         ids[t] = frame

@@ -27,6 +27,8 @@ _OF_STAGES = {
     "Parameter": "fovea.fits.models.declarations",
     "Linker": "fovea.tracking.linker",
     "Links": "fovea.tracking.links",
+    "Stack": "fovea.store.reader",
+    "linked": "fovea.tracking.edges",
 }
 __all__ += list(_OF_STAGES)
 

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 
 from fovea.errors import FoveaError
 
@@ -55,7 +56,7 @@ def guarded(function: Callable, name: str, check=None, place: str = "") -> Calla
 def guarded_class(tracker: type) -> Callable:
     """Wrap a class of trackers: errors of its methods name file and line, its IDs are checked."""
     path = sys.modules[tracker.__module__].__file__
-    checks = {"update": ids_of, "link": None}
+    checks = {"update": ids_of, "link": links_of}
 
     @wraps(tracker, updated=())
     def make(**options):
@@ -125,6 +126,11 @@ def labels_of(value, frame, *_):
     labels = _whole(value, frame, "labels").astype(np.int32)
     names, first, inverse = np.unique(labels.ravel(), return_index=True, return_inverse=True)
     return in_raster_order(inverse.reshape(labels.shape), first, names > 0)
+
+
+def links_of(value, *_):
+    """Return the cells of all frames as the tracker linked them."""
+    return import_module("fovea.tracking.edges").check_links(value)
 
 
 def ids_of(value, frame, *_):

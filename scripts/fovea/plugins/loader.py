@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from fovea.errors import FoveaError
 from fovea.plugins import guards, parameters, registry
+from fovea.plugins.former import add_former_names
 from fovea.plugins.needs import Needs
 
 
@@ -56,14 +56,6 @@ _SOURCES: dict[tuple[str, str], _Source] = {}
 _LOADED: dict[str, tuple[str, list[tuple[registry.Registry, str]]]] = {}
 #: The file that is being run.
 _current: _Source | None = None
-
-#: Modules that plug-ins import from, by the names that these had in an earlier layout.
-_FORMER_NAMES = {
-    "fovea.analysis": "fovea.fits",
-    "fovea.analysis.models": "fovea.fits.models.declarations",
-    "fovea.linkers": "fovea.tracking.linker",
-    "fovea.linking": "fovea.tracking.links",
-}
 
 
 def feature(name: str, channel: str = "phase") -> Callable:
@@ -126,22 +118,40 @@ def segmentation(
         returns, a mapping of texts and numbers, goes to ``results/{dataset}/prepared.yaml``.
     """
 
-    def safe(value):
-        return guards.guarded(value, name, place=_place()) if callable(value) else value
-
-    needs = Needs(conda, safe(gpu), memory, safe(seconds), safe(check), safe(prepare))
+    needs = _needs(name, conda=conda, gpu=gpu, memory=memory, seconds=seconds, check=check,
+                   prepare=prepare)  # fmt: skip
     return _decorator(registry.SEGMENTATION, name, guards.labels_of, needs)
 
 
-def tracking(name: str, conda: str | None = None) -> Callable:
+def tracking(name: str, conda: str | None = None, *, images: bool = False, **needed) -> Callable:
     """Register a class whose objects are made from parameters and follow cells.
 
     ``update(labels) -> IDs`` takes one (H, W) frame of labels after the other and returns IDs of
     cells, 0 background; an attribute ``parents`` may map IDs of daughters to those of mothers.
     Instead, ``link(frames) -> Links`` may take all frames at once, see `fovea.plugins.Linker`.
-    `conda` is as for `segmentation`.
+
+    Parameters
+    ----------
+    name, conda
+        As for `segmentation`.
+    images : bool
+        Whether the method is ``link(labels, images) -> Links``. Both are a
+        `fovea.plugins.Stack`, (T, H, W): labels of the segmentation and raw counts of phase
+        contrast, of which a frame or a slice is read when it is asked for. `fovea.plugins.linked`
+        makes the result of what was linked.
+    **needed
+        ``gpu``, ``memory``, ``seconds``, ``check`` and ``prepare``, as for `segmentation`; what
+        `prepare` returns goes to ``results/{dataset}/prepared_tracking.yaml``.
     """
-    return _decorator(registry.TRACKING, name, needs=Needs(conda))
+    return _decorator(
+        registry.TRACKING, name, needs=_needs(name, conda=conda, images=images, **needed)
+    )
+
+
+def _needs(name: str, **given) -> Needs:
+    """Return what a method needs; errors of its functions name file and line."""
+    return Needs(**{key: guards.guarded(value, name, place=_place()) if callable(value) else value
+                    for key, value in given.items()})  # fmt: skip
 
 
 def model(declaration) -> object:
@@ -219,8 +229,7 @@ def _load(path: str) -> None:
         _forget(entries)
     _LOADED[path] = (digest, [])
     before, _current = _current, _Source(path, digest, Needs())
-    for name in _FORMER_NAMES:
-        sys.modules.setdefault(name, _FormerModule(name))
+    add_former_names()
     module = ModuleType(f"fovea_plugin_{digest}")
     module.__file__ = path
     sys.modules[module.__name__] = module
@@ -233,15 +242,6 @@ def _load(path: str) -> None:
         raise guards.explained(error, path) from error
     finally:
         _current = before
-
-
-class _FormerModule(ModuleType):
-    """Stand-in of a module under its former name; looks names up in the new one when asked."""
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(import_module(_FORMER_NAMES[self.__name__]), name)
 
 
 def _forget(entries) -> None:

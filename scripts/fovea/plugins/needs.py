@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method needs beside its parameters; `fovea.plugins.segmentation` explains each."""
+    """What a method needs beside its parameters.
+
+    `fovea.plugins.segmentation` explains each, `fovea.plugins.tracking` the images.
+    """
 
     conda: str | None = None
     gpu: bool | Callable[[dict], bool] = False
@@ -16,6 +19,7 @@ class Needs:
     seconds: float | Callable[[dict], float] = 0.0
     check: Callable[[dict], str | None] | None = None
     prepare: Callable[[dict], dict] | None = None
+    images: bool = False
 
     def of(self, key: str, parameters: dict) -> bool | float:
         """Return `gpu` or `seconds` for these parameters."""

@@ -20,7 +20,8 @@ _TYPES = {
 def properties(function: Callable) -> dict[str, dict]:
     """Return the JSON schema of each parameter that has a type the config can check."""
     try:
-        hints = get_type_hints(function)
+        target = inspect.unwrap(function)
+        hints = get_type_hints(target.__init__ if isinstance(target, type) else function)
     except (NameError, TypeError):  # annotations that are no types, such as words of the author
         hints = {}
     found = {}

@@ -114,6 +114,26 @@ class FrameReader(AbstractContextManager):
         return (self[frame] for frame in self.present.tolist())
 
 
+class Stack:
+    """Recorded frames of an open array, read when they are asked for.
+
+    `shape` is (T, H, W), of the frames that were recorded; an index gives one frame (H, W), a
+    slice some of them, (n, H, W).
+    """
+
+    def __init__(self, frames: FrameReader):
+        self._frames, self._present = frames, frames.present
+        self.shape = (len(self._present), *frames.shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int | slice) -> np.ndarray:
+        if isinstance(index, slice):
+            return np.stack([self._frames[t] for t in self._present[index]])
+        return self._frames[self._present[index]]
+
+
 class ArrayReader(FrameReader):
     """Read a (T, H, W) array frame by frame, or any other array along its first axis.
 

@@ -15,9 +15,9 @@ from itertools import chain, pairwise
 import numpy as np
 
 from fovea.errors import FoveaError
+from fovea.tracking.edges import described, nodes_of
 from fovea.tracking.flagging import flag_merges
 from fovea.tracking.links import Links, Node
-from fovea.tracking.objects import Objects, describe, shared_pixels
 
 _MOST_LOST = 10  # btrack's own limit to frames without an observation within one tracklet
 _FAR = 30.0  # pixels that a cell may move where the config does not say
@@ -47,16 +47,8 @@ class BtrackTracker:
     def link(self, frames: Iterable[np.ndarray]) -> Links:
         """Link the objects of frames of labels, (H, W) unsigned integer each."""
         btrack = _package()  # before the frames are read
-        objects: list[Objects] = []
-        last, shape = None, (0, 0)
-        for here, labels in describe(frames, self.min_size, self.max_size, self.drift):
-            if objects:
-                here.shared = shared_pixels(last, labels, here.shift)
-            objects.append(here)
-            last, shape = labels, labels.shape
-        nodes = [
-            (t, label) for t, here in enumerate(objects) for label in (here.members + 1).tolist()
-        ]
+        objects, shape = described(frames, self.min_size, self.max_size, self.drift)
+        nodes = nodes_of(objects)
         if not nodes:
             return Links(objects, [], {})
         tracks = self._tracks(btrack, objects, nodes, shape)

@@ -12,10 +12,11 @@ import numpy as np
 
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log import progress
+from fovea.plugins.loader import needs
 from fovea.plugins.registry import TRACKING, load
 from fovea.store.format import LABELS
 from fovea.store.groups import provenance, write_derived_group
-from fovea.store.reader import ArrayReader
+from fovea.store.reader import ArrayReader, Stack
 from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
 from fovea.tracking.confidence import SUSPECT, Confidence
@@ -39,6 +40,7 @@ def track(
     drift: str | Path | None = None,
     fov: int = 0,
     merges: str | Path | None = None,
+    images: str | Path | None = None,
     log: logging.Logger = _LOG,
 ) -> None:
     """Give the objects of all frames the IDs of their cells.
@@ -63,13 +65,17 @@ def track(
     merges : path or None
         CSV to write: one row for each time in which the object of a cell holds several cells, with
         its first and last frame and the IDs of these cells.
+    images : path or None
+        Channel group with the raw phase contrast, ``0`` (T, H, W), for methods of plug-ins that
+        need it.
 
     Frames in which phase contrast was not recorded are passed over: the method sees the others
     one after the other, so that no track ends there, and they have no IDs.
     """
     source, target = Path(source), Path(target)
     options = dict(parameters)
-    tracker = load(TRACKING, options.pop("method"))(**options)
+    method = options.pop("method")
+    tracker = load(TRACKING, method)(**options)
     measured = [(np.zeros((0, len(COLUMNS)), np.int32), np.zeros(0, np.int64))]
     with ArrayReader(source / "0") as frames:
         present, count = frames.present, len(frames)
@@ -78,7 +84,11 @@ def track(
         about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
         if hasattr(tracker, "link"):
             log.info("linking objects")
-            links = tracker.link(progress(frames.recorded(), len(present), log))
+            if needs(TRACKING, method).images:
+                with ArrayReader(Path(images) / "0") as phase:
+                    links = tracker.link(Stack(frames), Stack(phase))
+            else:
+                links = tracker.link(progress(frames.recorded(), len(present), log))
             turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
             labels, shown = tee(frames.recorded())
             tracked = links.render(shown, cycle(turns))

@@ -1,4 +1,4 @@
-"""Fetch what a plug-in's segmentation needs, once for all fields of view of a dataset."""
+"""Fetch what a method of a plug-in needs, once for all fields of view of a dataset."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ import yaml
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import whole_file
 from fovea.plugins.loader import needs
-from fovea.plugins.registry import SEGMENTATION
+from fovea.plugins.registry import METHODS
 
 _LOG = logging.getLogger("fovea")
 
 
-def prepare(target: str | Path, parameters: Mapping[str, Any], log: logging.Logger = _LOG) -> None:
+def prepare(
+    target: str | Path, step: str, parameters: Mapping[str, Any], log: logging.Logger = _LOG
+) -> None:
     """Let the method fetch what it needs, and write down what it says of it.
 
     Parameters
     ----------
     target : path
         YAML file to write: what the `prepare` of the plug-in returns.
+    step : {"segmentation", "tracking"}
+        What the method is for.
     parameters : mapping
         ``method`` and the parameters of that method.
 
@@ -34,10 +38,10 @@ def prepare(target: str | Path, parameters: Mapping[str, Any], log: logging.Logg
     """
     options = dict(parameters)
     method = options.pop("method")
-    fetch = needs(SEGMENTATION, method).prepare
+    fetch = needs(METHODS[step], method).prepare
     if fetch is None:
         raise FoveaError(
-            f"segmentation method {method} has nothing to fetch; its plug-in was changed while "
+            f"{step} method {method} has nothing to fetch; its plug-in was changed while "
             "this run was at work, so give the same command again"
         )
     found = fetch(options)

@@ -1,0 +1,5 @@
+from fovea.jobs.log import job
+from fovea.jobs.prepare import prepare
+
+with job(snakemake) as log:
+    prepare(snakemake.output.prepared, "tracking", snakemake.params.tracking, log=log)
