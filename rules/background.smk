@@ -25,6 +25,7 @@ for layout in plan.layouts("background"):
             "fov"
         conda:
             "../envs/fovea.yaml"
+        threads: threads("background")
         resources:
             mem_mb=memory("background"),
             runtime=minutes("background"),

@@ -20,6 +20,7 @@ for layout in plan.layouts("cache"):
             "fov"
         conda:
             "../envs/fovea.yaml"
+        threads: threads("cache")
         resources:
             mem_mb=memory("cache"),
             runtime=minutes("cache"),

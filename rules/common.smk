@@ -114,9 +114,30 @@ def gpus(step):
     if not any(dataset.gpus(step) for dataset in plan.datasets.values()):
         return {}
     known = workflow.global_resources
-    if workflow.is_main_process and known["_nodes"].value is None and "gpu" not in known:
+    if workflow.is_main_process and not on_cluster() and "gpu" not in known:
         workflow.register_resource("gpu", resources.gpus())
     return {"gpu": of_dataset(lambda dataset: dataset.gpus(step))}
+
+
+def on_cluster():
+    """Whether jobs are submitted to other computers."""
+    return workflow.global_resources["_nodes"].value is not None
+
+
+def threads(step):
+    """A function that gives a step several cores where there are more than fields of view.
+
+    Not on a cluster, where all of these run at once, and not to code of plug-ins.
+    """
+
+    def number(wildcards):
+        dataset = plan.datasets[wildcards.dataset]
+        if on_cluster() or (step == "segment" and dataset.plugin_code("segmentation")):
+            return 1
+        cores = workflow.resource_settings.cores or 1
+        return resources.threads(cores, datasets.field_count(config))
+
+    return number
 
 
 def more(amount):

@@ -24,6 +24,7 @@ for layout in plan.layouts("copy_raw") + plan.added_layouts():
             "fov"
         conda:
             "../envs/fovea.yaml"
+        threads: threads("copy_raw")
         resources:
             mem_mb=memory("copy_raw"),
             runtime=minutes("copy_raw"),

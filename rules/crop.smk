@@ -26,6 +26,7 @@ for layout in plan.layouts("crop"):
             "fov"
         conda:
             "../envs/fovea.yaml"
+        threads: threads("crop")
         resources:
             mem_mb=memory("crop"),
             runtime=minutes("crop"),

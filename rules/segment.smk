@@ -68,6 +68,7 @@ rule segment:
         "fov"
     conda:
         environment("segmentation")
+    threads: threads("segment")
     resources:
         **gpus("segmentation"),
         mem_mb=memory("segment"),

@@ -13,5 +13,6 @@ with job(snakemake) as log:
         channels={group.name: channel_of(group.name) for group in groups},
         fov=int(snakemake.wildcards.fov),
         metadata=metadata,
+        threads=snakemake.threads,
         log=log,
     )

@@ -9,6 +9,7 @@ with job(snakemake) as log:
         groups_of(snakemake.input.backgrounds),
         str(snakemake.output.cells).removesuffix("/zarr.json"),
         snakemake.params.padding,
+        threads=snakemake.threads,
         log=log,
         drift=next(iter(snakemake.input.drift), None),
     )

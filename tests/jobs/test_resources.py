@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from fovea.jobs.resources import (
+    MOST_THREADS,
     STEP_MB,
     STEP_SECONDS,
     USUAL,
     Size,
+    fields,
     memory,
     merge_memory,
     merge_minutes,
     minutes,
     size,
+    threads,
 )
 from fovea.recordings.inspect_input import inspect_input
 from support.recordings import write_ome_tiff
@@ -34,6 +37,7 @@ def test_sizes_come_from_the_metadata(tmp_path):
     assert size(tmp_path / "metadata.yaml", 0) == Size(3, 24, 32)
     assert size(tmp_path / "metadata.yaml", 1) == Size(3, 24, 32)
     assert size(tmp_path / "metadata.yaml", 2) == USUAL
+    assert fields(tmp_path / "metadata.yaml") == 2
 
 
 def test_without_metadata_the_size_is_a_usual_one(tmp_path):
@@ -61,3 +65,8 @@ def test_the_rules_ask_for_the_steps_that_are_known(asked, known):
 def test_merging_grows_with_the_tables_and_the_attempt(needed):
     assert needed(0) < needed(1000) < needed(3000)
     assert [needed(1000, n) // needed(1000) for n in (1, 2, 3)] == [1, 2, 4]
+
+
+def test_cores_that_no_field_of_view_needs_are_threads():
+    assert [threads(cores, 4) for cores in (1, 4, 7, 8, 16, 100)] == [1, 1, 1, 2, 4, MOST_THREADS]
+    assert threads(2, 0) == 2

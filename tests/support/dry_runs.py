@@ -2,7 +2,7 @@
 
 Standard input: a JSON list of ``{"folder": ..., "arguments": [...]}``. Standard output: for each,
 in the same order, ``{"code": ..., "text": ..., "jobs": [...]}``, where a job holds what Snakemake
-says of it: its rule, wildcards, message, input, output, log, benchmark, reason, resources.
+says of it: its rule, wildcards, message, input, output, log, benchmark, reason, resources, threads.
 Each dry run is a fork of its own, so none sees what another one left behind.
 """
 
@@ -19,7 +19,7 @@ from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 KEYS = ("rule_name", "wildcards", "rule_msg", "input", "output", "log", "benchmark", "reason",
-        "resources")  # fmt: skip
+        "resources", "threads")  # fmt: skip
 
 
 def dry_run(folder: str, arguments: list[str]) -> dict:
@@ -58,7 +58,7 @@ def _in_child(folder: str, arguments: list[str], text: Path, found: Path) -> Non
 
 
 def _plain(value):
-    if isinstance(value, str) or value is None:
+    if isinstance(value, (str, int)) or value is None:
         return value
     if hasattr(value, "items"):
         return {str(key): str(item) for key, item in value.items()}

@@ -406,6 +406,28 @@ def test_each_try_asks_for_twice_as_much(tmp_path):
             assert given == [given[0], 2 * given[0], 4 * given[0]], (key, what)
 
 
+def test_cores_that_no_field_of_view_needs_are_used_within_them(tmp_path):
+    (tmp_path / "plug.py").write_text(
+        "from fovea.plugins import preprocessing\n\n\n"
+        "@preprocessing('same')\ndef same(frame):\n    return frame\n"
+    )  # fmt: skip
+    place(tmp_path, SOURCE)
+    entries = {"datasets": {"a": dataset(SOURCE, [0]), "b": dataset(SOURCE, [3])},
+               "plugins": ["plug.py"], "params": {"preset": "pyama"}}  # fmt: skip
+    entries["datasets"]["b"]["params"] = {"preprocess": "same"}
+    write_config(tmp_path, **entries)
+    fields = {("a", "000"), ("b", "003")}
+    for cores, several in ((3, 1), (4, 2), (9, 4)):
+        jobs = dry_run(tmp_path, "--cores", str(cores)).jobs
+        found = {(step_of(job["rule_name"]), job["wildcards"]["dataset"]): job["threads"]
+                 for job in jobs if "fov" in job["wildcards"]}  # fmt: skip
+        steps = ("copy_raw", "segment", "background", "crop", "cache", "track", "extract")
+        assert {key: found[key] for key in found if key[0] in steps} == {
+            (step, name): 1 if step in ("track", "extract") or (step, name) == ("segment", "b")
+            else several for step in steps for name, _ in fields
+        }  # fmt: skip
+
+
 def test_a_file_in_the_place_of_metadata_is_refused(tmp_path):
     """No size is assumed for it, which could be far too small."""
     place(tmp_path, SOURCE)

@@ -13,6 +13,7 @@ import numpy as np
 from fovea.cells.sources import BackgroundSource, Batch, CountSource, MaskSource
 from fovea.jobs.atomic import remove, whole_folder
 from fovea.jobs.log import progress
+from fovea.jobs.threads import ordered_map
 from fovea.store.format import (
     encode,
     group_metadata,
@@ -69,6 +70,7 @@ def crop(
     padding: int,
     log: logging.Logger = _LOG,
     drift: str | Path | None = None,
+    threads: int = 1,
 ) -> None:
     """Write ``cells.zarr``: a crop per cell, channel and frame in which the channel was recorded.
 
@@ -84,15 +86,17 @@ def crop(
         Pixels around each cell's largest box.
     drift : path or None
         Table of the drift, with which windows move; without it they follow the cell.
+    threads : int
+        How many frames are cut side by side.
     """
     target = Path(target)
     remove(target)
     with whole_folder(target) as written:
-        _write(tracked, raw, backgrounds, written, padding, log, drift)
+        _write(tracked, raw, backgrounds, written, padding, log, drift, threads)
         remove(target)
 
 
-def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) -> None:
+def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift, threads) -> None:
     """Write the store; its root ``zarr.json`` last."""
     bboxes, valid = read_boxes(Path(tracked))
     cells, frames = valid.shape
@@ -107,8 +111,10 @@ def _write(tracked, raw, backgrounds, target: Path, padding: int, log, drift) ->
     store = _CropStore(target, sources, windows)
     try:
         log.info("cutting %d cells out of %d channels", cells, len(sources))
-        for t in progress(range(frames), frames, log):
-            store.add(t, np.flatnonzero(valid[:, t]))
+        cut = ordered_map(lambda t: store.cut(t, np.flatnonzero(valid[:, t])), range(frames),
+                          threads)  # fmt: skip
+        for t, crops in enumerate(progress(cut, frames, log)):
+            store.add(t, crops)
         store.close(parameters)
     finally:
         for source in sources:
@@ -157,10 +163,11 @@ class _CropStore:
         self.waiting: dict[tuple, dict[int, bytes]] = {key: {} for key in self.shards}
         self.bytes = 0
 
-    def add(self, t: int, cells: np.ndarray) -> None:
-        """Cut, encode and collect the crops of one frame."""
+    def cut(self, t: int, cells: np.ndarray) -> list[tuple[tuple[int, int, int], bytes]]:
+        """Cut and encode the crops of one frame: source, cell and level, and the data of each."""
         if len(cells) == 0:
-            return
+            return []
+        found = []
         batch = Batch(cells + 1, self.windows[cells, t])
         for s, source in enumerate(self.sources):
             if t in source.missing:
@@ -171,9 +178,14 @@ class _CropStore:
             ):
                 for cell, (start, stop) in zip(cells.tolist(), pairwise(starts.tolist()),
                                                strict=True):  # fmt: skip
-                    data = encode(values[start:stop], source.codec)
-                    self.waiting[s, cell, level][t] = data
-                    self.bytes += len(data) + _ENTRY
+                    found.append(((s, cell, level), encode(values[start:stop], source.codec)))
+        return found
+
+    def add(self, t: int, crops: list[tuple[tuple[int, int, int], bytes]]) -> None:
+        """Collect the crops of one frame, as `cut` returns them."""
+        for key, data in crops:
+            self.waiting[key][t] = data
+            self.bytes += len(data) + _ENTRY
         if self.bytes > _BUFFER:
             # all of them: what stayed behind would grow with the number of frames
             for key, chunks in self.waiting.items():

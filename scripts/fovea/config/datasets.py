@@ -7,8 +7,10 @@ from copy import deepcopy
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.inputs import resolve_traces
 from fovea.config.names import group_name
+from fovea.config.paths import METADATA, fill
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
+from fovea.jobs import resources
 
 
 def recordings(config: dict) -> list[str]:
@@ -31,6 +33,16 @@ def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
 def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
     return {group: list(entry["features"]) for group, entry in _channels(config, dataset).items()}
+
+
+def field_count(config: dict) -> int:
+    """Return how many fields of view there are, as far as the recordings have been inspected."""
+    count = 0
+    for name in recordings(config):
+        entry = config["datasets"][name]
+        known = resources.fields(fill(METADATA, dataset=name)) if entry["fovs"] == ALL else None
+        count += (len(entry["fovs"]) if known is None else known) - len(entry["exclude_fovs"])
+    return count
 
 
 def with_same_traces(config: dict, dataset: str) -> list[str]:

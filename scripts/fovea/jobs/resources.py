@@ -43,6 +43,9 @@ STEP_SECONDS = {
     "cache": 8, "photobleaching": 8,
 }  # fmt: skip
 
+#: Most threads of a step: more than these wait for the one that writes.
+MOST_THREADS = 8
+
 #: Error about a file in the place of ``metadata.yaml``.
 NO_METADATA = "{}: is no metadata.yaml of Fovea; delete it, it will be made again"
 
@@ -111,6 +114,20 @@ def minutes(step: str, of: Size, channels: int, attempt: int = 1, plugin: float 
     pixels = of.frames * of.height * of.width
     seconds = STEP_SECONDS[step] * channels * pixels / 1e8 + plugin * pixels / 2048**2
     return int(BASE_MINUTES + seconds / 60) << (attempt - 1)
+
+
+def fields(metadata: str | Path) -> int:
+    """Return how many fields of view a recording has; 1 while it has not been inspected."""
+    path = os.fspath(metadata)
+    try:
+        return len(_field_lines(path, os.stat(path).st_mtime_ns))
+    except FileNotFoundError:
+        return 1
+
+
+def threads(cores: int, of: int) -> int:
+    """Return the threads of a step where `of` fields of view are processed on so many cores."""
+    return max(1, min(cores // max(of, 1), MOST_THREADS))
 
 
 def gpus() -> int:

@@ -1,10 +1,11 @@
-"""Frames in several threads, in order."""
+"""Work in several threads, with results that do not depend on their number."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 
 def ordered_map(function: Callable, items: Iterable, threads: int = 1) -> Iterator:
@@ -24,3 +25,28 @@ def ordered_map(function: Callable, items: Iterable, threads: int = 1) -> Iterat
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def side_by_side(threads: int) -> Iterator[Callable[[Callable, Sequence, Sequence], None]]:
+    """Give a function that calls another one with each pair of two sequences, in threads.
+
+    It returns when all of these calls have; the first error of them is raised.
+    """
+
+    def one_by_one(function: Callable, first: Sequence, second: Sequence) -> None:
+        for pair in zip(first, second, strict=True):
+            function(*pair)
+
+    if threads <= 1:
+        yield one_by_one
+        return
+    with ThreadPoolExecutor(threads) as pool:
+
+        def together(function: Callable, first: Sequence, second: Sequence) -> None:
+            pairs = zip(first, second, strict=True)
+            calls = [pool.submit(function, *pair) for pair in pairs]
+            for call in calls:
+                call.result()
+
+        yield together

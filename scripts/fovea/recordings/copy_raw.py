@@ -14,6 +14,7 @@ import numpy as np
 from fovea.errors import FoveaError, counted
 from fovea.jobs.log import progress
 from fovea.jobs.space import check_room
+from fovea.jobs.threads import side_by_side
 from fovea.recordings.fingerprint import same_recording
 from fovea.recordings.readers import open_recording
 from fovea.recordings.readers.info import ranges
@@ -38,6 +39,7 @@ def copy_raw(
     z: int | str = 0,
     metadata: dict | None = None,
     log: logging.Logger = _LOG,
+    threads: int = 1,
 ) -> None:
     """Write the chosen channels of one field of view, raw, frame by frame.
 
@@ -56,6 +58,8 @@ def copy_raw(
         Plane, or projection over all planes.
     metadata : dict or None
         Content of `metadata.yaml`: the times, and the number of frames, which must be the same.
+    threads : int
+        How many channels are written side by side.
 
     Raises
     ------
@@ -91,10 +95,9 @@ def copy_raw(
                 _Output(stack, target / group, shape, index, info, z)
                 for group, index in channels.items()
             ]
-            with same_recording(source, metadata, log):
+            with same_recording(source, metadata, log), side_by_side(threads) as apply:
                 for planes in progress(frames, field.frames, log):
-                    for output, plane in zip(outputs, planes, strict=True):
-                        output.append(plane)
+                    apply(_Output.append, outputs, planes)
             for output in outputs:
                 output.finish()
     for output in outputs:
