@@ -43,6 +43,14 @@ def check_config(file):
         raise WorkflowError(str(error))
 
 
+place = ".snakemake" if os.path.exists(".snakemake") else "."
+if workflow.is_main_process and not os.access(place, os.W_OK):
+    raise WorkflowError(
+        f"{os.getcwd()}: cannot be written (a disk that is mounted read-only, or permissions), "
+        "and Snakemake works nowhere else; run it in a folder of your own with --directory"
+    )
+
+
 @atexit.register
 def say_how_to_unlock():
     """Name the command that unlocks the folder, where Snakemake refuses to start."""

@@ -4,6 +4,7 @@ from fovea.runs import (
     cell_counts,
     check_recording,
     check_tables,
+    clock,
     deletion,
     index,
     old_results,
@@ -88,7 +89,10 @@ def close():
     if workflow.is_main_process and deletion.deletes_all(sys.argv):
         deletion.remove_remains(plan, WORKING_FOLDER)
         return
-    ran = workflow.is_main_process and getattr(workflow, "scheduler", None) is not None
+    planned_only = getattr(workflow, "scheduler", None) is None
+    if workflow.is_main_process and planned_only and not workflow.dryrun:
+        say_read_only(os.path.join(WORKING_FOLDER, "results"))
+    ran = workflow.is_main_process and not planned_only
     if not ran or run_refused or workflow.dryrun or workflow.touch:
         return
     # Snakemake has gone back to the folder in which it was called.
@@ -100,6 +104,16 @@ def close():
         said = [*texts_of(what_was_made, words), *said]
     for text in dict.fromkeys(filter(None, said)):
         print(text, file=sys.stderr)
+
+
+def say_read_only(folder):
+    """Say what is wrong where Snakemake calls files write-protected, and starts nothing."""
+    if os.path.exists(folder) and not os.access(folder, os.W_OK):
+        print(
+            f"{folder}: cannot be written: its disk is mounted read-only, or its permissions "
+            "forbid it; mend that, and give the same command again",
+            file=sys.stderr,
+        )
 
 
 def texts_of(ask, *given):
@@ -141,6 +155,7 @@ def what_failed(words, origin):
         failed_fields.failures(plan),
         status.failures(rows, words),
         room.rest(plan, rows),
+        clock.words(clock.ahead(inputs_due())),
     ]
 
 
@@ -165,6 +180,27 @@ def cancel_leftovers():
     if jobs:
         print(f"Cancelled jobs that an earlier run has left: {' '.join(jobs)}", file=sys.stderr)
     return jobs
+
+
+def inputs_due():
+    """Files that jobs read that are still to be done."""
+    return {str(file) for job in workflow.dag.needrun_jobs() for file in job.input}
+
+
+def mend_times():
+    """Give results that a wrong clock has dated in the future the time of now."""
+    made = (
+        str(file)
+        for job in workflow.dag.jobs
+        for file in (*job.output, job.benchmark)
+        if file is not None
+    )
+    try:
+        text = clock.redate(inputs_due(), made)
+    except FoveaError as error:
+        raise WorkflowError(f"{error}\nNothing has been started")
+    if text:
+        print(text, file=sys.stderr)
 
 
 def compare_with_recordings():
@@ -216,6 +252,7 @@ onstart:
     run_refused = True
     if cancel_leftovers():
         raise WorkflowError("Nothing has been started; give the same command again")
+    mend_times()
     compare_with_recordings()
     check_users_tables()
     warn_of_full_disk()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -119,3 +120,47 @@ def test_results_that_cannot_be_written(done, tmp_path):
     assert "Traceback" not in found.text
     snakemake(folder)
     assert digests(results / "movie") == digests(done / "results/movie")
+
+
+def test_a_clock_that_was_put_back_by_two_hours(done, tmp_path):
+    folder = copied(done, tmp_path / "run")
+    results = folder / "results"
+    for path in results.rglob("*"):
+        about = path.stat()
+        os.utime(path, (about.st_atime, about.st_mtime + 7200))
+    shutil.rmtree(results / "movie/fov_000/images.zarr")
+    assert "are dated up to" in snakemake(folder).text
+    assert digests(results / "movie") == digests(done / "results/movie")
+    assert "Nothing to be done" in snakemake(folder, "--dry-run").text
+
+
+def mounted_read_only(folder: Path, place: str) -> Run:
+    """Snakemake in a folder of which a part is a disk that is mounted read-only."""
+    mount = f'mount --bind {place} {place} && mount -o remount,bind,ro {place} && cd "$PWD" && '
+    own = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*own, f"{mount} true"], cwd=folder, check=False).returncode:
+        pytest.skip("this system gives no user mounts of their own")
+    command = [*own, f"{mount} exec {shlex.join([str(SNAKEMAKE), *arguments()])}"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stdout
+    return Run(done.returncode, done.stdout)
+
+
+def test_a_disk_that_is_mounted_read_only(done, tmp_path):
+    folder = copied(done, tmp_path / "run")
+    found = mounted_read_only(folder, "results")
+    assert found.code == 0, found.text
+    assert "Nothing to be done" in found.text
+    assert "Read-only file system; what is said of the run is not whole" in found.text
+    shutil.rmtree(folder / "results/movie/fov_000")
+    found = mounted_read_only(folder, "results")
+    assert found.code == 1
+    assert f"{folder}/results: cannot be written: its disk is mounted read-only" in found.text
+    found = mounted_read_only(folder, ".")
+    assert found.code == 1
+    assert f"{folder}: cannot be written (a disk that is mounted read-only" in found.text
+    snakemake(folder)
+    assert digests(folder / "results/movie") == digests(done / "results/movie")

@@ -120,14 +120,18 @@ def check_clock(source: Any, base: str | os.PathLike[str] = ".") -> None:
     What is made of it would be older, so that Snakemake takes it for out of date, and fails.
     """
     name, _, newest = max(stamp(source, base), key=itemgetter(2))
-    ahead = newest / 1e9 - time.time()
-    if ahead > _CLOCK:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(newest / 1e9))
-        raise FoveaError(
-            f"{name}: was modified in the future ({when}): the clock of this computer, or of the "
-            "one that wrote the file, is wrong; set this clock, or give the file today's time "
-            "with `touch`"
-        )
+    if newest / 1e9 - time.time() > _CLOCK:
+        raise dated_in_future(name, newest)
+
+
+def dated_in_future(name: str, modified: int) -> FoveaError:
+    """Return the error for a file that was modified in the future, in ns since the epoch."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(modified / 1e9))
+    return FoveaError(
+        f"{name}: was modified in the future ({when}): the clock of this computer, or of the "
+        "one that wrote the file, is wrong; set this clock, or give the file today's time "
+        "with `touch`"
+    )
 
 
 def check_unchanged(
