@@ -15,7 +15,7 @@ from pathlib import Path
 from fovea import __version__
 from fovea.errors import FoveaError
 from fovea.jobs.log_state import DONE, FAILED, FORMAT, HOST, PROGRESS, STARTED
-from fovea.jobs.memory import keep_freed_memory
+from fovea.jobs.memory import keep_freed_memory, peak_memory
 from fovea.jobs.space import full_disk
 from fovea.kernels.cache_folder import ensure_compiled
 
@@ -68,7 +68,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
         log.info(
             "%s in %.1f s; of the whole process: CPU time %.2f s, peak memory %d MB",
             DONE, time.perf_counter() - start, usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss * 1024 // 10**6,
+            peak_memory(),
         )  # fmt: skip
     except BaseException as error:
         text = " ".join(str(error).split())
