@@ -1,4 +1,4 @@
-from fovea.config import datasets, paths, samples, steps, validation
+from fovea.config import datasets, edited, paths, samples, steps, validation
 from fovea.config.aligned import aligned_inputs
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.inputs import resolve_traces

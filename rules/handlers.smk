@@ -226,7 +226,7 @@ def warn_of_full_disk():
 
 
 def check_users_tables():
-    """Stop before the first job if the curation table, or traces beside recordings, are wrong.
+    """Stop before the first job if curation, edited tracks, or traces beside recordings are wrong.
 
     Traces alone are read by the first jobs in any case.
     """
@@ -235,8 +235,11 @@ def check_users_tables():
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "import_traces" and plan.datasets
     ]
+    tracks = [(str(file), job.wildcards.dataset, int(job.wildcards.fov))
+              for job in workflow.dag.needrun_jobs() if job.rule.name.startswith("track")
+              for file in job.input.edited]  # fmt: skip
     try:
-        check_tables.check_tables(config, due)
+        check_tables.check_tables(config, due, tracks)
     except FoveaError as error:
         raise WorkflowError(f"{error}\nNothing has been started")
 

@@ -31,6 +31,7 @@ for layout in plan.layouts("track"):
             group=group_files("seg_labeled"),
             images=files(lambda dataset: dataset.images_to_track()),
             prepared=files(lambda dataset: dataset.prepared("tracking")),
+            edited=lambda wildcards: edited.edited_table(config, **wildcards),
         output:
             group=layout.step["group"],
             labels=layout.step["labels"],

@@ -14,5 +14,7 @@ with job(snakemake) as log:
         drift=out.drift,
         images=Path(phase[0]).parents[1] if phase else None,
         fov=int(snakemake.wildcards.fov),
+        edited=next(iter(snakemake.input.edited), None),
+        dataset=snakemake.wildcards.dataset,
         log=log,
     )

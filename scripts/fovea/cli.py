@@ -34,6 +34,20 @@ curation = typer.Typer(no_args_is_help=True)
 app.add_typer(curation, name="curation", help="The table of cells that you judge good or bad.")
 
 
+class _ImportGroup(typer.core.TyperGroup):
+    """Files without the name of a program are those of PyAMA, as before there were others."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["pyama", *args]
+        return super().parse_args(ctx, args)
+
+
+imports = typer.Typer(no_args_is_help=True, cls=_ImportGroup)
+app.add_typer(imports, name="import", help="Take over what other tools have written.",
+              epilog="Example: fovea import geff exports/demo_fov_000.geff")  # fmt: skip
+
+
 export = typer.Typer(no_args_is_help=True)
 app.add_typer(export, name="export", help="Write results in the file formats of other tools.")
 
@@ -398,8 +412,8 @@ def evaluate(
         of.draw_worst(frames, known, found, matches, figure, numbers)
 
 
-@app.command("import", epilog="Example: fovea import processing_config.yaml samples.yaml "
-             "--input movie.nd2 --output config/config.yaml")  # fmt: skip
+@imports.command("pyama", epilog="Example: fovea import pyama processing_config.yaml samples.yaml "
+                 "--input movie.nd2 --output config/config.yaml")  # fmt: skip
 def import_pyama(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="PyAMA's YAML files and ..._inspected.csv.")
@@ -568,6 +582,33 @@ def ro_crate(
     old = old_results(plan, directory)
     written = export_ro_crate(plan, directory, configfile, old, name, license_url)
     print(f"{directory / RECORD}: {written}")
+
+
+@imports.command("geff", epilog="Example: fovea import geff exports/demo_fov_000.geff")
+def import_geff(
+    stores: Annotated[
+        list[Path], typer.Argument(metavar="STORE", help="GEFF stores of edited tracks.")
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset of the store, if its metadata do not say it.")
+    ] = None,
+    fov: Annotated[int | None, typer.Option(help="Field of view of the store, likewise.")] = None,
+    directory: _DIRECTORY = Path(),
+    configfile: _CONFIGFILE = None,
+) -> None:
+    """Take back tracks that were edited elsewhere, in place of those that Fovea found.
+
+    Each store becomes a table in the folder edited_tracks of the config. The next run tracks these
+    fields of view again, and makes all that follows.
+    """
+    from fovea.config.plan import Plan
+    from fovea.exports.import_geff import import_store
+
+    plan = Plan(_config(configfile or directory / "config/config.yaml"))
+    if fov is not None and len(stores) > 1:
+        raise FoveaError("--fov is for one store; import them one by one")
+    for path in stores:
+        print(import_store(path, plan, directory, dataset, fov))
 
 
 @app.command(epilog="Example: fovea movie --dataset demo --fov 0 --cell 7 --output cell.gif")

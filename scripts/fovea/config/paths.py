@@ -43,6 +43,9 @@ PAGE = "results/report/{kind}/{name}.html"
 THUMBNAIL = "results/report/fields/{dataset}_fov_{fov}.webp"
 TO_SEND = "results/report/to_send"
 
+#: In the folder of the config key `edited_tracks`.
+EDITED = "{dataset}_fov_{fov}.csv"
+
 # --- Of samples
 MERGED = "results/merged/{sample}_{table}.{suffix}"
 #: Where cells were at the last merge. It is no output, which Snakemake would delete before a merge.

@@ -10,7 +10,8 @@ from fovea.config.aligned import aligned_label
 from fovea.config.analysis import fit_label
 from fovea.config.datasets import features_for
 from fovea.config.derived import derived_columns
-from fovea.config.fovs import ALL
+from fovea.config.edited import edited_fields
+from fovea.config.fovs import ALL, format_fovs
 from fovea.config.made_from import dataset_digest, recording_of
 from fovea.plugins import registry
 
@@ -71,9 +72,14 @@ def merge_parameters(config: Mapping, sample: str) -> dict[str, dict[str, Any]]:
 
 def made_with(config: Mapping, sample: str) -> dict[str, str]:
     """Return a sample's datasets to what they were made from, in words for the tables."""
-    entries = {name: config["datasets"][name] for name in sample_parts(config, sample)}
-    return {name: f"{recording_of(entry)}, parameters {dataset_digest(entry)}"
-            for name, entry in entries.items()}  # fmt: skip
+    found = {}
+    for name, chosen in sample_parts(config, sample).items():
+        entry = config["datasets"][name]
+        found[name] = f"{recording_of(entry)}, parameters {dataset_digest(entry)}"
+        by_hand = [fov for fov in edited_fields(config, name) if chosen == ALL or fov in chosen]
+        if by_hand:
+            found[name] += f", tracks of field of view {format_fovs(by_hand)} edited by hand"
+    return found
 
 
 def fits(config: Mapping) -> dict[str, dict]:

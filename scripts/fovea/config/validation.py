@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from fovea.config.aligned import check_aligned
 from fovea.config.checks import Checker
+from fovea.config.edited import check_edited
 from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
 from fovea.config.schema import (
@@ -115,7 +116,8 @@ def check_inputs(
         place = show_path(("datasets", name, *keys))
         lines.append(f"{source}: {place}: {text} (working directory: {os.getcwd()})")
 
-    for place, path in (("the working directory", os.getcwd()), ("curation", config["curation"])):
+    for place, path in (("the working directory", os.getcwd()), *((key, config[key]) for key in
+                        ("curation", "edited_tracks"))):  # fmt: skip
         if path and _WILDCARD.search(path):
             lines.append(f"{source}: {place}: {_braces(path)}")
     for name, dataset in config["datasets"].items():
@@ -145,6 +147,10 @@ def check_inputs(
     if curation is not None and needed and not os.path.isfile(curation):
         lines.append(f"{source}: curation: there is no file {curation!r} (working directory: "
                      f"{os.getcwd()})")  # fmt: skip
+    try:
+        check_edited(config)
+    except FoveaError as error:
+        lines.append(f"{source}: edited_tracks: {error} (working directory: {os.getcwd()})")
     if lines:
         raise ConfigError(lines)
 

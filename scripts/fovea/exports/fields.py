@@ -239,7 +239,7 @@ def read_tracks(field: Field) -> Tracks:
     first = dict(zip(names, order[ends[:-1]].tolist(), strict=True))
     last = dict(zip(names, order[ends[1:]].tolist(), strict=True))
     births, without = [], []
-    for daughter, mother in _mothers(field.table("lineage")):
+    for daughter, mother in mothers(field.table("lineage")):
         if daughter in first and frame[last.get(mother, first[daughter])] < frame[first[daughter]]:
             births.append((last[mother], first[daughter]))
         else:
@@ -270,7 +270,7 @@ def _areas(
         return frames.shape, area
 
 
-def _mothers(lineage: Path) -> Iterator[tuple[int, int]]:
+def mothers(lineage: Path) -> Iterator[tuple[int, int]]:
     """Yield each daughter with its mother."""
     with as_written(lineage):
         rows = [(int(row["cell"]), int(row["parent"])) for row in read_rows(lineage)]

@@ -12,6 +12,7 @@ import json
 import mimetypes
 import os
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,9 @@ def _own_inputs(plan: Plan, folder: Path, configfile: str | Path) -> Iterator[st
 
     A file elsewhere is no part of the crate.
     """
-    curation = plan.config["curation"]
-    for path in (Path(configfile), *([folder / curation] if curation else [])):
+    given = [plan.config[key] for key in ("curation", "edited_tracks") if plan.config[key]]
+    tables = (sorted(p.glob("*.csv")) if p.is_dir() else [p] for p in map(folder.joinpath, given))
+    for path in (Path(configfile), *chain.from_iterable(tables)):
         inside = os.path.relpath(path, folder)
         if path.exists() and not inside.startswith(os.pardir):
             yield Path(inside).as_posix()

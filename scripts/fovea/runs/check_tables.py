@@ -34,8 +34,12 @@ def check_curation(config: Mapping[str, Any], source: str) -> None:
         raise FoveaError(f"{source}: curation: {curation} cannot be read: {why}") from error
 
 
-def check_tables(config: Mapping[str, Any], imports: Iterable[Mapping[str, Any]]) -> None:
-    """Raise FoveaError, naming all that is wrong, if the curation table or traces cannot be used.
+def check_tables(
+    config: Mapping[str, Any],
+    imports: Iterable[Mapping[str, Any]],
+    edited: Iterable[tuple[str, str, int]] = (),
+) -> None:
+    """Raise FoveaError, naming all that is wrong, if tables of the user's cannot be used.
 
     Parameters
     ----------
@@ -44,6 +48,8 @@ def check_tables(config: Mapping[str, Any], imports: Iterable[Mapping[str, Any]]
     imports : iterable of mapping
         Parameters of `fovea.samples.imports.import_traces.gather`, `paths` among them, for each
         dataset whose traces are to be imported.
+    edited : iterable of (path, dataset, field of view)
+        Tables of edited tracks that are to be applied.
     """
     from fovea.samples.curation import read_curation
 
@@ -60,6 +66,13 @@ def check_tables(config: Mapping[str, Any], imports: Iterable[Mapping[str, Any]]
 
         try:
             gather(**parameters, log=silent)
+        except FoveaError as error:
+            wrong.append(str(error))
+    for table in edited:
+        from fovea.tracking.edited import read_edited
+
+        try:
+            read_edited(*table)
         except FoveaError as error:
             wrong.append(str(error))
     if wrong:

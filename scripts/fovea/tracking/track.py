@@ -20,6 +20,7 @@ from fovea.store.reader import ArrayReader, Stack
 from fovea.store.writer import ArrayWriter
 from fovea.tracking.boxes import COLUMNS, measure_cells, write_boxes
 from fovea.tracking.confidence import SUSPECT, Confidence
+from fovea.tracking.edited import read_edited
 from fovea.tracking.flagging import FrameByFrame
 from fovea.tracking.statistics import log_statistics, track_statistics
 
@@ -42,6 +43,8 @@ def track(
     merges: str | Path | None = None,
     images: str | Path | None = None,
     log: logging.Logger = _LOG,
+    edited: str | Path | None = None,
+    dataset: str = "",
 ) -> None:
     """Give the objects of all frames the IDs of their cells.
 
@@ -68,6 +71,11 @@ def track(
     images : path or None
         Channel group with the raw phase contrast, ``0`` (T, H, W), for methods of plug-ins that
         need it.
+    edited : path or None
+        Table of tracks that were edited by hand (`fovea.tracking.edited`), whose cells and parents
+        take the place of those that the method finds.
+    dataset : str
+        Name of the dataset in that table.
 
     Frames in which phase contrast was not recorded are passed over: the method sees the others
     one after the other, so that no track ends there, and they have no IDs.
@@ -76,12 +84,18 @@ def track(
     options = dict(parameters)
     method = options.pop("method")
     tracker = load(TRACKING, method)(**options)
+    edits = read_edited(edited, dataset, fov) if edited else None
     measured = [(np.zeros((0, len(COLUMNS)), np.int32), np.zeros(0, np.int64))]
     with ArrayReader(source / "0") as frames:
         present, count = frames.present, len(frames)
         decided = _decided(frames.attributes)
         confidence, repaired = Confidence(), Counter()
-        about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0)
+        by_hand = {}
+        if edits:
+            edits.check_frames(present)
+            by_hand = {"edited_tracks": edits.digest}
+        about = provenance("track", parameters, source=source.name, unit="cell ID", largest_label=0,
+                           **by_hand)  # fmt: skip
         if hasattr(tracker, "link"):
             log.info("linking objects")
             if needs(TRACKING, method).images:
@@ -100,6 +114,10 @@ def track(
             log.info("writing IDs")
             others = None if links else FrameByFrame()
             for t, ids in enumerate(progress(tracked, len(present), log)):
+                if others:
+                    others.add(ids)
+                if edits:
+                    ids = edits.relabelled(ids, t, int(present[t]))
                 out.append(ids)
                 measured.append(measure_cells(ids, t))
                 shift = links.objects[t].shift if links else np.zeros(2, np.int64)
@@ -107,8 +125,6 @@ def track(
                 frame = next(labels)
                 for label in decided.get(int(present[t]), ()):
                     repaired.update(set(ids[frame == label].tolist()) - {0})
-                if others:
-                    others.add(ids)
             boxes, areas = map(np.concatenate, zip(*measured, strict=True))
             about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
     if links:
@@ -116,6 +132,9 @@ def track(
     else:
         parents, merged = others.merges(getattr(tracker, "parents", {}))
         rows = list(_lineage(boxes, parents))
+    if edits:
+        rows, merged = list(_lineage(boxes, edits.parents)), edits.merges(merged)
+        log.info("edited tracks, %s: %s", edited, edits.words)
     trusted = confidence.tracks({cell: parent for cell, *_, parent in rows if parent})
     shifts = links.drift if links else np.zeros((len(present), 2), np.int64)
     # until here frames are counted among those that have phase contrast
