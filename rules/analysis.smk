@@ -106,6 +106,27 @@ rule export_anndata:
         "../scripts/export_anndata.py"
 
 
+rule export_excel:
+    input:
+        merged=lambda wildcards: plan.merged(wildcards.sample),
+        fits=lambda wildcards: list(plan.fits_of(wildcards.sample).values()),
+    output:
+        xlsx=steps.EXPORT_EXCEL["xlsx"],
+    log:
+        steps.EXPORT_EXCEL.log,
+    benchmark:
+        steps.EXPORT_EXCEL.benchmark
+    conda:
+        "../envs/fovea.yaml"
+    resources:
+        mem_mb=more(4000),
+        runtime=more(60),
+    message:
+        "Export sample {wildcards.sample} as an Excel workbook"
+    script:
+        "../scripts/export_excel.py"
+
+
 rule aligned:
     input:
         unpack(lambda wildcards: aligned_inputs(plan, wildcards.aligned, fovs)),

@@ -107,6 +107,7 @@ CONFIGS = {
             {"event": "death", "channel": 1, "feature": "intensity_total", "by": "area_ch_0"},
         ],
         "anndata": True,
+        "excel": True,
         "params": {"preset": "pyama", "tracking": {"divisions": True}},
     },
 }  # fmt: skip
@@ -300,7 +301,8 @@ def test_jobs_of_samples(forced):
     for sample in ("s", "s_t"):
         expected |= {("merge", sample), ("plot_traces", sample), ("sample_page", sample),
                      ("fit_page", f"{sample} {models['auc']}"),
-                     ("export_anndata", sample), ("fit", f"{sample} {models['auc']}"),
+                     ("export_anndata", sample), ("export_excel", sample),
+                     ("fit", f"{sample} {models['auc']}"),
                      ("share", f"{sample} {models['maturation']}"),
                      ("compare", f"{sample} {column}")}  # fmt: skip
         for name in ("maturation", "maturation_t", "onset"):
@@ -388,7 +390,7 @@ def test_each_try_asks_for_twice_as_much(tmp_path):
     place(tmp_path, SOURCE)
     config = CONFIGS["corrections"] | {
         "samples": [{"name": "s", "dataset": "a", "fovs": "0-1"}],
-        "analysis": [fit("maturation", shared=["km"]), fit("line")], "anndata": True,
+        "analysis": [fit("maturation", shared=["km"]), fit("line")], "anndata": True, "excel": True,
     }  # fmt: skip
     write_config(tmp_path, **config)
     asked = []

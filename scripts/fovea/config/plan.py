@@ -128,6 +128,10 @@ class Plan:
         found = {name: self._merge(name) for name in self.samples}
         return _layouts(found, lambda name: f"merge_{name}")
 
+    def merged(self, sample: str) -> list[str]:
+        """Return the merged tables of a sample, as CSV."""
+        return list(self._merge(sample).of(sample=sample)["csv"])
+
     def _merge(self, sample: str) -> Step:
         tables = ["traces", "traces_cells", *samples.sample_columns(self.config, sample)]
         outputs = {suffix: [fill(paths.MERGED, table=name, suffix=suffix) for name in tables]
@@ -237,7 +241,7 @@ class Plan:
             here += [steps.SHARE] if self.fits[fit]["shared"] else []
             found += [step.of(fit=fit) for step in here]
         found += [steps.COMPARE.of(group=group) for group in self.comparisons(sample)]
-        found += [steps.EXPORT_ANNDATA] if self.config["anndata"] else []
+        found += [step for key, step in steps.EXPORTS.items() if self.config[key]]
         return [step.of(sample=sample) for step in found]
 
     def common_steps(self) -> list[Step]:

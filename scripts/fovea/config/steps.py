@@ -125,6 +125,9 @@ SHARE = _analysis("share of {fit}", "{sample}_{fit}_shared", "{sample}_{fit}_sha
                   fits="{sample}_{fit}_shared.csv")  # fmt: skip
 COMPARE = _analysis("compare of {group}", "{sample}_{group}_models", "{sample}_{group}_models")
 EXPORT_ANNDATA = _analysis("export_anndata", "{sample}_anndata", h5ad="{sample}.h5ad")
+EXPORT_EXCEL = _analysis("export_excel", "{sample}_excel", xlsx="{sample}.xlsx")
+#: By the keys of the config that ask for them.
+EXPORTS = {"anndata": EXPORT_ANNDATA, "excel": EXPORT_EXCEL}
 
 PARAMETERS = _analysis("parameters of {fit}", "{fit}_parameters", "{fit}_parameters",
                        "{fit}_parameters")  # fmt: skip
