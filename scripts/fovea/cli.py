@@ -416,7 +416,10 @@ def evaluate(
                  "--input movie.nd2 --output config/config.yaml")  # fmt: skip
 def import_pyama(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="PyAMA's YAML files and ..._inspected.csv.")
+        list[str],
+        typer.Argument(
+            metavar="FILE", help="PyAMA's YAML files or assay.json, and ..._inspected.csv."
+        ),
     ],
     recording: Annotated[
         str | None, typer.Option("--input", metavar="FILE", help="Recording, to process it anew.")
@@ -429,8 +432,9 @@ def import_pyama(
 ) -> None:
     """Take over settings, samples and edited traces of PyAMA.
 
-    processing_config.yaml, processing_results.yaml and samples.yaml become a
-    config of Fovea, ..._inspected.csv become rows of the curation table.
+    processing_config.yaml, processing_results.yaml and samples.yaml, or an
+    assay.json, become a config of Fovea, ..._inspected.csv become rows of the
+    curation table.
     """
     import yaml
 

@@ -19,6 +19,7 @@ from fovea.samples.imports.excel import WORKBOOKS, read_workbooks
 from fovea.samples.imports.frames import check_across, number_frames
 from fovea.samples.imports.places import number_tables, split_datasets
 from fovea.samples.imports.pyama import read_traces
+from fovea.samples.imports.regions import with_boxes
 from fovea.samples.imports.rows import PLACE, Read, factor
 from fovea.samples.parts import DECIMALS, GEOMETRY
 from fovea.samples.tables import write_traces
@@ -107,6 +108,7 @@ def gather(
     if books:
         rest = [name for name in columns if not any(name in part.rows for part in parts)]
         parts += read_workbooks(books, rest, features, names or {})
+    parts = with_boxes(parts)
     for part in parts:
         log.info("%s: %s, %d rows", part.source, part.form, len(part.rows))
     number_tables(parts)

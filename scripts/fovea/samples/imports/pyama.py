@@ -11,6 +11,7 @@ G2a        as G1 without time; so do Fovea's traces                    from the 
 G2b        fov, cell, frame, good, xc, yc, x, y, w, h                  from the config
 G3         position, roi, frame, is_good, x, y, w, h                   from the config
 per cell   roi, t, area, background, sum, corrected                    from the config
+boxes      roi or crop, x, y, w, h                                     none, see `regions`
 long       fov, cell, time and features, or frame, or both             ``# Time units: ...``
 G1 merged  time, fov, cell, value                                      ``# Time units: ...``
 G2 merged  frame, fov, cell, value                                     from the config
@@ -42,6 +43,7 @@ from fovea.samples.imports.headers import (
     plain,
     unit_in,
 )  # fmt: skip
+from fovea.samples.imports.regions import FORM, is_boxes, only, read_boxes
 from fovea.samples.imports.rows import PLACE, Read, side_by_side
 from fovea.samples.parts import GEOMETRY
 from fovea.samples.saved_csv import open_csv
@@ -50,6 +52,7 @@ from fovea.samples.tables import numbers, read_csv, truth, whole_numbers
 _FEATURE = re.compile(r"(.+)_ch?_?(\d+)")
 _CHANNEL_TIME = re.compile(r"time_ch_\d+")
 _SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
+_PER_CELL = ("area", "background", "sum", "corrected")  # features of traces per channel
 _NO_CLOCK = 60_000  # what PyAMA divided frame numbers by where a recording had no times
 
 
@@ -60,6 +63,8 @@ def form_of(names: list[str]) -> str | None:
         return "G3 merged" if "value" in has else "G3"
     if {"roi", "t", "corrected"} <= has:
         return "per cell"
+    if is_boxes(names):
+        return FORM
     if {"fov", "cell", "value"} <= has:
         return "G1 merged" if "time" in has else "G2 merged" if "frame" in has else None
     if {"fov", "cell", "frame"} <= has:
@@ -100,6 +105,8 @@ def read_traces(path: str | Path, column: str | None = None) -> Read:
         return _wide(path, table, column)
     if form == "per cell":
         return _per_cell(path, table)
+    if form == FORM:
+        return read_boxes(path, table)
     names = ["position", "roi", "frame"] if form.startswith("G3") else PLACE
     if form in ("G1 merged", "long"):
         names = PLACE[:2]
@@ -217,7 +224,8 @@ def _wide(path, table: pd.DataFrame, column: str | None) -> Read:
 
 
 def _per_cell(path, table: pd.DataFrame) -> Read:
-    """Read ``timeseries/Pos{fov}/ch{channel}.csv``; the path gives field of view and channel."""
+    """Read ``analysis/Pos{fov}/ch{channel}.csv``; the path gives field of view and channel."""
+    only(path, table, ["roi", "t", *_PER_CELL])
     place = re.search(r"(?:^|/)Pos(\d+)/ch(\d+)\.csv$", Path(path).as_posix())
     if place is None:
         raise FoveaError(

@@ -13,6 +13,7 @@ from fovea.config.bounded_yaml import read_yaml
 from fovea.config.fovs import format_fovs, parse_fovs
 from fovea.errors import FoveaError
 from fovea.plugins.registry import FLUORESCENCE_FEATURES, PHASE_FEATURES
+from fovea.samples.imports.assay import allowed_name, is_assay, read_assay
 
 #: PyAMA's keys of `params`, and the corresponding section and key of Fovea.
 PLACES = {
@@ -52,7 +53,7 @@ def convert(
     ----------
     paths : iterable of path
         ``processing_config.yaml``, ``processing_results.yaml`` and ``samples.yaml`` of any
-        version, recognised by their content.
+        version, recognised by their content; or an ``assay.json``.
     dataset : str
         Name of the dataset in the config.
     recording : str, optional
@@ -63,11 +64,16 @@ def convert(
     FoveaError
         If a file is none of these, or neither recording nor traces are known.
     """
+    paths = list(paths)
     done = Converted({"datasets": {dataset: {}}})
     entry = done.config["datasets"][dataset]
     folder = None
     for path in map(Path, paths):
         content = _load(path)
+        if is_assay(content):
+            if len(paths) > 1:
+                raise FoveaError(f"{path}: is a file of its own; give it without others")
+            return Converted(*read_assay(path, content, dataset, recording))
         if "samples" in content:
             done.config["samples"] = _samples(path, content["samples"], dataset, done.notes)
         elif "results" in content or "channels" in content:
@@ -171,12 +177,9 @@ def _samples(path: Path, given: Any, dataset: str, notes: list[str]) -> list[dic
         name = str(item.get("name") or "").strip() if isinstance(item, dict) else ""
         if not name:
             raise FoveaError(f"{path}: a sample has no name")
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name)
-        if plain != name:
-            notes.append(f"the sample {name!r} is called {plain!r}")
         sliced = "positions" in item
         fovs = _fovs(item["positions" if sliced else "fovs"], sliced)
-        samples.append({"name": plain, "dataset": dataset, "fovs": fovs})
+        samples.append({"name": allowed_name(name, notes), "dataset": dataset, "fovs": fovs})
     return samples
 
 
