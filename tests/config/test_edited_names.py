@@ -9,6 +9,8 @@ from fovea.config.samples import made_with
 from fovea.config.schema import SCHEMA, load_schema
 from fovea.config.validation import validated
 from fovea.errors import FoveaError
+from fovea.runs.check_recording import Given
+from fovea.runs.check_recording import check_edited as check_edited_fields
 from fovea.runs.check_tables import check_tables
 
 
@@ -38,6 +40,7 @@ def test_tables_are_found(config):
     ("name", "message"),
     [
         ("b_fov_000.csv", "b_fov_000.csv: 'b' is no dataset with phase contrast; allowed: a"),
+        ("a_fov_0003.csv", "a_fov_0003.csv: is not named as a table of edited tracks"),
         ("edits.csv", "edits.csv: is not named as a table of edited tracks, such as a_fov_000.csv"),
     ],
 )
@@ -45,6 +48,13 @@ def test_files_of_no_field_of_view(config, tmp_path, name, message):
     (tmp_path / USUAL / name).write_text("")
     with pytest.raises(FoveaError, match=message):
         check_edited(config)
+
+
+def test_fields_of_view_that_were_not_recorded(config):
+    check_edited_fields(Given("a", config, {"fields": [{}] * 4}))
+    message = "a_fov_003.csv: a has no field of view 3; its recording has 0-2; rename the table"
+    with pytest.raises(FoveaError, match=message):
+        check_edited_fields(Given("a", config, {"fields": [{}] * 3}))
 
 
 def test_only_the_usual_folder_may_be_missing(config):

@@ -42,7 +42,7 @@ def check_edited(config: Mapping) -> None:
              if config["datasets"][name]["channels"]["pc"] is not None]  # fmt: skip
     for name in _names(config):
         file, match = os.path.join(folder, name), _NAME.fullmatch(name)
-        if match is None:
+        if match is None or match[2] != f"{int(match[2]):03d}":
             raise FoveaError(
                 f"{file}: is not named as a table of edited tracks, such as "
                 f"{fill(EDITED, dataset=known[0] if known else 'demo', fov='000')}; rename it, or "

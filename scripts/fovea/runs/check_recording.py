@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fovea.config.datasets import dataset_fovs
+from fovea.config.edited import edited_fields, edited_table
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.paths import METADATA, fill
 from fovea.errors import FoveaError
@@ -172,6 +173,18 @@ def check_curation(given: Given) -> None:
             _check_row(given, row, fields)
 
 
+def check_edited(given: Given) -> None:
+    """Raise FoveaError for edited tracks of a field of view that the recording does not have."""
+    count = len(given.metadata["fields"])
+    for fov in edited_fields(given.config, given.name):
+        if fov >= count:
+            raise FoveaError(
+                f"{edited_table(given.config, given.name, f'{fov:03d}')[0]}: {given.name} has no "
+                f"field of view {fov}; its recording has {format_fovs(range(count))}; rename the "
+                "table, or move it elsewhere"
+            )
+
+
 def _check_row(given: Given, row: Verdict, fields: Sequence[Mapping[str, Any]]) -> None:
     place = f"{given.curation}: line {row.line}"
     if row.fov >= len(fields):
@@ -194,6 +207,7 @@ CHECKS: tuple[Callable[[Given], None], ...] = (
     check_z,
     check_times,
     check_curation,
+    check_edited,
 )
 
 
