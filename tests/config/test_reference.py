@@ -135,6 +135,9 @@ OTHER_DEFAULTS = {
     # Whether an export has images is no list of them.
     ("cli.trackmate", "images", True),
     ("trackmate.export_trackmate", "images", True),
+    # Nor whether a method of tracking asks for them.
+    ("loader.tracking", "images", False),
+    ("needs.Needs", "images", False),
 }
 
 
