@@ -89,3 +89,12 @@ def test_tables_of_users_are_read_before_the_first_job(workplace):
     traces.write_text("\n".join(rows[:-1]) + "\n", "utf-8")
     snakemake(workplace, "results/merged/t_traces.csv")
     assert (workplace / "results/merged/t_traces.csv").is_file()
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/cells.nd2", "https://example.org/cells.nd2"])
+def test_addresses_are_refused_at_planning(workplace, address):
+    """Also where a storage plug-in could fetch them."""
+    configured(workplace, input=address)
+    run = snakemake(workplace, "--dry-run", expected=1)
+    assert f"datasets.a.input: {address} is an address, and Fovea reads files on disk" in run.text
+    assert files(workplace) == ["config/config.yaml", "data/small.ome.tiff"]
