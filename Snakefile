@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from snakemake.sourcecache import HostingProviderFile, LocalGitFile
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.19")  # path variables, and the names of the profiles
 
 
 # Of a hosted repository Snakemake gets single files, when a rule names them. Fovea's jobs need the
@@ -61,6 +61,7 @@ if "datasets" not in config:
 
 
 include: f"{SOURCES}rules/common.smk"
+include: f"{SOURCES}rules/container.smk"
 include: f"{SOURCES}rules/scheduler.smk"
 include: f"{SOURCES}rules/handlers.smk"
 include: f"{SOURCES}rules/simulate.smk"

@@ -31,7 +31,18 @@ rule share:
     input:
         traces=steps.merged("traces"),
     output:
-        table=steps.SHARE["table"],
+        table=report(
+            steps.SHARE["table"],
+            caption="../report/shared.rst",
+            category="Fits",
+            subcategory="{fit}",
+            labels={
+                "fit": "{fit}",
+                "sample": "{sample}",
+                "result": "shared parameters",
+                "form": "table",
+            },
+        ),
         fits=steps.SHARE["fits"],
     log:
         steps.SHARE.log,
@@ -64,7 +75,13 @@ rule compare:
             for fit in plan.comparisons(wildcards.sample)[wildcards.group].values()
         ],
     output:
-        table=steps.COMPARE["table"],
+        table=report(
+            steps.COMPARE["table"],
+            caption="../report/models.rst",
+            category="Fits",
+            subcategory="{group}",
+            labels={"fit": "{group}", "sample": "{sample}", "result": "models", "form": "table"},
+        ),
     log:
         steps.COMPARE.log,
     benchmark:
@@ -131,7 +148,13 @@ rule aligned:
     input:
         unpack(lambda wildcards: aligned_inputs(plan, wildcards.aligned, fovs)),
     output:
-        table=steps.ALIGNED["table"],
+        table=report(
+            steps.ALIGNED["table"],
+            caption="../report/aligned_table.rst",
+            category="Samples",
+            subcategory="all samples",
+            labels={"sample": "all", "result": "{aligned}", "form": "table"},
+        ),
         events=steps.ALIGNED["events"],
         pdf=steps.ALIGNED["pdf"],
         png=report(
@@ -139,7 +162,7 @@ rule aligned:
             caption="../report/aligned.rst",
             category="Samples",
             subcategory="all samples",
-            labels={"sample": "all", "figure": "{aligned}"},
+            labels={"sample": "all", "result": "{aligned}", "form": "figure"},
         ),
     log:
         steps.ALIGNED.log,

@@ -13,7 +13,7 @@ sys.path.append(str(Path(workflow.current_basedir).parent / "scripts"))
 if SOURCES:
     sys.path.insert(0, f"{SOURCES}library")  # goes before a Fovea that is installed
 
-from fovea.config import paths, written
+from fovea.config import roots, written
 from fovea.errors import FoveaError
 from fovea.runs import hosted, terminal
 
@@ -38,7 +38,7 @@ def check_config(file):
     """Stop if Fovea refuses a config; the message has the line, which Snakemake's has not."""
     try:
         if workflow.is_main_process and os.path.exists(file):
-            written.read_config(file)
+            roots.check_readable(written.read_config(file), file)
     except FoveaError as error:
         raise WorkflowError(str(error))
 
@@ -67,7 +67,7 @@ def say_how_to_unlock():
 
 def inspect_first(names):
     """Say what to do where `--until` is given, and the fields of view are not known yet."""
-    files = [paths.fill(paths.METADATA, dataset=name) for name in names]
+    files = [fill(paths.METADATA, dataset=name) for name in names]
     options, until = [], False
     for word in command():
         until = word in ("--until", "-U") or (until and not word.startswith("-"))

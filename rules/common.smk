@@ -1,7 +1,8 @@
-from fovea.config import datasets, edited, paths, samples, steps, validation
+from fovea.config import datasets, edited, roots, samples, validation
 from fovea.config.aligned import aligned_inputs
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.inputs import resolve_traces
+from fovea.config.paths import DEMO_RECORDING, DEMO_TRUTH, fill
 from fovea.config.plan import Plan
 from fovea.jobs import resources
 from fovea.recordings.inspect_input import fov_count
@@ -13,10 +14,14 @@ def planned(given):
     source = ", ".join(str(name) for name in workflow.configfiles) or "config"
     try:
         given = written.typed(given, workflow.config_settings.config)
+        # What Snakemake has of the config, of the module statement, and of the host's own folders.
+        known = workflow.pathvars.apply
+        folders = {name: known(f"<{name}>") for name in roots.FOLDERS}
+        given[roots.KEY] = given.get(roots.KEY, {}) | folders
         checked = validation.validated(given, source=source)
         absent = archived.archived(checked)
         validation.check_inputs(
-            checked, made_by_workflow={paths.DEMO_RECORDING}, source=source, archived=absent
+            checked, made_by_workflow={DEMO_RECORDING}, source=source, archived=absent
         )
         found = Plan(checked, *failed_fields.left_out_now())
         found.check(source)
@@ -31,6 +36,7 @@ def planned(given):
 
 
 config, plan, absent = planned(config)
+paths, steps = plan.paths, plan.steps
 
 # One core is what Snakemake counts a job as, so libraries must not start threads of their own.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -69,7 +75,7 @@ def of_dataset(ask):
 def files(ask):
     """An input function: files of the job's field of view, as the plan of its dataset has them."""
     return lambda wildcards: [
-        paths.fill(file, **wildcards) for file in ask(plan.datasets[wildcards.dataset])
+        fill(file, **wildcards) for file in ask(plan.datasets[wildcards.dataset])
     ]
 
 
@@ -174,7 +180,7 @@ def fovs(dataset):
     """The fields of view of a dataset; those of an explicit list are known without its metadata."""
     if config["datasets"][dataset]["fovs"] != "all":
         return datasets.dataset_fovs(config, dataset)
-    known = paths.fill(paths.METADATA, dataset=dataset)
+    known = fill(paths.METADATA, dataset=dataset)
     if workflow.dag_settings.until:  # Snakemake ends such a run at a checkpoint, and runs nothing
         if not os.path.exists(known):
             atexit.register(print, inspect_first(plan.datasets), file=sys.stderr)

@@ -42,7 +42,7 @@ run_failed = run_refused = False
 if workflow.is_main_process:
     for text in (
         archived.words(absent),
-        renamed.words(renamed.renamed(plan)),
+        renamed.words(renamed.renamed(plan), paths.RESULTS),
         failed_fields.SKIPS_NOTHING if IS_MODULE and config["skip_failed"] else "",
     ):
         if text:
@@ -91,7 +91,7 @@ def close():
         return
     planned_only = getattr(workflow, "scheduler", None) is None
     if workflow.is_main_process and planned_only and not workflow.dryrun:
-        say_read_only(os.path.join(WORKING_FOLDER, "results"))
+        say_read_only(os.path.join(WORKING_FOLDER, paths.RESULTS))
     ran = workflow.is_main_process and not planned_only
     if not ran or run_refused or workflow.dryrun or workflow.touch:
         return
@@ -131,7 +131,7 @@ def what_was_made(words):
     rows = status.collect(plan)
     places = [(row.dataset, row.fov) for row in rows]
     old = [] if IS_MODULE else old_results.old_results(plan)
-    remarks = [old_results.words(old, clean_command()), *all_remarks(plan, places)]
+    remarks = [old_results.words(old, paths.RESULTS, clean_command()), *all_remarks(plan, places)]
     if IS_MODULE:
         write_status()
     index.write_index(plan, places, old)
@@ -153,14 +153,14 @@ def what_failed(words, origin):
     return [
         failed_fields.after_failure(plan, rows, again, origin=origin),
         failed_fields.failures(plan),
-        status.failures(rows, words),
+        status.failures(rows, words, paths.STATUS),
         room.rest(plan, rows),
         clock.words(clock.ahead(inputs_due())),
     ]
 
 
 def write_status():
-    """Write results/status.csv; where that is not possible, say so."""
+    """Write the table of states; where that is not possible, say so."""
 
     def write():
         rows = status.collect(plan)

@@ -25,11 +25,14 @@ checkpoint inspect_input:
 rule processing_config:
     input:
         metadata=steps.INSPECT_INPUT["metadata"],
-        found=of_dataset(
-            lambda dataset: [paths.fill(f, dataset=dataset.name) for f in dataset.found()]
-        ),
+        found=of_dataset(lambda dataset: [fill(f, dataset=dataset.name) for f in dataset.found()]),
     output:
-        config=steps.PROCESSING_CONFIG["config"],
+        config=report(
+            steps.PROCESSING_CONFIG["config"],
+            caption="../report/run.rst",
+            category="Run",
+            labels={"dataset": "{dataset}", "result": "parameters and versions"},
+        ),
     log:
         steps.PROCESSING_CONFIG.log,
     benchmark:

@@ -8,7 +8,7 @@ rule plot_traces:
             caption="../report/traces.rst",
             category="Samples",
             subcategory="{sample}",
-            labels={"sample": "{sample}", "figure": "traces"},
+            labels={"sample": "{sample}", "result": "traces", "form": "figure"},
         ),
     log:
         steps.PLOT_TRACES.log,
@@ -37,7 +37,7 @@ rule plot_retention:
             caption="../report/retention.rst",
             category="Samples",
             subcategory="all samples",
-            labels={"sample": "all", "figure": "retention"},
+            labels={"sample": "all", "result": "retention", "form": "figure"},
         ),
     log:
         steps.PLOT_RETENTION.log,
@@ -68,7 +68,7 @@ rule plot_fits:
             caption="../report/fits.rst",
             category="Fits",
             subcategory="{fit}",
-            labels={"fit": "{fit}", "sample": "{sample}", "figure": "examples"},
+            labels={"fit": "{fit}", "sample": "{sample}", "result": "examples", "form": "figure"},
         ),
     log:
         steps.PLOT_FITS.log,
@@ -97,14 +97,20 @@ rule parameters:
     input:
         fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),
     output:
-        table=steps.PARAMETERS["table"],
+        table=report(
+            steps.PARAMETERS["table"],
+            caption="../report/parameters_table.rst",
+            category="Fits",
+            subcategory="{fit}",
+            labels={"fit": "{fit}", "sample": "all", "result": "parameters", "form": "table"},
+        ),
         pdf=steps.PARAMETERS["pdf"],
         png=report(
             steps.PARAMETERS["png"],
             caption="../report/parameters.rst",
             category="Fits",
             subcategory="{fit}",
-            labels={"fit": "{fit}", "sample": "all", "figure": "parameters"},
+            labels={"fit": "{fit}", "sample": "all", "result": "parameters", "form": "figure"},
         ),
     log:
         steps.PARAMETERS.log,
@@ -132,16 +138,28 @@ rule populations:
     input:
         fits=lambda wildcards: list(plan.fitted(wildcards.fit).values()),
     output:
-        table=steps.POPULATIONS["table"],
+        table=report(
+            steps.POPULATIONS["table"],
+            caption="../report/populations_table.rst",
+            category="Fits",
+            subcategory="{fit}",
+            labels={"fit": "{fit}", "sample": "all", "result": "populations", "form": "table"},
+        ),
         cells=steps.POPULATIONS["cells"],
-        differences=steps.POPULATIONS["differences"],
+        differences=report(
+            steps.POPULATIONS["differences"],
+            caption="../report/differences.rst",
+            category="Fits",
+            subcategory="{fit}",
+            labels={"fit": "{fit}", "sample": "all", "result": "differences", "form": "table"},
+        ),
         pdf=steps.POPULATIONS["pdf"],
         png=report(
             steps.POPULATIONS["png"],
             caption="../report/populations.rst",
             category="Fits",
             subcategory="{fit}",
-            labels={"fit": "{fit}", "sample": "all", "figure": "populations"},
+            labels={"fit": "{fit}", "sample": "all", "result": "populations", "form": "figure"},
         ),
     log:
         steps.POPULATIONS.log,
@@ -174,7 +192,7 @@ rule plot_quality:
             caption="../report/quality.rst",
             category="Fits",
             subcategory="{fit}",
-            labels={"fit": "{fit}", "sample": "all", "figure": "quality"},
+            labels={"fit": "{fit}", "sample": "all", "result": "quality", "form": "figure"},
         ),
     log:
         steps.PLOT_QUALITY.log,

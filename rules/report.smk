@@ -3,7 +3,13 @@ rule overview:
         images=files(DatasetPlan.overview_images),
         traces=files(DatasetPlan.traces),
     output:
-        figure=steps.OVERVIEW["figure"],
+        figure=report(
+            steps.OVERVIEW["figure"],
+            caption="../report/overview.rst",
+            category="Images",
+            subcategory="{dataset}",
+            labels={"dataset": "{dataset}", "field of view": "{fov}"},
+        ),
     log:
         steps.OVERVIEW.log,
     benchmark:

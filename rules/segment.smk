@@ -52,8 +52,8 @@ rule prepare_segmentation:
 
 rule segment:
     input:
-        phase=paths.fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
-        group=paths.fill(paths.GROUP, group="pc_ch_{pc}"),
+        phase=fill(paths.ARRAY, group="pc_ch_{pc}", level=0),
+        group=fill(paths.GROUP, group="pc_ch_{pc}"),
         weights=of_dataset(lambda dataset: dataset.network_weights()),
         found=files(lambda dataset: dataset.found()),
         prepared=files(lambda dataset: dataset.prepared()),

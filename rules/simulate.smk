@@ -1,11 +1,11 @@
 rule simulate:
     output:
-        recording=paths.DEMO_RECORDING,
-        truth=directory(paths.DEMO_TRUTH),
+        recording=DEMO_RECORDING,
+        truth=directory(DEMO_TRUTH),
     log:
-        "logs/simulate.log",
+        paths.SIMULATE_LOG,
     benchmark:
-        "benchmarks/simulate.tsv"
+        paths.benchmark(paths.SIMULATE_LOG)
     conda:
         "../envs/fovea.yaml"
     resources:

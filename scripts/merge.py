@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from fovea.config.paths import SEEN
+from fovea.config.paths import Paths
 from fovea.jobs.log import job
 from fovea.samples.merge import merge
 
@@ -17,7 +17,7 @@ with job(snakemake) as log:
         files.get("curation"),
         snakemake.params.names,
         snakemake.params.left_out,
-        folder.parents[1] / SEEN,
+        Paths.of(snakemake.config).SEEN,
         snakemake.params.made_with,
         snakemake.params.derived,
         log=log,

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fovea import __version__
+from fovea.config.paths import Paths
 from fovea.errors import FoveaError, counted
 
 Mode = Literal["adherent", "network", "general", "dark"]
@@ -166,6 +167,11 @@ def _config(file: Path) -> dict[str, Any]:
     return validated(read_config(file), source=str(file))
 
 
+def _paths(configfile: Path) -> Paths:
+    """Return where a run writes; of an archive that has no config, where runs usually do."""
+    return Paths.of(_config(configfile)) if configfile.exists() else Paths()
+
+
 @app.command(epilog="Example: fovea preview --dataset mydata --cell-diameter 40")
 def preview(
     configfile: Annotated[Path, _file("Config with the dataset.")] = Path("config/config.yaml"),
@@ -220,7 +226,11 @@ def status(
     options += [] if directory == Path() else ["--directory", str(directory)]
     places = [(row.dataset, row.fov) for row in rows]
     for text in (
-        words(old_results(plan, directory), shlex.join(["fovea", "clean", *options])),
+        words(
+            old_results(plan, directory),
+            plan.paths.RESULTS,
+            shlex.join(["fovea", "clean", *options]),
+        ),
         *remarks(plan, places, directory),
     ):
         if text:
@@ -270,8 +280,12 @@ def inspect(
 @app.command(epilog="Example: fovea check results")
 def check(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="A folder of results, or a folder in it.")
-    ] = Path("results"),
+        Path | None,
+        typer.Argument(
+            metavar="RESULTS",
+            help="A folder of results, or a folder in it; default: that of config/config.yaml.",
+        ),
+    ] = None,
 ) -> None:
     """Compare arrays, tables and records with their checksums: for archives, and after copying.
 
@@ -280,6 +294,7 @@ def check(
     """
     from fovea.integrity import check as integrity
 
+    results = results or Path(_paths(Path("config/config.yaml")).RESULTS)
     parts = integrity.parts_of(results)
     with typer.progressbar(length=sum(part.size for part in parts), file=sys.stderr) as bar:
         wrong, unknown = integrity.compare(parts, bar.update)
@@ -313,7 +328,7 @@ def clean(
 
     plan = Plan(_config(configfile or directory / "config/config.yaml"))
     found = old_results(plan, directory)
-    print("\n".join(found) or "The config makes everything that is in results")
+    print("\n".join(found) or f"The config makes everything that is in {plan.paths.RESULTS}")
     if dry_run or not found:
         return
     if any((directory / ".snakemake" / "locks").glob("*")):
@@ -322,7 +337,7 @@ def clean(
             "its command with --unlock first"
         )
     if yes or typer.confirm(f"Move these {len(found)} files and folders away?", err=True):
-        print(f"Moved to {move_away(found, directory)}")
+        print(f"Moved to {move_away(found, plan.paths.RESULTS, directory)}")
         places = [(row.dataset, row.fov) for row in collect(plan, directory)]
         write_index(plan, places, old_results(plan, directory), directory)
 
@@ -665,6 +680,9 @@ def rebase(
         "config/curation.csv"
     ),
     directory: Annotated[Path, _option("Working directory of the run.", "DIR")] = Path(),
+    configfile: Annotated[
+        Path | None, _file("Config of the run; default: DIR/config/config.yaml.")
+    ] = None,
 ) -> None:
     """Find judged cells again after segmentation or tracking changed.
 
@@ -672,7 +690,8 @@ def rebase(
     """
     from fovea.samples.rebase import rebase as rebased
 
-    print("\n".join(rebased(directory / table, directory)))
+    paths = _paths(configfile or directory / "config" / "config.yaml")
+    print("\n".join(rebased(directory / table, directory, paths)))
 
 
 if __name__ == "__main__":

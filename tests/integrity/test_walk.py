@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fovea.config.paths import FOUND, METADATA
+from fovea.config.paths import Paths
 from fovea.errors import FoveaError
 from fovea.jobs.resources import size
 from fovea.recordings.inspect_input import fov_count
@@ -17,14 +17,16 @@ from fovea.segmentation.phase.found import resolved
 from support.damage import damaged_copies
 from support.made_results import COLUMN, Results, make_results
 
+PATHS = Paths()
+
 FIELD = "results/a/fov_000"
 IMAGES, CELLS = f"{FIELD}/images.zarr", f"{FIELD}/cells.zarr"
 TABLE = f"{FIELD}/a_fov_000"
 
 #: A file of each kind, and what reads it.
 READERS: dict[str, Callable[[Results], object]] = {
-    "results/a/metadata.yaml": lambda r: (r.provenance(), fov_count(r.file(METADATA))),
-    "results/a/segmentation.yaml": lambda r: resolved({}, r.file(FOUND)),
+    "results/a/metadata.yaml": lambda r: (r.provenance(), fov_count(r.file(PATHS.METADATA))),
+    "results/a/segmentation.yaml": lambda r: resolved({}, r.file(PATHS.FOUND)),
     "results/a/flat_field_ch_1.tif": lambda r: r.extract(0),
     f"{IMAGES}/pc_ch_0/0/c.0.0.0": lambda r: r.segment(0),
     f"{IMAGES}/pc_ch_0/0/zarr.json": lambda r: r.segment(0),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fovea.config.paths import Paths
 from fovea.errors import FoveaError
 from fovea.jobs import space
 from fovea.jobs.log import job
@@ -79,7 +80,7 @@ def test_other_errors_are_no_full_disk():
 def test_a_run_that_will_not_fit_is_told_at_the_start(monkeypatch):
     size = Size(100, 2048, 2048)
     dataset = SimpleNamespace(groups=lambda kind: [kind], size=lambda *_: size)
-    plan = SimpleNamespace(datasets={"a": dataset})
+    plan = SimpleNamespace(datasets={"a": dataset}, paths=Paths())
     disk(monkeypatch, 10**9)
     text = room.words(plan, {("a", "000"), ("a", "001")})
     assert "2 fields of view that are to be processed will need about 5.0 GB, and 1.0 GB" in text
@@ -91,7 +92,7 @@ def test_a_run_that_will_not_fit_is_told_at_the_start(monkeypatch):
 def test_the_end_of_a_run_that_met_a_full_disk_says_what_the_rest_needs(tmp_path, monkeypatch):
     size = Size(100, 2048, 2048)
     dataset = SimpleNamespace(groups=lambda kind: [kind], size=lambda *_: size)
-    plan = SimpleNamespace(datasets={"a": dataset})
+    plan = SimpleNamespace(datasets={"a": dataset}, paths=Paths())
     disk(monkeypatch, 10**9)
     full = space.full_disk(OSError(errno.ENOSPC, "No space"))
     rows = [Row("a", "000"), Row("a", "001", "failed", error=full), Row("a", "002", "waiting")]

@@ -66,7 +66,7 @@ def folder(tmp_path) -> Path:
 
 def test_nothing_of_the_present_config_is_old(folder):
     assert old_results.old_results(plan(), folder) == []
-    assert old_results.words([]) == ""
+    assert old_results.words([], "results") == ""
 
 
 def old_things(folder: Path) -> list[str]:
@@ -95,7 +95,7 @@ def old_things(folder: Path) -> list[str]:
 def test_what_another_config_left_is_named(folder):
     old = old_things(folder)
     assert old_results.old_results(plan(), folder) == old
-    text = old_results.words(old, "fovea clean --directory x")
+    text = old_results.words(old, "results", "fovea clean --directory x")
     assert "12 files and folders that this config does not make" in text
     assert old[0] in text
     assert "`fovea clean --directory x --dry-run` lists all" in text
@@ -284,7 +284,7 @@ def test_a_renamed_dataset_is_pointed_out(folder):
     found = Plan(validated(given))
     found.datasets["new"].__dict__["_files"] = ["elsewhere/rec.nd2"]
     assert renamed.renamed(found, folder) == {"new": "a"}
-    assert "dataset new is processed from the beginning" in renamed.words({"new": "a"})
+    assert "dataset new is processed from the beginning" in renamed.words({"new": "a"}, "results")
     found.datasets["new"].__dict__["_files"] = ["data/other.nd2"]
     assert renamed.renamed(found, folder) == {}
     write(folder, "results/new/metadata.yaml", METADATA)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fovea.config import steps
+from fovea.config.paths import Paths
 from fovea.config.plan import Plan
+from fovea.config.steps import Steps
 from fovea.config.validation import validated
 from fovea.errors import counted
 from fovea.jobs.log_state import SATURATED
@@ -24,7 +25,7 @@ def plan():
 
 def write(folder: Path, dataset: str, fov: str, *lines: str, made: bool = True) -> None:
     """Write the log of extraction, and its tables if they were `made`."""
-    step = steps.EXTRACT.of(dataset=dataset, fov=fov)
+    step = Steps(Paths()).EXTRACT.of(dataset=dataset, fov=fov)
     for file in step.files if made else ():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).touch()

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from fovea.cli import main
-from fovea.config.paths import SEEN
+from fovea.config.paths import Paths
 from fovea.errors import FoveaError
 from fovea.runs.check_tables import check_curation
 from fovea.samples import curation
@@ -50,7 +50,7 @@ def bad_cells(folder, path, rows="", header=HEADER):
     table = folder / "config" / "curation.csv"
     table.parent.mkdir(exist_ok=True)
     table.write_text(header + rows)
-    merged = merge_all(folder, "s", [path], curation=table, seen=folder / SEEN)
+    merged = merge_all(folder, "s", [path], curation=table, seen=folder / Paths().SEEN)
     with open(merged / "s_traces_cells.csv") as file:
         lines = (line for line in file if not line.startswith("#"))
         return {int(row["cell"]) for row in csv.DictReader(lines) if row["good"] == "False"}
@@ -138,7 +138,7 @@ def test_traces_without_positions_are_curated_by_number(tmp_path):
         head = "fov,cell,frame,good,area_ch_0,intensity_total_ch_1,intensity_mean_ch_1\n"
         path.write_text(head + "".join(f"{a}{b}\n" for a, b in zip(starts, rows, strict=True)))
         assert bad_cells(tmp_path, path, "rec,0,1,false,,,\n") == {1}
-    assert not (tmp_path / SEEN).exists()
+    assert not (tmp_path / Paths().SEEN).exists()
 
 
 # --------------------------------------------------------------------- rows that state the place

@@ -15,7 +15,7 @@ from fovea.background.background import background
 from fovea.background.flat_field import flat_field
 from fovea.cells.crop import crop
 from fovea.cells.extract import extract
-from fovea.config.paths import FLAT_FIELD, FOUND, METADATA, PROCESSING_CONFIG, fill
+from fovea.config.paths import Paths, fill
 from fovea.config.plan import Plan
 from fovea.config.validation import validated
 from fovea.display.cache import cache
@@ -31,6 +31,8 @@ from fovea.segmentation.phase.found import resolved
 from fovea.segmentation.segment import segment
 from fovea.simulation.simulate import simulate
 from fovea.tracking.track import track
+
+PATHS = Paths()
 
 SOURCE = "small.ome.tiff"
 COLUMN = "intensity_mean_ch_1"
@@ -77,26 +79,26 @@ class Results:
         return self.field(fov, target) / f"a_fov_{fov:03d}_{name}.csv"
 
     def gains(self) -> dict[str, Path]:
-        return {"fl_ch_1": self.file(FLAT_FIELD, fl=1)}
+        return {"fl_ch_1": self.file(PATHS.FLAT_FIELD, fl=1)}
 
     def inspect(self) -> None:
-        inspect_input(str(self.source), self.file(METADATA, True))
-        with whole_file(self.file(FOUND, True), checked=True) as file:
+        inspect_input(str(self.source), self.file(PATHS.METADATA, True))
+        with whole_file(self.file(PATHS.FOUND, True), checked=True) as file:
             file.write_text(yaml.safe_dump({"mode": "dark", "cell_diameter": 21.5}))
 
     def provenance(self) -> None:
         entry = plan().config["datasets"]["a"]
         processing_config(
-            self.file(METADATA), self.file(PROCESSING_CONFIG, True), entry, self.params
+            self.file(PATHS.METADATA), self.file(PATHS.PROCESSING_CONFIG, True), entry, self.params
         )
 
     def flat_field(self) -> None:
-        known = load_metadata(self.file(METADATA))
+        known = load_metadata(self.file(PATHS.METADATA))
         about = {"method": "recording", "dark": 0}
-        flat_field(self.file(FLAT_FIELD, True, fl=1), about, 1, str(self.source), 0, known)
+        flat_field(self.file(PATHS.FLAT_FIELD, True, fl=1), about, 1, str(self.source), 0, known)
 
     def copy(self, fov: int) -> None:
-        known = load_metadata(self.file(METADATA))
+        known = load_metadata(self.file(PATHS.METADATA))
         target = self.field(fov, True) / "images.zarr"
         copy_raw(str(self.source), target, fov, {"pc_ch_0": 0, "fl_ch_1": 1}, metadata=known)
 
@@ -121,7 +123,7 @@ class Results:
              self.field(fov, True) / "cells.zarr", 3, drift=self.table(fov, "drift"))  # fmt: skip
 
     def extract(self, fov: int) -> None:
-        found = resolved({"cell_diameter": None}, self.file(FOUND))
+        found = resolved({"cell_diameter": None}, self.file(PATHS.FOUND))
         extract(self.field(fov) / "cells.zarr", self.table(fov, "traces", True),
                 self.table(fov, "cells", True), fov, FEATURES, 1.0, min_frames=2,
                 border_margin=0, cell_diameter=found["cell_diameter"], flat_fields=self.gains(),
@@ -134,7 +136,7 @@ class Results:
     def merge(self) -> None:
         traces, cells = ([self.table(fov, name) for fov in (0, 1)] for name in ("traces", "cells"))
         time = {"interval": None, "unit": "min", "mapping": None}
-        merge("s", traces, cells, [self.file(METADATA)],
+        merge("s", traces, cells, [self.file(PATHS.METADATA)],
               {"a": {"features": FEATURES, "time": time}},
               self.target / "results/merged")  # fmt: skip
 

@@ -150,16 +150,30 @@ def variable(page: str, name: str) -> dict:
 
 
 PAGES = "results/report/to_send/index.html"
+TABLE = f"results/analysis/{FIT}_parameters.csv"
+OVERVIEW = "results/report/demo_fov_000.png"
+RECORD = "results/demo/processing_config.yaml"
 
 
 def test_report_holds_all_plots(report, analysis):
     page, sizes = report
     results = variable(page, "results")
     plots = {f"results/analysis/plots/{name}.png" for name in PLOTS}
-    assert set(results) == plots | {PAGES}
-    for path, entry in ((path, results[path]) for path in sorted(plots)):
+    assert set(results) == plots | {PAGES, TABLE, OVERVIEW, RECORD}
+    for path, entry in ((path, results[path]) for path in sorted(set(results) - {PAGES})):
         file = analysis.parents[1] / path
         assert sizes[f"report/{entry['data_uri']}"] == file.stat().st_size
+
+
+def test_report_tells_what_was_done(report):
+    page = json.loads(re.search(r'var workflow_desc = (".*");\n', report[0])[1])
+    told = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    for words in ("Dataset demo, data/demo.ome.tiff: cells were found in channel 0 by method phase "
+                  "and followed by iou. Of channel 1 the background was estimated by local_surface "
+                  "and taken off 1 times.",
+                  "Sample control: demo, fields of view 0, 1.",
+                  "Fit of maturation to"):  # fmt: skip
+        assert words in told
 
 
 def test_report_loads_nothing_from_elsewhere(report):
@@ -168,16 +182,20 @@ def test_report_loads_nothing_from_elsewhere(report):
 
 def test_report_has_categories_and_labels(report):
     plots = "results/analysis/plots/"
-    assert variable(report[0], "categories") == {
+    categories = variable(report[0], "categories")
+    categories["Fits"][FIT].sort()
+    assert categories == {
         "Samples": {
             "all samples": [f"{plots}retention.png"],
             **{sample: [f"{plots}{sample}_traces.png"] for sample in SAMPLES},
         },
-        "Fits": {FIT: sorted(f"{plots}{name}.png" for name in PLOTS if FIT in name)},
+        "Fits": {FIT: [TABLE, *sorted(f"{plots}{name}.png" for name in PLOTS if FIT in name)]},
+        "Images": {"demo": [OVERVIEW]},
+        "Run": {"Other": [RECORD]},
         "Pages": {"Other": [PAGES]},
     }
     for path, entry in variable(report[0], "results").items():
-        if path == PAGES:
+        if path in (PAGES, OVERVIEW, RECORD):
             continue
         sample = next((name for name in SAMPLES if name in path), "all")
         assert entry["labels"]["sample"] == sample
@@ -185,7 +203,8 @@ def test_report_has_categories_and_labels(report):
 
 def test_captions_quote_the_parameters_in_force(report):
     captions = {path.rpartition("/")[2][:-4]: entry["caption"]
-                for path, entry in variable(report[0], "results").items()}  # fmt: skip
+                for path, entry in variable(report[0], "results").items()
+                if path.endswith(".png")}  # fmt: skip
     for name in PLOTS:
         if FIT in name:
             for text in ("t0: fitted, -1 to 1 h", "ktl: fitted, 1 to 5e+08 counts/h",

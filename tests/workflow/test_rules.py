@@ -13,7 +13,6 @@ import yaml
 
 from fovea.config.datasets import dataset_fovs
 from fovea.config.plan import Plan
-from fovea.config.steps import FIELD_PAGE
 from fovea.config.validation import validated
 from support.harness import (
     BY_LAYOUT,
@@ -249,7 +248,7 @@ def test_the_plan_knows_every_file(forced, name):
         steps = entry.dataset_steps()
         steps += [step.of(dataset=a, fov=f"{fov:03d}")
                   for fov in fovs for step in entry.field_steps()]  # fmt: skip
-        steps += [FIELD_PAGE.of(dataset=a, fov=f"{fov:03d}") for fov in fovs]
+        steps += [plan.steps.FIELD_PAGE.of(dataset=a, fov=f"{fov:03d}") for fov in fovs]
         planned |= {(step.log, file) for step in steps for file in step.files}
     for sample in plan.samples:
         planned |= {(s.log, file) for s in plan.sample_steps(sample) for file in s.files}

@@ -298,14 +298,14 @@ def test_table(folder):
 
 def test_summary_of_failures(folder):
     rows = broken(folder)
-    text = failures(rows, ["snakemake", "--cores", "4", "--configfile", "my config.yaml"])
+    text = failures(rows, ["snakemake", "--cores", "4", "--configfile", "my config.yaml"], "")
     assert text.splitlines()[0] == "Fovea: 1 of 3 fields of view failed"
     assert "a, field of view 001, step copy_raw: a.nd2:" in text
     assert (
         "try again: snakemake results/a/fov_001/a_fov_001_traces.csv "
         "results/a/fov_001/images.zarr/pc_ch_0/1/zarr.json --cores 4 --configfile 'my config.yaml'"
     ) in text
-    assert failures([row for row in rows if row.state != "failed"], ["snakemake"]) == ""
+    assert failures([row for row in rows if row.state != "failed"], ["snakemake"], "") == ""
 
 
 def run_command(*options: str, folder: Path) -> subprocess.CompletedProcess:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fovea.config import steps
 from fovea.config.analysis import check_samples
 from fovea.config.datasets import features_for
 from fovea.config.derived import derived_columns
@@ -32,7 +31,7 @@ def aligned_inputs(
     given = [plan.merge_inputs(name, fovs) for name in names]
     cells = [path for files in given for path in files["cells"]]
     return {
-        "traces": [fill(str(steps.merged("traces")), sample=name) for name in names],
+        "traces": [fill(str(plan.steps.merged("traces")), sample=name) for name in names],
         "lineages": [path.removesuffix("cells.csv") + "lineage.csv" for path in cells],
         "metadata": list(dict.fromkeys(path for files in given for path in files["metadata"])),
     }

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 
-from fovea.config import paths, steps
 from fovea.config.inputs import resolve_input
 from fovea.config.names import group_name, split
-from fovea.config.paths import arrays, fill, group_files
+from fovea.config.paths import DEMO_RECORDING, DEMO_TRUTH, Paths, fill
 from fovea.config.phase_tuning import leaves_open
-from fovea.config.steps import Step, field_step
+from fovea.config.steps import Step, Steps
 from fovea.jobs import resources
 from fovea.plugins import loader, registry
 
@@ -39,8 +38,14 @@ class DatasetPlan:
     fl: list[int]  # indices of the fluorescence channels
     #: Channel group to its features, in the order of the columns.
     features: Mapping[str, Sequence[str]] = field(repr=False)
+    steps: Steps = field(repr=False)
     #: Field of view to the channel groups that it lacks, where others were copied before.
     added: dict[int, list[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def paths(self) -> Paths:
+        """Templates of all files."""
+        return self.steps.paths
 
     @property
     def params(self) -> Mapping:
@@ -94,23 +99,23 @@ class DatasetPlan:
 
     def medians(self) -> list[str]:
         """Return the tile medians of the backgrounds."""
-        return [fill(paths.MEDIANS, group=group) for group in self.groups("fl_background")]
+        return [fill(self.paths.MEDIANS, group=group) for group in self.groups("fl_background")]
 
     def boxes(self) -> list[str]:
         """Return the boxes of the tracked cells, if there is phase contrast."""
-        return [fill(paths.BOXES, group=group) for group in self.groups("seg_tracked")]
+        return [fill(self.paths.BOXES, group=group) for group in self.groups("seg_tracked")]
 
     def cells(self) -> str:
         """Return what the crop step declares: the last file of a kept store, or else all of it."""
-        return paths.CELLS if self.params["cropping"]["keep"] else paths.CELLS_STORE
+        return self.paths.CELLS if self.params["cropping"]["keep"] else self.paths.CELLS_STORE
 
     def traces(self) -> list[str]:
         """Return the traces, if there is phase contrast."""
-        return [] if self.pc is None else [steps.EXTRACT["traces"]]
+        return [] if self.pc is None else [self.steps.EXTRACT["traces"]]
 
     def overview_images(self) -> list[str]:
         """Return the arrays that the overview shows: the first channel, and the tracked cells."""
-        return arrays(self.groups("pc", "fl")[:1] + self.groups("seg_tracked"))
+        return self.paths.arrays(self.groups("pc", "fl")[:1] + self.groups("seg_tracked"))
 
     def page_images(self) -> list[str]:
         """Return the arrays that the page of a field of view shows."""
@@ -118,28 +123,28 @@ class DatasetPlan:
 
     def measured_cells(self) -> list[str]:
         """Return the table of all tracked cells, if cells are measured."""
-        return [] if self.params["copy_only"] or self.pc is None else [steps.EXTRACT["cells"]]
+        return [] if self.params["copy_only"] or self.pc is None else [self.steps.EXTRACT["cells"]]
 
     def drift(self, section: str) -> list[str]:
         """Return the table of the drift, if this section of the parameters asks for it."""
         wanted = self.params[section]["drift"] and self.pc is not None
-        return [steps.table("drift")] if wanted and not self.params["copy_only"] else []
+        return [self.steps.table("drift")] if wanted and not self.params["copy_only"] else []
 
     def flat_fields(self) -> list[str]:
         """Return the flat fields of the fluorescence channels, if they are corrected for."""
         if self.params["flat_field"]["method"] == "none":
             return []
-        return [fill(paths.FLAT_FIELD, fl=channel) for channel in self.fl]
+        return [fill(self.paths.FLAT_FIELD, fl=channel) for channel in self.fl]
 
     @property
     def is_demo(self) -> bool:
         """Whether its recording is the simulated one."""
         source = self.entry["input"]
-        return isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING
+        return isinstance(source, str) and os.path.normpath(source) == DEMO_RECORDING
 
     def recording(self) -> list[str]:
         """Return the files of the recording; that of the demo need not exist, a rule makes it."""
-        return [paths.DEMO_RECORDING] if self.is_demo else self._files
+        return [DEMO_RECORDING] if self.is_demo else self._files
 
     @cached_property
     def _files(self) -> list[str]:
@@ -149,8 +154,8 @@ class DatasetPlan:
     def reference(self, fov: str) -> str:
         """Return the reference of a field of view, or the folder in which a rule makes it."""
         path = self.entry["reference"].replace("{fov}", fov)
-        made = os.path.normpath(path).startswith(f"{paths.DEMO_TRUTH}{os.sep}")
-        return paths.DEMO_TRUTH if made else path
+        made = os.path.normpath(path).startswith(f"{DEMO_TRUTH}{os.sep}")
+        return DEMO_TRUTH if made else path
 
     def network_weights(self) -> list[str]:
         """Return the file of a network that segmentation uses, if the config names one."""
@@ -159,17 +164,17 @@ class DatasetPlan:
 
     def found(self) -> list[str]:
         """Return the file of what the config leaves open of segmentation, if it does."""
-        return [paths.FOUND] if self.leaves_open else []
+        return [self.paths.FOUND] if self.leaves_open else []
 
     def prepared(self, step: str = "segmentation") -> list[str]:
         """Return the file of what a plug-in's method has fetched, if it fetches anything."""
         if self.pc is None or self.params["copy_only"] or not self.needs(step).prepare:
             return []
-        return [paths.PREPARED if step == "segmentation" else paths.PREPARED_TRACKING]
+        return [self.paths.PREPARED if step == "segmentation" else self.paths.PREPARED_TRACKING]
 
     def images_to_track(self) -> list[str]:
         """Return the phase contrast, if a plug-in's tracking needs it beside the labels."""
-        return arrays(self.groups("pc")) if self.needs("tracking").images else []
+        return self.paths.arrays(self.groups("pc")) if self.needs("tracking").images else []
 
     def found_for_margin(self) -> list[str]:
         """Return the same file, if extraction takes half a cell for its margin."""
@@ -193,13 +198,12 @@ class DatasetPlan:
 
     def dataset_steps(self) -> list[Step]:
         """Return the steps that are done once for the dataset, in their order."""
-        found = [steps.INSPECT_INPUT, steps.PROCESSING_CONFIG]
-        if self.leaves_open:
-            found.append(steps.FIND_CELLS)
-        found += [steps.PREPARE_SEGMENTATION] * len(self.prepared())
-        found += [steps.PREPARE_TRACKING] * len(self.prepared("tracking"))
+        found = [self.steps.INSPECT_INPUT, self.steps.PROCESSING_CONFIG]
+        found += [self.steps.FIND_CELLS] * self.leaves_open
+        found += [self.steps.PREPARE_SEGMENTATION] * len(self.prepared())
+        found += [self.steps.PREPARE_TRACKING] * len(self.prepared("tracking"))
         if self.flat_fields() and not self.params["copy_only"]:
-            found += [steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
+            found += [self.steps.FLAT_FIELD.of(fl=channel) for channel in self.fl]
         return [step.of(dataset=self.name) for step in found]
 
     def field_steps(self, fov: int | None = None) -> list[Step]:
@@ -211,28 +215,26 @@ class DatasetPlan:
         """Return how raw channels are copied: in one job, or the `added` ones in another."""
         raw = self.groups("pc", "fl")
         before = [group for group in raw if group not in added]
-        found = [field_step("copy_raw", arrays=arrays(before), groups=group_files(before),
-                            root=paths.IMAGES)]  # fmt: skip
+        found = [self.steps.writing("copy_raw", before, root=self.paths.IMAGES)]
         if added:
-            found.append(field_step("copy_raw", "copy_raw_added", arrays=arrays(added),
-                                    groups=group_files(added)))  # fmt: skip
+            found.append(self.steps.writing("copy_raw", added, "copy_raw_added"))
         return found
 
     def possible_steps(self) -> list[Step]:
         """Return the steps for which there are rules: with `copy_only`, more than are asked for."""
-        made = self.background_groups()
         found = self.copies()
         if self.pc is not None:
-            found += [steps.segment(self.pc), steps.track(self.pc)]
+            found += [self.steps.segment(self.pc), self.steps.track(self.pc)]
         if self.fl:
-            found.append(field_step("background", arrays=arrays(made), groups=group_files(made),
-                                    medians=self.medians()))  # fmt: skip
+            made = self.background_groups()
+            found.append(self.steps.writing("background", made, medians=self.medians()))
         if self.pc is not None:
             if self.fl and self.params["photobleaching"]:
-                found.append(steps.PHOTOBLEACHING)
-            crop = field_step("crop", cells=self.cells())
-            found += [replace(crop, kept=self.params["cropping"]["keep"]), steps.EXTRACT]
-        found.append(field_step("cache", arrays=arrays(self.image_groups(), level=1)))
+                found.append(self.steps.PHOTOBLEACHING)
+            crop = self.steps.of_field("crop", cells=self.cells())
+            found += [replace(crop, kept=self.params["cropping"]["keep"]), self.steps.EXTRACT]
+        shown = self.paths.arrays(self.image_groups(), level=1)
+        found.append(self.steps.of_field("cache", arrays=shown))
         return found
 
     def field_files(self, fov: int) -> list[str]:
@@ -256,10 +258,8 @@ class DatasetPlan:
 
     def size(self, step: str, fov: str) -> resources.Size:
         """Return the size of a field of view as a step sees it: segmentation may enlarge frames."""
-        size = resources.size(fill(paths.METADATA, dataset=self.name), int(fov))
-        if step != "segment":
-            return size
-        return resources.enlarged(size, self.params["segmentation"])
+        size = resources.size(fill(self.paths.METADATA, dataset=self.name), int(fov))
+        return size if step != "segment" else resources.enlarged(size, self.params["segmentation"])
 
     def plugin_code(self, step: str) -> dict[str, str]:
         """Return the plug-in files of segmentation, tracking or extraction, with their digests."""

@@ -7,7 +7,7 @@ from copy import deepcopy
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.inputs import resolve_traces
 from fovea.config.names import group_name
-from fovea.config.paths import METADATA, fill
+from fovea.config.paths import Paths, fill
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
 from fovea.jobs import resources
@@ -40,7 +40,8 @@ def field_count(config: dict) -> int:
     count = 0
     for name in recordings(config):
         entry = config["datasets"][name]
-        known = resources.fields(fill(METADATA, dataset=name)) if entry["fovs"] == ALL else None
+        metadata = fill(Paths.of(config).METADATA, dataset=name)
+        known = resources.fields(metadata) if entry["fovs"] == ALL else None
         count += (len(entry["fovs"]) if known is None else known) - len(entry["exclude_fovs"])
     return count
 

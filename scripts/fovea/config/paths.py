@@ -7,57 +7,85 @@ which step writes which file, and `fovea.config.plan` which of them a config ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 #: Made by a rule, unlike other recordings.
 DEMO_RECORDING, DEMO_TRUTH = "data/demo.ome.tiff", "data/demo_truth"
 
-RESULTS = "results"
-STATUS, INDEX = "results/status.csv", "results/index.csv"
-
-# --- Of a dataset
-METADATA = "results/{dataset}/metadata.yaml"
-PROCESSING_CONFIG = "results/{dataset}/processing_config.yaml"
-FOUND = "results/{dataset}/segmentation.yaml"
-PREPARED = "results/{dataset}/prepared.yaml"
-PREPARED_TRACKING = "results/{dataset}/prepared_tracking.yaml"
-FLAT_FIELD = "results/{dataset}/flat_field_ch_{fl}.tif"
-IMPORTED_TRACES = "results/{dataset}/{dataset}_traces.csv"
-
-# --- Of a field of view. An array or a store is whole when it has its zarr.json, written last.
-FIELD = "results/{dataset}/fov_{fov}"
-IMAGES = f"{FIELD}/images.zarr/zarr.json"
-GROUP = f"{FIELD}/images.zarr/{{group}}/zarr.json"
-ARRAY = f"{FIELD}/images.zarr/{{group}}/{{level}}/zarr.json"
-BOXES = f"{FIELD}/images.zarr/{{group}}/boxes/zarr.json"
-MEDIANS = f"{FIELD}/images.zarr/{{group}}/tile_medians/zarr.json"
-CELLS_STORE = f"{FIELD}/cells.zarr"
-CELLS = f"{CELLS_STORE}/zarr.json"
-TABLE = f"{FIELD}/{{dataset}}_fov_{{fov}}_{{table}}.csv"
-REPORT = "results/report/{dataset}_fov_{fov}"
-
-# --- Pages. The first is that of the run, which leads to the others.
-START_PAGE = "results/report/index.html"
-PAGE = "results/report/{kind}/{name}.html"
-THUMBNAIL = "results/report/fields/{dataset}_fov_{fov}.webp"
-TO_SEND = "results/report/to_send"
-
 #: In the folder of the config key `edited_tracks`.
 EDITED = "{dataset}_fov_{fov}.csv"
 
-# --- Of samples
-MERGED = "results/merged/{sample}_{table}.{suffix}"
-#: Where cells were at the last merge. It is no output, which Snakemake would delete before a merge.
-SEEN = ".fovea/places"
-ANALYSIS = "results/analysis/{name}"
-PLOT = "results/analysis/plots/{name}"
 
-# --- Logs
-DATASET_LOG = "logs/{dataset}/{step}.log"
-FIELD_LOG = "logs/{dataset}/fov_{fov}/{step}.log"
-MERGE_LOG = "logs/merged/{sample}_merge.log"
-ANALYSIS_LOG = "logs/analysis/{step}.log"
+class Paths:
+    """The templates of a run, whose folders the config sets."""
+
+    def __init__(
+        self, results: str = "results", logs: str = "logs", benchmarks: str = "benchmarks"
+    ):
+        self.RESULTS, self.LOGS, self.BENCHMARKS = results, logs, benchmarks
+        self.STATUS, self.INDEX = f"{results}/status.csv", f"{results}/index.csv"
+
+        # --- Of a dataset
+        self.METADATA = f"{results}/{{dataset}}/metadata.yaml"
+        self.PROCESSING_CONFIG = f"{results}/{{dataset}}/processing_config.yaml"
+        self.FOUND = f"{results}/{{dataset}}/segmentation.yaml"
+        self.PREPARED = f"{results}/{{dataset}}/prepared.yaml"
+        self.PREPARED_TRACKING = f"{results}/{{dataset}}/prepared_tracking.yaml"
+        self.FLAT_FIELD = f"{results}/{{dataset}}/flat_field_ch_{{fl}}.tif"
+        self.IMPORTED_TRACES = f"{results}/{{dataset}}/{{dataset}}_traces.csv"
+
+        # --- Of a field of view. An array or a store is whole when it has its zarr.json, written
+        # last.
+        field = self.FIELD = f"{results}/{{dataset}}/fov_{{fov}}"
+        self.IMAGES = f"{field}/images.zarr/zarr.json"
+        self.GROUP = f"{field}/images.zarr/{{group}}/zarr.json"
+        self.ARRAY = f"{field}/images.zarr/{{group}}/{{level}}/zarr.json"
+        self.BOXES = f"{field}/images.zarr/{{group}}/boxes/zarr.json"
+        self.MEDIANS = f"{field}/images.zarr/{{group}}/tile_medians/zarr.json"
+        self.CELLS_STORE = f"{field}/cells.zarr"
+        self.CELLS = f"{field}/cells.zarr/zarr.json"
+        self.TABLE = f"{field}/{{dataset}}_fov_{{fov}}_{{table}}.csv"
+        self.REPORT = f"{results}/report/{{dataset}}_fov_{{fov}}"
+
+        # --- Pages. The first is that of the run, which leads to the others.
+        self.START_PAGE = f"{results}/report/index.html"
+        self.PAGE = f"{results}/report/{{kind}}/{{name}}.html"
+        self.THUMBNAIL = f"{results}/report/fields/{{dataset}}_fov_{{fov}}.webp"
+        self.TO_SEND = f"{results}/report/to_send"
+
+        # --- Of samples
+        self.MERGED = f"{results}/merged/{{sample}}_{{table}}.{{suffix}}"
+        self.ANALYSIS = f"{results}/analysis/{{name}}"
+        self.PLOT = f"{results}/analysis/plots/{{name}}"
+        #: Where cells were at the last merge. It is no output, which Snakemake would delete before
+        #: a merge.
+        own = "" if results == "results" else f"/{results}"
+        self.SEEN = f".fovea/places{own}"
+
+        # --- Logs
+        self.DATASET_LOG = f"{logs}/{{dataset}}/{{step}}.log"
+        self.FIELD_LOG = f"{logs}/{{dataset}}/fov_{{fov}}/{{step}}.log"
+        self.MERGE_LOG = f"{logs}/merged/{{sample}}_merge.log"
+        self.ANALYSIS_LOG = f"{logs}/analysis/{{step}}.log"
+        self.SIMULATE_LOG = f"{logs}/simulate.log"
+
+    @classmethod
+    def of(cls, config: Mapping) -> Paths:
+        """Return the paths of a checked config."""
+        return cls(**config["pathvars"])
+
+    def benchmark(self, log: str) -> str:
+        """Return the file for Snakemake's benchmark of the step that writes a log."""
+        return self.BENCHMARKS + log.removeprefix(self.LOGS).removesuffix(".log") + ".tsv"
+
+    def arrays(self, groups: Iterable[str], level: int = 0) -> list[str]:
+        """Return the file of each array that is written last."""
+        return [fill(self.ARRAY, group=group, level=level) for group in groups]
+
+    def group_files(self, groups: Iterable[str]) -> list[str]:
+        """Return the metadata of channel groups."""
+        return [fill(self.GROUP, group=group) for group in groups]
 
 
 def fill(template: str, **known: object) -> str:
@@ -65,21 +93,6 @@ def fill(template: str, **known: object) -> str:
     for key, value in known.items():
         template = template.replace(f"{{{key}}}", str(value))
     return template
-
-
-def arrays(groups: Iterable[str], level: int = 0) -> list[str]:
-    """Return the file of each array that is written last."""
-    return [fill(ARRAY, group=group, level=level) for group in groups]
-
-
-def group_files(groups: Iterable[str]) -> list[str]:
-    """Return the metadata of channel groups."""
-    return [fill(GROUP, group=group) for group in groups]
-
-
-def benchmark(log: str) -> str:
-    """Return the file for Snakemake's benchmark of the step that writes a log."""
-    return log.replace("logs/", "benchmarks/", 1).removesuffix(".log") + ".tsv"
 
 
 def place_of(path: str | Path) -> tuple[str, int | None]:

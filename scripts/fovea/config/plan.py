@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from fovea.config import paths, samples, steps
+from fovea.config import samples
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import channel_indices, features_for, recordings
 from fovea.config.fovs import ALL
 from fovea.config.names import channel_of
-from fovea.config.paths import fill
-from fovea.config.steps import Step
+from fovea.config.paths import Paths, fill
+from fovea.config.rule_layouts import Layout, layouts_of
+from fovea.config.steps import Step, Steps
 from fovea.errors import FoveaError
 
 #: Dataset to its fields of view that samples do without; None stands for all of the dataset.
 LeftOut = Mapping[str, Sequence[int] | None]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The datasets or samples for which a step writes files of the same names, and their rule.
-
-    Snakemake wants the number of a rule's outputs to be fixed and the same wildcards in all of
-    them, so that each layout needs a rule of its own.
-    """
-
-    rule: str  # its name: that of the step where there is one layout only
-    members: list[str]  # the datasets or samples
-    step: Step  # with wildcards for dataset and field of view, or for the sample
-    fovs: Sequence[int] | None = None  # fields of view whose files they are; None: all others
 
 
 class Plan:
@@ -49,6 +35,8 @@ class Plan:
 
     Attributes
     ----------
+    paths, steps
+        Templates of all files, and the steps whose files have the same names for every config.
     datasets : dict of str to DatasetPlan
         The datasets that are recordings.
     traces : dict of str to Step
@@ -66,9 +54,11 @@ class Plan:
     ):
         self.config = config
         self.left_out: LeftOut = left_out or {}
+        self.steps = steps = Steps(Paths.of(config))
+        self.paths = steps.paths
         self.datasets = {
             name: DatasetPlan(name, config["datasets"][name], *channel_indices(config, name),
-                              features_for(config, name))
+                              features_for(config, name), steps)
             for name in recordings(config)
         }  # fmt: skip
         self.traces = {name: steps.IMPORT_TRACES.of(dataset=name)
@@ -93,8 +83,9 @@ class Plan:
 
     def dataset_files(self, dataset: str, fovs: Sequence[int]) -> list[str]:
         """Return what is made of these fields of view of a dataset, and of the dataset itself."""
-        plan = self.datasets[dataset]
-        files = [fill(file, dataset=dataset) for file in (paths.METADATA, paths.PROCESSING_CONFIG)]
+        steps, plan = self.steps, self.datasets[dataset]
+        about = (steps.INSPECT_INPUT, steps.PROCESSING_CONFIG)
+        files = [file for step in about for file in step.of(dataset=dataset).files]
         files += [file for fov in fovs for file in plan.field_files(fov)]
         for fov in fovs:
             files += steps.FIELD_PAGE.of(dataset=dataset, fov=f"{fov:03d}").files
@@ -107,7 +98,7 @@ class Plan:
         plans = [self.datasets[name] for name in self.having(step)]
         found = {plan.name: next(s for s in plan.possible_steps() if s.name == step)
                  for plan in plans}  # fmt: skip
-        return _layouts(found, lambda name: self.datasets[name].layout_name(step))
+        return layouts_of(found, lambda name: self.datasets[name].layout_name(step))
 
     def added_layouts(self) -> list[Layout]:
         """Return the layouts of copying for fields of view to which channels were added."""
@@ -126,7 +117,7 @@ class Plan:
     def merge_layouts(self) -> list[Layout]:
         """Return the layouts of merging: the samples that have other columns."""
         found = {name: self._merge(name) for name in self.samples}
-        return _layouts(found, lambda name: f"merge_{name}")
+        return layouts_of(found, lambda name: f"merge_{name}")
 
     def merged(self, sample: str) -> list[str]:
         """Return the merged tables of a sample, as CSV."""
@@ -134,9 +125,9 @@ class Plan:
 
     def _merge(self, sample: str) -> Step:
         tables = ["traces", "traces_cells", *samples.sample_columns(self.config, sample)]
-        outputs = {suffix: [fill(paths.MERGED, table=name, suffix=suffix) for name in tables]
+        outputs = {suffix: [fill(self.paths.MERGED, table=name, suffix=suffix) for name in tables]
                    for suffix in ("csv", "parquet")}  # fmt: skip
-        return Step("merge", paths.MERGE_LOG, outputs)
+        return self.steps.step("merge", self.paths.MERGE_LOG, **outputs)
 
     def merge_inputs(
         self, sample: str, fovs: Callable[[str], Iterable[int]]
@@ -153,13 +144,13 @@ class Plan:
             try:
                 chosen = self.sample_fovs(sample, dataset, fovs)
             except FoveaError:  # the job that makes this file says what is wrong, and fails
-                found["metadata"] += [fill(paths.PROCESSING_CONFIG, dataset=dataset)]
+                found["metadata"] += [fill(self.paths.PROCESSING_CONFIG, dataset=dataset)]
                 continue
             for fov in chosen:
-                done = steps.EXTRACT.of(dataset=dataset, fov=f"{fov:03d}")
+                done = self.steps.EXTRACT.of(dataset=dataset, fov=f"{fov:03d}")
                 found["traces"] += [done["traces"]]
                 found["cells"] += [done["cells"]]
-            found["metadata"] += [fill(paths.METADATA, dataset=dataset)] * bool(chosen)
+            found["metadata"] += [fill(self.paths.METADATA, dataset=dataset)] * bool(chosen)
         curation = self.config["curation"]
         return found | ({"curation": curation} if curation and os.path.exists(curation) else {})
 
@@ -195,13 +186,13 @@ class Plan:
             for fov in chosen:
                 place = {"dataset": dataset, "fov": f"{fov:03d}"}
                 for name, groups in (("tracked", plan.groups("seg_tracked")), ("raw", raw)):
-                    found[name] += [fill(file, **place) for file in paths.arrays(groups)]
+                    found[name] += [fill(file, **place) for file in self.paths.arrays(groups)]
         return found
 
     def competing(self, sample: str, fit: str) -> list[str]:
         """Return the comparison in which a fit takes part, if there is one."""
         return [
-            str(steps.COMPARE.of(sample=sample, group=group)["table"])
+            str(self.steps.COMPARE.of(sample=sample, group=group)["table"])
             for group, members in self.comparisons(sample).items()
             if fit in members.values()
         ]
@@ -216,12 +207,12 @@ class Plan:
 
     def fits_of(self, sample: str) -> dict[str, str]:
         """Return the fits of a sample by their names, with their files."""
-        return {fit: steps.FIT.of(sample=sample, fit=fit)["fits"]
+        return {fit: self.steps.FIT.of(sample=sample, fit=fit)["fits"]
                 for fit in self.fits if sample in self.samples_of(fit)}  # fmt: skip
 
     def fitted(self, fit: str) -> dict[str, str]:
         """Return the samples of a fit that are made, with their files."""
-        return {name: steps.FIT.of(sample=name, fit=fit)["fits"] for name in self.made(fit)}
+        return {name: self.steps.FIT.of(sample=name, fit=fit)["fits"] for name in self.made(fit)}
 
     def comparisons(self, sample: str) -> dict[str, dict[str, str]]:
         """Return what is compared for a sample: name of the comparison to label and fit."""
@@ -229,31 +220,30 @@ class Plan:
 
     def all_comparisons(self) -> list[str]:
         """Return the comparisons of all samples."""
-        groups = (group for name in self.samples for group in self.comparisons(name))
-        return list(dict.fromkeys(groups))
+        return list({group: None for name in self.samples for group in self.comparisons(name)})
 
     def sample_steps(self, sample: str) -> list[Step]:
         """Return the steps that are done for a sample alone, in their order."""
-        found = [self._merge(sample), steps.PLOT_TRACES, steps.SAMPLE_PAGE]
+        found = [self._merge(sample), self.steps.PLOT_TRACES, self.steps.SAMPLE_PAGE]
         for fit in self.fits_of(sample):
-            here = [steps.FIT, steps.FIT_PAGE]
-            here += [] if samples.is_measure(self.fits[fit]) else [steps.PLOT_FITS]
-            here += [steps.SHARE] if self.fits[fit]["shared"] else []
+            here = [self.steps.FIT, self.steps.FIT_PAGE]
+            here += [] if samples.is_measure(self.fits[fit]) else [self.steps.PLOT_FITS]
+            here += [self.steps.SHARE] if self.fits[fit]["shared"] else []
             found += [step.of(fit=fit) for step in here]
-        found += [steps.COMPARE.of(group=group) for group in self.comparisons(sample)]
-        found += [step for key, step in steps.EXPORTS.items() if self.config[key]]
+        found += [self.steps.COMPARE.of(group=group) for group in self.comparisons(sample)]
+        found += [step for key, step in self.steps.EXPORTS.items() if self.config[key]]
         return [step.of(sample=sample) for step in found]
 
     def common_steps(self) -> list[Step]:
         """Return the steps that put samples side by side."""
-        found = [steps.PLOT_RETENTION] if self.samples else []
+        found = [self.steps.PLOT_RETENTION] if self.samples else []
         for fit in filter(self.fitted, self.fits):
-            found += [steps.PARAMETERS.of(fit=fit), steps.PARAMETERS_PAGE.of(fit=fit)]
+            found += [self.steps.PARAMETERS.of(fit=fit), self.steps.PARAMETERS_PAGE.of(fit=fit)]
             if self.fits[fit]["population"]:
-                found.append(steps.POPULATIONS.of(fit=fit))
+                found.append(self.steps.POPULATIONS.of(fit=fit))
             if not samples.is_measure(self.fits[fit]):
-                found.append(steps.PLOT_QUALITY.of(fit=fit))
-        return found + [steps.ALIGNED.of(aligned=a) for a in self.aligned if self.made(a)]
+                found.append(self.steps.PLOT_QUALITY.of(fit=fit))
+        return found + [self.steps.ALIGNED.of(aligned=a) for a in self.aligned if self.made(a)]
 
     def sample_files(self) -> list[str]:
         """Return everything that is made of samples."""
@@ -286,15 +276,3 @@ class Plan:
             here = samples.left_out_words(self.left_out, parts)
             words += here if name in self.samples else [f"sample {name} (failed)"]
         return words
-
-
-def _layouts(given: Mapping[str, Step], name: Callable[[str], str]) -> list[Layout]:
-    """Group datasets or samples by the files of a step, and name the rule of each group."""
-    found: dict[tuple, list[str]] = {}
-    for member, step in given.items():
-        found.setdefault((step.kept, *step.files), []).append(member)
-    return [
-        Layout(given[members[0]].name if len(found) == 1 else name(members[0]), members,
-               given[members[0]])
-        for members in found.values()
-    ]  # fmt: skip

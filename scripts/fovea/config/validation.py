@@ -14,6 +14,7 @@ from fovea.config.checks import Checker
 from fovea.config.edited import check_edited
 from fovea.config.inputs import resolve_input, resolve_traces
 from fovea.config.params import check_params, merged_params
+from fovea.config.roots import KEY, check_folders
 from fovea.config.schema import (
     SCHEMA,
     Place,
@@ -89,6 +90,8 @@ def validated(config: Mapping, *, schema: str | os.PathLike = SCHEMA, source: st
         check_params(place, merged, own, channels, params_rules, problems)
         if isinstance(complete["datasets"][name], dict):
             complete["datasets"][name]["params"] = merged
+    if not any(place[:1] == (KEY,) for place in problems):
+        check_folders(complete, problems)
     if not problems:  # it relies on everything else
         check_aligned(complete, problems)
     if problems:
@@ -151,6 +154,10 @@ def check_inputs(
         check_edited(config)
     except FoveaError as error:
         lines.append(f"{source}: edited_tracks: {error} (working directory: {os.getcwd()})")
+    image = config["container"]
+    if image and "://" not in image and not os.path.isfile(image):
+        lines.append(f"{source}: container: there is no file {image!r} (working directory: "
+                     f"{os.getcwd()})")  # fmt: skip
     if lines:
         raise ConfigError(lines)
 

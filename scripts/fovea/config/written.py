@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fovea.config.bounded_yaml import parse, read_yaml
+from fovea.config.roots import check_readable
 from fovea.errors import FoveaError
 
 
@@ -50,10 +51,10 @@ def _typed(value: Any, given: Any) -> Any:
 
 
 def check_given(files: Iterable[str | os.PathLike[str]]) -> None:
-    """End Snakemake with one line if a file of `--configfile` is refused, see `read_config`."""
+    """End Snakemake with one line if a file of `--configfile` is refused."""
     try:
         for file in files:
-            read_config(file)
+            check_readable(read_config(file), file)
     except FoveaError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

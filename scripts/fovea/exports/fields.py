@@ -14,9 +14,8 @@ from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs, parse_fovs
 from fovea.config.names import group_name
-from fovea.config.paths import FIELD, METADATA, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
-from fovea.config.steps import track
 from fovea.errors import FoveaError, counted, unknown
 from fovea.jobs.checksums import as_written, read_rows
 from fovea.kernels.boxes import boxes_and_areas
@@ -188,13 +187,13 @@ def tracked_fields(
         raise FoveaError("--dataset: " + unknown(dataset, "recording of the config", plan.datasets))
     named, found, lacking = parse_fovs(fovs), [], []
     for name, own in plan.datasets.items():
-        metadata = folder / fill(METADATA, dataset=name)
+        metadata = folder / fill(own.paths.METADATA, dataset=name)
         if dataset not in (None, name) or own.pc is None or not metadata.exists():
             continue
         recorded = load_metadata(metadata)
         for fov in dataset_fovs(plan.config, name, len(recorded["fields"])):
             if named is None or fov in named:
-                files = track(own.pc).of(dataset=name, fov=f"{fov:03d}").files
+                files = own.steps.track(own.pc).of(dataset=name, fov=f"{fov:03d}").files
                 if all((folder / file).exists() for file in files):
                     found.append(_field(own, recorded, folder, fov))
                 else:
@@ -216,7 +215,7 @@ def _field(own: DatasetPlan, metadata: dict, folder: Path, fov: int) -> Field:
     stated = given["mapping"] or given["interval"] is not None
     if stated or stored_times(metadata, fov)[0] is not None:
         times = frame_times(metadata, fov, own.pc, **given)[0]
-    place = folder / fill(FIELD, dataset=own.name, fov=f"{fov:03d}")
+    place = folder / fill(own.paths.FIELD, dataset=own.name, fov=f"{fov:03d}")
     return Field(own.name, fov, place, own.pc, tuple(own.fl), times)
 
 

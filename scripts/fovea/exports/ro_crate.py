@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from fovea import __version__
-from fovea.config.paths import METADATA, PROCESSING_CONFIG, RESULTS, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError, counted
 from fovea.exports.needs import need
@@ -70,9 +70,11 @@ def export_ro_crate(
     from rocrate.rocrate import ROCrate
 
     folder = Path(folder)
-    files, stores = _results(folder, left_out)
+    files, stores = _results(folder, plan.paths.RESULTS, left_out)
     if not files:
-        raise FoveaError(f"{folder / RESULTS}: holds no results of Fovea; run Snakemake first")
+        raise FoveaError(
+            f"{folder / plan.paths.RESULTS}: holds no results of Fovea; run Snakemake first"
+        )
     crate = ROCrate(version="1.1")
     crate.name = name or folder.resolve().name
     crate.description = "A run of Fovea: single-cell traces from time-lapse microscopy."
@@ -87,9 +89,11 @@ def export_ro_crate(
     inputs = [_file(crate, folder, file) for file in _own_inputs(plan, folder, configfile)]
     versions: dict[str, str] = {}
     for dataset, own in plan.datasets.items():
-        recorded = load_metadata(folder / fill(METADATA, dataset=dataset))
+        recorded = load_metadata(folder / fill(plan.paths.METADATA, dataset=dataset))
         inputs.append(_recording(crate, add, folder, dataset, own.entry["input"], recorded))
-        run = yaml.safe_load(read_text(folder / fill(PROCESSING_CONFIG, dataset=dataset)))
+        run = yaml.safe_load(
+            read_text(folder / fill(plan.paths.PROCESSING_CONFIG, dataset=dataset))
+        )
         versions |= run["software"]
         for key, value in _flat(run["params"]):
             inputs.append(add(f"#parameter/{dataset}/{key}", "PropertyValue",
@@ -114,11 +118,11 @@ def export_ro_crate(
     )
 
 
-def _results(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[str]]:
+def _results(folder: Path, results: str, left_out: Collection[str]) -> tuple[list[str], list[str]]:
     """Return files and Zarr stores of the results, as paths from the working folder."""
     without = {Path(path) for path in left_out}
     files, stores = [], []
-    for place, folders, names in os.walk(folder / RESULTS):
+    for place, folders, names in os.walk(folder / results):
         here = Path(place).relative_to(folder)
         folders[:] = sorted(f for f in folders if f != FOLDER and here / f not in without)
         inner = [f for f in folders if f.endswith(".zarr")]

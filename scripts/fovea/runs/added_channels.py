@@ -14,9 +14,9 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fovea.config import paths
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.fovs import format_fovs, parse_fovs
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 
 #: Set for the jobs of a run, which must have the rules of its start.
@@ -48,7 +48,7 @@ def added_channels(plan: Plan, folder: str | Path = ".") -> Added:
 
 
 def _lacking(dataset: DatasetPlan, folder: Path) -> dict[str, str]:
-    groups = dataset.groups("pc", "fl")
+    groups, paths = dataset.groups("pc", "fl"), dataset.paths
     lacking: dict[str, list[int]] = {}
     for field in (folder / paths.RESULTS / dataset.name).glob("fov_*"):
         fov = field.name.removeprefix("fov_")
@@ -56,7 +56,7 @@ def _lacking(dataset: DatasetPlan, folder: Path) -> dict[str, str]:
             continue
 
         def there(files: Iterable[str], fov: str = fov) -> bool:
-            return all((folder / paths.fill(f, dataset=dataset.name, fov=fov)).exists()
+            return all((folder / fill(f, dataset=dataset.name, fov=fov)).exists()
                        for f in files)  # fmt: skip
 
         missing = [group for group in groups

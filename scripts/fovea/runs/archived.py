@@ -13,11 +13,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from fovea.config import paths, steps
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.datasets import dataset_fovs, recordings
 from fovea.config.inputs import resolve_input
 from fovea.config.names import channel_of
+from fovea.config.paths import DEMO_RECORDING, Paths, fill
 from fovea.config.plan import Plan
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
@@ -30,8 +30,8 @@ def archived(config: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name in recordings(config):
         source = config["datasets"][name]["input"]
-        made = isinstance(source, str) and os.path.normpath(source) == paths.DEMO_RECORDING
-        if made or not Path(paths.fill(paths.METADATA, dataset=name)).exists():
+        made = isinstance(source, str) and os.path.normpath(source) == DEMO_RECORDING
+        if made or not Path(fill(Paths.of(config).METADATA, dataset=name)).exists():
             continue
         try:
             resolve_input(source)
@@ -62,18 +62,18 @@ def check_archived(plan: Plan, missing: Mapping[str, str], source: str) -> None:
 
 def _needed(plan: Plan, dataset: DatasetPlan) -> Iterator[str]:
     """Yield what a recording is needed for."""
-    metadata = paths.fill(paths.METADATA, dataset=dataset.name)
+    metadata = fill(dataset.paths.METADATA, dataset=dataset.name)
     files = load_metadata(metadata)["files"]
     for name in _names(dataset.entry["input"]):
         if not any(fnmatch(os.path.basename(os.path.normpath(file)), name) for file in files):
-            yield f"what was copied to results/{dataset.name} is from {files[0]}"
+            yield f"what was copied to {dataset.paths.RESULTS}/{dataset.name} is from {files[0]}"
     try:
         fovs = dataset_fovs(plan.config, dataset.name, fov_count(metadata))
     except FoveaError:  # the start of the run says what is wrong
         return
     for fov in fovs:
         for group in dataset.groups("pc", "fl"):
-            array = paths.fill(paths.arrays([group])[0], dataset=dataset.name, fov=f"{fov:03d}")
+            array = fill(dataset.paths.arrays([group])[0], dataset=dataset.name, fov=f"{fov:03d}")
             channel = f"channel {channel_of(group)} of field of view {fov}"
             if not Path(array).exists():
                 yield f"it is needed to copy {channel}"
@@ -99,7 +99,7 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
     """Yield what is found in the recording as a whole, and was not, or with other parameters."""
     import yaml
 
-    record = Path(paths.fill(steps.PROCESSING_CONFIG["config"], dataset=dataset.name))
+    record = Path(fill(dataset.steps.PROCESSING_CONFIG["config"], dataset=dataset.name))
     before = {}
     if record.exists():
         with as_written(record):
@@ -113,7 +113,7 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
         return now != known or not Path(file).exists()
 
     for file in dataset.found():
-        file = paths.fill(file, dataset=dataset.name)
+        file = fill(file, dataset=dataset.name)
         if lacks(file, "segmentation") or lacks(file, "preprocess"):
             yield (
                 "it is needed to find what params.segmentation leaves open of mode, contrast and "
@@ -121,7 +121,7 @@ def _of_the_whole(dataset: DatasetPlan) -> Iterator[str]:
             )
     if dataset.flat_field_params["method"] == "recording":
         for channel in dataset.fl:
-            gain = str(steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"])
+            gain = str(dataset.steps.FLAT_FIELD.of(dataset=dataset.name, fl=channel)["gain"])
             if lacks(gain, "flat_field", *dataset.flat_field_params):
                 yield f"it is needed to find the flat field of channel {channel}"
 

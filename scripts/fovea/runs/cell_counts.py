@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fovea.config import samples, steps
+from fovea.config import samples
 from fovea.config.dataset_plan import DatasetPlan
-from fovea.config.paths import METADATA, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import counted
 from fovea.jobs.checksums import as_written, read_rows
@@ -69,7 +69,9 @@ def field_counts(dataset: DatasetPlan, fov: str, folder: str | Path = ".") -> Co
     """Return the counts of a field of view; None where its cells are not, or not yet, measured."""
     if not fov or dataset.pc is None or dataset.params["copy_only"]:
         return None
-    return count_cells(Path(folder) / str(steps.EXTRACT.of(dataset=dataset.name, fov=fov)["cells"]))
+    return count_cells(
+        Path(folder) / str(dataset.steps.EXTRACT.of(dataset=dataset.name, fov=fov)["cells"])
+    )
 
 
 def without_cells(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = ".") -> str:
@@ -107,7 +109,7 @@ def _lines(plan: Plan, places: Iterable[tuple[str, str]], folder: Path) -> Itera
                 f"{_why(total, plan.datasets[name], folder)}"
             )
     for sample in plan.samples:
-        merged = str(steps.merged("traces_cells", "csv")).replace("{sample}", sample)
+        merged = str(plan.steps.merged("traces_cells", "csv")).replace("{sample}", sample)
         counts = count_cells(folder / merged)
         if counts is None or counts.good:
             continue
@@ -161,7 +163,7 @@ def _limit(reason: str, given: Mapping) -> str:
 
 def _recorded(dataset: DatasetPlan, folder: Path) -> list[str]:
     """Say how many frames the fields of view have, from the fewest to the most."""
-    path = folder / fill(METADATA, dataset=dataset.name)
+    path = folder / fill(dataset.paths.METADATA, dataset=dataset.name)
     if not path.exists():  # what a failed inspection leaves
         return []
     frames = sorted({entry["frames"] for entry in load_metadata(path)["fields"]})

@@ -17,7 +17,7 @@ from typing import Any
 from fovea.config.datasets import dataset_fovs
 from fovea.config.edited import edited_fields, edited_table
 from fovea.config.fovs import ALL, format_fovs
-from fovea.config.paths import METADATA, fill
+from fovea.config.paths import Paths, fill
 from fovea.errors import FoveaError
 from fovea.recordings.frames import recorded_planes
 from fovea.recordings.inspect_input import load_metadata
@@ -221,7 +221,7 @@ def check_recordings(config: Mapping[str, Any], names: Iterable[str]) -> None:
     """
     wrong = []
     for name in names:
-        metadata = fill(METADATA, dataset=name)
+        metadata = fill(Paths.of(config).METADATA, dataset=name)
         if not Path(metadata).exists():
             continue
         try:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from fovea.config.paths import DEMO_TRUTH, INDEX, RESULTS, START_PAGE, STATUS
+from fovea.config.paths import DEMO_TRUTH
 from fovea.config.plan import Plan
 from fovea.jobs.checksums import FOLDER, checked_file
 
@@ -31,7 +31,7 @@ def remove_remains(plan: Plan, folder: str | Path = ".") -> None:
     """
     folder = Path(folder)
     for name in plan.datasets:
-        for field in (folder / RESULTS / name).glob("fov_*"):
+        for field in (folder / plan.paths.RESULTS / name).glob("fov_*"):
             cells = field / "cells.zarr"
             arrays = (path for path in field.glob("images.zarr/*/*") if path.is_dir())
             for place in (*arrays, cells):
@@ -39,11 +39,11 @@ def remove_remains(plan: Plan, folder: str | Path = ".") -> None:
                     shutil.rmtree(place)
     if any(dataset.is_demo for dataset in plan.datasets.values()):
         shutil.rmtree(folder / DEMO_TRUTH, ignore_errors=True)
-    for file in (STATUS, INDEX, START_PAGE):
+    for file in (plan.paths.STATUS, plan.paths.INDEX, plan.paths.START_PAGE):
         (folder / file).unlink(missing_ok=True)
-    for file in (folder / RESULTS).rglob(f"{FOLDER}/*.json"):
+    for file in (folder / plan.paths.RESULTS).rglob(f"{FOLDER}/*.json"):
         if not checked_file(file).exists():
             file.unlink()
-    for place, _, _ in os.walk(folder / RESULTS, topdown=False):
+    for place, _, _ in os.walk(folder / plan.paths.RESULTS, topdown=False):
         if not os.listdir(place):
             os.rmdir(place)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import yaml
 
-from fovea.config import steps
 from fovea.config.plan import Plan
 from fovea.jobs.checksums import as_written, read_text
 
@@ -26,7 +25,7 @@ def doubtful(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path =
     for name in dict.fromkeys(dataset for dataset, _ in places):
         if not plan.datasets[name].leaves_open:
             continue
-        path = Path(folder) / str(steps.FIND_CELLS.of(dataset=name)["found"])
+        path = Path(folder) / str(plan.steps.FIND_CELLS.of(dataset=name)["found"])
         if not path.exists():
             continue
         with as_written(path):

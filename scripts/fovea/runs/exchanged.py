@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fovea.config.paths import METADATA, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.jobs.checksums import as_written, read_text
@@ -27,13 +27,13 @@ def check_exchanged(plan: Plan, absent: Mapping[str, str], folder: str | Path = 
     """
     wrong = []
     for name, dataset in plan.datasets.items():
-        metadata = Path(folder) / fill(METADATA, dataset=name)
+        metadata = Path(folder) / fill(plan.paths.METADATA, dataset=name)
         if name in absent or not metadata.exists():
             continue
         try:
             source, about = dataset.entry["input"], _about(metadata)
             if not _is_newer(source, about, metadata, folder):
-                check_unchanged(source, about, fill(METADATA, dataset=name), folder)
+                check_unchanged(source, about, fill(plan.paths.METADATA, dataset=name), folder)
         except FoveaError as error:
             wrong.append(str(error))
     if wrong:

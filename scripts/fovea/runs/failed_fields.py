@@ -20,9 +20,8 @@ from pathlib import Path
 from fovea.config import samples
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL, format_fovs
-from fovea.config.paths import METADATA, fill
+from fovea.config.paths import fill
 from fovea.config.plan import LeftOut, Plan
-from fovea.config.steps import EXTRACT, INSPECT_INPUT
 from fovea.errors import FoveaError
 from fovea.jobs.log_state import read_log
 from fovea.recordings.inspect_input import fov_count
@@ -48,24 +47,26 @@ def left_out_now() -> tuple[LeftOut, list[str] | None]:
     return told.get("without", {}), told.get("samples")
 
 
-def failed_fields(rows: Sequence[Row], folder: str | Path = ".") -> dict[str, list[int] | None]:
+def failed_fields(
+    plan: Plan, rows: Sequence[Row], folder: str | Path = "."
+) -> dict[str, list[int] | None]:
     """Return the fields of view without traces because a step failed, by dataset.
 
     None stands for a whole dataset that could not be read.
     """
     found: dict[str, list[int] | None] = {}
     for row in rows:
-        if row.state == "failed" and row.step == INSPECT_INPUT.name:
+        if row.state == "failed" and row.step == plan.steps.INSPECT_INPUT.name:
             found[row.dataset] = None
-        elif row.state == "failed" and row.fov and not _has_traces(row, folder):
+        elif row.state == "failed" and row.fov and not _has_traces(plan, row, folder):
             fovs = found.setdefault(row.dataset, [])
             if fovs is not None:
                 fovs.append(int(row.fov))
     return found
 
 
-def _has_traces(row: Row, folder: str | Path) -> bool:
-    file = EXTRACT.of(dataset=row.dataset, fov=row.fov).outputs["traces"]
+def _has_traces(plan: Plan, row: Row, folder: str | Path) -> bool:
+    file = plan.steps.EXTRACT.of(dataset=row.dataset, fov=row.fov).outputs["traces"]
     return (Path(folder) / str(file)).exists()
 
 
@@ -73,7 +74,7 @@ def settled(plan: Plan, sample: str, rows: Sequence[Row], folder: str | Path = "
     """Return whether every field of view of a sample has its traces or has failed."""
     parts = samples.sample_parts(plan.config, sample)
     return all(
-        row.state == "failed" or (row.fov and _has_traces(row, folder))
+        row.state == "failed" or (row.fov and _has_traces(plan, row, folder))
         for row in rows
         if row.dataset in parts and (not row.fov or _includes(parts[row.dataset], int(row.fov)))
     )
@@ -89,7 +90,7 @@ def can_go_on(plan: Plan, sample: str, left_out: LeftOut) -> bool:
 
     def fovs(dataset: str) -> list[int]:
         listed = plan.config["datasets"][dataset]["fovs"] != ALL
-        count = None if listed else fov_count(fill(METADATA, dataset=dataset))
+        count = None if listed else fov_count(fill(plan.paths.METADATA, dataset=dataset))
         return dataset_fovs(plan.config, dataset, count)
 
     try:
@@ -116,7 +117,7 @@ def after_failure(
     """
     if plan.left_out:
         return ""
-    left_out = failed_fields(rows, folder)
+    left_out = failed_fields(plan, rows, folder)
     waiting = [name for name in plan.samples if _words(plan, name, left_out)]
     ready = [name for name in plan.samples
              if settled(plan, name, rows, folder) and can_go_on(plan, name, left_out)]  # fmt: skip
@@ -128,7 +129,7 @@ def after_failure(
             for name in waiting
             if not _all_failed(plan, name, left_out)
         )
-    status.write(rows, Path(folder) / status.STATUS, left_out_of(plan, left_out))
+    status.write(rows, Path(folder) / plan.paths.STATUS, left_out_of(plan, left_out))
     listed = _listed(left_out)
     print(f"Fovea: skip_failed is set, so samples go on without {listed}", file=sys.stderr)
     again = [sys.executable, "-m", "snakemake", *_without_force(command[1:])]

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fovea import __version__
-from fovea.config import samples, steps
+from fovea.config import samples
 from fovea.config.made_from import dataset_digest, digest, recording_of
-from fovea.config.paths import INDEX
 from fovea.config.plan import Plan
 from fovea.config.steps import Step
 from fovea.jobs.atomic import whole_csv
@@ -37,7 +36,7 @@ def write_index(
         if file.endswith(_SHOWN) and (folder / file).exists()
     ]
     rows += [(file, "another config", "", "", "", "", "") for file in old]
-    with whole_csv(folder / INDEX, _HEADER, checked=False) as lines:
+    with whole_csv(folder / plan.paths.INDEX, _HEADER, checked=False) as lines:
         lines.writerows(sorted(rows))
 
 
@@ -53,7 +52,7 @@ def _steps(plan: Plan, places: Iterable[tuple[str, str]]) -> Iterator[tuple[Step
             yield step, name, sources[name], digests[name]
     for name, fov in places:
         if fov:
-            more = (steps.FIELD_PAGE, steps.OVERVIEW, steps.EVALUATE)
+            more = (plan.steps.FIELD_PAGE, plan.steps.OVERVIEW, plan.steps.EVALUATE)
             for step in (*plan.datasets[name].field_steps(), *more):
                 yield step.of(dataset=name, fov=fov), name, sources[name], digests[name]
     fits = {fit: samples.fit_parameters(entry) for fit, entry in plan.fits.items()}

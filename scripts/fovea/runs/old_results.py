@@ -9,18 +9,14 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fovea.config import steps
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
-from fovea.config.paths import INDEX, METADATA, RESULTS, START_PAGE, STATUS, TO_SEND, fill
+from fovea.config.paths import Paths, fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.jobs.checksums import checksum_file
 from fovea.recordings.inspect_input import fov_count
 
-#: How the paths of files of a dataset's fields of view start.
-_STARTS = (f"{RESULTS}/{{dataset}}/fov_", f"{RESULTS}/report/{{dataset}}_fov_",
-           f"{RESULTS}/report/fields/{{dataset}}_fov_")  # fmt: skip
 _SHOWN = 3  # that the end of a run names
 #: Files of the operating system or of Snakemake, which nobody takes for results.
 _IGNORED = ("Thumbs.db", "desktop.ini")
@@ -39,14 +35,20 @@ def old_results(plan: Plan, folder: str | Path = ".") -> list[str]:
     tree: dict = {}
     for file in _made(plan, folder):
         node = tree
-        *parents, last = Path(file).relative_to(RESULTS).parts
+        *parents, last = Path(file).relative_to(plan.paths.RESULTS).parts
         for name in parents:
             node = node.setdefault(name, {})
         node.setdefault(last, {})
-    unknown = [fill(start, dataset=name) for name in plan.datasets
-               if _fovs(plan, name, folder) is None for start in _STARTS]  # fmt: skip
-    return sorted(path for path in _not_in(tree, folder / RESULTS, RESULTS)
-                  if not path.startswith(tuple(unknown)))  # fmt: skip
+    unknown = [start for name in plan.datasets if _fovs(plan, name, folder) is None
+               for start in _starts(plan.paths, name)]  # fmt: skip
+    found = _not_in(tree, folder / plan.paths.RESULTS, plan.paths.RESULTS)
+    return sorted(path for path in found if not path.startswith(tuple(unknown)))
+
+
+def _starts(paths: Paths, dataset: str) -> list[str]:
+    """Return how the paths of files of a dataset's fields of view start."""
+    templates = (paths.FIELD, paths.REPORT, paths.THUMBNAIL)
+    return [fill(template, dataset=dataset).partition("{fov}")[0] for template in templates]
 
 
 def _not_in(tree: dict, folder: Path, name: str) -> Iterable[str]:
@@ -65,7 +67,8 @@ def _not_in(tree: dict, folder: Path, name: str) -> Iterable[str]:
 
 def _made(plan: Plan, folder: Path) -> Iterable[str]:
     """Yield the files, arrays and stores that a config makes or can be asked to make."""
-    yield from (STATUS, INDEX, START_PAGE, TO_SEND)
+    paths = plan.paths
+    yield from (paths.STATUS, paths.INDEX, paths.START_PAGE, paths.TO_SEND)
     yield from plan.sample_files()
     for step in plan.traces.values():
         yield from step.files
@@ -74,10 +77,10 @@ def _made(plan: Plan, folder: Path) -> Iterable[str]:
             yield from step.files
         fovs = _fovs(plan, name, folder)
         if fovs is None:
-            yield from (fill(start, dataset=name) for start in _STARTS)
+            yield from _starts(paths, name)
             continue
-        asked = [steps.FIELD_PAGE] + [steps.OVERVIEW] * (not dataset.params["copy_only"])
-        asked += [steps.EVALUATE] * (name in plan.with_reference())
+        asked = [plan.steps.FIELD_PAGE] + [plan.steps.OVERVIEW] * (not dataset.params["copy_only"])
+        asked += [plan.steps.EVALUATE] * (name in plan.with_reference())
         for fov in fovs:
             yield from map(_whole, dataset.field_files(fov))
             for step in asked:
@@ -94,7 +97,7 @@ def _whole(file: str) -> str:
 
 def _fovs(plan: Plan, dataset: str, folder: Path) -> list[int] | None:
     """Return the fields of view of a dataset; None where they are not known."""
-    metadata = folder / fill(METADATA, dataset=dataset)
+    metadata = folder / fill(plan.paths.METADATA, dataset=dataset)
     count = fov_count(metadata) if metadata.exists() else None
     if count is None and plan.config["datasets"][dataset]["fovs"] == ALL:
         return None
@@ -104,40 +107,41 @@ def _fovs(plan: Plan, dataset: str, folder: Path) -> list[int] | None:
         return None
 
 
-def words(paths: Sequence[str], clean: str | None = "fovea clean") -> str:
+def words(found: Sequence[str], results: str, clean: str | None = "fovea clean") -> str:
     """Say what of the results the config does not make, for the end of a run; empty for nothing.
 
-    `clean` is the command that moves these files away; None where it cannot know the config.
+    `results` is their folder, and `clean` the command that moves these files away; None where it
+    cannot know the config.
     """
-    if not paths:
+    if not found:
         return ""
-    shown = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
-    what = "1 file or folder" if len(paths) == 1 else f"{len(paths)} files and folders"
+    shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+    what = "1 file or folder" if len(found) == 1 else f"{len(found)} files and folders"
     how = f"; `{clean} --dry-run` lists all, `{clean}` moves them away" if clean else ""
     return (
-        f"Fovea: results/ holds {what} that this config does not make, left from another one: "
+        f"Fovea: {results}/ holds {what} that this config does not make, left from another one: "
         f"{shown}{how}"
     )
 
 
-def move_away(paths: Iterable[str], folder: str | Path = ".") -> Path:
-    """Move files and folders of the results to a new folder beside them, and return it.
+def move_away(found: Iterable[str], results: str, folder: str | Path = ".") -> Path:
+    """Move files and folders of a folder of results to a new one beside it, and return that.
 
     It is called ``results_old_1``, or with the next number that is free; paths in it are as in the
     results. Folders that this leaves empty are removed.
     """
     folder = Path(folder)
-    numbers = (n for n in range(1, 10**6) if not (folder / f"{RESULTS}_old_{n}").exists())
-    target = folder / f"{RESULTS}_old_{next(numbers)}"
-    for path in paths:
-        place = target / Path(path).relative_to(RESULTS)
+    numbers = (n for n in range(1, 10**6) if not (folder / f"{results}_old_{n}").exists())
+    target = folder / f"{results}_old_{next(numbers)}"
+    for path in found:
+        place = target / Path(path).relative_to(results)
         place.parent.mkdir(parents=True, exist_ok=True)
         if (checksum := checksum_file(folder / path)).exists():
             checksum_file(place).parent.mkdir(exist_ok=True)
             checksum.rename(checksum_file(place))
-            _remove_empty(checksum.parent, folder / RESULTS)
+            _remove_empty(checksum.parent, folder / results)
         (folder / path).rename(place)
-        _remove_empty((folder / path).parent, folder / RESULTS)
+        _remove_empty((folder / path).parent, folder / results)
     return target
 
 

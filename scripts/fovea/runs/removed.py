@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fovea.config import steps
 from fovea.config.fovs import format_fovs
 from fovea.config.plan import Plan
 
@@ -26,7 +25,7 @@ def removed(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path = 
         dataset = plan.datasets[name]
         if not fov or dataset.pc is None:
             continue
-        labels = steps.SEGMENT.of(dataset=name, fov=fov, pc=dataset.pc)["labels"]
+        labels = plan.steps.SEGMENT.of(dataset=name, fov=fov, pc=dataset.pc)["labels"]
         if lines := _note(Path(folder) / str(labels)):
             found.setdefault(name, []).append((int(fov), lines))
     return "\n".join(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fovea.config.paths import METADATA, RESULTS, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.jobs.checksums import as_written, read_text
@@ -16,11 +16,12 @@ def renamed(plan: Plan, folder: str | Path = ".") -> dict[str, str]:
     """Return datasets without results to others, not in the config, of the same recording."""
     folder = Path(folder)
     known = set(plan.config["datasets"])
-    others = {path.parent.name: _files(path) for path in (folder / RESULTS).glob("*/metadata.yaml")
+    inspected = (folder / plan.paths.RESULTS).glob("*/metadata.yaml")
+    others = {path.parent.name: _files(path) for path in inspected
               if path.parent.name not in known}  # fmt: skip
     found = {}
     for name, dataset in plan.datasets.items() if others else ():
-        if (folder / fill(METADATA, dataset=name)).exists():
+        if (folder / fill(plan.paths.METADATA, dataset=name)).exists():
             continue
         try:
             files = _names(dataset.recording())
@@ -46,10 +47,13 @@ def _names(files: Iterable[str]) -> list[str]:
     return sorted(os.path.basename(os.path.normpath(file)) for file in files)
 
 
-def words(found: Mapping[str, str]) -> str:
-    """Say which datasets are processed from the beginning although it was done before."""
+def words(found: Mapping[str, str], results: str) -> str:
+    """Say which datasets are processed from the beginning although it was done before.
+
+    `results` is the folder of the results.
+    """
     return "\n".join(
-        f"Fovea: dataset {new} is processed from the beginning, and {RESULTS}/{old} holds results "
+        f"Fovea: dataset {new} is processed from the beginning, and {results}/{old} holds results "
         f"of the same recording. If {old} was renamed, stop now and call it {old} again, also in "
         "the curation table: figures and tables show the names of samples, which are free"
         for new, old in found.items()

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from fovea.runs.status import Row
 
 
-def words(plan: Plan, due: Collection[tuple[str, str]], folder: str = "results") -> str:
-    """Say that fields of view, (dataset, field), will not fit on the disk of a folder, or nothing.
+def words(plan: Plan, due: Collection[tuple[str, str]], folder: str | None = None) -> str:
+    """Say that fields of view, (dataset, field), will not fit on the disk, or nothing.
 
-    The amount is an estimate from the size of their frames, as far as it is known.
+    The amount is an estimate from the size of their frames, as far as it is known. `folder` is on
+    the disk, by default that of the results.
     """
+    folder = folder or plan.paths.RESULTS
     needed = sum(_field_bytes(plan, name, fov) for name, fov in due)
     free = free_bytes(folder)
     if needed <= free:
@@ -34,11 +36,12 @@ def words(plan: Plan, due: Collection[tuple[str, str]], folder: str = "results")
     )
 
 
-def rest(plan: Plan, rows: Iterable[Row], folder: str = "results") -> str:
+def rest(plan: Plan, rows: Iterable[Row], folder: str | None = None) -> str:
     """Say what fields of view that are not done will need, where a disk was full for one of them.
 
     That is what their frames need in all, as far as their sizes are known, less what is there.
     """
+    folder = folder or plan.paths.RESULTS
     left = [row for row in rows if row.fov and row.state != "done"]
     if not any(says_full(row.error) for row in left):
         return ""

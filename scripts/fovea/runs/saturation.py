@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from fovea.config import steps
 from fovea.config.fovs import format_fovs
 from fovea.config.names import channel_of
 from fovea.config.plan import Plan
@@ -25,7 +24,7 @@ def saturated(plan: Plan, places: Iterable[tuple[str, str]], folder: str | Path 
     """
     found: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
     for dataset, fov in places:
-        step = steps.EXTRACT.of(dataset=dataset, fov=fov)
+        step = plan.steps.EXTRACT.of(dataset=dataset, fov=fov)
         if fov and all((Path(folder) / file).exists() for file in step.files):
             for channel, cells, kept in saturated_cells(Path(folder) / step.log):
                 found.setdefault((dataset, channel), []).append((int(fov), cells, kept))

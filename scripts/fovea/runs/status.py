@@ -11,9 +11,9 @@ from pathlib import Path
 from fovea.config.dataset_plan import LAST_STEPS
 from fovea.config.datasets import dataset_fovs
 from fovea.config.fovs import ALL
-from fovea.config.paths import METADATA, STATUS, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
-from fovea.config.steps import EXTRACT, INSPECT_INPUT, Step
+from fovea.config.steps import Step
 from fovea.errors import FoveaError, counted
 from fovea.jobs.atomic import whole_csv
 from fovea.jobs.log_state import read_log
@@ -52,7 +52,7 @@ class Row:
 def collect(
     plan: Plan, folder: str | Path = ".", read: Callable[[Path], Mapping] = load_metadata
 ) -> list[Row]:
-    """Find out the state of every field of view; `folder` has ``results`` and ``logs``.
+    """Find out the state of every field of view; `folder` is its working directory.
 
     `read` reads the metadata of a recording, for who keeps them. There is one row with an empty
     `fov` for a dataset whose fields of view are not known yet.
@@ -61,16 +61,17 @@ def collect(
     active = any((folder / ".snakemake" / "locks").glob("*"))
     rows = []
     for name, dataset in plan.datasets.items():
-        metadata = folder / fill(METADATA, dataset=name)
+        metadata = folder / fill(plan.paths.METADATA, dataset=name)
         try:
             recorded = read(metadata)["fields"] if metadata.exists() else None
         except FoveaError as error:  # damaged; the other datasets are shown nevertheless
-            rows.append(_damaged(name, "", INSPECT_INPUT.of(dataset=name), error))
+            rows.append(_damaged(name, "", plan.steps.INSPECT_INPUT.of(dataset=name), error))
             continue
         fovs, fits = _fovs(plan.config, name, recorded)
         steps = dataset.dataset_steps()
         # Where the config does not fit the recording, all but the inspection will be done again.
-        again = () if fits else [step.name for step in steps if step.name != INSPECT_INPUT.name]
+        first = plan.steps.INSPECT_INPUT.name
+        again = () if fits else [step.name for step in steps if step.name != first]
         whole = _row(name, "", steps, folder, active, again)
         if whole.state in _BAD or (fovs is None and whole.state != "done"):
             rows.append(whole)
@@ -83,7 +84,7 @@ def collect(
             try:
                 counts = field_counts(dataset, number, folder)
             except FoveaError as error:
-                step = next(step for step in steps if step.name == EXTRACT.name)
+                step = next(step for step in steps if step.name == plan.steps.EXTRACT.name)
                 rows[-1] = _damaged(name, number, step, error)
                 continue
             if counts:
@@ -135,7 +136,7 @@ def _row(
 
 def write(
     rows: Sequence[Row],
-    path: str | Path = STATUS,
+    path: str | Path,
     left_out_of: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
     """Write ``status.csv``: per field of view its state, and where it failed, why, and the log.
@@ -166,10 +167,10 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, "", f"{summary} of {len(rows)}"])
 
 
-def failures(rows: Sequence[Row], command: Sequence[str]) -> str:
+def failures(rows: Sequence[Row], command: Sequence[str], table: str) -> str:
     """Say what failed, why, where to read more, and how to try again; empty if nothing failed.
 
-    `command` is the one that was run, its program first.
+    `command` is the one that was run, its program first, and `table` the file of `write`.
     """
     failed = [row for row in rows if row.state in _BAD]
     if not failed:
@@ -187,5 +188,5 @@ def failures(rows: Sequence[Row], command: Sequence[str]) -> str:
         lines += [f"  {place}, step {row.step}: {row.error}", f"    log: {row.log}"]
         # Targets come first: some options take all words that follow.
         lines.append(f"    try again: {' '.join([program, row.target, *options])}")
-    lines.append(f"Try again all of them: the same command. The table: {STATUS}")
+    lines.append(f"Try again all of them: the same command. The table: {table}")
     return "\n".join(lines)

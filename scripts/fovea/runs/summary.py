@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fovea.config import steps
 from fovea.config.dataset_plan import DatasetPlan
-from fovea.config.paths import START_PAGE
 from fovea.config.plan import Plan
 from fovea.errors import counted
 from fovea.runs.cell_counts import Counts, field_counts, lost_words
@@ -30,8 +28,8 @@ def summary(plan: Plan, rows: Sequence[Row], folder: str | Path = ".") -> str:
         if measured:
             lines.append(f"dataset {name}: {cells_words(sum(measured, Counts()), dataset, folder)}")
     lines += made_words(plan, folder)
-    if (Path(folder) / START_PAGE).exists():
-        lines.append(f"look at {START_PAGE}")
+    if (Path(folder) / plan.paths.START_PAGE).exists():
+        lines.append(f"look at {plan.paths.START_PAGE}")
     return "\n".join(f"Fovea: {line}" for line in lines)
 
 
@@ -43,7 +41,9 @@ def cells_words(counts: Counts, dataset: DatasetPlan, folder: str | Path = ".") 
 
 def made_words(plan: Plan, folder: str | Path = ".") -> list[str]:
     """Say how many samples and fits there are of those that the config asks for."""
-    merged = [str(steps.merged("traces", "csv")).replace("{sample}", name) for name in plan.samples]
+    merged = [
+        str(plan.steps.merged("traces", "csv")).replace("{sample}", name) for name in plan.samples
+    ]
     fits = [file for name in plan.samples for file in plan.fits_of(name).values()]
     said = []
     for what, files in (("sample", merged), ("fit", fits)):

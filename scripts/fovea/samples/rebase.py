@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fovea.config.paths import IMPORTED_TRACES, SEEN, TABLE, fill
+from fovea.config.paths import Paths, fill
 from fovea.errors import FoveaError
 from fovea.jobs.atomic import number_text, whole_file
 from fovea.samples.curation import OPTIONAL, REQUIRED, Verdict, read_curation
@@ -18,7 +18,7 @@ from fovea.samples.verdicts import BOX, POSITION, cell_at, read_places
 OVERLAP = 0.25  # least intersection over union of the boxes of one cell, on average
 
 
-def rebase(path: str | Path, folder: str | Path = ".") -> list[str]:
+def rebase(path: str | Path, folder: str | Path = ".", paths: Paths | None = None) -> list[str]:
     """Find the cells of a curation table again, and write their IDs and places into it.
 
     A cell is the one whose box holds the place that its row states, or else the one whose boxes
@@ -30,7 +30,9 @@ def rebase(path: str | Path, folder: str | Path = ".") -> list[str]:
     path : path
         The curation table.
     folder : path
-        Working directory, which has ``results``.
+        Working directory.
+    paths : Paths, optional
+        Where the results are in it; by default where they are if the config sets nothing else.
 
     Returns
     -------
@@ -40,12 +42,13 @@ def rebase(path: str | Path, folder: str | Path = ".") -> list[str]:
     path, said, rows = Path(path), [], []
     if not path.is_file():
         raise FoveaError(f"{path}: there is no curation table; name it with --curation")
+    paths = paths or Paths()
     fields: dict[tuple[str, int], pd.DataFrame | None] = {}
     for verdict in read_curation(path):
         field = verdict.key[:2]
         if field not in fields:
-            fields[field] = _traces(Path(folder), *field)
-        place, reason = _find(verdict, fields[field], Path(folder) / SEEN)
+            fields[field] = _traces(paths, Path(folder), *field)
+        place, reason = _find(verdict, fields[field], Path(folder) / paths.SEEN)
         values = [verdict.dataset, verdict.fov, verdict.cell, str(verdict.good).lower(),
                   verdict.first, verdict.last, verdict.note]  # fmt: skip
         if place is None:
@@ -70,9 +73,9 @@ def rebase(path: str | Path, folder: str | Path = ".") -> list[str]:
     return [*said, f"{path}: written anew; the table as it was is {kept}"]
 
 
-def _traces(folder: Path, dataset: str, fov: int) -> pd.DataFrame | None:
+def _traces(paths: Paths, folder: Path, dataset: str, fov: int) -> pd.DataFrame | None:
     """Return the traces of a field of view that have places; None if there are no traces."""
-    for template in (fill(TABLE, table="traces"), IMPORTED_TRACES):
+    for template in (fill(paths.TABLE, table="traces"), paths.IMPORTED_TRACES):
         file = folder / fill(template, dataset=dataset, fov=f"{fov:03d}")
         if file.is_file():
             table = read_csv(file, ["time_source"])

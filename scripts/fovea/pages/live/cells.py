@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from fovea.config import samples, steps
+from fovea.config import samples
 from fovea.config.names import column
 from fovea.errors import FoveaError
 from fovea.fits.fit_table import read_fits
@@ -138,7 +138,7 @@ def samples_of(field: Field) -> list[str]:
 
 def fits_of(results: Results, sample: str, fit: str) -> pd.DataFrame | None:
     """Return the fits of a sample; None if they are not there, or not whole."""
-    path = results.path(str(steps.FIT.of(sample=sample, fit=fit)["fits"]))
+    path = results.path(str(results.plan.steps.FIT.of(sample=sample, fit=fit)["fits"]))
     try:
         return results.tables.get(("fits", path), path, lambda: read_fits(path))
     except (OSError, FoveaError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovea.config import samples, steps
+from fovea.config import samples
 from fovea.config.names import feature_of, trace_unit
 from fovea.errors import FoveaError
 from fovea.figures.style import label
@@ -101,7 +101,7 @@ class FitData:
 def fit_data(results: Results, sample: str, fit: str) -> FitData:
     """Read a fit of a sample; FoveaError if it is not there, or not of the traces that are."""
     entry = results.plan.fits[fit]
-    path, tracked = (results.path(str(steps.merged(name)).replace("{sample}", sample))
+    path, tracked = (results.path(str(results.plan.steps.merged(name)).replace("{sample}", sample))
                      for name in ("traces", "traces_cells"))  # fmt: skip
     table = fits_of(results, sample, fit)
     if table is None or not path.exists():

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fovea.background.gains import read_gain
 from fovea.config.names import channel_of, group_name, split
-from fovea.config.paths import FLAT_FIELD, fill
+from fovea.config.paths import fill
 from fovea.kernels.boxes import boxes_and_areas
 from fovea.pages.live.results import Field
 
@@ -161,7 +161,7 @@ def _counts(field: Field, layer: str, frame: int, part: tuple[slice, slice]) -> 
         return field.reader(layer)[frame][part]
     channel = channel_of(layer)  # raw / gain - weight x background, as cells are measured
     raw = field.reader(group_name("fl", channel))[frame][part].astype(np.float32)
-    gain = field.results.path(fill(FLAT_FIELD, dataset=field.dataset, fl=channel))
+    gain = field.results.path(fill(field.plan.paths.FLAT_FIELD, dataset=field.dataset, fl=channel))
     if field.plan.flat_fields() and gain.exists():
         raw /= read_gain(gain, field.shape[1:])[part]
     background = field.reader(group_name("fl_background", channel))[frame][part]

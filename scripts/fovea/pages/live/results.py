@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fovea.config import steps
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.names import columns_of, group_name
-from fovea.config.paths import FIELD, METADATA, RESULTS, fill
+from fovea.config.paths import fill
 from fovea.config.plan import Plan
 from fovea.errors import FoveaError
 from fovea.recordings.inspect_input import load_metadata
@@ -84,7 +83,7 @@ class Results:
     def __init__(self, plan: Plan, folder: str | Path = "."):
         self.plan = plan
         self.folder = Path(folder).resolve()
-        self._root = (self.folder / RESULTS).resolve()
+        self._root = (self.folder / plan.paths.RESULTS).resolve()
         self._readers = Kept(_OPEN, ArrayReader.close)
         self._small = Kept(256)
         self.tables = Kept(16)
@@ -98,8 +97,8 @@ class Results:
         path = self.folder / name
         if not path.resolve().is_relative_to(self._root):
             raise FoveaError(
-                f"{name} lies outside of {RESULTS}, which the page does not read; copy it there, "
-                "or start the page in the folder that holds it"
+                f"{name} lies outside of {self.plan.paths.RESULTS}, which the page does not read; "
+                "copy it there, or start the page in the folder that holds it"
             )
         return path
 
@@ -133,7 +132,7 @@ class Results:
 
     def metadata(self, dataset: str) -> dict | None:
         """Return what inspection read from a recording; None if it was not inspected yet."""
-        path = self.path(fill(METADATA, dataset=dataset))
+        path = self.path(fill(self.plan.paths.METADATA, dataset=dataset))
         return self._metadata(path) if path.exists() else None
 
     def _metadata(self, path: Path) -> dict:
@@ -146,7 +145,7 @@ class Field:
     def __init__(self, results: Results, dataset: DatasetPlan, fov: str):
         self.results, self.plan, self.fov = results, dataset, fov
         self.dataset, self.number = dataset.name, int(fov)
-        self.images = f"{fill(FIELD, dataset=dataset.name, fov=fov)}/images.zarr"
+        self.images = f"{fill(dataset.paths.FIELD, dataset=dataset.name, fov=fov)}/images.zarr"
 
     def has(self, group: str, level: int = 0) -> bool:
         """Return whether an array of images is there, and whole."""
@@ -186,7 +185,7 @@ class Field:
 
     def table(self, name: str) -> Path | None:
         """Return a table of the field of view, such as ``traces``, if it is there."""
-        file = fill(steps.table(name), dataset=self.dataset, fov=self.fov)
+        file = fill(self.plan.steps.table(name), dataset=self.dataset, fov=self.fov)
         path = self.results.path(file)
         return path if path.exists() else None
 

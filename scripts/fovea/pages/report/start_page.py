@@ -15,11 +15,12 @@ from pathlib import Path
 import yaml
 
 from fovea import __version__
-from fovea.config import paths, samples, steps
+from fovea.config import samples
 from fovea.config.dataset_plan import DatasetPlan
 from fovea.config.made_from import recording_of
 from fovea.config.paths import fill
 from fovea.config.plan import Plan
+from fovea.config.steps import Step
 from fovea.errors import counted
 from fovea.jobs.checksums import as_written, read_text
 from fovea.pages.report import template
@@ -52,7 +53,7 @@ def write(
     command : sequence of str
         The command line of the run, its program first.
     """
-    target = Path(folder) / paths.START_PAGE
+    target = Path(folder) / plan.paths.START_PAGE
     try:
         start_page(plan, target, rows, remarks, command, folder)
     except Exception as error:  # a page is no reason to fail, and results may be damaged
@@ -68,7 +69,7 @@ def start_page(
     With `alone` it leads only to pages beside it, so that their folder can be sent.
     """
     folder = Path(folder)
-    link = _linker(Path(target).parent, folder, alone)
+    link = _linker(plan, Path(target).parent, folder, alone)
     fields = [row for row in rows if row.fov]
     done = sum(row.state == "done" for row in fields)
     parts: list[object] = [_trouble(rows, command, link)]
@@ -88,14 +89,14 @@ def start_page(
     template.write_page(target, template.page("Results", lead, *parts))
 
 
-def _linker(page: Path, folder: Path, alone: bool) -> Link:
+def _linker(plan: Plan, page: Path, folder: Path, alone: bool) -> Link:
     from urllib.parse import quote
 
     def link(file: str, words: object) -> Html:
         """Return a link to a file or folder that is there."""
         path = folder / file
-        if alone:  # pages lie beside this one as they do in results/report
-            path = page / os.path.relpath(file, Path(paths.START_PAGE).parent)
+        if alone:  # pages lie beside this one as they do in the results
+            path = page / os.path.relpath(file, Path(plan.paths.START_PAGE).parent)
         inside = path.resolve().is_relative_to(page.resolve())
         if not path.exists() or (alone and not inside):
             return html.text(words)
@@ -121,28 +122,28 @@ def _trouble(rows: Sequence[Row], command: Sequence[str], link: Link) -> Html:
 def _samples(plan: Plan, folder: Path, link: Link) -> Html:
     body = []
     for name in plan.samples:
-        counts = count_cells(folder / _merged(name, "traces_cells")) or Counts()
-        page = link(fill(steps.SAMPLE_PAGE["page"], sample=name), "traces and cells")
-        fits = [link(fill(steps.FIT_PAGE["page"], sample=name, fit=fit), _fit(plan, fit))
+        counts = count_cells(folder / _merged(plan, name, "traces_cells")) or Counts()
+        page = link(fill(plan.steps.SAMPLE_PAGE["page"], sample=name), "traces and cells")
+        fits = [link(fill(plan.steps.FIT_PAGE["page"], sample=name, fit=fit), _fit(plan, fit))
                 for fit in plan.fits_of(name)]  # fmt: skip
-        tables = [link(_merged(name, "traces"), "traces")]
+        tables = [link(_merged(plan, name, "traces"), "traces")]
         tables += [link(file, _fit(plan, fit)) for fit, file in plan.fits_of(name).items()]
         parts = ", ".join(_part(*part) for part in samples.sample_parts(plan.config, name).items())
         body.append((element("b", name), parts, _n(counts.found), _n(counts.good), page,
                      _joined(fits), _joined(tables)))  # fmt: skip
     head = ("sample", "fields of view", _head("cells found"), _head("in the sample"), "page",
             "pages of fits", "tables")  # fmt: skip
-    each = [link(fill(steps.PARAMETERS_PAGE["page"], fit=fit), _fit(plan, fit))
+    each = [link(fill(plan.steps.PARAMETERS_PAGE["page"], fit=fit), _fit(plan, fit))
             for fit in plan.fits if plan.fitted(fit)]  # fmt: skip
-    each += [link(_figure(steps.POPULATIONS.of(fit=fit)), f"populations: {_fit(plan, fit)}")
+    each += [link(_figure(plan.steps.POPULATIONS.of(fit=fit)), f"populations: {_fit(plan, fit)}")
              for fit in plan.fits if plan.fitted(fit) and plan.fits[fit]["population"]]  # fmt: skip
-    each += [link(_figure(steps.ALIGNED.of(aligned=name)), _aligned(entry))
+    each += [link(_figure(plan.steps.ALIGNED.of(aligned=name)), _aligned(entry))
              for name, entry in plan.aligned.items() if plan.made(name)]  # fmt: skip
     more = element("p", "Samples side by side: ", _joined(each)) if each else Html("")
     return template.section("Samples", element("div", _table_of(head, body), class_="wide"), more)
 
 
-def _figure(step: steps.Step) -> str:
+def _figure(step: Step) -> str:
     return next(file for file in step.files if file.endswith(".png"))
 
 
@@ -162,8 +163,8 @@ def _aligned(entry: Mapping) -> str:
     return f"{entry['feature']} of channel {entry['channel']} around {entry['event']}{seen}"
 
 
-def _merged(sample: str, table: str) -> str:
-    return fill(str(steps.merged(table, "csv")), sample=sample)
+def _merged(plan: Plan, sample: str, table: str) -> str:
+    return fill(str(plan.steps.merged(table, "csv")), sample=sample)
 
 
 def _joined(parts: Sequence[Html]) -> Html:
@@ -196,8 +197,8 @@ def _dataset(
     figures = []
     for row, found in zip(fields, counts, strict=True):
         place = {"dataset": name, "fov": row.fov}
-        small = folder / fill(paths.THUMBNAIL, **place)
-        page = str(steps.FIELD_PAGE.of(**place)["page"])
+        small = folder / fill(dataset.paths.THUMBNAIL, **place)
+        page = str(dataset.steps.FIELD_PAGE.of(**place)["page"])
         title = f"field of view {row.fov}"
         seen = html.picture(small.read_bytes(), title) if small.exists() else element(
             "div", "no picture yet", class_="empty")  # fmt: skip
@@ -222,8 +223,8 @@ def _table(plan: Plan, rows: Sequence[Row], folder: Path, link: Link) -> Html:
         if row.planned_frames not in (None, row.frames):
             frames = f"{row.frames} of {row.planned_frames}"
         place = {"dataset": row.dataset, "fov": row.fov}
-        logs = os.path.dirname(fill(paths.FIELD_LOG, **place))
-        traces = str(steps.EXTRACT.of(**place)["traces"])
+        logs = os.path.dirname(fill(plan.paths.FIELD_LOG, **place))
+        traces = str(plan.steps.EXTRACT.of(**place)["traces"])
         state = element("span", row.state, class_=f"state {row.state}")
         now = f"{row.step} {row.progress}".strip()
         cells = (_n(found.found), _n(found.kept)) if found else (_n(None), _n(None))
@@ -231,8 +232,8 @@ def _table(plan: Plan, rows: Sequence[Row], folder: Path, link: Link) -> Html:
         body.append((row.dataset, row.fov, state, now, _n(frames), *cells, why, *links))
     head = ("dataset", "field of view", "state", "step", _head("frames"), _head("cells found"),
             _head("kept"), "left out", "", "")  # fmt: skip
-    tables = [link(paths.STATUS, "this table as CSV"), Html("; "),
-              link(paths.INDEX, "all tables and figures")]  # fmt: skip
+    tables = [link(plan.paths.STATUS, "this table as CSV"), Html("; "),
+              link(plan.paths.INDEX, "all tables and figures")]  # fmt: skip
     inside = element("div", _table_of(head, body), class_="wide")
     return template.section("Fields of view", inside, element("p", *tables))
 
@@ -244,12 +245,12 @@ def _provenance(plan: Plan, folder: Path, link: Link) -> Html:
         parts.append(element("h3", f"Dataset {name}"))
         parts.append(element("p", f"Traces: {recording_of(plan.config['datasets'][name])}"))
     for name in plan.datasets:
-        file = fill(paths.PROCESSING_CONFIG, dataset=name)
+        file = fill(plan.paths.PROCESSING_CONFIG, dataset=name)
         if not (folder / file).exists():
             continue
         with as_written(folder / file):
             record = yaml.safe_load(read_text(folder / file))
-        about = load_metadata(folder / fill(paths.METADATA, dataset=name))
+        about = load_metadata(folder / fill(plan.paths.METADATA, dataset=name))
         params = yaml.safe_dump(record["params"], sort_keys=False, allow_unicode=True)
         facts = [(key, words) for key, words in _facts(about, record).items() if words]
         parts += [

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from fovea.config import paths
 from fovea.config.plan import Plan
 from fovea.errors import counted
 from fovea.jobs.atomic import begin, publish
@@ -28,7 +27,7 @@ def to_send(
     """
     target = Path(target)
     folder = begin(target)
-    start = Path(paths.START_PAGE).parent
+    start = Path(plan.paths.START_PAGE).parent
     pages = list(pages)
     for page in pages:
         place = folder / os.path.relpath(page, start)
@@ -39,7 +38,9 @@ def to_send(
             shutil.copyfile(page, place)
     rows = collect(plan)
     places = [(row.dataset, row.fov) for row in rows]
-    start_page(plan, folder / Path(paths.START_PAGE).name, rows, remarks(plan, places), alone=True)
+    start_page(
+        plan, folder / Path(plan.paths.START_PAGE).name, rows, remarks(plan, places), alone=True
+    )
     if target.is_dir():  # Snakemake makes it before the job
         shutil.rmtree(target)
     publish(target)
