@@ -143,8 +143,8 @@ def gpus() -> int:
 
 
 def merge_memory(csv_mb: float, attempt: int = 1) -> int:
-    """Memory for merging tables in MB; the step itself took 160 and 4 per MB of CSV."""
-    return int(BASE_MB + 4 * csv_mb) << (attempt - 1)
+    """Memory for merging tables in MB; the step itself took 160 and 6 per MB of CSV."""
+    return int(BASE_MB + 6 * csv_mb) << (attempt - 1)
 
 
 def merge_minutes(csv_mb: float, attempt: int = 1) -> int:

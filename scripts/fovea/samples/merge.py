@@ -89,6 +89,7 @@ def merge(
         recording = None if fov is None else recordings[dataset]
         parts.append(read_part(path, known[dataset], recording, columns, unit))
     table = pd.concat(parts, ignore_index=True)
+    parts.clear()
     # measures in micrometers, of those datasets of which the size of a pixel is known
     physical = [name for name in physical_columns(columns) if name in table]
     words = "none"
