@@ -221,7 +221,7 @@ def test_every_rule_is_covered(forced):
     assert sorted(by_layout) == sorted(BY_LAYOUT)
     assert len(named) + len(by_layout) >= len(RULE_FILES)
     covered = {job["rule_name"] for run in forced.values() for job in run.jobs}
-    covered.add("prepare_segmentation")  # for plug-ins only: test_gpu_plugins runs it
+    covered |= {"prepare_segmentation", "prepare_tracking"}  # of plug-ins: test_gpu_plugins
     assert {*named, *by_layout} <= covered
 
 
