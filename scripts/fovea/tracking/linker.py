@@ -68,7 +68,7 @@ class TwoPassTracker(ABC):
             chains.close_gaps(self.max_gap, self.bridge)
         set_apart(chains, find_merges(chains, self.max_gap, keep_names=not self.max_merge))
         if self.divisions:
-            chains.find_divisions()
+            chains.find_divisions(self.max_gap)
         return chains.links()
 
     # --- What subclasses do

@@ -38,7 +38,7 @@ class Objects:
         How long the objects are and which way, likewise: for the variances v of their pixels
         (v_xx - v_yy, 2 v_xy) / (v_xx + v_yy), which has length 0 for a disk and 1 for a line.
     cut : (N,) bool
-        Whether the objects touch the edge of the frame, likewise.
+        Whether the objects touch the edge of the frame.
     steps : (N, 2) float64
         Displacement since the frame before, without that of the image; NaN where it is not known.
     """
@@ -97,7 +97,8 @@ def describe(
     for labels in frames:
         boxes, areas = boxes_and_areas(labels, int(labels.max(initial=0)))
         areas[(areas < (min_size or 0)) | (areas > (max_size or labels.size))] = 0
-        here = Objects(boxes, areas)
+        cut = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == labels.shape).any(axis=1)
+        here = Objects(boxes, areas, cut=cut)
         if drift:
             known = coarse_mask(labels), here.centres[here.members]
             if before is not None:
@@ -115,9 +116,6 @@ def measure_shapes(here: Objects, labels: np.ndarray) -> None:
     yy, yx, xx = sums[:, 2] - y * y + 1 / 12, sums[:, 3] - y * x, sums[:, 4] - x * x + 1 / 12
     here.centroids = sums[:, :2]
     here.shapes = np.stack([xx - yy, 2 * yx], axis=1) / (xx + yy)[:, None]
-    here.cut = (here.boxes[:, :2] == 0).any(axis=1) | (here.boxes[:, 2:] == labels.shape).any(
-        axis=1
-    )
     here.steps = np.full((len(here.areas), 2), np.nan)
 
 
