@@ -102,6 +102,22 @@ def test_numba_alone_fails_on_a_damaged_index(tiny, tmp_path, monkeypatch):
         numba.njit(cache=True)(tiny().py_func)(1)
 
 
+def test_every_clone_has_the_same_cache(tiny, tmp_path, monkeypatch):
+    """One with other kernels has its own: what a kernel calls is compiled into it."""
+    assert tiny()(1) == 2
+    moved = tmp_path / "elsewhere" / "tiny.py"
+    moved.parent.mkdir()
+    moved.write_text((tmp_path / "tiny.py").read_text())
+    spec = importlib.util.spec_from_file_location("tiny", moved)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for version, found in ((kernel_cache.sources(), 1), ("another version", 0)):
+        monkeypatch.setattr(kernel_cache, "sources", lambda version=version: version)
+        other = jit.kernel(module.add)
+        assert other(1) == 2
+        assert hits(other) == found
+
+
 def test_missing_data(tiny, tmp_path):
     assert tiny()(1) == 2
     cached(tmp_path, "nbc").unlink()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from pathlib import Path
@@ -29,10 +30,7 @@ def cache_folder() -> Path | None:
     entry per type of processor. Only this user (or root) can have written there, because what is
     found there is run.
     """
-    digest = hashlib.sha256(f"{sys.version} numba {_numba_version()}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    name = f"kernels-{digest.hexdigest()[:16]}"
+    name = f"kernels-{sources()}"
     for base in (_named, _temporary):
         try:
             folder = base() / name
@@ -42,6 +40,15 @@ def cache_folder() -> Path | None:
         else:
             return folder
     return None
+
+
+@cache
+def sources() -> str:
+    """Return a digest of the sources of all kernels, of Python and of numba."""
+    digest = hashlib.sha256(f"{sys.version} numba {_numba_version()}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 #: Why folders cannot be used, in order, for the logs of jobs.

@@ -14,7 +14,14 @@ import pickle
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    IndexDataCacheFile,
+    UserProvidedCacheLocator,
+)
+
+from fovea.kernels.cache_folder import sources
 
 _DIGEST = 32  # bytes of SHA-256
 _LOG = logging.getLogger("fovea")
@@ -31,8 +38,25 @@ def attach(dispatcher: Any) -> None:
         _tell(error)
 
 
+class _Locator(UserProvidedCacheLocator):
+    """One folder for each version of all kernels, which any number of clones share.
+
+    numba has one for each folder in which the sources lie.
+    """
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        return f"kernels_{sources()}"
+
+
+class _Compiled(CompileResultCacheImpl):
+    _locator_classes = (_Locator,)
+
+
 class _Cache(FunctionCache):
     """The cache of one function."""
+
+    _impl_class = _Compiled
 
     def __init__(self, function: Callable):
         super().__init__(function)
