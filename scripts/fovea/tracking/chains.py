@@ -205,7 +205,7 @@ class Chains:
                 merged[starts[j]] = first
                 self.joined += 1
 
-    def find_divisions(self, max_gap: int = 0) -> None:
+    def find_divisions(self, max_gap: int) -> None:
         """Give daughters IDs of their own, and their mother as parent.
 
         Two objects are daughters if they lie where one object was in the frame before, each has
