@@ -40,8 +40,8 @@ def test_numbers_come_back_equal(tmp_path):
     props = {name: one["values"] for name, one in memory["node_props"].items()}
     y, x = tracks.position.T
     wanted = {"t": tracks.frame, "y": y, "x": x, "cell": tracks.cell, "area": tracks.area,
-              "bbox": tracks.boxes, "merged": tracks.merged,
-              "time": tracks.frame * 600.0}  # fmt: skip
+              "box": tracks.boxes, "merged": tracks.merged,
+              "seconds": tracks.frame * 600.0}  # fmt: skip
     for name, values in wanted.items():
         assert np.array_equal(props[name], values), name
     confidence = memory["node_props"]["confidence"]
@@ -75,7 +75,7 @@ def test_units_that_are_not_known_are_left_out(tmp_path):
     export_geff(field, tmp_path / "drawn.geff")
     memory = validated(tmp_path / "drawn.geff")
     assert [axis.scale for axis in memory["metadata"].axes] == [None] * 3
-    assert "time" not in memory["node_props"]
+    assert "seconds" not in memory["node_props"]
 
 
 @given(seed=st.integers(0, 10**6))

@@ -17,14 +17,15 @@ from fovea.exports.fields import Field, Tracks, read_tracks
 from fovea.exports.needs import need, need_new
 from fovea.jobs.atomic import whole_folder
 
-#: Properties of nodes beside the axes: unit, and what they are.
+#: Properties of nodes beside the axes: unit, and what they are. None is called `bbox` or `time`:
+#: napari-track-edit looks for a mask beside the one, and takes the other for the number of a frame.
 _NODES = {
     "cell": ("", "ID of the cell; the value of its pixels in the image of labels"),
-    "bbox": ("pixel", "y0, x0, y1, x1; ends exclusive"),
+    "box": ("pixel", "y0, x0, y1, x1; ends exclusive"),
     "area": ("pixel", "number of pixels"),
     "merged": ("", "whether the object holds another cell, too"),
     "confidence": ("", "of the track of the cell, 0 to 1"),
-    "time": ("second", "when the frame was taken"),
+    "seconds": ("second", "when the frame was taken"),
     "tracklet": ("", "number of the track from one division to the next"),
     "lineage": ("", "number of the tree of a cell and its descendants"),
 }
@@ -85,12 +86,12 @@ def _properties(field: Field, tracks: Tracks) -> dict[str, dict]:
     """Return the properties of the nodes: their values, and which of them are missing."""
     goes_on = np.bincount(tracks.links[:, 0], minlength=len(tracks.frame)) == 1
     y, x = tracks.position.T
-    found = {"t": tracks.frame, "y": y, "x": x, "cell": tracks.cell, "bbox": tracks.boxes,
+    found = {"t": tracks.frame, "y": y, "x": x, "cell": tracks.cell, "box": tracks.boxes,
              "area": tracks.area, "merged": tracks.merged, "confidence": tracks.confidence,
              "tracklet": tracks.components(tracks.links[goes_on[tracks.links[:, 0]]]),
              "lineage": tracks.components(tracks.links)}  # fmt: skip
     if field.times is not None:
-        found["time"] = field.times[tracks.frame]
+        found["seconds"] = field.times[tracks.frame]
     unknown = np.isnan(tracks.confidence)
     missing = {"confidence": unknown} if unknown.any() else {}
     found["confidence"] = np.where(unknown, 0.0, tracks.confidence)

@@ -25,7 +25,7 @@ class Store:
     unit : str or None
         Unit of y and x; None where it is not stated.
     box, cell : (N, 4), (N,) int64 or None
-        Properties `bbox` and `cell` of the nodes, if all have them.
+        Properties `box` and `cell` of the nodes, if all have them.
     links : (L, 2) int64
         Indices of two nodes, the earlier one first.
     division : (L,) bool
@@ -94,6 +94,6 @@ def read_store(path: str | Path) -> Store:
 
     return Store(
         path, *(np.asarray(props[axis.name]["values"], float) for axis in (time[0], y, x)), y.unit,
-        whole("bbox", 4), whole("cell"), links, division,
+        whole("box", 4), whole("cell"), links, division,
         (about.extra or {}).get("fovea") or {},
     )  # fmt: skip
