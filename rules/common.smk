@@ -138,10 +138,12 @@ def threads(step):
 
     def number(wildcards):
         dataset = plan.datasets[wildcards.dataset]
-        if on_cluster() or (step == "segment" and dataset.plugin_code("segmentation")):
-            return 1
         cores = workflow.resource_settings.cores or 1
-        return resources.threads(cores, datasets.field_count(config))
+        if cores == 1 or on_cluster():
+            return 1
+        if step == "segment" and dataset.plugin_code("segmentation"):
+            return 1
+        return resources.threads(cores, plan.field_count())
 
     return number
 

@@ -28,40 +28,21 @@ from fovea.plugins.registry import SEGMENTATION, load
 from fovea.segmentation.segment import segment
 from fovea.store.reader import ArrayReader
 from support.channels import write_channel
+from support.stand_in_plugins import STAND_INS, stand_ins
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "plugins"
-STAND_INS = Path(__file__).resolve().parents[1] / "support" / "stand_ins"
-MODULES = ("torch", "cellpose", "cellpose_omni", "omnipose", "stand_in_events")
 TOOLS = ("cellpose", "omnipose")
 
 
 @pytest.fixture
 def events(tmp_path, monkeypatch):
     """Stand-ins on the path; a function that returns what they noted so far, without the times."""
-    file = tmp_path / "events.tsv"
-    monkeypatch.syspath_prepend(str(STAND_INS))
-    monkeypatch.setenv("FOVEA_STAND_INS", str(file))
-    monkeypatch.setenv("FOVEA_STAND_IN_SITE", tmp_path.name)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(shared, "_held", {})
-    saved = {name: sys.modules.pop(name) for name in list(sys.modules)
-             if name.split(".")[0] in MODULES}  # fmt: skip
-    for tool in TOOLS:
-        load_plugins([str(DOCS / f"{tool}_segmentation.py")])
-
-    def noted(word=""):
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [line.split("\t")[2:] for line in lines if line.split("\t")[2].startswith(word)]
-
-    yield noted
-    keep_only([])
-    for held in shared._held.values():
-        held.close()
-    for name in [name for name in sys.modules if name.split(".")[0] in MODULES]:
-        del sys.modules[name]
-    sys.modules.update(saved)
+    modules = ["cellpose", "cellpose_omni", "omnipose"]
+    plugins = [DOCS / f"{tool}_segmentation.py" for tool in TOOLS]
+    with stand_ins(tmp_path, monkeypatch, modules, plugins) as noted:
+        yield noted
 
 
 def frame(dtype=np.uint16, bright=True):

@@ -21,43 +21,23 @@ from fovea.config.validation import ConfigError, validated
 from fovea.errors import FoveaError
 from fovea.jobs.prepare import prepare
 from fovea.plugins import shared
-from fovea.plugins.loader import keep_only, load_plugins
+from fovea.plugins.loader import keep_only
 from fovea.plugins.registry import TRACKING, load
 from fovea.store.reader import ArrayReader
 from fovea.tracking.track import track
 from support.channels import write_channel
+from support.stand_in_plugins import STAND_INS, stand_ins
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "docs" / "plugins" / "trackastra_tracking.py"
-STAND_INS = ROOT / "tests" / "support" / "stand_ins"
-MODULES = ("torch", "trackastra", "stand_in_events")
 
 
 @pytest.fixture
 def events(tmp_path, monkeypatch):
     """The stand-in on the path; a function that returns what it noted, without the times."""
-    file = tmp_path / "events.tsv"
-    monkeypatch.syspath_prepend(str(STAND_INS))
-    monkeypatch.setenv("FOVEA_STAND_INS", str(file))
-    monkeypatch.setenv("FOVEA_STAND_IN_SITE", tmp_path.name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(shared, "_held", {})
-    saved = {name: sys.modules.pop(name) for name in list(sys.modules)
-             if name.split(".")[0] in MODULES}  # fmt: skip
-    load_plugins([str(PLUGIN)])
-
-    def noted(word=""):
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [line.split("\t")[2:] for line in lines if line.split("\t")[2].startswith(word)]
-
-    yield noted
-    keep_only([])
-    for held in shared._held.values():
-        held.close()
-    for name in [name for name in sys.modules if name.split(".")[0] in MODULES]:
-        del sys.modules[name]
-    sys.modules.update(saved)
+    with stand_ins(tmp_path, monkeypatch, ["trackastra"], [PLUGIN]) as noted:
+        yield noted
 
 
 def recording(frames=9, empty=(), divides=5):

@@ -7,10 +7,8 @@ from copy import deepcopy
 from fovea.config.fovs import ALL, format_fovs
 from fovea.config.inputs import resolve_traces
 from fovea.config.names import group_name
-from fovea.config.paths import Paths, fill
 from fovea.config.words import show_path
 from fovea.errors import FoveaError
-from fovea.jobs import resources
 
 
 def recordings(config: dict) -> list[str]:
@@ -33,17 +31,6 @@ def channel_indices(config: dict, dataset: str) -> tuple[int | None, list[int]]:
 def features_for(config: dict, dataset: str) -> dict[str, list[str]]:
     """Return the features of each channel, ``{"pc_ch_0": [...], "fl_ch_1": [...]}``."""
     return {group: list(entry["features"]) for group, entry in _channels(config, dataset).items()}
-
-
-def field_count(config: dict) -> int:
-    """Return how many fields of view there are, as far as the recordings have been inspected."""
-    count = 0
-    for name in recordings(config):
-        entry = config["datasets"][name]
-        metadata = fill(Paths.of(config).METADATA, dataset=name)
-        known = resources.fields(metadata) if entry["fovs"] == ALL else None
-        count += (len(entry["fovs"]) if known is None else known) - len(entry["exclude_fovs"])
-    return count
 
 
 def with_same_traces(config: dict, dataset: str) -> list[str]:

@@ -18,6 +18,7 @@ from fovea.config.paths import Paths, fill
 from fovea.config.rule_layouts import Layout, layouts_of
 from fovea.config.steps import Step, Steps
 from fovea.errors import FoveaError
+from fovea.jobs import resources
 
 #: Dataset to its fields of view that samples do without; None stands for all of the dataset.
 LeftOut = Mapping[str, Sequence[int] | None]
@@ -92,6 +93,15 @@ class Plan:
         if fovs and not plan.params["copy_only"]:
             files += steps.OVERVIEW.of(dataset=dataset, fov=f"{fovs[0]:03d}").files
         return files
+
+    def field_count(self) -> int:
+        """Return the number of fields of view, as far as recordings have been inspected."""
+        return sum(
+            (resources.fields(fill(self.paths.METADATA, dataset=name))
+             if dataset.entry["fovs"] == ALL else len(dataset.entry["fovs"]))
+            - len(dataset.entry["exclude_fovs"])
+            for name, dataset in self.datasets.items()
+        )  # fmt: skip
 
     def layouts(self, step: str) -> list[Layout]:
         """Return the layouts of a step among the datasets: those whose outputs have other names."""

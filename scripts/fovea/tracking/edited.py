@@ -179,7 +179,10 @@ def read_edited(path: str | Path, dataset: str, fov: int) -> EditedTracks:
         header = next(lines, [])
         rows = [(lines.line_num, row) for row in lines if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FoveaError(f"{path}: is no table of edited tracks, but {_KIND}") from error
+        raise FoveaError(
+            f"{path}: is no table of edited tracks, but no CSV in UTF-8; `fovea import geff` "
+            "writes it"
+        ) from error
     if tuple(header) != COLUMNS:
         raise FoveaError(
             f"{path}: is no table of edited tracks, whose first line is {','.join(COLUMNS)}; "
@@ -223,9 +226,6 @@ def read_edited(path: str | Path, dataset: str, fov: int) -> EditedTracks:
         parents[name] = mother
     return EditedTracks(path, frame, place, tracked, cell, parents,
                         hashlib.sha256(data).hexdigest()[:12])  # fmt: skip
-
-
-_KIND = "no CSV in UTF-8; `fovea import geff` writes it"
 
 
 def _numbers(path: Path, line: int, row: list[str], dataset: str, fov: int) -> list[int]:

@@ -168,7 +168,8 @@ class ImageView:
             self.said.text = ""
         self._draw_cells(found)
         step, self._drawn = self.frame - self._drawn, self.frame
-        self._later(lambda: self._look_ahead(self.frame + step))
+        if step:
+            self._later(lambda: self._look_ahead(self.frame + step))
 
     def _wanted(self, frame: int) -> Wanted:
         """Return what is to be drawn of a frame in the part that is in view."""
