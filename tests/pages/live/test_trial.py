@@ -80,8 +80,10 @@ def test_the_page(recording, window):
         page = window(address)
         page.until_text("suggested", "</div>", seconds=600)  # of a box with advice
         page.until_text("found", "cells in 5 frames in a row")
-        diameter = round(page.model("diameter", "value"))
-        assert f"cell_diameter: {diameter}" in page.model("config", "text")
+        page.until(  # the slider and the lines are changed by messages of their own
+            "Bokeh.documents[0].get_model_by_name('config').text.includes('cell_diameter: '"
+            " + Math.round(Bokeh.documents[0].get_model_by_name('diameter').value) + '}')"
+        )
         page.shot("11_preview")
         page.page.get_by_role("button", name="Try this one").first.click()
         page.page.evaluate("Bokeh.documents[0].get_model_by_name('diameter').value = 61")
