@@ -56,6 +56,16 @@ def test_a_search_without_end_is_refused(tree, monkeypatch):
         resolve_input("**", tree)
 
 
+def test_a_search_that_takes_long_says_where_it_is(tree, monkeypatch, capsys):
+    found = search("**", tree)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    assert search("**", tree) == found
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= len(found)
+    assert f"Fovea: input: '**': 1 files and folders looked at, now in {tree}" in lines[0]
+
+
 def test_pipes_and_devices_are_no_input(tmp_path):
     os.mkfifo(tmp_path / "pipe.tif")
     for path in (tmp_path / "pipe.tif", "/dev/zero"):

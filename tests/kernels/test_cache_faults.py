@@ -151,6 +151,25 @@ def test_no_cache_at_all(tiny, tmp_path, monkeypatch):
     assert "cannot be used" in kernel_cache.told()[0]
 
 
+def test_a_folder_that_cannot_be_written_is_read(tiny, tmp_path, monkeypatch):
+    assert tiny()(1) == 2
+    folder = cached(tmp_path, "nbi").parent
+
+    def refuses(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(numba.core.caching.tempfile, "TemporaryFile", refuses)
+    monkeypatch.setattr(kernel_cache._Files, "_open_for_write", refuses)
+    folder.chmod(0o500)
+    try:
+        kernel = tiny()
+        assert kernel(1) == 2
+    finally:
+        folder.chmod(0o700)
+    assert hits(kernel) == 1
+    assert kernel_cache.told() == []
+
+
 # Whose folder it is
 
 
@@ -192,6 +211,15 @@ def test_a_folder_that_others_can_write_is_refused(places):
         other = cache_folder.cache_folder()
         assert other.parent == places / f"tmp/fovea-{os.getuid()}"
         assert f"{folder}: others can write there" in next(iter(cache_folder.refused))
+
+
+def test_a_folder_that_cannot_be_written_is_used_if_all_kernels_are_in_it(places, monkeypatch):
+    folder = cache_folder.cache_folder()
+    monkeypatch.setattr(cache_folder.os, "access", lambda path, how: path != folder)
+    assert cache_folder.cache_folder().parent == places / f"tmp/fovea-{os.getuid()}"
+    (folder / f"ready-{cache_folder.machine()}").touch()
+    assert cache_folder.cache_folder() == folder
+    assert cache_folder.compiled()
 
 
 def test_a_folder_of_another_user_is_refused(places, monkeypatch, caplog):

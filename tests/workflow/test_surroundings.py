@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fovea.kernels.cache_folder import cache_folder
 from fovea.simulation.simulate import simulate
 from support.harness import (
     SNAKEMAKE,
@@ -95,6 +96,48 @@ def test_no_home_no_temporary_folder_and_no_locale_give_the_same_bytes(done, fre
 
     assert data(folder) == data(done)
     assert len(data(folder)) > 5
+
+
+def a_umask(folder: Path) -> tuple[int, dict[str, str]]:
+    """Of a user who lets nobody else read anything."""
+    return 0o077, {}
+
+
+def a_slow_disk(folder: Path) -> tuple[int, dict[str, str]]:
+    """On which each file that is opened, renamed or made durable takes a while."""
+    library = Path(__file__).parents[1] / "support/stand_ins/slow_disk"
+    paths = [str(library), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return 0o022, {"PYTHONPATH": os.pathsep.join(paths), "SLOW_BELOW": str(folder)}
+
+
+def an_immutable_cache(folder: Path) -> tuple[int, dict[str, str]]:
+    """Of compiled kernels, such as that of an image."""
+    cache = folder.parent / "cache"
+    shutil.copytree(cache_folder().parent, cache)
+    for place, folders, files in os.walk(cache):
+        for name in [*folders, *files]:
+            Path(place, name).chmod(0o500)
+    cache.chmod(0o500)
+    return 0o022, {"FOVEA_CACHE": str(cache)}
+
+
+@pytest.mark.parametrize("surroundings", [a_umask, a_slow_disk, an_immutable_cache])
+def test_surroundings_that_give_the_same_bytes(done, fresh, tmp_path, surroundings):
+    folder = copied(fresh, tmp_path / "run")
+    umask, variables = surroundings(folder)
+    before = os.umask(umask)
+    try:
+        found = run(folder, environment() | variables)
+    finally:
+        os.umask(before)
+    assert found.code == 0, found.text
+    assert digests(folder / "results/movie") == digests(done / "results/movie")
+    log = (folder / "logs/movie/fov_000/copy_raw.log").read_text("utf-8")
+    assert "compil" not in log
+    assert "cannot" not in log
+    if umask == 0o077:
+        modes = {path.stat().st_mode & 0o077 for path in (folder / "results").rglob("*")}
+        assert modes == {0}
 
 
 def test_results_that_cannot_be_written(done, tmp_path):

@@ -6,15 +6,20 @@ import fnmatch
 import glob
 import os
 import re
+import sys
+import time
 from collections.abc import Iterator
 
 from fovea.errors import FoveaError
 
 MOST = 200_000  #: files and folders that are looked at for one pattern
+PATIENCE = 5.0  #: seconds after each of which a search says where it is
 
 
 def search(pattern: str, base: str | os.PathLike[str] = ".") -> list[str]:
     """Return what a glob matches, as `glob.glob` with ``recursive=True`` does; each path once.
+
+    A search that takes long says so, with where it is, on the standard error.
 
     Raises
     ------
@@ -27,6 +32,7 @@ def search(pattern: str, base: str | os.PathLike[str] = ".") -> list[str]:
 class _Search:
     def __init__(self, pattern: str, base: str):
         self.pattern, self.base, self.seen = pattern, base, 0
+        self.said = time.monotonic()
 
     def found(self) -> Iterator[str]:
         rest = self.pattern.lstrip(os.sep)
@@ -78,19 +84,29 @@ class _Search:
 
         FoveaError where too many have been looked at.
         """
+        where = os.path.join(self.base, folder)
         try:
-            with os.scandir(os.path.join(self.base, folder)) as entries:
+            with os.scandir(where) as entries:
                 for entry in entries:
                     self.seen += 1
                     if self.seen > MOST:
-                        where = folder if os.path.isabs(folder) else os.path.join(self.base, folder)
                         raise FoveaError(
                             f"input: {self.pattern!r} means more than {MOST:,} files and folders, "
                             f"the last of them in {where}; name a folder nearer to the recording"
                         )
+                    self._say(where)
                     yield entry.name, _is_folder(entry)
         except OSError:
             return
+
+    def _say(self, where: str) -> None:
+        now = time.monotonic()
+        if now - self.said >= PATIENCE:
+            self.said = now
+            print(
+                f"Fovea: input: {self.pattern!r}: {self.seen:,} files and folders looked at, "
+                f"now in {where}", file=sys.stderr, flush=True,
+            )  # fmt: skip
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

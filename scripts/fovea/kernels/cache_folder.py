@@ -66,7 +66,10 @@ def _temporary() -> Path:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder that only this user can write, and nobody else can exchange; else OSError."""
+    """Make a folder that only this user can write, and nobody else can exchange; else OSError.
+
+    One that is read-only will do where all kernels are in it.
+    """
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     around = folder.parent.stat()
     if around.st_uid == os.getuid() and around.st_mode & _BY_OTHERS:
@@ -84,7 +87,7 @@ def _make_private(folder: Path) -> None:
                 f"{path}: others can write there, and what is there is run; set FOVEA_CACHE to a "
                 "folder of your own"
             )
-    if not os.access(folder, os.W_OK):
+    if not (os.access(folder, os.W_OK) or _ready(folder).exists()):
         raise OSError(f"{folder}: cannot be written")
 
 
@@ -115,7 +118,11 @@ def stamp() -> Path | None:
     None where there is no cache.
     """
     folder = cache_folder()
-    return folder and folder / f"ready-{machine()}"
+    return folder and _ready(folder)
+
+
+def _ready(folder: Path) -> Path:
+    return folder / f"ready-{machine()}"
 
 
 def compiled() -> bool:

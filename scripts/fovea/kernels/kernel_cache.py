@@ -48,6 +48,10 @@ class _Locator(UserProvidedCacheLocator):
     def get_suitable_cache_subpath(cls, py_file: str) -> str:
         return f"kernels_{sources()}"
 
+    def ensure_cache_path(self) -> None:
+        """Make the folder. It may be read-only, as in an image, where all kernels are in it."""
+        os.makedirs(self.get_cache_path(), exist_ok=True)
+
 
 class _Compiled(CompileResultCacheImpl):
     _locator_classes = (_Locator,)
