@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fovea.runs import compile_kernels
+
 cache_folder = importlib.import_module("fovea.kernels.cache_folder")  # also a function's name
 LOG = logging.getLogger("fovea.test")
 
@@ -78,3 +80,11 @@ def test_each_kind_of_machine_has_its_own_stamp(compiler, monkeypatch):
     assert not cache_folder.compiled()
     cache_folder.ensure_compiled(LOG)
     assert len(compiler) == 2
+
+
+def test_a_job_of_a_cluster_compiles_in_one_process(monkeypatch):
+    monkeypatch.setattr(compile_kernels.os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert compile_kernels._processes() == 3
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert compile_kernels._processes() == 1
