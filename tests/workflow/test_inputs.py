@@ -14,6 +14,7 @@ from fovea.recordings.describe import describe
 from fovea.recordings.inspect_input import load_metadata
 from fovea.simulation.simulate import simulate
 from support.harness import (
+    NO_PICTURES,
     REPOSITORY,
     dataset,
     dry_run_with,
@@ -129,7 +130,17 @@ def run(tmp_path_factory, data, deep):
         datasets[name]["params"] = {"copy_only": True}
     samples = [{"name": name, "dataset": name} for name in ("nd2", "plain")]
     write_config(folder, datasets, samples=samples)
-    snakemake(folder)
+    targets = [f"results/merged/{sample['name']}_traces.csv" for sample in samples]
+    for name, entry in datasets.items():
+        for fov in entry["fovs"] if isinstance(entry["fovs"], list) else range(FOVS):
+            place = f"results/{name}/fov_{fov:03d}"
+            if entry.get("params"):  # no more than copied
+                targets.append(f"{place}/images.zarr/pc_ch_0/0/zarr.json")
+            else:
+                pc = entry["channels"]["pc"]["channel"]
+                targets += [f"{place}/{name}_fov_{fov:03d}_traces.csv",
+                            f"{place}/images.zarr/pc_ch_{pc}/1/zarr.json"]  # fmt: skip
+    snakemake(folder, *targets)
     return folder
 
 
@@ -228,7 +239,7 @@ def stopped(tmp_path_factory, data):
     content = whole.read_bytes()
     whole.write_bytes(content[: int(0.6 * len(content))])
     write_config(folder, {n: dataset(f"data/{n}.nd2") for n in ("early", "cut")})
-    snakemake(folder)
+    snakemake(folder, *NO_PICTURES)
     return folder
 
 

@@ -15,7 +15,17 @@ import yaml
 
 from fovea.samples.tables import read_parquet
 from support.broken import damage, mend, write_positions
-from support.harness import SNAKEFILE, Run, copied, digests, dry_run, snakemake, write_config
+from support.harness import (
+    NO_PAGES,
+    NO_PICTURES,
+    SNAKEFILE,
+    Run,
+    copied,
+    digests,
+    dry_run,
+    snakemake,
+    write_config,
+)
 
 pytestmark = pytest.mark.xdist_group("workflow-skipped")
 
@@ -74,7 +84,7 @@ def stages(tmp_path_factory, small_recording):
     done = {}
 
     def stage(name: str, expected: int) -> None:
-        run = snakemake(folder, expected=expected)
+        run = snakemake(folder, *NO_PAGES, expected=expected)
         done[name] = Stage(run, copied(folder, folder.parent / name))
 
     write_config(folder, positions, **more)
@@ -202,7 +212,7 @@ def test_when_it_is_mended_it_is_included(stages):
     assert (mended.folder / untouched).stat().st_mtime_ns == (
         (stages["waiting"].folder / untouched).stat().st_mtime_ns
     )
-    assert dry_run(mended.folder).jobs == []
+    assert dry_run(mended.folder, *NO_PAGES).jobs == []
 
 
 def test_the_same_as_if_nothing_had_failed(stages, tmp_path):
@@ -212,7 +222,7 @@ def test_the_same_as_if_nothing_had_failed(stages, tmp_path):
         shutil.copytree(mended / name, tmp_path / name, copy_function=shutil.copy2)
     config = yaml.safe_load((tmp_path / "config/config.yaml").read_text("utf-8"))
     assert config["skip_failed"] is True
-    snakemake(tmp_path)
+    snakemake(tmp_path, *NO_PAGES)
     fresh = Stage(stages["mended"].run, tmp_path)
     assert results(fresh) == results(stages["mended"])
 
@@ -225,7 +235,7 @@ def test_relative_options_are_those_of_the_first_part(stages, tmp_path):
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(config | {"skip_failed": True}), "utf-8")
     snakefile = Path(os.path.relpath(SNAKEFILE, tmp_path))
     options = ["--directory", "run", "--configfile", "other.yaml"]
-    done = snakemake(tmp_path, *options, snakefile=snakefile, expected=1)
+    done = snakemake(tmp_path, *options, *NO_PICTURES, snakefile=snakefile, expected=1)
     assert "Fovea: samples made without positions, field of view 1: ill" in done.text
     assert Stage(done, folder).fields("ill") == {"0"}
 

@@ -19,7 +19,7 @@ import yaml
 import zarr
 
 from fovea.simulation.simulate import simulate
-from support.harness import dataset, log_lines, snakemake, write_config
+from support.harness import NO_PAGES, dataset, log_lines, snakemake, write_config
 from support.skipped import write_skipped
 
 pytestmark = pytest.mark.xdist_group("workflow-skipped")
@@ -83,7 +83,7 @@ def folder(tmp_path_factory):
         ],
         anndata=True,
     )
-    run = snakemake(folder, "--keep-going", expected=1)
+    run = snakemake(folder, "--keep-going", *NO_PAGES, expected=1)
     (folder / "terminal.txt").write_text(run.text, "utf-8")
     return folder
 

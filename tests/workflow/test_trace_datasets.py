@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from support.harness import dry_run, snakemake, write_config
+from support.harness import NO_PAGES, dry_run, snakemake, write_config
 from support.pyama_files import CELLS, g1, g3, truth, value
 from support.pyama_reader import read_fitted, read_merged
 
@@ -53,7 +53,7 @@ def run(tmp_path_factory):
                {"name": "unknown", "dataset": "third"}]  # fmt: skip
     fits = [{"model": "line", "channel": 1, "feature": "intensity_total"}]
     write_config(folder, datasets, samples=samples, analysis=fits)
-    return snakemake(folder, expected=1), folder
+    return snakemake(folder, *NO_PAGES, expected=1), folder
 
 
 def test_both_generations_give_the_same_numbers(run):
@@ -114,8 +114,8 @@ def test_the_unit_in_the_config_mends_it(run):
     config["datasets"]["third"]["time"] = {"file_unit": "min"}
     config["samples"] = config["samples"][-1:]
     path.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-    snakemake(run[1])
+    snakemake(run[1], *NO_PAGES)
     fits = read_fitted(run[1] / f"results/analysis/unknown_{FIT}.csv")
     assert fits["slope"].tolist() == pytest.approx([6.0])
     assert fits["success"].tolist() == [True]
-    assert dry_run(run[1]).jobs == []
+    assert dry_run(run[1], *NO_PAGES).jobs == []
