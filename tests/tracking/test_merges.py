@@ -120,6 +120,20 @@ def test_several_merges_of_one_cell(tracker):
     assert links.parted == 12
 
 
+def test_a_crowd_that_parts_and_merges_again_and_again(tracker):
+    """Each part of it may hold all of its cells, and together they hold no more."""
+    disks = []
+    for t in range(90):
+        step = 15 if t < 12 else 11
+        parted = 4 * (t >= 12 and t // 4 % 2)
+        disks.append({str(n): (40, 63 + step * (n - 3.5) + (parted if n > 3 else -parted), 6)
+                      for n in range(8)})  # fmt: skip
+    movie = Movie(disks, (80, 130))
+    assert [len(np.unique(frame)) - 1 for frame in movie.labels[::4]] == [8] * 3 + [2, 1] * 10
+    held = tracker().link(movie.labels).held
+    assert max(map(len, held.values())) == 8
+
+
 def three(order, far, frames=50):
     """Three cells in a row; those at the ends join the middle one and leave it."""
     a_in, c_in, a_out, c_out = order

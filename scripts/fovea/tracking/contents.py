@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain as chain_all
 from itertools import product
 
 import numpy as np
@@ -111,6 +113,11 @@ class Contents:
         near = self.chains.objects[t].within((y0 - dy, x0 - dx, y1 + dy, x1 + dx))
         found = ((t, label) for label in (near + 1).tolist())
         return [node for node in found if node in self.chains.owner]
+
+
+def together(groups: Iterable[tuple[Cell, ...]]) -> tuple[Cell, ...]:
+    """Return the cells of several parts, each once, as two parts may hold the same ones."""
+    return tuple(dict.fromkeys(chain_all.from_iterable(groups)))
 
 
 def shares(cells: tuple[Cell, ...], areas: list[int]) -> list[tuple[Cell, ...]]:

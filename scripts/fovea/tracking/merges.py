@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from fovea.tracking.chains import Chains
-from fovea.tracking.contents import MOST, Cell, Contents, Merges, shares
+from fovea.tracking.contents import MOST, Cell, Contents, Merges, shares, together
 from fovea.tracking.links import Node
 
 _TOUCHED = 0.25  # share of an absorbed cell's last pixels that lie in the object
@@ -94,7 +94,8 @@ class _Search(Contents):
             if not cells and (near[chain] or 0.7 * size <= area):
                 cells, whole, last, taken = own, size, size, [chain]
             elif near[chain] and share >= _SMALL and area >= whole + _GROWTH * size:
-                cells, whole, last, taken = cells + own, whole + size, last + size, [*taken, chain]
+                cells, taken = together((cells, own)), [*taken, chain]
+                whole, last = whole + size, last + size
             elif not near[chain] and share >= _ALIKE:
                 others.append(chain)
         # Of the cells that only lie near, those whose areas together are best what it has grown by.
@@ -104,7 +105,7 @@ class _Search(Contents):
         ratios = {group: (area - last) / sum(map(sizes.get, group)) for group in groups}
         best = min(ratios, key=lambda group: abs(1 - ratios[group]), default=())
         if best and _JUMP[0] <= ratios[best] <= _JUMP[1]:
-            cells = sum((self.held(chain, t) for chain in best), cells)
+            cells = together([cells, *(self.held(chain, t) for chain in best)])
             taken += best
         if taken and len(cells) > 1:
             self.hold(host, cells, t)
@@ -183,7 +184,7 @@ class _Search(Contents):
             both = [chain for chain in self.on[before] if t in self.labels[chain]]
             nodes = [(t, self.labels[chain][t]) for chain in both]
             if len(set(nodes)) > 1:
-                cells = sum((self.held(chain, t) for chain in both), ())
+                cells = together(self.held(chain, t) for chain in both)
                 divided = shares(cells, [self.chains.area(node) for node in nodes])
                 for chain, node, own in zip(both, nodes, divided, strict=True):
                     self._goes_on(chain, cells, own, node, t)
@@ -204,7 +205,7 @@ class _Search(Contents):
             off = [abs(cell.area - grown) for cell in cells]
             gone = cells[int(np.argmin(off))]
             if min(lost, grown, 2 * pixels) >= _GROWTH * gone.area:
-                self.hold(other, (*self.held(other, t), gone), t)
+                self.hold(other, together((self.held(other, t), (gone,))), t)
                 self._goes_on(host, cells, tuple(c for c in cells if c is not gone), after, t)
                 return
 
