@@ -104,6 +104,8 @@ def test_what_has_no_half_maximum():
     assert said[0].endswith("it does not rise notably")
     nothing = fit_traces(HALF, np.zeros((0, 5)), np.zeros((0, 5)))
     assert nothing.values.shape == (0, 2)
+    constant = np.repeat(np.array([0.1, 7.0, 1e7 / 3, -np.pi]), 60).reshape(4, 60)
+    assert np.isnan(fit_traces(HALF, grid(time, 4), constant).values).all()
     single = fit_traces(HALF, np.zeros((2, 1)), np.ones((2, 1)))
     assert np.isnan(single.values).all()
 

@@ -121,6 +121,8 @@ def test_hostile_traces(model, kind):
         assert high is None or x <= high
     if kind in ("flat", "zero"):
         assert np.isnan(fits.r_squared[0])
+        shape = [settings.model.parameter(n).kind != "linear" for n in settings.fitted]
+        assert np.isnan(fits.error[0, shape]).all()
         assert model == "line" or message
     else:
         assert np.isfinite(fits.r_squared[0])

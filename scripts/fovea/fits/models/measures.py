@@ -9,6 +9,8 @@ import numpy as np
 
 #: Standard errors by which a curve has to rise; that of noise alone rises by up to three.
 _NOTABLE = 4.0
+#: Share of the largest value up to which a curve of constant values rises by rounding.
+_ROUNDING = 1e-9
 
 
 def auc(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +72,8 @@ def half_maximum(curve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     low, top, after = _places(curve.value)
     rows, rise = curve.value_rows, curve.value[top] - curve.value[low]
-    if not rise > _NOTABLE * curve.error(rows[top] - rows[low]):
+    least = _ROUNDING * np.abs(curve.value).max()
+    if not rise > max(least, _NOTABLE * curve.error(rows[top] - rows[low])):
         return np.full(2, np.nan), np.full(2, np.nan), np.zeros(2, np.int8)
     time = np.diff(curve.time)[after - 1]
     height = np.diff(curve.value)[after - 1]

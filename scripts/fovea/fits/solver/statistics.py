@@ -121,6 +121,14 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution, noise: Nois
     # the deviations of a constant trace from its mean are rounding errors
     varies = total > 1e-24 * np.sum(part.value**2, axis=1)
     fits.r_squared[rows] = np.where(varies, 1 - squares / np.where(varies, total, 1.0), np.nan)
+    # in a constant trace nothing is seen of when and how fast a curve rises
+    shape = np.isin(np.arange(best.shape[1]), problem.of_kind("linear"), invert=True)
+    unseen = ~varies[:, None] & shape & (bound == 0)
+    fits.determined[rows] &= ~unseen
+    for limit in (fits.error, fits.low, fits.high):
+        limit[rows] = np.where(unseen, np.nan, limit[rows])
+    pairs = unseen[:, :, None] | unseen[:, None, :]
+    fits.correlation[rows] = np.where(pairs, np.nan, fits.correlation[rows])
     fits.rmse[rows] = np.sqrt(squares / points)
     logs = np.log(np.where(there, part.weight, 1.0)).sum(axis=1)
     least = np.maximum(solution.cost / points, np.finfo(float).tiny)
