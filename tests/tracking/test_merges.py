@@ -314,3 +314,22 @@ def test_wandering_cells(tracker, max_merge):
     assert mixed <= 0.025 * names
     if max_merge:  # else the rest of an ID is doubtful after a parting
         assert other <= 0.005 * objects
+
+
+def noise(seed, frames, size=28):
+    """Blobs of smoothed noise, which appear, merge and part without end."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(frames, size, size)), (1.2, 2, 2))
+    above = smooth > np.quantile(smooth, rng.uniform(0.5, 0.85))
+    return [ndimage.label(frame)[0].astype(np.uint16) for frame in above]
+
+
+@given(seeds, st.sampled_from([*TRACKERS]), st.sampled_from([0, 4]), st.sampled_from([0, 2]))
+@examples(12)
+def test_noise_is_followed_to_its_end(seed, name, max_merge, max_gap):
+    labels = noise(seed, 200)
+    links = TRACKERS[name](max_merge=max_merge, max_gap=max_gap).link(labels)
+    known = {(t, label) for t, frame in enumerate(labels) for label in np.unique(frame) if label}
+    assert {node for chain in links.chains for node in chain} == known
+    cells = max(frame.max() for frame in labels) * len(labels)
+    assert all(len(held) <= cells for held in links.held.values())

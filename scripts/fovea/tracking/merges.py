@@ -120,7 +120,9 @@ class _Search(Contents):
             source = self._source(start, t)
             if source is not None and self.chains.lasts(start, t):
                 parted.setdefault(source, []).append(start)
-        for (host, since), pieces in parted.items():
+        for (host, since), pieces in sorted(parted.items(), key=lambda item: item[0][1]):
+            if host not in self.cells:
+                continue  # one cell is left since it parted in an earlier frame
             goes_on = self.chains.chains[host][-1][0] >= since
             if goes_on or len(pieces) > 1:
                 self._divide(host, since, pieces, goes_on)
