@@ -4,7 +4,8 @@
 
 FOLDER has the recordings that docs/accuracy.md names. Cells of the simulator are tracked on their
 true masks, less those that are invisible in a frame, or on what mode `dark` finds. `possible` is
-the share of cells that these masks never lose for more than two frames and never merge.
+the share of cells that these masks never lose for more than two frames and never merge; a cell out
+of view is lost. `others found` are divisions that are none, or not where they are found.
 """
 
 from __future__ import annotations
@@ -76,15 +77,19 @@ def real(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict[int, 
 
 
 def possible(matches: list[Match]) -> float:
-    """Share of cells that are never missed for long, and never in an object with another."""
+    """Share of cells that are never lost for long, and never in an object with another.
+
+    A cell that is out of view for more than these frames, and comes back, is lost, too.
+    """
     right: dict[int, bool] = {}
-    missed: dict[int, int] = {}
-    for match in matches:
+    found: dict[int, int] = {}
+    for t, match in enumerate(matches):
         held = np.bincount(match.partner[match.partner >= 0], minlength=len(match.result))
         for cell, partner in zip(match.reference.tolist(), match.partner.tolist(), strict=True):
-            missed[cell] = missed.get(cell, 0) + 1 if partner < 0 else 0
+            missed = t - found.setdefault(cell, t - 1) - (partner >= 0)
+            found[cell] = t if partner >= 0 else found[cell]
             alone = partner < 0 or held[partner] == 1
-            right[cell] = right.get(cell, True) and alone and missed[cell] <= MISSES
+            right[cell] = right.get(cell, True) and alone and missed <= MISSES
     return float(np.mean(list(right.values())))
 
 
@@ -113,19 +118,21 @@ def row(tracker, labels: np.ndarray, truth: np.ndarray, parents: dict[int, int])
     return {
         "complete": scores["complete"], "possible": possible(before), "TRA": scores["TRA"],
         "switches": 100 * switches(matches) / len(labels), "links": scores["links_of_found"],
-        "found": scores["divisions_found"], "divisions": scores["divisions"], "ms": spent,
+        "found": scores["divisions_found"], "divisions": scores["divisions"],
+        "false": len(set(found.values())) - scores["divisions_found"], "ms": spent,
     }  # fmt: skip
 
 
 def line(name: str, method: str, rows: list[dict]) -> dict[str, str]:
     """Line of a table: means over seeds, and sums of divisions."""
     mean = {key: float(np.mean([r[key] for r in rows])) for key in rows[0]}
-    found, divisions = (sum(r[key] for r in rows) for key in ("found", "divisions"))
+    found, divisions, false = (sum(r[key] for r in rows) for key in ("found", "divisions", "false"))
     return {
         "recording": name, "method": method, "complete": f"{mean['complete']:.3f}",
         "possible": f"{mean['possible']:.3f}", "TRA": f"{mean['TRA']:.4f}",
         "switches per 100 frames": f"{mean['switches']:.1f}", "links": f"{mean['links']:.4f}",
-        "divisions found": f"{found} of {divisions}", "CPU ms": f"{mean['ms']:.1f}",
+        "divisions found": f"{found} of {divisions}", "others found": str(false),
+        "CPU ms": f"{mean['ms']:.1f}",
     }  # fmt: skip
 
 
