@@ -59,3 +59,43 @@ def test_a_daughter_may_be_missed_at_first(tracker):
 )  # fmt: skip
 def test_what_is_no_division(tracker, labels):
     assert born(tracker, labels) == []
+
+
+def covered(place):
+    """A cell that moves and divides, of which some objects lose pixels to another cell."""
+    labels = np.zeros((12, 160, 200), np.uint16)
+    for t, frame in enumerate(labels):
+        if t < 6:
+            disk(frame, 70, 115 - 3 * t, 1000, 1)
+        else:
+            disk(frame, 70, 94, 500, 1)
+            disk(frame, 70, 130, 500, 2)
+    for t, label, share in place:
+        rows, columns = np.nonzero(labels[t] == label)
+        lost = slice(0, round(share * len(rows)))
+        labels[t, rows[lost], columns[lost]] = 0
+    return labels
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+@pytest.mark.parametrize(
+    "place", [[], [(5, 1, 0.2)], [(6, 1, 0.4)], [(6, 1, 0.3), (6, 2, 0.3)]],
+    ids=["none", "the mother", "a daughter", "both daughters"],
+)  # fmt: skip
+def test_cells_that_move_and_are_covered_as_they_divide(tracker, place):
+    assert born(tracker, covered(place)) == [(6, 5), (6, 5)]
+
+
+@pytest.mark.parametrize("tracker", TRACKERS)
+def test_two_cells_that_divide_beside_each_other(tracker):
+    labels = np.zeros((12, 160, 200), np.uint16)
+    for t, frame in enumerate(labels):
+        for k, y in enumerate((50, 96)):
+            if t < 6:
+                disk(frame, y, 90, 1000, 1 + 2 * k)
+            else:
+                disk(frame, y, 84, 500, 1 + 2 * k)
+                disk(frame, y, 120, 500, 2 + 2 * k)
+    rows = tracker.link(labels).lineage()
+    parents = sorted(parent for *_, parent in rows if parent)
+    assert parents == [1, 1, 2, 2]

@@ -1,4 +1,4 @@
-"""Turn links between consecutive frames into cells: gaps, merged objects, divisions.
+"""Turn links between consecutive frames into cells: gaps and merged objects.
 
 A chain is the list of the (frame, label) of one cell. Only tables of objects are needed here, no
 images.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
-from itertools import pairwise
 
 import numpy as np
 
@@ -16,9 +15,7 @@ from fovea.tracking.links import Links, Node
 from fovea.tracking.objects import Objects, assign
 
 _CONTAINED = 0.5  # share of an object that must lie in another to be part of it
-_TOUCHED = 0.3  # share of a daughter that must lie where its mother was
 _SMALLEST = 8  # pixels of an object that can be divided
-_HALF = 1 / 6  # by which a daughter's share of its mother's area may differ from a half
 LASTING = 3  # frames that mother and daughters of a division, and merging cells, must last
 _SETTLED = 10  # frames after an object held several cells in which it cannot divide
 
@@ -187,11 +184,11 @@ class Chains:
         return next((n for n in self.chains[chain] if n[0] == t), None)
 
     def close_gaps(self, max_gap: int, bridge) -> None:
-        """Join chains over up to `max_gap` missed frames, short gaps first.
+        """Join chains over up to `max_gap` missed frames, short gaps first, and over none at last.
 
         `bridge` scores the candidates, see `fovea.tracking.linker.TwoPassTracker.bridge`.
         """
-        for gap in range(1, max_gap + 1):
+        for gap in (*range(1, max_gap + 1), 0):
             ends, starts = self.ends(), self.starts()
             if not ends or not starts:
                 return
@@ -205,84 +202,6 @@ class Chains:
                 merged[starts[j]] = first
                 self.joined += 1
 
-    def find_divisions(self, max_gap: int) -> None:
-        """Give daughters IDs of their own, and their mother as parent.
-
-        Two objects are daughters if they lie where one object was in the frame before, each has
-        a quarter to four fifths of its area, both together have about all of it, and all three
-        cells last for at least three frames. An object that holds several cells, or did so a short
-        time ago, does not divide: its parts are cells that were there before.
-
-        Daughters that move further than that are told by their areas: a cell loses half of its
-        area, and another of that size begins beside it, see `_halved`.
-        """
-        families: dict[Node, list[int]] = {}
-        for start in self.starts():
-            first = self.chains[start][0]
-            mother = self.inside(first, -1, _TOUCHED)
-            if mother is None:
-                mother = self._halved(start, max_gap)
-            if mother is not None and self.lasts(start, first[0]):
-                families.setdefault(mother, []).append(start)
-        for mother, daughters in families.items():
-            chain = self.owner[mother]
-            follower = next((n for n in self.chains[chain] if n > mother), None)
-            if self.chains[chain][0][0] > 0 and mother[0] - self.chains[chain][0][0] + 1 < LASTING:
-                continue
-            if self.held_several(chain, mother[0]):
-                continue
-            if follower is not None and len(daughters) == 1:
-                candidates = [self.chains[daughters[0]][0], follower]
-                if self._is_division(mother, candidates) and self.lasts(chain, follower[0]):
-                    rest = self.cut(chain, follower[0])
-                    self.parents |= {daughters[0]: chain, rest: chain}
-            elif self.chains[chain][-1] == mother and len(daughters) == 2:
-                first = [self.chains[d][0] for d in daughters]
-                born = daughters if self._is_division(mother, first) else ()
-                self.parents |= dict.fromkeys(born, chain)
-
-    def _halved(self, start: int, max_gap: int) -> Node | None:
-        """The last object of a cell that went on with half its area, beside the first of a start.
-
-        Areas are medians of the three objects before and after, which must all be there. Mother
-        and daughter may be missed for `max_gap` frames, but must not be cut off by the edge of the
-        frame, where areas change. Of several, that whose centre is nearest to the middle between
-        both daughters, at most its own diameter away.
-        """
-        first = self.chains[start][0]
-        if len(self.chains[start]) < LASTING:
-            return None
-        t, here = first[0], self.objects[first[0]]
-        reach = int(np.sqrt(8 / np.pi * self.area(first)))  # diameter of its mother
-        near = here.boxes[first[1] - 1] + reach * np.array([-1, -1, 1, 1])
-        found = []
-        for i in here.within(tuple(near.tolist())).tolist():
-            chain = self.owner.get((t, i + 1), start)
-            if chain == start:
-                continue
-            nodes = self.chains[chain]
-            for k, (mother, other) in enumerate(pairwise(nodes), 1):
-                lasts = LASTING <= k <= len(nodes) - LASTING
-                if not (lasts and t - 2 * max_gap - 2 <= mother[0] < t):
-                    continue
-                whole = self._usual_area(nodes[k - LASTING : k])
-                parts = np.array([self._usual_area(self.chains[start][:LASTING]),
-                                  self._usual_area(nodes[k:k + LASTING])]) / whole  # fmt: skip
-                if (
-                    other[0] - mother[0] <= max_gap + 1 >= t + 1 - other[0]
-                    and (abs(parts - 0.5) < _HALF).all()
-                    and not any(self.objects[f].cut[n - 1] for f, n in (first, other, mother))
-                ):
-                    middle = (self.centre(first) + self.centre(other)) / 2
-                    way = float(np.hypot(*(middle - self.centre(mother))))
-                    if way <= np.sqrt(4 / np.pi * self.area(mother)):
-                        found.append((way, mother))
-        return min(found)[1] if found else None
-
-    def _usual_area(self, nodes: list[Node]) -> float:
-        """Median area of some objects, as outlines differ from frame to frame."""
-        return float(np.median([self.area(node) for node in nodes]))
-
     def held_several(self, chain: int, t: int) -> bool:
         """Whether a chain is, or was a short time before frame t, in an object of several cells."""
         nodes = self.chains[chain]
@@ -293,8 +212,3 @@ class Chains:
         """Whether a chain goes on for some frames from frame t, or to the last."""
         last = self.chains[chain][-1][0]
         return last - t + 1 >= LASTING or last == len(self.objects) - 1
-
-    def _is_division(self, mother: Node, daughters: list[Node]) -> bool:
-        whole = self.area(mother)
-        parts = np.array([self.area(d) for d in daughters]) / whole
-        return bool((parts > 0.25).all() and (parts < 0.8).all() and 0.6 < parts.sum() < 1.45)

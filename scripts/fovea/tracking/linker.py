@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea.tracking.chains import Chains
+from fovea.tracking.divisions import find_divisions
 from fovea.tracking.links import Links, Node
 from fovea.tracking.merges import find_merges, set_apart
 from fovea.tracking.objects import Objects, assign, describe, shared_pixels
@@ -68,7 +69,7 @@ class TwoPassTracker(ABC):
             chains.close_gaps(self.max_gap, self.bridge)
         set_apart(chains, find_merges(chains, self.max_gap, keep_names=not self.max_merge))
         if self.divisions:
-            chains.find_divisions(self.max_gap)
+            find_divisions(chains, self.max_gap)
         return chains.links()
 
     # --- What subclasses do
