@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import given
 
-from fovea.kernels.motion import moments, moved_overlaps
+from fovea.kernels.motion import contacts, moments, moved_overlaps
 from fovea.tracking.objects import sum_runs
+from support.reference import track_lap
 from support.strategies import examples, label_stacks, seeds
 
 
@@ -17,6 +18,15 @@ def test_moments(labels):
         y, x = np.nonzero(frame == label)
         expected = [y.sum(), x.sum(), (y * y).sum(), (y * x).sum(), (x * x).sum()]
         assert found[label - 1].tolist() == expected
+
+
+@given(label_stacks())
+@examples(30)
+def test_contacts(labels):
+    frame = labels[0]
+    count = int(frame.max())
+    expected = [track_lap.contact(frame, label) for label in range(1, count + 1)]
+    assert np.allclose(contacts(frame, count), expected)
 
 
 @given(label_stacks(), seeds)

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from fovea.tracking.chains import Chains
+from fovea.tracking.exchange import Evidence, exchange
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
+from fovea.tracking.objects import describe, measure_shapes
+from fovea.tracking.scales import Scales
 from support.reference import track_lap
 from support.strategies import examples, label_stacks, seeds
 from support.tracking import track_stack
@@ -92,6 +96,55 @@ def test_cells_that_cross():
     ids = list(links.render(stack))
     assert [ids[t][74, 70 + 6 * t] for t in range(10)] == [ids[0][74, 70]] * 10
     assert [ids[t][98, 130 - 6 * t] for t in range(10)] == [ids[0][98, 130]] * 10
+
+
+def test_cells_that_cover_each_other_as_they_cross():
+    """Two fast cells meet; where they overlap, each covers a part of the other."""
+    where = [((70, 40 + 12 * t), (90, 160 - 12 * t)) for t in range(11)]
+    stack = []
+    for t, (one, two) in enumerate(where):
+        nearer = np.hypot(Y - one[0], X - one[1]) < np.hypot(Y - two[0], X - two[1])
+        first, second = disk(*one, 16), disk(*two, 14.5)
+        stack.append(frame(first & (nearer | ~second), second & (~nearer | ~first),
+                           disk(30, 20 + t), disk(140, 180 - t), disk(140, 30)))  # fmt: skip
+    assert (stack[5][70:91, 95:106] > 0).all()  # they do
+    assert lives(LapTracker(**FULL).link(stack)) == [(0, 10, 0)] * 5
+    ids = list(LapTracker(**FULL).link(stack).render(stack))
+    assert len({ids[t][one[0] - 8, one[1]] for t, (one, _) in enumerate(where)}) == 1
+    assert len({ids[t][two[0] + 8, two[1]] for t, (_, two) in enumerate(where)}) == 1
+
+
+def parts(stack):
+    """Chains of the labels of frames, each label being one cell, and what tells of them."""
+    objects = []
+    for here, labels in describe(stack, None, None, False):
+        measure_shapes(here, labels)
+        objects.append(here)
+    names = [np.arange(1, len(o.areas) + 1) for o in objects[1:]]
+    return objects, list(zip(names, names, strict=True))
+
+
+@pytest.mark.parametrize("confused", [(), (6,), (4, 12)])
+def test_links_that_were_made_crosswise(confused):
+    """Cells of two sizes; wherever their links cross, they are exchanged, and nowhere else."""
+    stack = [frame(disk(60, 60 + t, 10), disk(60, 84 + t, 11)) for t in range(16)]
+    objects, links = parts(stack)
+    for t in confused:
+        links[t - 1] = links[t - 1][0], links[t - 1][1][::-1]
+    chains = Chains(objects, links)
+    rivals = [(t, 1, 2, *links[t - 1][1].tolist(), 0.5 if t in confused else 5.0)
+              for t in range(1, 16)]  # fmt: skip
+    scales = Scales.guess(20.0)
+    exchange(chains, rivals, Evidence(chains, scales, scales))
+    assert sorted(chains.chains.values()) == [[(t, n) for t in range(16)] for n in (1, 2)]
+
+
+def test_a_cell_passes_over_where_another_is_expected():
+    """An object that holds two others must be larger than the larger one by most of the other."""
+    big, small = disk(80, 80, 14), disk(80, 104, 8)
+    stack = [frame(big, small, *others(t)) for t in range(6)]
+    stack += [frame(disk(80, 90, 14), disk(80, 118, 8), *others(6 + t)) for t in range(6)]
+    assert lives(LapTracker(max_gap=0, max_merge=5).link(stack)) == [(0, 11, 0)] * 5
 
 
 def test_a_cell_that_leaves_and_another_that_enters_at_one_place():

@@ -1,4 +1,4 @@
-"""Moments of labels, and their overlaps with another frame once each has moved its own way."""
+"""Moments of labels, their borders, and overlaps once each has moved its own way."""
 
 from __future__ import annotations
 
@@ -47,6 +47,40 @@ def moments(labels, count):
 def _squares(n):
     """Sum of the squares of 1..n."""
     return n * (n + 1) * (2 * n + 1) // 6
+
+
+@kernel
+def contacts(labels, count):
+    """Length of the border of the labels 1..count with other labels, (count,) float64, in pixels.
+
+    `labels` is (H, W) unsigned integer. Borders with one pixel of background between count by a
+    third. A border has the length of its pixels' edges.
+    """
+    height, width = labels.shape
+    words, per_word = words_of(labels)
+    found = np.zeros(count, np.int64)
+    for y in range(height):
+        x = 0
+        while x < width:
+            x = skip_background(words, per_word, y * width, x, width)
+            while x < width:  # at least one pixel, then to the end of the object
+                value = labels[y, x]
+                if value == 0:
+                    break
+                for k in range(1, 3):
+                    if x + k < width:
+                        other = labels[y, x + k]
+                        if other != value and other > 0:
+                            found[np.int64(value) - 1] += 1
+                            found[np.int64(other) - 1] += 1
+                    if y + k < height:
+                        other = labels[y + k, x]
+                        if other != value and other > 0:
+                            found[np.int64(value) - 1] += 1
+                            found[np.int64(other) - 1] += 1
+                x += 1
+            x += 1
+    return found / 3
 
 
 @kernel

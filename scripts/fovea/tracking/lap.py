@@ -20,10 +20,10 @@ from fovea.tracking.scales import Scales, line, plane, ray
 
 _COSTLIEST = 16.0  # link, were all objects to begin and end without one; see `Scales.end`
 _MERGED = 16.0  # by how much it may cost less of an object that has gone into a third one
-_COSTLIEST_GAP = 25.0  # link over frames in which a cell was missed
+_COSTLIEST_GAP = 25.0  # link of ends of tracks, over frames in which a cell was missed or none
 _CUT = 4.0  # by how much area and shape may differ more where the edge of the frame cuts one
 _WITHIN = 0.5  # share of the smaller object that lies in the other
-_WHOLE = 0.7  # least area of an object that holds several, as a share of theirs
+_WHOLE = 0.7  # share of the others' area by which an object that holds several exceeds the largest
 _REACH = 1.5  # median diameters within which a cell is looked for
 _ROUNDS = 2  # of linking two frames: the second one knows how far cells move in them
 _EXTRA = 15.0  # cost of two crosswise links, beyond that of those made, up to which they may be
@@ -34,10 +34,14 @@ class LapTracker(TwoPassTracker):
     """Link objects by place, overlap, area and shape.
 
     Each of them is measured against what is usual in the recording, see
-    `fovea.tracking.scales.Scales`. An object is expected where it was, moved with the stage and by
-    the share of its last displacement that displacements usually repeat. The costs of the four,
-    minus the logarithms of distributions with heavy tails, are added up, and the links of two
-    frames have the least sum of costs.
+    `fovea.tracking.scales.Scales`, and what is usual for objects that are pressed against others,
+    whose masks cover each other, is measured apart from the rest. An object is expected where it
+    was, moved with the stage and by the share of its last displacement that displacements usually
+    repeat. The costs of the four, minus the logarithms of distributions with heavy tails, are added
+    up, and the links of two frames have the least sum of costs.
+
+    Links that cross are then exchanged where the areas and shapes of some frames before and after
+    say so, see `fovea.tracking.exchange`.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ class LapTracker(TwoPassTracker):
 
     max_distance: float | None = None
     _scales: Scales | None = field(default=None, init=False, repr=False)
+    _pressed: Scales | None = field(default=None, init=False, repr=False)
     _rivals: list[Rival] = field(default_factory=list, init=False, repr=False)
     _evidence: Evidence | None = field(default=None, init=False, repr=False)
     _frame: int = field(default=0, init=False, repr=False)
@@ -62,6 +67,7 @@ class LapTracker(TwoPassTracker):
         measure_shapes(here, labels)
         if self._scales is None and len(here.members):
             self._scales = Scales.guess(_diameter(here.areas[here.members]))
+            self._pressed = self._scales
 
     def match(self, before: Objects, here: Objects, last: np.ndarray, labels: np.ndarray):
         self._frame += 1
@@ -70,25 +76,33 @@ class LapTracker(TwoPassTracker):
             return nobody, nobody
         moves = here.shift + self._scales.persistence * np.nan_to_num(before.steps)
         left, right, iou, inside, merged = self._candidates(before, here, last, labels, moves)
-        scales = self._scales
+        scales, rough = self._scales, self._pressed
+        pressed = before.pressed[left] | here.pressed[right]
         limits = _COSTLIEST + 2 * scales.end + np.where(merged & ~inside, -_MERGED, 0)
         wider = np.where(before.cut[left] | here.cut[right], _CUT, 1.0)
+        way = here.centroids[right] - before.centroids[left] - moves[left]
+        square = (way**2).sum(axis=1)
         for _ in range(_ROUNDS):
-            way = here.centroids[right] - before.centroids[left] - moves[left]
+            both = np.array([scales.usual(), rough.usual()])
+            usual = both[pressed.astype(int)].T
             costs = _costs(
-                (way**2).sum(axis=1), before.areas[left], here.areas[right],
-                before.shapes[left], here.shapes[right], scales, shape_wider=wider,
+                square, before.areas[left], here.areas[right],
+                before.shapes[left], here.shapes[right], usual, shape_wider=wider,
             )  # fmt: skip
-            costs += ray(1 - iou, scales.usual()[3])
+            costs += ray(1 - iou, usual[3])
+            # a wider distribution is lower; way and shape are distributed in the plane
+            costs += pressed * (np.log(both[1] / both[0]) @ [2, 1, 2, 1])
             # masks that merge or part are unlike all that is usual; they overlap all the same
             gain = np.maximum(limits - costs, np.where(inside, iou, 0))
             fits = gain > 0
             i, j = assign(left[fits], right[fits], gain[fits])
             chosen = np.isin(left * len(here.areas) + right, i * len(here.areas) + j)
-            scales = self._seen(before, here, left[chosen], right[chosen], iou[chosen], moves)
-        self._scales = scales
+            scales, rough = self._seen(
+                before, here, left[chosen], right[chosen], iou[chosen], moves, pressed[chosen]
+            )
+        self._scales, self._pressed = scales, rough
         here.steps[j] = here.centroids[j] - before.centroids[i] - here.shift
-        self._note_rivals(left[fits], right[fits], costs[fits], i, j)
+        self._note_rivals(left, right, costs, i, j)
         return i, j
 
     def _candidates(self, before, here, last, labels, moves):
@@ -120,19 +134,23 @@ class LapTracker(TwoPassTracker):
         merged |= _merged(right, left, others, areas, both)
         return left, right, both / (areas + others - both), inside, merged
 
-    def _seen(self, before, here, i, j, iou, moves) -> Scales:
-        """Return the scales, with these links."""
+    def _seen(self, before, here, i, j, iou, moves, pressed) -> tuple[Scales, Scales]:
+        """Return the scales of objects in the open and of pressed ones, with these links."""
         way = here.centroids[j] - before.centroids[i] - moves[i]
         then, now = before.steps[i], here.centroids[j] - before.centroids[i] - here.shift
         known = ~np.isnan(then[:, 0])
         whole = [o.areas.astype(bool) & ~o.cut for o in (before, here)]
         linked = np.count_nonzero(whole[0][i]) + np.count_nonzero(whole[1][j])
         total = np.count_nonzero(whole[0]) + np.count_nonzero(whole[1])
-        return self._scales.with_links(
+        values = (
             np.hypot(*way.T), np.abs(np.log(here.areas[j] / before.areas[i])),
             np.hypot(*(here.shapes[j] - before.shapes[i]).T), 1 - iou,
-            np.stack([then[known], now[known]], axis=1), np.array([total - linked, total]),
         )  # fmt: skip
+        steps, ends = np.stack([then, now], axis=1), np.array([total - linked, total])
+        return tuple(
+            scales.with_links(*(v[of] for v in values), steps[of & known], ends)
+            for scales, of in ((self._scales, ~pressed), (self._pressed, pressed))
+        )
 
     # --- What needs the frames before and after
 
@@ -151,8 +169,9 @@ class LapTracker(TwoPassTracker):
                 self._rivals.append((self._frame, a + 1, b + 1, c + 1, d + 1, extra))
 
     def revise(self, chains: Chains) -> None:
-        self._evidence = Evidence(chains)
-        exchange(chains, self._rivals, self._evidence)
+        if self._scales is not None:
+            self._evidence = Evidence(chains, self._scales, self._pressed)
+            exchange(chains, self._rivals, self._evidence)
 
     def swapped(self, chains: Chains, before: list[int], after: list[Node], t: int) -> bool:
         parts = [[n for n in chains.chains[c] if n[0] < t] for c in before]
@@ -192,20 +211,21 @@ class LapTracker(TwoPassTracker):
         shapes, theirs = (np.array([chains.objects[t].shapes[n - 1] for t, n in nodes])
                           for nodes in (before, after))  # fmt: skip
         square = (way**2).sum(axis=1)
-        costs = _costs(square, areas, others, shapes, theirs, self._scales, np.sqrt(frames))
+        costs = _costs(square, areas, others, shapes, theirs, self._scales.usual(), np.sqrt(frames))
         reach = self.max_distance or _REACH * _diameter(np.concatenate([areas, others]))
         fits = (costs < _COSTLIEST_GAP) & (square <= reach**2 * frames)
         return left[fits], right[fits], _COSTLIEST_GAP - costs[fits]
 
 
 def _costs(
-    square, areas, others, shapes, other_shapes, scales: Scales, wider=1.0, shape_wider=1.0
+    square, areas, others, shapes, other_shapes, usual, wider=1.0, shape_wider=1.0
 ) -> np.ndarray:
     """Return the costs of ways (P,), by their squares, of areas (P,) and of shapes (P, 2).
 
-    All scales are `wider` than usual, those of areas and shapes by `shape_wider` in addition.
+    `usual` are the scales of way, area, shape and overlap. The first three are `wider` than that,
+    those of areas and shapes by `shape_wider` in addition.
     """
-    way, area, shape, _ = scales.usual()
+    way, area, shape, _ = usual
     return (
         plane(square, wider * way)
         + line(np.log(others / areas) ** 2, wider * shape_wider * area)
@@ -216,12 +236,16 @@ def _costs(
 def _merged(part, whole, areas, others, shared) -> np.ndarray:
     """Whether the part of each pair (P,) went into another object, together with others.
 
-    An object holds several where these lie in it for the most part and its area is theirs.
+    An object holds several where these lie in it for the most part, and it is larger than the
+    largest of them by most of what the others have.
     """
     within = shared >= _WITHIN * areas
     held = np.bincount(whole, within * areas, whole.max(initial=0) + 1)
+    largest = np.zeros(len(held))
+    np.maximum.at(largest, whole, within * areas)
     several = np.bincount(whole, within, len(held)) > 1
-    holds = within & several[whole] & (others >= _WHOLE * held[whole])
+    grown = others - largest[whole] >= _WHOLE * (held - largest)[whole]
+    holds = within & several[whole] & grown
     return np.isin(part, part[holds]) & ~within
 
 

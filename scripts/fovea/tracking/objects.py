@@ -13,8 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from fovea.kernels.boxes import boxes_and_areas, overlapping_runs
-from fovea.kernels.motion import moments
+from fovea.kernels.motion import contacts, moments
 from fovea.tracking.drift import coarse_mask, estimate_shift, overlap
+
+_PRESSED = 0.2  # border with other objects, as a share of an object's circumference
 
 
 @dataclass
@@ -39,6 +41,9 @@ class Objects:
         (v_xx - v_yy, 2 v_xy) / (v_xx + v_yy), which has length 0 for a disk and 1 for a line.
     cut : (N,) bool
         Whether the objects touch the edge of the frame.
+    pressed : (N,) bool
+        Whether the objects touch others on much of their border, so that these may cover a part of
+        them, where `measure_shapes` has been called.
     steps : (N, 2) float64
         Displacement since the frame before, without that of the image; NaN where it is not known.
     """
@@ -50,6 +55,7 @@ class Objects:
     centroids: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     shapes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     cut: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    pressed: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     steps: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
@@ -109,7 +115,7 @@ def describe(
 
 
 def measure_shapes(here: Objects, labels: np.ndarray) -> None:
-    """Give objects their centroids and shapes, from the labels (H, W) of their frame."""
+    """Give objects their centroids and shapes, and whether they are pressed, from labels (H, W)."""
     sums = moments(labels, len(here.areas)) / np.maximum(here.areas, 1)[:, None]
     y, x = sums[:, 0], sums[:, 1]
     # a pixel is a square, of variance 1/12 along each side
@@ -117,6 +123,8 @@ def measure_shapes(here: Objects, labels: np.ndarray) -> None:
     here.centroids = sums[:, :2]
     here.shapes = np.stack([xx - yy, 2 * yx], axis=1) / (xx + yy)[:, None]
     here.steps = np.full((len(here.areas), 2), np.nan)
+    round_ = 2 * np.sqrt(np.pi * here.areas)  # circumference of a disk of this area
+    here.pressed = contacts(labels, len(here.areas)) > _PRESSED * round_
 
 
 def shared_pixels(before: np.ndarray, here: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -11,7 +11,9 @@ def look(frame, label):
     height, width = frame.shape
     cut = y.min() == 0 or x.min() == 0 or y.max() == height - 1 or x.max() == width - 1
     shape = np.array([xx - yy, 2 * yx]) / (xx + yy)
-    return {"area": len(y), "centre": np.array([y.mean(), x.mean()]), "shape": shape, "cut": cut}
+    pressed = contact(frame, label) > 0.2 * 2 * np.sqrt(np.pi * len(y))
+    return {"area": len(y), "centre": np.array([y.mean(), x.mean()]), "shape": shape, "cut": cut,
+            "pressed": pressed}  # fmt: skip
 
 
 def merged_pairs(parts, wholes, shared, areas, whole_areas):
@@ -21,19 +23,38 @@ def merged_pairs(parts, wholes, shared, areas, whole_areas):
         if pixels >= 0.5 * areas[a]:
             holds.setdefault(b, set()).add(a)
     return {(a, b) for b, held in holds.items() for a in held
-            if len(held) > 1 and whole_areas[b] >= 0.7 * sum(areas[h] for h in held)}  # fmt: skip
+            if len(held) > 1 and grown(whole_areas[b], [areas[h] for h in held])}  # fmt: skip
 
 
-def costs(pair, usual):
-    """Cost of a link, with scales of way, area, shape and overlap."""
+def grown(whole, parts):
+    """Whether an area exceeds the largest of some by most of what the others have."""
+    return whole - max(parts) >= 0.7 * (sum(parts) - max(parts))
+
+
+def contact(frame, label):
+    """Length of the border with other labels; a gap of one pixel counts by a third."""
+    found = 0
+    height, width = frame.shape
+    for y, x in zip(*np.nonzero(frame == label), strict=True):
+        for dy, dx in ((0, 1), (0, 2), (1, 0), (2, 0), (0, -1), (0, -2), (-1, 0), (-2, 0)):
+            if 0 <= y + dy < height and 0 <= x + dx < width:
+                found += frame[y + dy, x + dx] not in (0, label)
+    return found / 3
+
+
+def costs(pair, scales):
+    """Cost of a link, with scales of way, area, shape and overlap, in the open and when pressed."""
     one, two, iou = pair
-    way, area, shape, apart = usual
+    pressed = bool(one["pressed"] or two["pressed"])
+    way, area, shape, apart = scales[pressed]
+    ratio = [np.log(b / a) for a, b in zip(*scales, strict=True)]
+    lower = 2 * ratio[0] + ratio[1] + 2 * ratio[2] + ratio[3] if pressed else 0
     wider = 4 if one["cut"] or two["cut"] else 1
     moved = ((two["centre"] - one["centre"]) ** 2).sum()
-    ratio = np.log(two["area"] / one["area"]) ** 2
+    areas = np.log(two["area"] / one["area"]) ** 2
     turned = ((two["shape"] - one["shape"]) ** 2).sum()
-    return (2.5 * np.log(1 + moved / (3 * way**2))
-            + 2 * np.log(1 + ratio / (3 * (wider * area) ** 2))
+    return (lower + 2.5 * np.log(1 + moved / (3 * way**2))
+            + 2 * np.log(1 + areas / (3 * (wider * area) ** 2))
             + 2.5 * np.log(1 + turned / (3 * (wider * shape) ** 2))
             + 4 * np.log(1 + (1 - iou) / (3 * apart)))  # fmt: skip
 
@@ -54,28 +75,30 @@ def gains(before, here):
     went = {a for a, _ in merged_pairs(old, new, shared, areas, others)}
     back = {(b, a): pixels for (a, b), pixels in shared.items()}
     came = {b for b, _ in merged_pairs(new, old, back, others, areas)}
-    seen = [[value] * 12 for value in (0.25 * diameter, 0.1, 0.1, 0.3)]
+    seen = [[[value] * 12 for value in (0.25 * diameter, 0.1, 0.1, 0.3)] for _ in range(2)]
     for second in (False, True):
-        medians = [np.median(values) for values in seen]
-        floors = zip(medians, (1.1774, 0.6745, 1.1774, np.log(2)), (0.5, 0.02, 0.02, 0.03),
-                     strict=True)  # fmt: skip
-        usual = [max(median / unit, floor) for median, unit, floor in floors]
+        scales = [
+            [max(np.median(values) / unit, floor) for values, unit, floor in
+             zip(known, (1.1774, 0.6745, 1.1774, np.log(2)), (0.5, 0.02, 0.02, 0.03), strict=True)]
+            for known in seen
+        ]  # fmt: skip
         gain = {}
         for a, b in near:
             other = (a in went and 2 * shared[a, b] < areas[a]) or (
                 b in came and 2 * shared[a, b] < others[b]
             )
             limit = 16 - 2 * np.log(0.02) - (16 if other and (a, b) not in inside else 0)
-            value = limit - costs((old[a], new[b], iou[a, b]), usual)
+            value = limit - costs((old[a], new[b], iou[a, b]), scales)
             gain[a, b] = max(value, iou[a, b] if (a, b) in inside else 0)
         if second:
             return gain
         for a, b in assign(gain):
             one, two = old[a], new[b]
-            seen[0].append(np.hypot(*(two["centre"] - one["centre"])))
-            seen[1].append(abs(np.log(two["area"] / one["area"])))
-            seen[2].append(np.hypot(*(two["shape"] - one["shape"])))
-            seen[3].append(1 - iou[a, b])
+            known = seen[bool(one["pressed"] or two["pressed"])]
+            known[0].append(np.hypot(*(two["centre"] - one["centre"])))
+            known[1].append(abs(np.log(two["area"] / one["area"])))
+            known[2].append(np.hypot(*(two["shape"] - one["shape"])))
+            known[3].append(1 - iou[a, b])
     raise AssertionError
 
 
