@@ -1,9 +1,15 @@
 """Method `lap` against its plain version, and each kind of failure by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 
+from fovea.evaluation.scores import match_frame
+from fovea.evaluation.track_scores import track_scores
+from fovea.simulation.cells import CROWDED
+from fovea.simulation.field import Field
 from fovea.tracking.chains import Chains
 from fovea.tracking.exchange import Evidence, exchange
 from fovea.tracking.iou import IouTracker
@@ -112,6 +118,18 @@ def test_cells_that_cover_each_other_as_they_cross():
     ids = list(LapTracker(**FULL).link(stack).render(stack))
     assert len({ids[t][one[0] - 8, one[1]] for t, (one, _) in enumerate(where)}) == 1
     assert len({ids[t][two[0] + 8, two[1]] for t, (_, two) in enumerate(where)}) == 1
+
+
+def test_fast_cells_that_touch_and_divide():
+    """Of the simulator, six times as fast as usual."""
+    field = Field(400, 48, channels=0, behaviour=replace(CROWDED, speed=6.0))
+    views = list(field.frames())
+    unseen = [[row["cell"] for row in v.rows if not row["visible"]] for v in views]
+    found = [np.where(np.isin(v.labels, u), 0, v.labels)
+             for v, u in zip(views, unseen, strict=True)]  # fmt: skip
+    ids = LapTracker(**{**FULL, "max_merge": 8}).link(found).render(found)
+    scores = track_scores([match_frame(v.labels, i) for v, i in zip(views, ids, strict=True)])
+    assert scores["complete"] > 0.85
 
 
 def parts(stack):
