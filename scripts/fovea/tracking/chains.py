@@ -129,6 +129,9 @@ class Chains:
         a cell begins within an object of that host at most `max_frames` frames later, it is one
         of the two; `swapped` says which, see `fovea.tracking.linker.TwoPassTracker.swapped`.
         """
+        starts: dict[int, list[int]] = {}  # by their first frame
+        for start in self.starts():
+            starts.setdefault(self.chains[start][0][0], []).append(start)
         waiting = [(self.chains[end][-1], end) for end in self.ends()]
         heapify(waiting)
         while waiting:
@@ -139,19 +142,20 @@ class Chains:
             host = None if into is None else self.owner[into]
             if host is None or host == end or self._at(host, last[0]) is None:
                 continue
-            out = self._way_out(host, last, max_frames)
+            out = self._way_out(host, last, max_frames, starts)
             if out is not None:
                 self._part(end, host, out, swapped)
                 for chain in (end, host):  # either of them may merge again
                     if self.chains[chain][-1][0] < len(self.objects) - 1:
                         heappush(waiting, (self.chains[chain][-1], chain))
 
-    def _way_out(self, host: int, last: Node, max_frames: int) -> int | None:
+    def _way_out(
+        self, host: int, last: Node, max_frames: int, starts: Mapping[int, list[int]]
+    ) -> int | None:
         """The chain that splits from the host after the object `last` merged with it."""
-        for start in self.starts():
+        after = range(last[0] + 2, last[0] + 2 + max_frames)
+        for start in (chain for t in after for chain in starts.get(t, ()) if chain in self.chains):
             first = self.chains[start][0]
-            if not last[0] + 1 < first[0] <= last[0] + 1 + max_frames:
-                continue
             source = self.inside(first, -1)
             if source is None or self.owner[source] != host or self._at(host, first[0]) is None:
                 continue

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain as chain_all
 from itertools import product
+from statistics import median
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class Contents:
 
     def area(self, chain: int, t: int) -> float:
         """The usual area of a chain's objects before frame t."""
-        return float(np.median([self.share(node) for node in self.recent(chain, t)]))
+        return float(median([self.share(node) for node in self.recent(chain, t)]))
 
     def share(self, node: Node) -> float:
         """Pixels of an object, for each of the chains that it has been divided among."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from bisect import bisect_left
+from statistics import median
 
 import numpy as np
 
@@ -82,10 +83,11 @@ def _halved(chains: Chains, start: int, max_gap: int) -> list[tuple[float, int, 
     beside = {chains.owner.get((t, i + 1)) for i in here.within(tuple(near.tolist())).tolist()}
     for chain in sorted(beside - {start, None}):
         nodes, places = chains.chains[chain], []
-        for k, (mother, other) in enumerate(pairwise(nodes), 1):
-            lasts = LASTING <= k <= len(nodes) - LASTING
-            if not (lasts and t - 2 * max_gap - 2 <= mother[0] < t):
-                continue
+        earliest = bisect_left(nodes, (t - 2 * max_gap - 2, 0)) + 1
+        for k in range(max(LASTING, earliest), len(nodes) - LASTING + 1):
+            mother, other = nodes[k - 1 : k + 1]
+            if mother[0] >= t:
+                break
             whole = _usual_area(chains, nodes[max(0, k - _USUAL) : k])
             parts = np.array([size, _usual_area(chains, nodes[k : k + _USUAL])]) / whole
             if (
@@ -108,7 +110,7 @@ def _halved(chains: Chains, start: int, max_gap: int) -> list[tuple[float, int, 
 
 def _usual_area(chains: Chains, nodes: list[Node]) -> float:
     """Median area of some objects, as outlines differ from frame to frame."""
-    return float(np.median([chains.area(node) for node in nodes]))
+    return float(median([chains.area(node) for node in nodes]))
 
 
 def _is_division(chains: Chains, mother: Node, daughters: list[Node]) -> bool:
