@@ -29,6 +29,7 @@ from fovea.tracking.drift import read_drift
 
 _LOG = logging.getLogger("fovea")
 _BUFFER = 48 << 20  # bytes of encoded crops held before they are written
+_CELLS = 256  # of which windows are computed at a time: thousands in as many frames are large
 _ENTRY = 250  # bytes that an encoded crop takes beside its data while it waits
 
 
@@ -46,6 +47,14 @@ def crop_windows(
     Returns (N, T, 4) int32, as the boxes; they may reach beyond the frame's borders, and are 0 in
     frames without the cell.
     """
+    found = np.zeros(bboxes.shape, np.int32)
+    for start in range(0, len(bboxes), _CELLS):
+        some = slice(start, start + _CELLS)
+        found[some] = _windows(bboxes[some], valid[some], padding, drift)
+    return found
+
+
+def _windows(bboxes: np.ndarray, valid: np.ndarray, padding: int, drift) -> np.ndarray:
     exists = valid[..., None]
     if drift is None:
         sides = np.where(exists, bboxes[..., 2:] - bboxes[..., :2], 0)
@@ -59,7 +68,7 @@ def crop_windows(
         start = np.where(exists, boxes[..., :2], far).min(axis=1, initial=far) - padding
         stop = np.where(exists, boxes[..., 2:], -far).max(axis=1, initial=-far) + padding
         windows = np.concatenate((start, stop), axis=1)[:, None] + moved
-    return np.where(exists, windows, 0).astype(np.int32)
+    return np.where(exists, windows, 0)
 
 
 def crop(

@@ -50,8 +50,9 @@ def select_cells(
     list of str, length N
         ``""`` for a cell that is kept, else ``short``, ``border`` or ``short, border``.
     """
-    distance = np.minimum(bboxes[..., :2], np.array(shape) - bboxes[..., 2:]).min(axis=2)
-    near = (valid & (distance < border_margin)).any(axis=1)
+    near = (bboxes[..., :2] < border_margin).any(axis=2)
+    near |= (bboxes[..., 2:] > np.array(shape) - border_margin).any(axis=2)
+    near = (valid & near).any(axis=1)
     short = valid.sum(axis=1) < min_frames
     reasons = zip(np.where(short, "short", ""), np.where(near, "border", ""), strict=True)
     return [", ".join(filter(None, pair)) for pair in reasons]

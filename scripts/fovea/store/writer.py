@@ -8,6 +8,7 @@ job, so two jobs never write the same file.
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,9 +53,18 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path, chunks: int):
-        self.path = path
-        self.index = np.full((chunks, 2), MISSING, "<u8")
+        self.path, self.count = path, chunks
         self.size = self.checksum = 0
+        # position, offset and length of the chunks that there are, which may be few of very many
+        self._places = array("Q")
+
+    @property
+    def index(self) -> np.ndarray:
+        """Offset and length of each chunk, (chunks, 2) uint64."""
+        found = np.full((self.count, 2), MISSING, "<u8")
+        places = np.array(self._places, "<u8").reshape(-1, 3)
+        found[places[:, 0].astype(np.int64)] = places[:, 1:]
+        return found
 
     def close(self, chunks: dict[int, bytes] | None = None) -> None:
         """Append the last chunks and the index."""
@@ -68,7 +78,7 @@ class ShardWriter:
         for position, data in chunks.items():
             end = four_bytes(checksum(data))
             self.checksum = checksum(end, self.checksum)
-            self.index[position] = (self.size, len(data) + len(end))
+            self._places.extend((position, self.size, len(data) + len(end)))
             self.size += len(data) + len(end)
             parts += data, end
         if last:
