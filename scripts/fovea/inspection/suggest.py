@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from fovea.config.phase_tuning import NETWORKS
 from fovea.config.presets import PRESETS
 from fovea.config.words import flow
 from fovea.errors import FoveaError, counted
+from fovea.jobs.threads import processors
 from fovea.recordings.describe import dataset_name, is_fluorescence
 from fovea.recordings.sample import Sampled, sample_frames
 from fovea.segmentation.phase import advice
@@ -77,7 +77,7 @@ def _parameters(recording: Recording, phase: int | None) -> list[str]:
     sampled: list[Sampled] = []
     try:
         sampled = sample_frames(recording, phase, _z(recording.info))
-        choice = choose([s.image for s in sampled], threads=min(8, _processors()))
+        choice = choose([s.image for s in sampled], threads=min(8, processors()))
         problem = "no cells could be told"
     except FoveaError as error:
         choice, problem = None, f"no frame can be read ({error})"
@@ -182,8 +182,3 @@ def _hours(info: RecordingInfo) -> float | None:
         return None
     step = 10.0 ** (np.floor(np.log10(hours)) - 1)
     return float(f"{np.ceil(hours / step - 1e-9) * step:.2g}")
-
-
-def _processors() -> int:
-    known = getattr(os, "sched_getaffinity", None)
-    return len(known(0)) if known else os.cpu_count() or 1

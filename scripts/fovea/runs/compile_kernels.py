@@ -33,7 +33,9 @@ def compile_kernels() -> None:
 
 def _processes() -> int:
     """How many parts are compiled at a time: a job of a cluster has memory for one."""
-    cores = 1 if os.environ.get("SLURM_JOB_ID") else len(os.sched_getaffinity(0))
+    from fovea.jobs.threads import processors
+
+    cores = 1 if os.environ.get("SLURM_JOB_ID") else processors()
     return min(cores, len(_PARTS))
 
 

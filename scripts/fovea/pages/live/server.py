@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
-import os
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 
 from fovea.errors import FoveaError
+from fovea.jobs.threads import processors
 from fovea.pages.live.guard import ADDRESS, Guard, GuardedTornado
 
 _MESSAGE = 1 << 20  # bytes that a browser may send at once; it sends clicks and keys
@@ -174,9 +174,3 @@ def preview(source: str, channel: int | None, port: int) -> None:
         server.run()
     finally:
         page.close()
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    known = getattr(os, "sched_getaffinity", None)
-    return len(known(0)) if known else os.cpu_count() or 1
