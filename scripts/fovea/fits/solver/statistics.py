@@ -100,7 +100,14 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution, noise: Nois
     points = fits.points[rows]
     best = solution.values[:, problem.columns]
     bound = at_bounds(best, problem.low, problem.high)
-    known, factor = uncertainty(solution.gram, points, bound), np.ones(best.shape)
+    there = part.weight > 0
+    mean = part.value.sum(axis=1) / points
+    total = np.sum(np.where(there, part.value - mean[:, None], 0.0) ** 2, axis=1)
+    # the deviations of a constant trace from its mean are rounding errors
+    varies = total > 1e-24 * np.sum(part.value**2, axis=1)
+    # and nothing is seen in it of when and how fast a curve rises
+    seen = varies[:, None] | np.isin(np.arange(best.shape[1]), problem.of_kind("linear"))
+    known, factor = uncertainty(solution.gram, points, bound, seen), np.ones(best.shape)
     if noise.correlation is not None:
         linear = Linearised(problem, solution.values)
         known, factor = corrected(known, linear, noise.correlation)
@@ -113,22 +120,9 @@ def _fits_of_chunk(settings: Settings, job: Job, solution: Solution, noise: Nois
     fits.correlation[rows], fits.determined[rows] = known.correlation, known.determined
     fits.branch[rows] = branch
     fits.converged[rows], fits.cost[rows] = solution.converged, solution.cost
-    there = part.weight > 0
     residual = np.where(there, part.value - predict(settings, part, solution.values), 0.0)
     squares = np.sum(residual**2, axis=1)
-    mean = part.value.sum(axis=1) / points
-    total = np.sum(np.where(there, part.value - mean[:, None], 0.0) ** 2, axis=1)
-    # the deviations of a constant trace from its mean are rounding errors
-    varies = total > 1e-24 * np.sum(part.value**2, axis=1)
     fits.r_squared[rows] = np.where(varies, 1 - squares / np.where(varies, total, 1.0), np.nan)
-    # in a constant trace nothing is seen of when and how fast a curve rises
-    shape = np.isin(np.arange(best.shape[1]), problem.of_kind("linear"), invert=True)
-    unseen = ~varies[:, None] & shape & (bound == 0)
-    fits.determined[rows] &= ~unseen
-    for limit in (fits.error, fits.low, fits.high):
-        limit[rows] = np.where(unseen, np.nan, limit[rows])
-    pairs = unseen[:, :, None] | unseen[:, None, :]
-    fits.correlation[rows] = np.where(pairs, np.nan, fits.correlation[rows])
     fits.rmse[rows] = np.sqrt(squares / points)
     logs = np.log(np.where(there, part.weight, 1.0)).sum(axis=1)
     least = np.maximum(solution.cost / points, np.finfo(float).tiny)

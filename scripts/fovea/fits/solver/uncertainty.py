@@ -34,17 +34,20 @@ def at_bounds(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarr
     return np.where(near(low), -1, np.where(near(high), 1, 0)).astype(np.int8)
 
 
-def uncertainty(gram: np.ndarray, points: np.ndarray, bound: np.ndarray) -> Uncertainty:
+def uncertainty(
+    gram: np.ndarray, points: np.ndarray, bound: np.ndarray, seen: np.ndarray | None = None
+) -> Uncertainty:
     """Return standard errors and correlations from the derivatives at the minimum.
 
     The covariance is s² (J Jᵀ)⁻¹ over the parameters that are not at a bound, with the residual
     variance s² = cost / (points - parameters), as in linear regression. `gram` is that of
     `Solution`, `points` (N,) the number of values of each trace, `bound` (N, K) from `at_bounds`.
+    `seen` (N, K) bool says which parameters the values can tell anything of; without it all.
     """
     size = bound.shape[1]
     matrix = gram[:, :-1, :-1]
     length = np.sqrt(np.einsum("nii->ni", matrix))
-    acts = length > 0
+    acts = length > 0 if seen is None else (length > 0) & seen
     free = (bound == 0) & acts
     scale = np.where(free, 1 / np.where(acts, length, 1.0), 0.0)
     scaled = matrix * scale[:, :, None] * scale[:, None, :]
