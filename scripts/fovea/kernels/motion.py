@@ -67,14 +67,9 @@ def contacts(labels, count):
                 value = labels[y, x]
                 if value == 0:
                     break
-                for k in range(1, 3):
-                    if x + k < width:
-                        other = labels[y, x + k]
-                        if other != value and other > 0:
-                            found[np.int64(value) - 1] += 1
-                            found[np.int64(other) - 1] += 1
-                    if y + k < height:
-                        other = labels[y + k, x]
+                for dy, dx in ((0, 1), (1, 0), (0, 2), (2, 0)):
+                    if y + dy < height and x + dx < width:
+                        other = labels[y + dy, x + dx]
                         if other != value and other > 0:
                             found[np.int64(value) - 1] += 1
                             found[np.int64(other) - 1] += 1
