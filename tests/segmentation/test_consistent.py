@@ -169,7 +169,11 @@ def test_the_step(tmp_path, parameters):
     assert about == others
     decided = [tuple(pair) for kind in about["decisions"].values() for pair in kind]
     assert decided
-    assert 3 in {t for t, _ in about["decisions"]["filled"]}
+    filled = about["decisions"]["filled"]
+    # all of what is there in the empty frame, and else only where nothing was found
+    assert [n for t, n in filled if t == 3] == list(range(1, once[3].max() + 1))
+    assert once[3].any()
+    assert not any(plainly[t][once[t] == n].any() for t, n in filled)
     assert not plainly[3].any()
     for t, label in decided:
         assert (once[t] == label).any()

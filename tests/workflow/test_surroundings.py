@@ -104,7 +104,7 @@ def a_umask(folder: Path) -> tuple[int, dict[str, str]]:
 
 
 def a_slow_disk(folder: Path) -> tuple[int, dict[str, str]]:
-    """On which each file that is opened, renamed or made durable takes a while."""
+    """On which it takes a while to open, rename or remove a file, or to make a folder."""
     library = Path(__file__).parents[1] / "support/stand_ins/slow_disk"
     paths = [str(library), *filter(None, [os.environ.get("PYTHONPATH")])]
     return 0o022, {"PYTHONPATH": os.pathsep.join(paths), "SLOW_BELOW": str(folder)}

@@ -1,4 +1,4 @@
-"""Let files below the folder SLOW_BELOW be opened and renamed as slowly as on a busy server.
+"""Let files below the folder SLOW_BELOW be opened, renamed and removed as on a busy server.
 
 Python imports this in each process that has the folder of this file on its path of modules.
 """
