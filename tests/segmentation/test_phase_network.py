@@ -10,8 +10,8 @@ from skimage.morphology import h_maxima
 from fovea.config.phase_tuning import NETWORKS
 from fovea.errors import FoveaError
 from fovea.kernels import basins, resample
-from fovea.segmentation.phase import network as phase_network
-from fovea.segmentation.phase.network import WEIGHTS, features, predict, read_weights
+from fovea.segmentation.phase import unet
+from fovea.segmentation.phase.network import WEIGHTS, features, predict, prepared, read_weights
 from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
 from support.reference import phase as plain_phase
@@ -32,10 +32,6 @@ def random_weights(seed):
     """Another network, whose results have nothing in common with cells."""
     rng = np.random.default_rng(seed)
     return {name: rng.normal(0, 0.2, a.shape).astype(np.float32) for name, a in ARRAYS.items()}
-
-
-def prepared(arrays):
-    return {n: a.reshape(*a.shape[:2], -1) if a.ndim == 4 else a for n, a in arrays.items()}
 
 
 @given(seeds, sizes, sizes, sizes, sizes)
@@ -89,24 +85,12 @@ def test_random_networks(seed, height, width):
     np.testing.assert_array_equal(found, plain.predict(seen, arrays))
 
 
-def test_strips_do_not_show(monkeypatch):
-    seen = np.random.default_rng(1).normal(0, 1, (3, 300, 40)).astype(np.float32)
+@pytest.mark.parametrize("rows", [1, 7, 200])
+def test_parts_do_not_show(monkeypatch, rows):
+    seen = np.random.default_rng(1).normal(0, 1, (3, 700, 40)).astype(np.float32)
     whole = predict(seen, read_weights(WEIGHTS["general"]))
-    monkeypatch.setattr(phase_network, "_STRIP", 32)
+    monkeypatch.setattr(unet, "_ROWS", rows)
     np.testing.assert_array_equal(predict(seen, read_weights(WEIGHTS["general"])), whole)
-
-
-def test_the_margin_of_strips_is_needed_and_enough():
-    seen = np.random.default_rng(2).normal(0, 1, (3, 320, 32)).astype(np.float32)
-    changed = seen.copy()
-    changed[:, 160] += 5
-    moved = np.flatnonzero(
-        (
-            predict(seen, read_weights(WEIGHTS["general"]))
-            != predict(changed, read_weights(WEIGHTS["general"]))
-        ).any(axis=(0, 2))
-    )
-    assert phase_network._MARGIN >= max(160 - moved[0], moved[-1] - 160) > 32
 
 
 @given(seeds, sizes, sizes, st.floats(6, 60))

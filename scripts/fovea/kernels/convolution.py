@@ -1,8 +1,9 @@
 """Layers of a convolutional network; images, weights and biases are float32.
 
 Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits on
-every processor, and those of numpy on whole arrays. Images of `empty` have a border of one pixel
-that repeats their edge; so the inner loops have no branch.
+every processor, and those of numpy on whole arrays. Images lie in memory of `empty`, with a border
+of one pixel around whole tiles of 4 x 4 that repeats their edge; so the inner loops have no branch.
+Kernels take and make any rows of an image, and a `width` says how many columns are its own.
 """
 
 from __future__ import annotations
@@ -10,145 +11,195 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels.jit import kernel
-from fovea.kernels.weighted_sums import CHANNELS, packed, sum_around, sum_here
+from fovea.kernels.winograd import (
+    LANES,
+    OUTPUTS,
+    sum_one,
+    sum_two,
+    transform_back,
+    transform_tiles,
+)
 
-#: Rows of an image beyond its height: two of the border, and three that are not used. Without them
-#: the rows of many channels of 512 pixels would compete for the same lines of the cache.
-_ROWS = 5
+TILE = 4
+_BLOCK = 2 * LANES  # tiles, or pixels, between which sums are kept in registers
+_BESIDE = 16  # without these, values of a tile would compete for the same lines of the cache
+_BEYOND = 8 * LANES  # how far vectors of the last tiles reach at most
 
 
 def empty(channels: int, height: int, width: int) -> np.ndarray:
-    """Return memory for an image of (C, H, W) pixels: (C, H + 5, W + 2), its border included."""
-    return np.empty((channels, height + _ROWS, width + 2), np.float32)
+    """Return memory for an image of (C, H, W) pixels and its border.
+
+    The shape is (C, H' + 2, W' + 2), where H' and W' are multiples of 4, and pixel (0, 0) has index
+    (1, 1).
+    """
+    shape = channels, -(-height // TILE) * TILE + 2, -(-width // TILE) * TILE + 2
+    memory = np.empty(shape[0] * shape[1] * shape[2] + _BEYOND, np.float32)
+    return memory[:-_BEYOND].reshape(shape)
 
 
 @kernel
-def size(image):
-    """Height and width of the image in an array of `empty`."""
-    return image.shape[1] - _ROWS, image.shape[2] - 2
+def _distances(image):
+    """Elements from one channel to the next, and from one row to the next."""
+    return image.strides[0] // image.itemsize, image.strides[1] // image.itemsize
 
 
 @kernel
-def repeat_edges(image):
-    """Fill the border of one pixel of an image, in place."""
-    height, width = size(image)
+def _repeat_sides(image, width):
+    """Fill the border to the left and to the right, in place."""
     for plane in image:
-        for y in range(1, height + 1):
-            plane[y, 0] = plane[y, 1]
-            plane[y, width + 1] = plane[y, width]
-        plane[0] = plane[1]
-        plane[height + 1] = plane[height]
+        for row in plane:
+            row[0] = row[1]
+            for x in range(width + 1, len(row)):
+                row[x] = row[width]
 
 
 @kernel
-def convolve(image, weights, bias, out):
+def convolve(image, width, weights, bias, out):
     """Convolution 3 x 3 and rectification: max(0, bias + sum over channels and pixels).
 
-    Image (C, H, W), weights (O, C, 9) and bias (O,) give `out` (O, H, W).
+    `image` has the row above the first one of `out` (O, H, W' + 2) and, after it, whole tiles and
+    the row below them: (C, H' + 2, W' + 2). Weights are of `fovea.kernels.winograd.transformed`,
+    and bias is (O,).
     """
-    height, width = size(image)
-    row = width + 2
-    plane, step = image.shape[1] * row, out.shape[1] * row
-    pixels, sums, blocks = image.reshape(-1), out.reshape(-1), packed(weights, bias)
-    rest = np.empty(CHANNELS * width, np.float32)
-    least, count = np.float32(0), len(image)
-    for y in range(height):
-        origin = y * row
-        for i in range(len(blocks)):
-            o = i * CHANNELS
-            if o + CHANNELS <= len(bias):
-                place = o * step + (y + 1) * row + 1
-                sum_around(
-                    pixels, origin, plane, row, count, blocks[i], least, sums, place, step, width
-                )
-                continue
-            sum_around(pixels, origin, plane, row, count, blocks[i], least, rest, 0, width, width)
-            for j in range(len(bias) - o):
-                out[o + j, y + 1, 1 : width + 1] = rest[j * width : (j + 1) * width]
-    repeat_edges(out)
+    height, tiles, count = out.shape[1], -(-width // TILE), len(image)
+    (plane, row), (step, line) = _distances(image), _distances(out)
+    apart = count * _BLOCK + _BESIDE
+    values, sums = np.empty(36 * apart, np.float32), np.empty(36 * OUTPUTS * _BLOCK, np.float32)
+    rest, packed = np.empty((TILE, TILE * LANES), np.float32), weights.reshape(-1)
+    for y in range(0, height, TILE):
+        for begin in range(0, tiles, _BLOCK):
+            two = tiles - begin > LANES
+            for c in range(count):
+                for v in range(1 + two):
+                    origin = c * plane + y * row + TILE * (begin + v * LANES)
+                    transform_tiles(image, origin, row, values, c * _BLOCK + v * LANES, apart)
+            for o in range(len(bias)):
+                if o % OUTPUTS == 0:
+                    _sum_all(values, apart, count, packed, o * 36 * count, two, sums)
+                for v in range(1 + two):
+                    place, x = o % OUTPUTS * _BLOCK + v * LANES, TILE * (begin + v * LANES)
+                    if x + TILE * LANES <= width and y + TILE <= height:
+                        origin = o * step + y * line + x + 1
+                        transform_back(sums, place, OUTPUTS * _BLOCK, bias[o], out, origin, line)
+                        continue
+                    transform_back(sums, place, OUTPUTS * _BLOCK, bias[o], rest, 0, TILE * LANES)
+                    for k in range(min(TILE, height - y)):
+                        for j in range(min(TILE * LANES, width - x)):
+                            out[o, y + k, 1 + x + j] = rest[k, j]
+    _repeat_sides(out, width)
 
 
 @kernel
-def halve(image, out):
-    """Maximum of 2 x 2 pixels: (C, 2 H, 2 W) into `out` (C, H, W)."""
-    height, width = size(out)
+def _sum_all(values, apart, count, weights, start, two, sums):
+    """Sum each of the 36 values over the channels, for 8 outputs and one block of tiles."""
+    for k in range(36):
+        first, place = start + k * count * OUTPUTS, k * OUTPUTS * _BLOCK
+        if two:
+            sum_two(values, k * apart, _BLOCK, count, weights, first, sums, place, _BLOCK)
+        else:
+            sum_one(values, k * apart, _BLOCK, count, weights, first, sums, place, _BLOCK)
+
+
+@kernel
+def halve(image, width, out):
+    """Maximum of 2 x 2 pixels: (C, 2 H, 2 W) into `out` (C, H, W), of which `width` is W."""
     for c in range(len(out)):
-        for y in range(height):
-            upper, lower = image[c, 2 * y + 1], image[c, 2 * y + 2]
-            target = out[c, y + 1]
+        for y in range(out.shape[1]):
+            upper, lower = image[c, 2 * y], image[c, 2 * y + 1]
+            target = out[c, y]
             for x in range(width):
                 left = max(upper[2 * x + 1], lower[2 * x + 1])
                 right = max(upper[2 * x + 2], lower[2 * x + 2])
                 target[x + 1] = max(left, right)
-    repeat_edges(out)
+    _repeat_sides(out, width)
 
 
 @kernel
-def add_doubled(image, weights, bias, out):
-    """Convolve an image with 1 x 1 pixels, double its size, and add it to `out`, in place.
+def _mixed(image, y, width, weights, i, out):
+    """Sum up a row over the channels for outputs 8 i to 8 i + 7, into `out` (8, _BLOCK k)."""
+    plane, row = _distances(image)
+    count = len(image)
+    for x in range(0, width, _BLOCK):
+        origin, start = y * row + 1 + x, i * count * OUTPUTS
+        sum_two(image, origin, plane, count, weights, start, out, x, out.shape[1])
 
-    Image (C, H, W), weights (O, C, 1), bias (O,); `out` is (O, 2 H, 2 W).
+
+@kernel
+def add_doubled(image, width, weights, bias, other, out):
+    """Convolve an image with 1 x 1 pixels, double its size, and add it to another one.
+
+    Image (C, H, W), of which `width` is W, weights of `fovea.kernels.winograd.mixing`, bias (O,);
+    `other` and `out` are (O, 2 H, 2 W).
     """
-    height, width = size(image)
-    plane = image.shape[1] * image.shape[2]
-    pixels, blocks = image.reshape(-1), packed(weights, bias)
-    sums = np.empty((CHANNELS, width), np.float32)
-    for y in range(height):
-        origin = (y + 1) * (width + 2) + 1
-        for i in range(len(blocks)):
-            sum_here(pixels, origin, plane, len(image), blocks[i], sums.reshape(-1), width, width)
-            for j in range(min(CHANNELS, len(bias) - i * CHANNELS)):
-                for half in range(2):
-                    _add_twice(sums[j], out[i * CHANNELS + j, 2 * y + half + 1])
-    repeat_edges(out)
+    sums = np.empty((OUTPUTS, -(-width // _BLOCK) * _BLOCK), np.float32)
+    for y in range(image.shape[1]):
+        for o in range(len(bias)):
+            if o % OUTPUTS == 0:
+                _mixed(image, y, width, weights, o // OUTPUTS, sums)
+            values, constant = sums[o % OUTPUTS], bias[o]
+            for k in range(2 * y, 2 * y + 2):
+                below, target = other[o, k], out[o, k]
+                for x in range(width):
+                    value = values[x] + constant
+                    target[2 * x + 1] = below[2 * x + 1] + value
+                    target[2 * x + 2] = below[2 * x + 2] + value
+    _repeat_sides(out, 2 * width)
 
 
 @kernel
-def _add_twice(values, row):
-    """Add each value to two pixels of a row, which has a border, in place."""
-    for x in range(len(values)):
-        row[2 * x + 1] += values[x]
-        row[2 * x + 2] += values[x]
-
-
-@kernel
-def mix_and_spread(image, weights, bias, out):
+def mix_and_spread(image, width, weights, bias, out):
     """Convolve an image with 1 x 1 pixels; four channels become 2 x 2 pixels (pixel shuffle).
 
-    Image (C, H, W), weights (4 O, C, 1), bias (4 O,); `out` is (O, 2 H, 2 W) without a border.
+    Image (C, H, W), of which `width` is W, weights of `fovea.kernels.winograd.mixing`, bias (4 O,);
+    `out` is (O, 2 H, 2 W) without a border, or less by the last rows or columns.
     """
-    height, width = size(image)
-    plane = image.shape[1] * image.shape[2]
-    pixels, blocks = image.reshape(-1), packed(weights, bias)
-    sums = np.empty((CHANNELS, width), np.float32)
-    for y in range(height):
-        origin = (y + 1) * (width + 2) + 1
-        for i in range(len(blocks)):
-            sum_here(pixels, origin, plane, len(image), blocks[i], sums.reshape(-1), width, width)
-            for j in range(0, min(CHANNELS, len(bias) - i * CHANNELS), 2):
-                o = i * CHANNELS + j
-                _alternate(sums[j], sums[j + 1], out[o // 4, 2 * y + o % 4 // 2])
+    rows, columns = out.shape[1:]
+    sums = np.empty((OUTPUTS, -(-width // _BLOCK) * _BLOCK), np.float32)
+    for y in range((rows + 1) // 2):
+        for o in range(0, len(bias), 2):
+            if o % OUTPUTS == 0:
+                _mixed(image, y, width, weights, o // OUTPUTS, sums)
+            k = 2 * y + o % 4 // 2
+            if k == rows:
+                continue
+            left, right, target = sums[o % OUTPUTS], sums[o % OUTPUTS + 1], out[o // 4, k]
+            for x in range(columns // 2):
+                target[2 * x] = left[x] + bias[o]
+                target[2 * x + 1] = right[x] + bias[o + 1]
+            if columns % 2:
+                target[columns - 1] = left[columns // 2] + bias[o]
 
 
 @kernel
-def _alternate(left, right, row):
-    """Put the values of two rows in turns into a row of twice the length."""
-    for x in range(len(left)):
-        row[2 * x] = left[x]
-        row[2 * x + 1] = right[x]
+def gather(image, first, width, out):
+    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) without a border into rows of (4 C, H, W).
 
-
-@kernel
-def gather(image, out):
-    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) without a border into `out` (4 C, H, W).
-
-    The channels of one of the input are its upper left, upper right, lower left and lower right
-    pixels.
+    `out` gets the rows from `first` on; `width` is W. The channels of one of the input are its
+    upper left, upper right, lower left and lower right pixels. Beyond its right and lower edge the
+    input is mirrored.
     """
-    height, width = size(out)
+    height, columns = image.shape[1:]
     for o in range(len(out)):
-        for y in range(height):
-            row, target = image[o // 4, 2 * y + o % 4 // 2], out[o, y + 1]
-            for x in range(width):
-                target[x + 1] = row[2 * x + o % 2]
-    repeat_edges(out)
+        for y in range(out.shape[1]):
+            row = image[o // 4, _mirrored(2 * (first + y) + o % 4 // 2, height)]
+            target, k = out[o, y], o % 2
+            inside = min(width, (columns - k + 1) // 2)
+            for x in range(inside):
+                target[x + 1] = row[2 * x + k]
+            for x in range(inside, width):
+                target[x + 1] = row[_mirrored(2 * x + k, columns)]
+    _repeat_sides(out, width)
+
+
+@kernel
+def _mirrored(place, size):
+    place %= 2 * size
+    return min(place, 2 * size - 1 - place)
+
+
+@kernel
+def move_up(image, start, stop, first):
+    """Move rows start to stop of an image up, so that they begin at row `first`, in place."""
+    for plane in image:
+        for y in range(stop - start):
+            plane[first + y] = plane[start + y]

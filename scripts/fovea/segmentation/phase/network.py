@@ -17,7 +17,8 @@ import numpy as np
 
 from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
-from fovea.kernels import basins, convolution, fields, regions, resample
+from fovea.kernels import basins, fields, regions, resample, winograd
+from fovea.segmentation.phase.unet import predict
 
 _FOLDER = Path(__file__).parent / "weights"
 #: The files of the modes' own networks.
@@ -30,8 +31,6 @@ _BLOCKS = 3  # blocks per cell diameter, of whose means the surroundings are com
 _NEAR = 1.0  # sigma of the surroundings of a pixel, in cell diameters
 _FAINT = 0.3  # of the frame's spread, which is added to that of the surroundings
 _FAR = 8.0  # spreads to which brightness is limited
-_MULTIPLE = 16  # the network halves its input four times
-_STRIP, _MARGIN = 1536, 96  # rows; a pixel of the result depends on 74 rows to each side
 _LEVELS = 1024  # levels of the flood per unit of depth
 _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
@@ -131,9 +130,9 @@ def probability(values: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a network by name, float32; those of convolutions as (out, in, pixels).
+    """Read the arrays of a network by name, float32, `prepared` for `predict`.
 
-    Their shapes must be those of Fovea's own network.
+    Their shapes must fit those of the other layers.
     """
     arrays = _arrays(path)
     if not _of_a_network(arrays):
@@ -141,10 +140,13 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
             f"{path} does not hold the weights of a network for method phase; "
             "docs/network.md says how they are made"
         )
-    return {
-        name: np.ascontiguousarray(a.reshape(*a.shape[:2], -1)) if a.ndim == 4 else a
-        for name, a in arrays.items()
-    }
+    return prepared(arrays)
+
+
+def prepared(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrange the weights of a network, (out, in, rows, columns), as the kernels need them."""
+    ways = {1: winograd.mixing, 3: winograd.transformed}
+    return {name: ways[a.shape[-1]](a) if a.ndim == 4 else a for name, a in arrays.items()}
 
 
 def _of_a_network(arrays: dict[str, np.ndarray]) -> bool:
@@ -173,51 +175,3 @@ def _arrays(path: str | Path) -> dict[str, np.ndarray]:
             return {name: stored[name].astype(np.float32) for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise FoveaError(f"{path} cannot be read as the weights of a network: {error}") from error
-
-
-def predict(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Apply the network to one strip of the frame after the other, which bounds the memory.
-
-    `seen` is what `features` returns, and `arrays` what `read_weights` does. The result, (3, h, w)
-    float32, is logits of being inside a cell and of touching another one, and the depth inside the
-    cell, 0..1.
-    """
-    height, width = seen.shape[1:]
-    out = np.empty((len(arrays["out.b"]) // 4, height, width), np.float32)
-    for start in range(0, height, _STRIP):
-        first, stop = max(0, start - _MARGIN), min(height, start + _STRIP)
-        part = _predict_strip(seen[:, first : stop + _MARGIN], arrays)
-        out[:, start:stop] = part[:, start - first : stop - first]
-    return out
-
-
-def _predict_strip(seen: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    height, width = seen.shape[1:]
-    pad = [(0, 0), *((0, -n % _MULTIPLE) for n in (height, width))]
-    seen = np.pad(seen, pad, mode="symmetric")  # repeated edges of noise look like cells
-    image = convolution.empty(4 * len(seen), *(n // 2 for n in seen.shape[1:]))
-    convolution.gather(seen, image)
-    depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
-    seen_at = []
-    for level in range(depth):
-        if level:
-            smaller = convolution.empty(len(image), *(n // 2 for n in convolution.size(image)))
-            convolution.halve(image, smaller)
-            image = smaller
-        for step in range(2):
-            image = _convolved(image, arrays, f"enc.{level}.{step}.0")
-        seen_at.append(image)
-    for level in reversed(range(depth - 1)):
-        weights, bias = arrays[f"lat.{level}.w"], arrays[f"lat.{level}.b"]
-        convolution.add_doubled(image, weights, bias, seen_at[level])
-        image = _convolved(seen_at[level], arrays, f"dec.{level}.0")
-    out = np.empty((len(arrays["out.b"]) // 4, *seen.shape[1:]), np.float32)
-    convolution.mix_and_spread(image, arrays["out.w"], arrays["out.b"], out)
-    return out[:, :height, :width]
-
-
-def _convolved(image: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    bias = arrays[f"{name}.b"]
-    out = convolution.empty(len(bias), *convolution.size(image))
-    convolution.convolve(image, arrays[f"{name}.w"], bias, out)
-    return out
