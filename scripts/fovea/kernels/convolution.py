@@ -11,19 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.kernels.jit import kernel
-from fovea.kernels.winograd import (
-    LANES,
-    OUTPUTS,
-    sum_one,
-    sum_two,
-    transform_back,
-    transform_tiles,
-)
+from fovea.kernels.winograd import LANES, OUTPUTS, sum_up, transform_back, transform_tiles
 
 TILE = 4
-_BLOCK = 2 * LANES  # tiles, or pixels, between which sums are kept in registers
 _BESIDE = 16  # without these, values of a tile would compete for the same lines of the cache
-_BEYOND = 8 * LANES  # how far vectors of the last tiles reach at most
+_BEYOND = TILE * LANES  # how far vectors of the last tiles reach at most
 
 
 def empty(channels: int, height: int, width: int) -> np.ndarray:
@@ -61,43 +53,30 @@ def convolve(image, width, weights, bias, out):
     the row below them: (C, H' + 2, W' + 2). Weights are of `fovea.kernels.winograd.transformed`,
     and bias is (O,).
     """
-    height, tiles, count = out.shape[1], -(-width // TILE), len(image)
+    height, count, long = out.shape[1], len(image), TILE * LANES
     (plane, row), (step, line) = _distances(image), _distances(out)
-    apart = count * _BLOCK + _BESIDE
-    values, sums = np.empty(36 * apart, np.float32), np.empty(36 * OUTPUTS * _BLOCK, np.float32)
-    rest, packed = np.empty((TILE, TILE * LANES), np.float32), weights.reshape(-1)
+    apart, each = count * LANES + _BESIDE, OUTPUTS * LANES
+    values, sums = np.empty(36 * apart, np.float32), np.empty(36 * each, np.float32)
+    rest, packed = np.empty((TILE, long), np.float32), weights.reshape(-1)
     for y in range(0, height, TILE):
-        for begin in range(0, tiles, _BLOCK):
-            two = tiles - begin > LANES
+        for x in range(0, width, long):
             for c in range(count):
-                for v in range(1 + two):
-                    origin = c * plane + y * row + TILE * (begin + v * LANES)
-                    transform_tiles(image, origin, row, values, c * _BLOCK + v * LANES, apart)
+                transform_tiles(image, c * plane + y * row + x, row, values, c * LANES, apart)
             for o in range(len(bias)):
-                if o % OUTPUTS == 0:
-                    _sum_all(values, apart, count, packed, o * 36 * count, two, sums)
-                for v in range(1 + two):
-                    place, x = o % OUTPUTS * _BLOCK + v * LANES, TILE * (begin + v * LANES)
-                    if x + TILE * LANES <= width and y + TILE <= height:
-                        origin = o * step + y * line + x + 1
-                        transform_back(sums, place, OUTPUTS * _BLOCK, bias[o], out, origin, line)
-                        continue
-                    transform_back(sums, place, OUTPUTS * _BLOCK, bias[o], rest, 0, TILE * LANES)
-                    for k in range(min(TILE, height - y)):
-                        for j in range(min(TILE * LANES, width - x)):
-                            out[o, y + k, 1 + x + j] = rest[k, j]
+                k = o % OUTPUTS
+                if k == 0:
+                    for n in range(36):
+                        start = (o * 36 + n * OUTPUTS) * count
+                        sum_up(values, n * apart, LANES, count, packed, start, sums, n * each, LANES)
+                if x + long <= width and y + TILE <= height:
+                    place = o * step + y * line + x + 1
+                    transform_back(sums, k * LANES, each, bias[o], out, place, line)
+                    continue
+                transform_back(sums, k * LANES, each, bias[o], rest, 0, long)
+                for i in range(min(TILE, height - y)):
+                    for j in range(min(long, width - x)):
+                        out[o, y + i, 1 + x + j] = rest[i, j]
     _repeat_sides(out, width)
-
-
-@kernel
-def _sum_all(values, apart, count, weights, start, two, sums):
-    """Sum each of the 36 values over the channels, for 8 outputs and one block of tiles."""
-    for k in range(36):
-        first, place = start + k * count * OUTPUTS, k * OUTPUTS * _BLOCK
-        if two:
-            sum_two(values, k * apart, _BLOCK, count, weights, first, sums, place, _BLOCK)
-        else:
-            sum_one(values, k * apart, _BLOCK, count, weights, first, sums, place, _BLOCK)
 
 
 @kernel
@@ -116,12 +95,12 @@ def halve(image, width, out):
 
 @kernel
 def _mixed(image, y, width, weights, i, out):
-    """Sum up a row over the channels for outputs 8 i to 8 i + 7, into `out` (8, _BLOCK k)."""
+    """Sum up a row over the channels for outputs 8 i to 8 i + 7, into whole vectors of `out`."""
     plane, row = _distances(image)
     count = len(image)
-    for x in range(0, width, _BLOCK):
+    for x in range(0, width, LANES):
         origin, start = y * row + 1 + x, i * count * OUTPUTS
-        sum_two(image, origin, plane, count, weights, start, out, x, out.shape[1])
+        sum_up(image, origin, plane, count, weights, start, out, x, out.shape[1])
 
 
 @kernel
@@ -131,7 +110,7 @@ def add_doubled(image, width, weights, bias, other, out):
     Image (C, H, W), of which `width` is W, weights of `fovea.kernels.winograd.mixing`, bias (O,);
     `other` and `out` are (O, 2 H, 2 W).
     """
-    sums = np.empty((OUTPUTS, -(-width // _BLOCK) * _BLOCK), np.float32)
+    sums = np.empty((OUTPUTS, -(-width // LANES) * LANES), np.float32)
     for y in range(image.shape[1]):
         for o in range(len(bias)):
             if o % OUTPUTS == 0:
@@ -154,7 +133,7 @@ def mix_and_spread(image, width, weights, bias, out):
     `out` is (O, 2 H, 2 W) without a border, or less by the last rows or columns.
     """
     rows, columns = out.shape[1:]
-    sums = np.empty((OUTPUTS, -(-width // _BLOCK) * _BLOCK), np.float32)
+    sums = np.empty((OUTPUTS, -(-width // LANES) * LANES), np.float32)
     for y in range((rows + 1) // 2):
         for o in range(0, len(bias), 2):
             if o % OUTPUTS == 0:
@@ -171,35 +150,28 @@ def mix_and_spread(image, width, weights, bias, out):
 
 
 @kernel
-def gather(image, first, width, out):
-    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) without a border into rows of (4 C, H, W).
+def gather(image, width, out):
+    """Turn 2 x 2 pixels into four channels: (C, 2 H, 2 W) without a border into `out` (4 C, H, W).
 
-    `out` gets the rows from `first` on; `width` is W. The channels of one of the input are its
-    upper left, upper right, lower left and lower right pixels. Beyond its right and lower edge the
-    input is mirrored.
+    The channels of one of the input are its upper left, upper right, lower left and lower right
+    pixels. `width` is W: the input may have fewer columns, and is mirrored beyond them.
     """
-    height, columns = image.shape[1:]
+    columns = image.shape[2]
     for o in range(len(out)):
         for y in range(out.shape[1]):
-            row = image[o // 4, _mirrored(2 * (first + y) + o % 4 // 2, height)]
-            target, k = out[o, y], o % 2
+            row, target, k = image[o // 4, 2 * y + o % 4 // 2], out[o, y], o % 2
             inside = min(width, (columns - k + 1) // 2)
             for x in range(inside):
                 target[x + 1] = row[2 * x + k]
             for x in range(inside, width):
-                target[x + 1] = row[_mirrored(2 * x + k, columns)]
+                place = (2 * x + k) % (2 * columns)
+                target[x + 1] = row[min(place, 2 * columns - 1 - place)]
     _repeat_sides(out, width)
 
 
 @kernel
-def _mirrored(place, size):
-    place %= 2 * size
-    return min(place, 2 * size - 1 - place)
-
-
-@kernel
-def move_up(image, start, stop, first):
-    """Move rows start to stop of an image up, so that they begin at row `first`, in place."""
-    for plane in image:
+def move(image, start, stop, out):
+    """Copy rows start to stop of an image to the first rows of `out`, which may be the same."""
+    for c in range(len(image)):
         for y in range(stop - start):
-            plane[first + y] = plane[start + y]
+            out[c, y] = image[c, start + y]

@@ -40,6 +40,30 @@ def block_means(frame, block):
 
 
 @kernel
+def means_and_squares(values, block):
+    """Means of square blocks of an image and of its squares, (2, rows, columns).
+
+    The edge is repeated to whole blocks. Sums run along rows first.
+    """
+    height, width = values.shape
+    rows, columns = -(-height // block), -(-width // block)
+    out = np.zeros((2, rows, columns), np.float32)
+    line = np.empty(columns * block, np.float32)
+    for y in range(rows * block):
+        line[:width] = values[min(y, height - 1)]
+        line[width:] = line[width - 1]
+        means, squares = out[0, y // block], out[1, y // block]
+        for j in range(columns):
+            total = square = np.float32(0)
+            for x in range(j * block, (j + 1) * block):
+                total += line[x]
+                square += line[x] * line[x]
+            means[j] += total
+            squares[j] += square
+    return out / np.float32(block * block)
+
+
+@kernel
 def median_filter(values, radius):
     """Median over (2 radius + 1)² values of an image of finite numbers.
 

@@ -182,25 +182,27 @@ def transform_back(_, sums, place, apart, bias, out, origin, row):
     return types.void(sums, n, n, types.float32, out, n, n), emit
 
 
-def _summation(vectors: int):
-    """Make the sum over channels for 8 outputs and a number of vectors."""
+@intrinsic
+def sum_up(_, pixels, origin, plane, count, weights, start, out, place, apart):
+    """Sum a vector of pixels from `origin` on over `count` channels, `plane` apart, for 8 outputs.
+
+    Their weights, (count, 8), begin at `start`. Output o goes to `place` + o `apart`.
+    """
 
     def emit(context, builder, signature, values):
         code = _Code(context, builder, signature, values)
         plane, count, apart = values[2], values[3], values[8]
         zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        started = [ir.Constant(count.type, 0), code.place(0), code.place(4)]
-        started += [zero] * (OUTPUTS * vectors)
+        started = ir.Constant(count.type, 0), code.place(0), code.place(4), *[zero] * OUTPUTS
         before, loop = builder.block, builder.append_basic_block("channel")
         builder.branch(loop)
         builder.position_at_end(loop)
         variables = [builder.phi(value.type) for value in started]
         done, source, weights, *sums = variables
-        parts = [code.load(code.at(source, k * LANES)) for k in range(vectors)]
-        for o in range(OUTPUTS):
+        vector = code.load(source)
+        for o, total in enumerate(sums):
             weight = code.repeated(builder.load(code.at(weights, o)))
-            for i, part in enumerate(parts, o * vectors):
-                sums[i] = code.add(sums[i], builder.fmul(weight, part))
+            sums[o] = code.add(total, builder.fmul(weight, vector))
         done = builder.add(done, ir.Constant(count.type, 1))
         ended = done, code.at(source, plane), code.at(weights, OUTPUTS), *sums
         for variable, start, end in zip(variables, started, ended, strict=True):
@@ -209,19 +211,9 @@ def _summation(vectors: int):
         after = builder.append_basic_block("stored")
         builder.cbranch(builder.icmp_signed("<", done, count), loop, after)
         builder.position_at_end(after)
-        for i, total in enumerate(sums):
-            line = code.step(code.place(6), apart, i // vectors)
-            code.store(total, code.at(line, i % vectors * LANES))
+        for o, total in enumerate(sums):
+            code.store(total, code.step(code.place(6), apart, o))
         return context.get_dummy_value()
 
-    @intrinsic
-    def sum_up(_, pixels, origin, plane, count, weights, start, out, place, apart):
-        n = types.intp
-        return types.void(pixels, n, n, n, weights, n, out, n, n), emit
-
-    return sum_up
-
-
-#: Sums over `count` channels, `plane` apart, of one vector of pixels or of two, beginning at
-#: `origin`. Weights for 8 outputs begin at `start`, and output o goes to `place` + o `apart`.
-sum_one, sum_two = _summation(1), _summation(2)
+    n = types.intp
+    return types.void(pixels, n, n, n, weights, n, out, n, n), emit

@@ -81,8 +81,10 @@ def relative(bright):
     height, width = bright.shape
     padded = np.pad(bright, [(0, -n % 6) for n in bright.shape], mode="edge")
     blocks = padded.reshape(len(padded) // 6, 6, padded.shape[1] // 6, 6)
-    means, squares = blocks.mean(axis=(1, 3)), (blocks * blocks).mean(axis=(1, 3))
-    means, squares = phase.gaussian(means, 3.0), phase.gaussian(squares, 3.0)
+    means, squares = (
+        phase.gaussian(sum(sum(a[:, y, :, x] for x in range(6)) for y in range(6)) / F(36), 3.0)
+        for a in (blocks, blocks * blocks)
+    )
     spread = np.sqrt(np.maximum(squares - means * means, 0) + F(0.3**2))
     mean, spread = (resample(a, padded.shape)[:height, :width] for a in (means, spread))
     return np.clip((bright - mean) / spread, -8, 8), spread

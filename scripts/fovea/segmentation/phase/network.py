@@ -18,19 +18,20 @@ import numpy as np
 from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
 from fovea.kernels import basins, fields, regions, resample, winograd
-from fovea.segmentation.phase.unet import predict
+from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, predict
 
 _FOLDER = Path(__file__).parent / "weights"
 #: The files of the modes' own networks.
 WEIGHTS = {mode: _FOLDER / f"{mode}.npz" for mode in NETWORKS}
 PIXELS_PER_DIAMETER = 18
-FEATURES, OUTPUTS = 3, 3
 _TEXTURE = 0.019  # sigma of the local variance, in cell diameters
 _SHARPEST = 0.6  # pixels, the smallest sigma
-_BLOCKS = 3  # blocks per cell diameter, of whose means the surroundings are computed
-_NEAR = 1.0  # sigma of the surroundings of a pixel, in cell diameters
+_BLOCK = PIXELS_PER_DIAMETER // 3  # the surroundings are computed from means of blocks
+#: The surroundings of a pixel, of which sigma is one cell diameter.
+_AROUND = fields.gaussian_taps(PIXELS_PER_DIAMETER / _BLOCK)
 _FAINT = 0.3  # of the frame's spread, which is added to that of the surroundings
 _FAR = 8.0  # spreads to which brightness is limited
+_ROWS = 32  # of the frame, for which the outline is computed at a time
 _LEVELS = 1024  # levels of the flood per unit of depth
 _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
@@ -46,17 +47,20 @@ def label_network(
     there are labels in the result, (rises, H, W), or (H, W) if there is one.
     """
     arrays = read_weights(weights)
-    seen = features(flat, p.scale * cell_diameter, valid)
     found = np.zeros((len(rises), *flat.shape), np.int32)
-    if seen is None:
+    bright = scaled(flat, valid)
+    if bright is None:
         return found if len(rises) > 1 else found[0]
-    inside, contact, depth = predict(seen, arrays)
-    inside = probability(inside)
-    taps = fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER)
-    depth = fields.smooth(depth - np.float32(p.contact_weight) * probability(contact), taps)
-    levels = ((np.clip(depth, _LOWEST, _HIGHEST) - np.float32(_LOWEST)) * _LEVELS).astype(np.uint16)
-    certain = inside > np.float32(p.level)
-    mask = resample.resample(inside, flat.shape) > np.float32(p.level)
+    inside, depth = _predicted(Seen(bright, p.scale * cell_diameter), arrays, p.contact_weight)
+    depth = fields.smooth(depth, fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER))
+    np.clip(depth, _LOWEST, _HIGHEST, out=depth)
+    depth -= np.float32(_LOWEST)
+    depth *= _LEVELS
+    levels, certain = depth.astype(np.uint16), inside > np.float32(p.level)
+    mask = np.empty(flat.shape, bool)
+    for start in range(0, len(mask), _ROWS):
+        rows = np.arange(start, min(start + _ROWS, len(mask)))
+        mask[rows] = resample.resample(inside, mask.shape, rows) > np.float32(p.level)
     if valid is not None:
         mask &= valid
     for labels, (rise, least) in zip(found, rises, strict=True):
@@ -67,16 +71,18 @@ def label_network(
     return found if len(rises) > 1 else found[0]
 
 
-def features(
-    flat: np.ndarray, cell_diameter: float, valid: np.ndarray | None = None
-) -> np.ndarray | None:
-    """Return the network's input for a frame without background, (H, W) float32.
-
-    It is brightness, texture and relative brightness, (3, h, w) float32; None for a frame
-    without contrast.
-    """
-    flat = scaled(flat, valid)
-    return None if flat is None else as_seen(flat, cell_diameter)
+def _predicted(
+    seen: Seen, arrays: dict[str, np.ndarray], contact_weight: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of being inside a cell, and the depth less the weighted contact."""
+    inside, depth = np.empty(seen.shape, np.float32), np.empty(seen.shape, np.float32)
+    done = 0
+    for part in predict(seen.rows, seen.shape, arrays):
+        here = slice(done, done + part.shape[1])
+        inside[here] = probability(part[0])
+        depth[here] = part[2] - np.float32(contact_weight) * probability(part[1])
+        done = here.stop
+    return inside, depth
 
 
 def scaled(flat: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray | None:
@@ -92,35 +98,47 @@ def scaled(flat: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray | No
 
 
 def as_seen(flat: np.ndarray, cell_diameter: float) -> np.ndarray:
-    """Return the `features` of a frame, or of a part of one, that is `scaled`."""
-    shape = tuple(max(1, round(n * PIXELS_PER_DIAMETER / cell_diameter)) for n in flat.shape)
-    taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
-    variance = np.maximum(fields.local_variance(flat, taps), 0)
-    bright, texture = (resample.resample(image, shape) for image in (flat, variance))
-    near, spread = _near(bright)
-    # Logarithms of different processors differ in the last bit of double precision, which the
-    # rounding to single precision removes.
-    bright = np.arcsinh(bright.astype(np.float64))
-    texture = 0.5 * np.log(texture.astype(np.float64) / spread**2 + 1e-3) + 1
-    return np.stack([bright, texture, near]).astype(np.float32)
+    """Return all that the network sees of a frame that is `scaled`, (3, h, w) float32."""
+    seen = Seen(flat, cell_diameter)
+    return seen.rows(np.arange(seen.shape[0]))
 
 
-def _near(bright: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return brightness relative to the mean and spread within about a diameter, and the spread."""
-    height, width = bright.shape
-    block = PIXELS_PER_DIAMETER // _BLOCKS
-    padded = np.pad(bright, [(0, -n % block) for n in bright.shape], mode="edge")
-    rows, columns = (n // block for n in padded.shape)
-    squares = padded.reshape(rows, block, columns, block)
-    taps = fields.gaussian_taps(_BLOCKS * _NEAR)
-    mean, square = (
-        fields.smooth(values.mean(axis=(1, 3)), taps) for values in (squares, squares * squares)
-    )
-    spread = np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(_FAINT**2))
-    mean, spread = (
-        resample.resample(coarse, padded.shape)[:height, :width] for coarse in (mean, spread)
-    )
-    return np.clip((bright - mean) / spread, -_FAR, _FAR), spread
+class Seen:
+    """What the network sees of a frame: brightness, texture and relative brightness.
+
+    `flat` (H, W) float32 is a frame, or a part of one, that is `scaled`. `shape` (h, w) is the size
+    at 18 pixels per diameter.
+    """
+
+    def __init__(self, flat: np.ndarray, cell_diameter: float):
+        height, width = (max(1, round(n * PIXELS_PER_DIAMETER / cell_diameter)) for n in flat.shape)
+        self.shape = height, width
+        taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
+        self._variance = fields.local_variance(flat, taps)
+        np.maximum(self._variance, 0, out=self._variance)
+        self._bright = resample.resample(flat, self.shape)
+        means, squares = (
+            fields.smooth(a, _AROUND) for a in fields.means_and_squares(self._bright, _BLOCK)
+        )
+        self._means = means
+        self._spreads = np.sqrt(np.maximum(squares - means * means, 0) + np.float32(_FAINT**2))
+
+    def rows(self, places: np.ndarray) -> np.ndarray:
+        """Return the rows at `places`, (n,) integers, in this order: (3, n, w) float32."""
+        width, bright = self.shape[1], self._bright[places]
+        texture = resample.resample(self._variance, self.shape, places)
+        padded = tuple(n * _BLOCK for n in self._means.shape)
+        mean, spread = (
+            resample.resample(coarse, padded, places)[:, :width]
+            for coarse in (self._means, self._spreads)
+        )
+        out = np.empty((FEATURES, *bright.shape), np.float32)
+        # Logarithms of different processors differ in the last bit of double precision, which the
+        # rounding to single precision removes.
+        out[0] = np.arcsinh(bright.astype(np.float64))
+        out[1] = 0.5 * np.log(texture.astype(np.float64) / spread**2 + 1e-3) + 1
+        out[2] = np.clip((bright - mean) / spread, -_FAR, _FAR)
+        return out
 
 
 def probability(values: np.ndarray) -> np.ndarray:
