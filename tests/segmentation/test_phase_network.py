@@ -1,5 +1,7 @@
 """Mode `network` of segmentation `phase` against its plain version."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,6 +99,18 @@ def test_parts_do_not_show(monkeypatch, rows):
     whole = predict(seen, read_weights(WEIGHTS["general"]))
     monkeypatch.setattr(unet, "_ROWS", rows)
     np.testing.assert_array_equal(predict(seen, read_weights(WEIGHTS["general"])), whole)
+
+
+def test_the_memory_does_not_grow_with_the_height():
+    arrays, peaks = read_weights(WEIGHTS["general"]), []
+    for height in (600, 2400):
+        seen = np.broadcast_to(np.float32(0), (3, height, 40))
+        tracemalloc.start()
+        for _ in unet.predict(lambda rows, seen=seen: seen[:, rows], seen.shape[1:], arrays):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.01 * peaks[0]
 
 
 @given(seeds, sizes, sizes, st.floats(6, 60))

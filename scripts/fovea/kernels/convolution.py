@@ -3,7 +3,8 @@
 Sums are taken in a fixed order and without fused multiply-add, so that results are the same bits on
 every processor, and those of numpy on whole arrays. Images lie in memory of `empty`, with a border
 of one pixel around whole tiles of 4 x 4 that repeats their edge; so the inner loops have no branch.
-Kernels take and make any rows of an image, and a `width` says how many columns are its own.
+Kernels take and make any rows of such an image, and a `width` says how many columns are its own.
+Vectors reach beyond the last column: what they read there is not used, and nothing is written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fovea.kernels.jit import kernel
 from fovea.kernels.winograd import LANES, OUTPUTS, sum_up, transform_back, transform_tiles
 
 TILE = 4
-_BESIDE = 16  # without these, values of a tile would compete for the same lines of the cache
+_BESIDE = 16  # without these, the values of a tile would compete for lines of the cache
 _BEYOND = TILE * LANES  # how far vectors of the last tiles reach at most
 
 
@@ -66,8 +67,8 @@ def convolve(image, width, weights, bias, out):
                 k = o % OUTPUTS
                 if k == 0:
                     for n in range(36):
-                        start = (o * 36 + n * OUTPUTS) * count
-                        sum_up(values, n * apart, LANES, count, packed, start, sums, n * each, LANES)
+                        start, place = (o * 36 + n * OUTPUTS) * count, n * each
+                        sum_up(values, n * apart, LANES, count, packed, start, sums, place, LANES)
                 if x + long <= width and y + TILE <= height:
                     place = o * step + y * line + x + 1
                     transform_back(sums, k * LANES, each, bias[o], out, place, line)

@@ -21,9 +21,7 @@ from fovea.kernels.jit import host_features, intrinsic, types
 OUTPUTS = 8  # that share what is loaded of the input
 LANES = 16 if "+avx512f" in host_features() else 8  # of a vector; results do not depend on it
 #: Weights along one axis to six values; `_Code.before` and `_Code.after` are the other transforms.
-WEIGHTS = (
-    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-)
+WEIGHTS = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 _REAL, _INTEGER, _LANE = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_REAL, LANES)
 _EVEN, _ODD = list(range(0, 2 * LANES, 2)), list(range(1, 2 * LANES, 2))

@@ -10,10 +10,8 @@ from . import phase, phase_parts
 
 F = np.float32
 LEVELS = 1024
-#: Polynomials with three coefficients at 0, -1, 1, 1/2, -1/2 and infinity, scaled.
-POINTS = (
-    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-)
+#: Polynomials of three coefficients at 0, 1, -1, 2, -2 and infinity, scaled.
+POINTS = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 
 
 def shares(size, new_size):
@@ -100,17 +98,15 @@ def convolve(image, weights, bias):
     rows, columns = (n // 4 for n in padded.shape[1:])
     tiles = [[padded[:, y : y + 4 * rows - 3 : 4, x : x + 4 * columns - 3 : 4]
               for x in range(6)] for y in range(6)]  # fmt: skip
-    tiles = along_both(tiles, before)
-    out = np.empty((len(weights), 4 * rows, 4 * columns), F)
-    for o, w in enumerate(transformed(weights)):
-        sums = [[F(0)] * 6 for _ in range(6)]
-        for c in range(channels):
-            for y in range(6):
-                for x in range(6):
-                    sums[y][x] = sums[y][x] + w[c, y, x] * tiles[y][x][c]
-        for y, pixels in enumerate(along_both(sums, after)):
-            for x, pixel in enumerate(pixels):
-                out[o, y::4, x::4] = np.maximum(pixel + bias[o], 0)
+    tiles = along_both(np.array(tiles), before)
+    weights = transformed(weights).transpose(2, 3, 0, 1)[..., None, None]
+    sums = np.zeros((6, 6, len(bias), rows, columns), F)
+    for c in range(channels):
+        sums = sums + weights[:, :, :, c] * tiles[:, :, None, c]
+    out = np.empty((len(bias), 4 * rows, 4 * columns), F)
+    for y, line in enumerate(along_both(sums, after)):
+        for x, pixels in enumerate(line):
+            out[:, y::4, x::4] = np.maximum(pixels + bias[:, None, None], 0)
     return out[:, :height, :width]
 
 
@@ -129,8 +125,8 @@ def dot(factors, values):
 
 def along_both(values, transform):
     """Transform columns, then rows, of values in rows and columns."""
-    columns = [transform(column) for column in zip(*values, strict=True)]
-    return [transform(row) for row in zip(*columns, strict=True)]
+    rows = np.array(transform(values))
+    return np.array(transform(rows.swapaxes(0, 1))).swapaxes(0, 1)
 
 
 def before(d):

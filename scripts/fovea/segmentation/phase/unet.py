@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fovea.kernels import convolution, winograd
+from fovea.kernels import convolution
 from fovea.kernels.convolution import TILE
 
 FEATURES, OUTPUTS = 3, 3
 _MULTIPLE = 16  # a network of four levels halves its input four times
-_ROWS = 8  # of an image that are made at a time, whole tiles
+_ROWS = 8  # of an image that are made at a time, whole tiles; little is more than the cache holds
+_SPARE = 16  # further rows that an image to be convolved has room for, so that few are moved
 
 
 class _Image:
@@ -86,7 +87,7 @@ class _Convolved(_Image):
         if stop - self._first > self._capacity:
             start, old = min(self.done, self._needed()), self._memory
             if stop - start > self._capacity:
-                self._capacity = min(4 * (stop - start), self.height)
+                self._capacity = min(stop - start + _SPARE, self.height)
                 self._memory = convolution.empty(self.channels, self._capacity + TILE, self.width)
             convolution.move(old, start - self._first, self.done - self._first + 1, self._memory)
             self._first = start
