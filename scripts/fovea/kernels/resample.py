@@ -9,7 +9,7 @@ import numpy as np
 from fovea.kernels.jit import kernel
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def axis_taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights with which the pixels of an axis enter each pixel of the resampled axis.
 
