@@ -28,6 +28,7 @@ datasets:
         - {channel: 1, features: [intensity_total, intensity_mean]}
         - {channel: 2, features: [intensity_total, intensity_mean]}
 params:
+  segmentation: {method: logstd}
   extraction: {min_frames: 2, border_margin: 0}
 """
 
