@@ -52,7 +52,7 @@ def test_the_printed_config_finds_the_cells(tmp_path, monkeypatch, capsys, movie
     margin = dataset["params"]["extraction"]["border_margin"]
     assert margin == np.ceil(segmentation["cell_diameter"] / 2)
     tracking = dataset["params"]["tracking"]
-    assert (tracking["overlap"], tracking["max_gap"], tracking["max_merge"]) == ("mask", 2, 4)
+    assert (tracking["method"], tracking["max_gap"], tracking["max_merge"]) == ("lap", 2, 8)
     assert tracking["drift"]
     assert dataset["params"]["background"]["method"] == "local_surface"
     assert complete["samples"] == [{"name": "a", "dataset": "a", "fovs": "all"}]

@@ -31,7 +31,7 @@ from fovea.segmentation.phase.diameter import inner_areas
 from fovea.segmentation.segment import levels_of, method_of
 
 FRAMES = 10  # of a row, at most, unless all are wanted
-_TRACKING = {"overlap": "mask", "max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
+_TRACKING = {"max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
 _TRACKED = ("TRA", "links_of_found", "complete", "divisions_found", "divisions")
 _SIDE = 2048  # pixels of the frame for which CPU time is given
 _LOG = logging.getLogger("fovea")
@@ -231,13 +231,13 @@ def cpu_time(segment: Any, frame: np.ndarray, repeats: int = 3) -> float:
 
 def _tracked(drawn: Drawn, shots: Sequence[Shot]) -> dict[str, Any]:
     """Track the objects found, and score the tracks: means over positions, and sums of counts."""
-    from fovea.tracking.iou import IouTracker
+    from fovea.tracking.lap import LapTracker
 
     rows, start = [], 0
     for number, position in enumerate(drawn.positions):
         stop = start + len(position.frames)
         labels = np.stack([shot.found for shot in shots[start:stop]])
-        links = IouTracker(**_TRACKING).link(labels)
+        links = LapTracker(**_TRACKING).link(labels)
         parents = {cell: parent for cell, _, _, parent in links.lineage() if parent}
         theirs = drawn.parents[number] if drawn.parents else None
         ids = np.stack(list(links.render(labels)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LEVEL = 0.25
 #: Cells touch, are missed in single frames, and the stage jumps (docs/accuracy.md).
 _PYAMA = "  # PyAMA's logstd is for large cells well apart on an even ground: preset: pyama"
-_TRACKING = {"method": "iou", "overlap": "mask", "max_gap": 2, "max_merge": 4}
+_TRACKING = {"method": "lap", "max_gap": 2, "max_merge": 8}
 
 
 def guess_phase_by_light(recording: Recording) -> int | None:
