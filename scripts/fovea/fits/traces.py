@@ -73,13 +73,14 @@ def load_traces(path: str | Path, column: str, area: Mapping[str, str] | None = 
         raise FoveaError(
             f"{path}: does not state the unit of its times; delete it, it will be made again"
         )
-    good = table[table["good"]]
-    value = good[column]
+    about, good = table.attrs, table["good"]
+    rows = table if good.all() else table.loc[good]  # which is a copy
+    del table
+    value = rows[column]
     for dataset, name in (area or {}).items():
-        sizes = good.loc[good["dataset"] == dataset].groupby(CELL, sort=False)[name]
+        sizes = rows.loc[rows["dataset"] == dataset].groupby(CELL, sort=False)[name]
         value = value / sizes.transform(smoothed).reindex(value.index, fill_value=1.0)
-    rows = good.assign(time=good[time], value=value)
-    return _arranged(rows, rows["time"].notna().to_numpy(), unit, table.attrs)
+    return _arranged(rows, rows[time].to_numpy(), value.to_numpy(np.float64), unit, about)
 
 
 def smoothed(area: pd.Series) -> np.ndarray:
@@ -94,30 +95,46 @@ def smoothed(area: pd.Series) -> np.ndarray:
     return result
 
 
-def _arranged(rows: pd.DataFrame, taken: np.ndarray, unit: str, about: Mapping) -> Traces:
+def _arranged(
+    rows: pd.DataFrame, time: np.ndarray, value: np.ndarray, unit: str, about: Mapping
+) -> Traces:
     """Return traces; cells of a field of view have the same frames, with gaps.
 
-    Rows that are not `taken`, (R,) bool, only say which cells there are.
+    `rows` are (R,) of `CELL` and frame; those without a time, (R,) float64, only say which cells
+    there are.
     """
-    cells = rows.drop_duplicates(CELL)
-    fields = rows.groupby(CELL[:2], sort=False)
-    field, count = fields.ngroup().to_numpy(), fields.ngroups
-    own = field[~rows.duplicated(CELL).to_numpy()]
-    row = rows.groupby(CELL, sort=False).ngroup().to_numpy()[taken]
-    rows, field = rows[taken], field[taken]
-    place = rows.groupby(CELL[:2], sort=False)["frame"].rank("dense").to_numpy(np.int64) - 1
-    frame, time = rows["frame"].to_numpy(), rows["time"].to_numpy()
+    row = rows.groupby(CELL, sort=False).ngroup().to_numpy()
+    cells = rows.iloc[np.unique(row, return_index=True)[1]]
+    own = cells.groupby(CELL[:2], sort=False).ngroup().to_numpy()  # field of view of each cell
+    frame, taken = rows["frame"].to_numpy(), ~np.isnan(time)
+    del rows
+    if not taken.all():
+        row, frame, time, value = (part[taken] for part in (row, frame, time, value))
+    field = own[row]
+    place, at = _ranks(field, frame)
     length = place.max(initial=-1) + 1
-    # backwards, so that the time of a frame is that of the first cell in it
-    frames = np.full((count, length), -1, np.int64)
-    frames[field[::-1], place[::-1]] = frame[::-1]
-    times = np.full((count, length), np.nan)
-    times[field[::-1], place[::-1]] = time[::-1]
+    frames = np.full((own.max(initial=-1) + 1, length), -1, np.int64)
+    frames[field[at], place[at]] = frame[at]
+    times = np.full(frames.shape, np.nan)
+    times[field[at], place[at]] = time[at]
     frames, times = frames[own], times[own]
     times[row, place] = time
     values = np.full((len(cells), length), np.nan)
-    values[row, place] = rows["value"].to_numpy()
+    values[row, place] = value
     return Traces(
         cells["dataset"].tolist(), cells["fov"].to_numpy(), cells["cell"].to_numpy(), frames,
         times, values, unit, about["sample"], about.get("left_out", []),
     )  # fmt: skip
+
+
+def _ranks(field: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of its field's frames each of (R,) frames is, and where each is first.
+
+    Both are int64, (R,) and (K,) of the K different frames of all fields. Fields of view are
+    numbered from 0 on, and frames are at least 0.
+    """
+    span = frame.max(initial=0) + 1
+    key = field * span + frame
+    every, at = np.unique(key, return_index=True)
+    first = np.searchsorted(every, np.arange(field.max(initial=-1) + 1) * span)
+    return np.searchsorted(every, key) - first[field], at

@@ -273,10 +273,18 @@ def _arrow(table: pd.DataFrame):
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a Parquet file, or some columns, in this order; `attrs` is what was written about it."""
+    import pyarrow as pa
+
     with as_written(path):
-        found = _parquet(path).read(columns=columns, use_threads=False)
-        table = found.to_pandas()
-        table.attrs = json.loads((found.schema.metadata or {}).get(_KEY, b"{}"))
+        file = _parquet(path)
+        found = {}
+        # one column after the other: Arrow's and pandas' copies of all would be there together
+        for name in file.schema_arrow.names if columns is None else columns:
+            found[name] = file.read([name], use_threads=False).to_pandas()[name]
+            pa.default_memory_pool().release_unused()
+        table = pd.DataFrame(found, copy=False)
+        about = file.schema_arrow.metadata or {}
+        table.attrs = json.loads(about.get(_KEY, b"{}"))
     return table
 
 

@@ -72,17 +72,18 @@ def fit_page(
     thinning = cells.thinned(np.arange(len(data)), data.value.shape[1])
     source = _source(settings, data, found, reasons, unit, thinning)
     compared = None if models is None else _competing(models, data)
-    details, strips = _details(settings, entry, name, data, found, reasons, compared, thinning,
-                               rows, images)  # fmt: skip
+    strips = _strips(name, data, thinning, rows, images)
+    del rows  # of all cells and frames
+    details = _details(settings, entry, name, data, found, reasons, compared, strips)
     remarks = [f"This sample is made without {place}." for place in data.left_out]
     remarks += [f"{note}." for note in notes_of_table(settings, found).values()]
     remarks += [thinning.words] * bool(thinning.words)
-    if images and strips < len(thinning.rows):
-        remarks.append(f"Pictures of {strips} of {len(data)} cells are on this page, the most "
+    if images and len(strips) < len(thinning.rows):
+        remarks.append(f"Pictures of {len(strips)} of {len(data)} cells are on this page, the most "
                        "doubtful ones.")  # fmt: skip
     template.write_page(target, _page(settings, entry, name, data, found, source, details, remarks))
     log.info("%d cells, %d fits succeeded, %d drawn, %d with pictures", len(data),
-             found["success"].sum(), len(thinning.rows), strips)  # fmt: skip
+             found["success"].sum(), len(thinning.rows), len(strips))  # fmt: skip
 
 
 def reordered(data: Traces, order: np.ndarray) -> Traces:
@@ -128,23 +129,35 @@ def _competing(path: str | Path, data: Traces) -> pd.DataFrame:
     return table.set_index(key).reindex(keys)
 
 
+def _places(data: Traces) -> list[tuple[str, int, int]]:
+    """Return dataset, field of view and number of each cell."""
+    return list(zip(data.dataset, data.fov.tolist(), data.cell.tolist(), strict=True))
+
+
+def _strips(
+    name: str, data: Traces, thinning: cells.Thinning, rows: pd.DataFrame,
+    images: Sequence[str | Path],
+) -> dict[tuple[str, int, int], str]:  # fmt: skip
+    """Return the pictures of cells that are drawn, as far as there are images."""
+    if not images:
+        return {}
+    tracked = groups_of(map(str, images))
+    phase = {group.name.replace("seg_tracked", "pc") for group in tracked}
+    channels = {"phase contrast": next(iter(phase))} if len(phase) == 1 else {}
+    if f"pc_ch_{channel_of(name)}" not in channels.values():
+        channels[f"channel {channel_of(name)}"] = column("fl", channel_of(name))
+    places = _places(data)
+    shown = [places[row] for row in thinning.rows]
+    return pictures.cell_strips(tracked, channels, rows, shown, _captions(data))
+
+
 def _details(
     settings: Settings, entry: Mapping, name: str, data: Traces, found: pd.DataFrame,
-    reasons: Sequence[Sequence[str]], compared: pd.DataFrame | None, thinning: cells.Thinning,
-    rows: pd.DataFrame, images: Sequence[str | Path],
-) -> tuple[ColumnDataSource, int]:  # fmt: skip
-    """Return text and pictures of each cell, and how many have pictures."""
+    reasons: Sequence[Sequence[str]], compared: pd.DataFrame | None,
+    strips: Mapping[tuple[str, int, int], str],
+) -> ColumnDataSource:  # fmt: skip
+    """Return text and pictures of each cell."""
     units = parameter_units(settings, trace_unit(name, entry.get("normalise") == "area"))
-    places = list(zip(data.dataset, data.fov.tolist(), data.cell.tolist(), strict=True))
-    strips = {}
-    if images:
-        tracked = groups_of(map(str, images))
-        phase = {group.name.replace("seg_tracked", "pc") for group in tracked}
-        channels = {"phase contrast": next(iter(phase))} if len(phase) == 1 else {}
-        if f"pc_ch_{channel_of(name)}" not in channels.values():
-            channels[f"channel {channel_of(name)}"] = column("fl", channel_of(name))
-        shown = [places[row] for row in thinning.rows]
-        strips = pictures.cell_strips(tracked, channels, rows, shown, _captions(data))
     texts = []
     for row in range(len(data)):
         rivals = None
@@ -153,8 +166,8 @@ def _details(
             rivals = {key.removeprefix("aicc_"): (own[key], own[f"weight_{key[5:]}"])
                       for key in compared if key.startswith("aicc_")}  # fmt: skip
         texts.append(str(panel.fit_text(settings, units, found.iloc[row], reasons[row], rivals)))
-    details = {"text": texts, "strip": [strips.get(place, "") for place in places]}
-    return ColumnDataSource(details), len(strips)
+    pictured = [strips.get(place, "") for place in _places(data)]
+    return ColumnDataSource({"text": texts, "strip": pictured})
 
 
 def _captions(data: Traces) -> dict[tuple[str, int], dict[int, str]]:

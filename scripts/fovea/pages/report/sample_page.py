@@ -46,10 +46,7 @@ def sample_page(
         A table of the sample as CSV, whose first lines say what it was made of.
     """
     every = read_parquet(cell_table)
-    rows = read_parquet(table, [name for name in [*CELL, "frame", "good", *GEOMETRY]
-                                if name in parquet_columns(table)])  # fmt: skip
-    rows = rows[rows["good"]]
-    models = _lives(every, rows, table)
+    models = _lives(every, table)
     drawn, thinning, left_out = _features(table, features)
     head, at = template.embedded(models | drawn)
     kept = int((every["kept"] & every["good"]).sum())
@@ -71,7 +68,7 @@ def sample_page(
     log.info("%d cells, %d in the sample, %d features", len(every), kept, len(features))
 
 
-def _lives(every: pd.DataFrame, rows: pd.DataFrame, table: str | Path) -> dict[str, object]:
+def _lives(every: pd.DataFrame, table: str | Path) -> dict[str, object]:
     """Return figures of how many cells there are, how long, how large, and how they move."""
     kept = every["kept"].to_numpy(bool)
     found: dict[str, object] = {
@@ -80,15 +77,17 @@ def _lives(every: pd.DataFrame, rows: pd.DataFrame, table: str | Path) -> dict[s
             "Frames per cell, before and after the filters", "frames",
             {"tracked": every["frames"], "kept": every["frames"][kept]}, whole=True),
     }  # fmt: skip
-    area = next((name for name in parquet_columns(table) if feature_of(name) == "area"), None)
+    names = parquet_columns(table)
+    area = next((name for name in names if feature_of(name) == "area"), None)
     if area is not None:
         unit = trace_unit(area)
         good = read_parquet(table, ["good", area])
         values = good.loc[good["good"], area]
         found["areas"] = populations.histogram_figure(
             "Areas in all frames", f"area ({unit})", {"rows": values}, "rows")  # fmt: skip
-    if set(GEOMETRY) <= set(rows):
-        moved = populations.displacements(rows)
+    if set(GEOMETRY) <= set(names):
+        rows = read_parquet(table, [*CELL, "frame", "good", *GEOMETRY[:2]])
+        moved = populations.displacements(rows[rows["good"]])
         title = "Displacements from one frame to the next"
         found["moves"] = populations.histogram_figure(
             title, "displacement (pixels)", {"steps": moved}, "steps")  # fmt: skip
@@ -115,22 +114,24 @@ def _features(
 
     The figure holds the values of all features, and shows those of one.
     """
-    data = [load_traces(table, name) for name in features]
-    if not data:
+    if not features:
         return {}, None, []
-    first = data[0]
+    first = load_traces(table, features[0])
     values = max(1, min(cells.DRAWN_VALUES, first.value.shape[1]))
-    most = max(20, min(cells.DRAWN_CELLS, _VALUES // (values * (len(data) + 1))))
+    most = max(20, min(cells.DRAWN_CELLS, _VALUES // (values * (len(features) + 1))))
     thinning = cells.thinned(np.arange(len(first)), first.value.shape[1], most)
-    unit = _unit(first)
+    unit, names, left_out = _unit(first), cells.cell_names(first), first.left_out
     titles = {name: label(feature_words(name), trace_unit(name)) for name in features}
     columns: dict[str, list] = {}
     bands = {}
-    for name, own in zip(features, data, strict=True):
+    own = first
+    del first  # the traces of one feature at a time, for memory's sake
+    for name in features:
+        own = own if name == features[0] else load_traces(table, name)
         times, drawn, _ = cells.drawn_traces(own, unit, thinning)
         columns |= {f"times {name}": times, f"values {name}": drawn}
         bands[name] = traces.quartiles(own, unit)
-    source = cells.cell_source({"name": cells.cell_names(first)}, **columns,
+    source = cells.cell_source({"name": names}, **columns,
                                times=columns[f"times {features[0]}"],
                                values=columns[f"values {features[0]}"])  # fmt: skip
     figure = traces.traces_figure(source, bands[features[0]], titles[features[0]], unit,
@@ -142,7 +143,7 @@ def _features(
         "titles": titles,
         "bands": {name: ColumnDataSource(band) for name, band in bands.items()},
     }, code=_CHOOSE))  # fmt: skip
-    return {"feature": choice, "traces": figure}, thinning, first.left_out
+    return {"feature": choice, "traces": figure}, thinning, left_out
 
 
 _CHOOSE = """

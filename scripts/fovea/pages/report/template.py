@@ -116,9 +116,9 @@ def embedded(models: Mapping[str, object]) -> tuple[str, dict[str, Html]]:
         return _UUID.sub(lambda found: known.setdefault(
             found[0], f"b{len(known):07d}-0000-4000-8000-000000000000"), words)  # fmt: skip
 
-    code = fixed(script)
+    script = fixed(script)  # of many cells it is long, so no copy is kept
     library = Resources(mode="inline", components=["bokeh", "bokeh-widgets", "bokeh-tables"])
-    head = f"{library.render_js()}\n<script>{code}</script>\n"
+    head = f"{library.render_js()}\n<script>{script}</script>\n"
     return head, {name: Html(fixed(place)) for name, place in places.items()}
 
 
