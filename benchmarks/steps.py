@@ -48,11 +48,11 @@ def prepare(rendered) -> Frame:
 def frame_of(phase, fluorescence, labels) -> Frame:
     """All inputs of all steps for given images and labels."""
     backgrounds = [estimate_background(f, labels)[0] for f in fluorescence]
-    crops = list(_crops(labels, fluorescence, backgrounds))
+    crops = list(crops_of(labels, fluorescence, backgrounds))
     return Frame(phase, fluorescence, labels, backgrounds, crops)
 
 
-def _crops(labels, channels, backgrounds) -> Iterator[tuple]:
+def crops_of(labels, channels, backgrounds) -> Iterator[tuple]:
     """What extraction finds in cells.zarr for each cell: mask, raw and background, encoded."""
     boxes, _ = boxes_and_areas(labels, int(labels.max()))
     for cell, box in enumerate(boxes, 1):
