@@ -1,5 +1,7 @@
 """The table of boxes that tracking writes, against the boxes of the IDs that it wrote."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -106,3 +108,19 @@ def test_ids_beyond_16_bits():
 def test_a_recording_without_the_table(tmp_path):
     with pytest.raises(FoveaError, match="boxes is not there or not whole; run Snakemake again"):
         read_boxes(tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_few_frames_are_in_memory(tmp_path, method):
+    """A recording that is ten times as long takes room for its tables, and not for its frames."""
+    peaks = []
+    for count in (6, 6, 60):  # the first one loads what is needed
+        labels = np.zeros((count, 400, 400), np.uint16)
+        labels[:, 50:80, 50:80] = 1
+        group = tmp_path / f"{len(peaks)}/seg_labeled_ch_0"
+        write_channel(group, labels)
+        tracemalloc.start()
+        track(group, group.parent / "seg_tracked_ch_0", METHODS[method])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 3 * labels[0].nbytes

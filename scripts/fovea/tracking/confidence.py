@@ -75,7 +75,9 @@ class Confidence:
                 self.weakest[cell] = 1.0
                 self._begins_inside[cell] = self.time > 0 and not at_edge
             self._seen[cell] = self.time, area, at_edge
-        self._before = ids.copy()
+        if self._before is None or self._before.dtype != ids.dtype:
+            self._before = np.empty_like(ids)
+        np.copyto(self._before, ids)
         self.time += 1
 
     def tracks(self, parents: Mapping[int, int]) -> dict[int, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import cycle, tee
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -104,10 +104,10 @@ def track(
             else:
                 links = tracker.link(progress(frames.recorded(), len(present), log))
             turns = [np.empty(frames.shape[1:], links.dtype) for _ in range(2)]
-            labels, shown = tee(frames.recorded())
+            shown = _Shown(frames.recorded())
             tracked = links.render(shown, cycle(turns))
         else:
-            labels, shown = tee(frames.recorded())
+            shown = _Shown(frames.recorded())
             links, tracked = None, map(_narrow, map(tracker.update, shown))
         missing = {"missing": frames.missing}
         with ArrayWriter(target / "0", frames.shape, "uint16", about, LABELS, **missing) as out:
@@ -122,9 +122,8 @@ def track(
                 measured.append(measure_cells(ids, t))
                 shift = links.objects[t].shift if links else np.zeros(2, np.int64)
                 confidence.add(ids, *measured[-1], shift)
-                frame = next(labels)
                 for label in decided.get(int(present[t]), ()):
-                    repaired.update(set(ids[frame == label].tolist()) - {0})
+                    repaired.update(set(ids[shown.last == label].tolist()) - {0})
             boxes, areas = map(np.concatenate, zip(*measured, strict=True))
             about["fovea"]["largest_label"] = int(boxes[:, 1].max(initial=0))
     if links:
@@ -168,6 +167,21 @@ def track(
         log.info("gaps closed: %d; merged objects divided: %d", links.joined, links.parted)
         log.info("frames after which the image has moved: %d, at most by %.1f pixels",
                  moved.any(axis=1).sum(), np.hypot(*moved.T).max(initial=0))  # fmt: skip
+
+
+class _Shown:
+    """Passes frames on and keeps the last one; `itertools.tee` would keep up to 57."""
+
+    def __init__(self, frames: Iterable[np.ndarray]):
+        self._frames = iter(frames)
+        self.last = np.zeros((0, 0), np.uint16)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        self.last = next(self._frames)
+        return self.last
 
 
 def _narrow(labels: np.ndarray) -> np.ndarray:
