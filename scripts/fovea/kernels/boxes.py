@@ -165,34 +165,63 @@ def overlapping_boxes(a, b, order_a, order_b):
     return pairs[:n], shared[:n]
 
 
-@kernel
-def overlapping_runs(a, b):
+def overlapping_runs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the horizontal runs of pixels that are labelled in both of two unsigned integer images.
 
     Returns for each run a (R,) uint64 key, the label of `a` in its upper 32 bits and that of `b` in
     the lower ones, and its length in pixels, (R,) int64.
     """
+    return _overlapping_runs(np.ascontiguousarray(a), np.ascontiguousarray(b))
+
+
+@kernel
+def _overlapping_runs(a, b):
+    """Find the runs; background of `a` is skipped 8 bytes at a time."""
     height, width = a.shape
+    words, per_word = words_of(a)
     keys = np.empty(1024, np.uint64)
     lengths = np.empty(1024, np.int64)
     n = 0
     for y in range(height):
-        last = np.uint64(0)
-        for x in range(width):
-            key = np.uint64(0)
-            if a[y, x] > 0 and b[y, x] > 0:
-                key = (np.uint64(a[y, x]) << np.uint64(32)) | np.uint64(b[y, x])
-            if key == 0:
-                last = key
-                continue
-            if key == last:
-                lengths[n - 1] += 1
-                continue
-            if n == len(keys):
-                keys = np.concatenate((keys, np.empty_like(keys)))
-                lengths = np.concatenate((lengths, np.empty_like(lengths)))
-            keys[n] = key
-            lengths[n] = 1
-            n += 1
-            last = key
+        x = 0
+        while x < width:
+            x = skip_background(words, per_word, y * width, x, width)
+            while x < width:  # at least one pixel, then to the end of the objects of `a`
+                value, other, start = a[y, x], b[y, x], x
+                x += 1
+                if value == 0:
+                    break
+                while x < width and a[y, x] == value and b[y, x] == other:
+                    x += 1
+                if other == 0:
+                    continue
+                if n == len(keys):
+                    keys = np.concatenate((keys, np.empty_like(keys)))
+                    lengths = np.concatenate((lengths, np.empty_like(lengths)))
+                keys[n] = (np.uint64(value) << np.uint64(32)) | np.uint64(other)
+                lengths[n] = x - start
+                n += 1
     return keys[:n], lengths[:n]
+
+
+@kernel
+def pixels_of_blocks(labels, block):
+    """Count the labelled pixels in square blocks, (ceil(H / block), ceil(W / block)) uint32.
+
+    Background is skipped 8 bytes at a time.
+    """
+    height, width = labels.shape
+    words, per_word = words_of(labels)
+    counts = np.zeros((-(-height // block), -(-width // block)), np.uint32)
+    for y in range(height):
+        row, x = counts[y // block], 0
+        while x < width:
+            x = skip_background(words, per_word, y * width, x, width)
+            while x < width:
+                value = labels[y, x]
+                if value > 0:
+                    row[x // block] += np.uint32(1)
+                x += 1
+                if value == 0:
+                    break
+    return counts

@@ -8,6 +8,7 @@ import numpy as np
 
 from fovea.errors import FoveaError
 from fovea.jobs.checksums import as_written, read_rows
+from fovea.kernels.boxes import pixels_of_blocks
 
 _GRID = 256  # pixels of the longer side of the coarse masks
 _GAIN = 1.1  # factor by which a shift must increase the overlap to be accepted
@@ -15,11 +16,9 @@ _GAIN = 1.1  # factor by which a shift must increase the overlap to be accepted
 
 def coarse_mask(labels: np.ndarray) -> np.ndarray:
     """Share of objects' pixels in square blocks, at most 256 along the longer side, float32."""
-    height, width = labels.shape
-    block = max(1, -(-max(height, width) // _GRID))
-    covered = np.pad(labels > 0, ((0, -height % block), (0, -width % block)))
-    blocks = covered.reshape(len(covered) // block, block, -1, block)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    block = max(1, -(-max(labels.shape) // _GRID))
+    counts = pixels_of_blocks(np.ascontiguousarray(labels), block)
+    return counts.astype(np.float32) / np.float32(block * block)
 
 
 def read_drift(path: str | Path, frames: int) -> np.ndarray:
