@@ -11,12 +11,12 @@ benchmarks/against_pyama.json.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
@@ -68,26 +68,33 @@ def record(folder: Path, frames: int, size: int, cells: int) -> None:
     common.write_config(folder, CONFIG)
 
 
-def _first_core() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+#: Runs a command on the first core. It is a small process, for what it starts counts the memory of
+#: the process that has started it.
+LAUNCHER = """
+import json, os, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+start = time.perf_counter()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+found = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+         "wall_s": round(time.perf_counter() - start, 2),
+         "peak_mb": round(usage.ru_maxrss * 1024 / 1e6)}
+with open(sys.argv[1], "w") as file:
+    json.dump(found, file)
+sys.exit(status != 0)
+"""
 
 
 def used(folder: Path, command: list[str], **environment: str) -> dict:
     """What a command and all it starts use on one core; its output is kept in a file."""
-    start = time.perf_counter()
     with open(folder / "output.txt", "wb") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=out, stderr=out, env=os.environ | environment,
-            preexec_fn=_first_core,
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", LAUNCHER, "used.json", *command], cwd=folder, stdout=out,
+            stderr=out, env=os.environ | environment,
         )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    if done.returncode:
         sys.exit((folder / "output.txt").read_text("utf-8", "replace")[-5000:])
-    return {
-        "cpu_s": round(common.seconds_of(usage), 2),
-        "wall_s": round(time.perf_counter() - start, 2),
-        "peak_mb": round(usage.ru_maxrss * 1024 / 1e6),
-    }
+    return json.loads((folder / "used.json").read_text())
 
 
 def compared(folder: Path, traces: Path) -> dict:
