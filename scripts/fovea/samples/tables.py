@@ -276,15 +276,13 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.D
     import pyarrow as pa
 
     with as_written(path):
-        file = _parquet(path)
-        found = {}
+        file, found = _parquet(path), {}
         # one column after the other: Arrow's and pandas' copies of all would be there together
         for name in file.schema_arrow.names if columns is None else columns:
             found[name] = file.read([name], use_threads=False).to_pandas()[name]
             pa.default_memory_pool().release_unused()
         table = pd.DataFrame(found, copy=False)
-        about = file.schema_arrow.metadata or {}
-        table.attrs = json.loads(about.get(_KEY, b"{}"))
+        table.attrs = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
     return table
 
 
