@@ -107,7 +107,6 @@ def _arranged(
     cells = rows.iloc[np.unique(row, return_index=True)[1]]
     own = cells.groupby(CELL[:2], sort=False).ngroup().to_numpy()  # field of view of each cell
     frame, taken = rows["frame"].to_numpy(), ~np.isnan(time)
-    del rows
     if not taken.all():
         row, frame, time, value = (part[taken] for part in (row, frame, time, value))
     field = own[row]

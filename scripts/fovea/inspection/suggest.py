@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: Of transmitted light the background lies well inside the range of brightness; fluorescence is
 #: bright on a dark background. From this share of the range on, a channel is taken for the former.
 _LEVEL = 0.25
-#: Cells touch, are missed in single frames, and the stage jumps (docs/accuracy.md).
 _PYAMA = "  # PyAMA's logstd is for large cells well apart on an even ground: preset: pyama"
+#: Cells touch, are missed in single frames, and the stage jumps (docs/accuracy.md).
 _TRACKING = {"method": "lap", "max_gap": 2, "max_merge": 8}
 
 

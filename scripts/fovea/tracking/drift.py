@@ -17,7 +17,7 @@ _GAIN = 1.1  # factor by which a shift must increase the overlap to be accepted
 def coarse_mask(labels: np.ndarray) -> np.ndarray:
     """Share of objects' pixels in square blocks, at most 256 along the longer side, float32."""
     block = max(1, -(-max(labels.shape) // _GRID))
-    counts = pixels_of_blocks(np.ascontiguousarray(labels), block)
+    counts = pixels_of_blocks(labels, block)
     return counts.astype(np.float32) / np.float32(block * block)
 
 

@@ -116,21 +116,20 @@ def _features(
     """
     if not features:
         return {}, None, []
-    first = load_traces(table, features[0])
-    values = max(1, min(cells.DRAWN_VALUES, first.value.shape[1]))
+    data = load_traces(table, features[0])
+    values = max(1, min(cells.DRAWN_VALUES, data.value.shape[1]))
     most = max(20, min(cells.DRAWN_CELLS, _VALUES // (values * (len(features) + 1))))
-    thinning = cells.thinned(np.arange(len(first)), first.value.shape[1], most)
-    unit, names, left_out = _unit(first), cells.cell_names(first), first.left_out
+    thinning = cells.thinned(np.arange(len(data)), data.value.shape[1], most)
+    unit, names = _unit(data), cells.cell_names(data)
     titles = {name: label(feature_words(name), trace_unit(name)) for name in features}
     columns: dict[str, list] = {}
     bands = {}
-    own = first
-    del first  # the traces of one feature at a time, for memory's sake
     for name in features:
-        own = own if name == features[0] else load_traces(table, name)
-        times, drawn, _ = cells.drawn_traces(own, unit, thinning)
+        if bands:  # the traces of one feature at a time, for memory's sake
+            data = load_traces(table, name)
+        times, drawn, _ = cells.drawn_traces(data, unit, thinning)
         columns |= {f"times {name}": times, f"values {name}": drawn}
-        bands[name] = traces.quartiles(own, unit)
+        bands[name] = traces.quartiles(data, unit)
     source = cells.cell_source({"name": names}, **columns,
                                times=columns[f"times {features[0]}"],
                                values=columns[f"values {features[0]}"])  # fmt: skip
@@ -143,7 +142,7 @@ def _features(
         "titles": titles,
         "bands": {name: ColumnDataSource(band) for name, band in bands.items()},
     }, code=_CHOOSE))  # fmt: skip
-    return {"feature": choice, "traces": figure}, thinning, left_out
+    return {"feature": choice, "traces": figure}, thinning, data.left_out
 
 
 _CHOOSE = """

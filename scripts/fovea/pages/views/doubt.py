@@ -32,24 +32,16 @@ def jumps_of_area(rows: pd.DataFrame, area: pd.Series) -> pd.DataFrame:
         By dataset, field of view and cell: `jump`, the larger over the smaller area, at least 1,
         and `jump_frame`, the later frame of the two; NaN and -1 for cells of one frame.
     """
-    cell = rows.groupby(CELL, sort=False).ngroup().to_numpy()
-    order = np.argsort(cell, kind="stable")
-    cell, frame, size = cell[order], rows["frame"].to_numpy()[order], area.to_numpy(float)[order]
-    starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    jump = np.zeros(len(rows))
-    sound = (np.diff(cell) == 0) & (np.diff(frame) == 1) & (size[:-1] > 0) & (size[1:] > 0)
-    after = np.flatnonzero(sound) + 1
-    now, before = size[after], size[after - 1]
-    jump[after] = np.maximum(now / before, before / now)
-    largest = np.maximum.reduceat(jump, starts) if len(starts) else jump
-    first = np.full(len(starts), -1)
-    at = np.flatnonzero((jump == largest[cell]) & (jump > 0))[::-1]
-    first[cell[at]] = at
-    known = first >= 0
-    found = rows[CELL].iloc[order[starts]]
-    found = found.assign(jump=np.where(known, largest, np.nan),
-                         jump_frame=np.where(known, frame[first], -1))  # fmt: skip
-    return found.set_index(CELL)
+    groups = rows.groupby(CELL, sort=False)
+    follows = groups["frame"].diff().to_numpy() == 1
+    before = area.groupby([rows[name] for name in CELL], sort=False).shift().to_numpy(float)
+    now = area.to_numpy(float)
+    sound = follows & (before > 0) & (now > 0)
+    ratio = np.full(len(rows), np.nan)
+    ratio[sound] = np.maximum(now[sound] / before[sound], before[sound] / now[sound])
+    found = rows[CELL].assign(jump=ratio, jump_frame=np.where(sound, rows["frame"], -1))
+    found = found.sort_values("jump", ascending=False, kind="stable", na_position="last")
+    return found.drop_duplicates(CELL).set_index(CELL)
 
 
 def doubts(table: pd.DataFrame) -> tuple[np.ndarray, list[list[str]]]:
