@@ -23,6 +23,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("scripts", "tests")]
+import numpy as np
+
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile")]
 CELLS = 170  # of a frame of 2048 x 2048
 
@@ -30,6 +32,23 @@ CELLS = 170  # of a frame of 2048 x 2048
 def cells_of(size: int) -> int:
     """As many cells per area as 170 in 2048 x 2048 pixels."""
     return max(1, CELLS * size**2 // 2048**2)
+
+
+def trembling_disks(
+    rng: np.random.Generator, number: int, side: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows and columns, (number, pixels), of disks of 16 pixels in one frame after another.
+
+    They tremble by a pixel around places of their own in frames of side x side pixels.
+    """
+    step, radius = 26, 8
+    grid = np.stack(np.mgrid[: side // step, : side // step], -1).reshape(-1, 2)
+    places = rng.permutation(grid)[:number] * step + step // 2
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    disk = np.argwhere(np.hypot(y, x) <= radius) - radius
+    while True:
+        points = places[:, None] + rng.integers(-1, 2, (number, 1, 2)) + disk
+        yield points[..., 0], points[..., 1]
 
 
 def cpu_ms(function: Callable[[], object]) -> tuple[float, object]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import common
 import numpy as np
@@ -18,22 +19,17 @@ import steps
 
 from fovea.tracking.iou import IouTracker
 from fovea.tracking.lap import LapTracker
+from tracking import OPTIONS
 
-SIZE, STEP, RADIUS = 2048, 26, 8
-OPTIONS = {"max_gap": 2, "max_merge": 8, "divisions": True, "drift": True}
+SIZE = 2048
 
 
 def frames(cells: int, number: int) -> Iterator[np.ndarray]:
     """Labels of so many frames, (H, W) uint16."""
-    rng = np.random.default_rng(0)
-    grid = np.stack(np.mgrid[: SIZE // STEP, : SIZE // STEP], -1).reshape(-1, 2)
-    places = rng.permutation(grid)[:cells] * STEP + STEP // 2
-    y, x = np.mgrid[-RADIUS : RADIUS + 1, -RADIUS : RADIUS + 1]
-    disk = np.argwhere(np.hypot(y, x) <= RADIUS) - RADIUS
-    for _ in range(number):
+    disks = common.trembling_disks(np.random.default_rng(0), cells, SIZE)
+    for at in islice(disks, number):
         labels = np.zeros((SIZE, SIZE), np.uint16)
-        points = places[:, None] + rng.integers(-1, 2, (cells, 1, 2)) + disk
-        labels[points[..., 0], points[..., 1]] = np.arange(1, cells + 1)[:, None]
+        labels[at] = np.arange(1, cells + 1)[:, None]
         yield labels
 
 

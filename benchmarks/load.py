@@ -90,15 +90,9 @@ def pixels(folder: Path, number: int) -> None:
 def cells(folder: Path, number: int, side: int = 2048, time_points: int = 8) -> None:
     """Grainy disks of 16 pixels that tremble, in 8 frames of 2048 x 2048 pixels."""
     rng = np.random.default_rng(0)
-    step = 26
-    grid = np.stack(np.mgrid[: side // step, : side // step], -1).reshape(-1, 2)
-    places = rng.permutation(grid)[:number] * step + step // 2
-    y, x = np.mgrid[-8:9, -8:9]
-    disk = np.argwhere(np.hypot(y, x) <= 8) - 8
+    disks = common.trembling_disks(rng, number, side)
     recording = np.empty((time_points, 2, side, side), np.uint16)
-    for phase, fluorescence in recording:
-        points = places[:, None] + rng.integers(-1, 2, (number, 1, 2)) + disk
-        at = points[..., 0], points[..., 1]
+    for (phase, fluorescence), at in zip(recording, disks, strict=False):
         phase[:] = rng.normal(9000, 30, phase.shape)
         phase[at] = rng.normal(7000, 900, at[0].shape)
         fluorescence[:] = rng.normal(500, 10, phase.shape)
