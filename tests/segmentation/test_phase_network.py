@@ -188,10 +188,12 @@ def resized(channels):
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-@pytest.mark.parametrize("channels", [(4, 8), (5, 7, 3), (8,)])
-def test_networks_of_other_sizes(tmp_path, channels):
+@pytest.mark.parametrize("channels", [(4, 8), (5, 7, 3), (8,), (3, 9, 4, 2), (4, 3, 8, 2, 5, 3)])
+@pytest.mark.parametrize("shape", [(20, 30), (1, 1), (33, 3), (65, 129)])
+def test_networks_of_other_sizes(tmp_path, channels, shape):
     np.savez(tmp_path / "own.npz", **resized(channels))
-    seen = np.random.default_rng(0).normal(0, 1, (3, 20, 30)).astype(np.float32)
+    seen = np.random.default_rng(0).normal(0, 1, (3, *shape)).astype(np.float32)
+    read_weights.cache_clear()
     found = predict(seen, read_weights(tmp_path / "own.npz"))
     np.testing.assert_array_equal(found, plain.predict(seen, resized(channels)))
 

@@ -158,10 +158,11 @@ def mix(image, weights, bias):
 def predict(seen, arrays):
     """The network on a whole frame."""
     height, width = seen.shape[1:]
-    seen = np.pad(seen, ((0, 0), (0, -height % 16), (0, -width % 16)), "symmetric")
+    depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)
+    n = 2**depth
+    seen = np.pad(seen, ((0, 0), (0, -height % n), (0, -width % n)), "symmetric")
     image = np.concatenate([[c[dy::2, dx::2] for dy in (0, 1) for dx in (0, 1)] for c in seen])
     levels = []
-    depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)
     for i in range(depth):
         if i:
             image = np.maximum.reduce([image[:, y::2, x::2] for y in (0, 1) for x in (0, 1)])

@@ -15,7 +15,6 @@ from fovea.kernels import convolution
 from fovea.kernels.convolution import TILE
 
 FEATURES, OUTPUTS = 3, 3
-_MULTIPLE = 16  # a network of four levels halves its input four times
 _ROWS = 8  # of an image that are made at a time, whole tiles; little is more than the cache holds
 _SPARE = 16  # further rows that an image to be convolved has room for, so that few are moved
 
@@ -112,9 +111,10 @@ def predict(
     (3, n, w) float32 for one part of the rows after the other, is logits of being inside a cell and
     of touching another one, and the depth inside the cell, 0..1. The next part overwrites it.
     """
-    height, width = (-(-n // _MULTIPLE) * _MULTIPLE // 2 for n in shape)
-    first = image = _Convolved(4 * FEATURES, height, width)
     depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
+    multiple = 2**depth  # each level halves the one before, and the first one the frame
+    height, width = (-(-n // multiple) * multiple // 2 for n in shape)
+    first = image = _Convolved(4 * FEATURES, height, width)
     layers, seen_at = [], []
 
     def convolved(image, name, kind):
@@ -149,7 +149,7 @@ def predict(
         for layer in layers:
             layer()
         stop = image.joined(done, image.done)
-        part = out[:, : min(2 * stop, shape[0]) - 2 * done]
+        part = out[:, : max(0, min(2 * stop, shape[0]) - 2 * done)]
         if part.shape[1] > 0:
             source = image.rows(done, stop)
             convolution.mix_and_spread(source, width, arrays["out.w"], arrays["out.b"], part)
