@@ -11,7 +11,7 @@ from fovea.segmentation.phase.network import PIXELS_PER_DIAMETER, as_seen
 from stills import DIAMETER, Example
 from targets import contacts
 
-CROP = 144  # side of a crop in pixels of the network's input
+CROP = 160  # side of a crop in pixels of the network's input, a multiple of 32
 STEP = DIAMETER // PIXELS_PER_DIAMETER
 _PASTED = 0.7  # fraction of the crops into which cells of another one are pasted
 _TRIES = 4  # positions tried for each of them

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-CHANNELS = (16, 32, 56, 80)  # at 1/2, 1/4, 1/8 and 1/16 of the resolution of the input
 INPUTS, OUTPUTS = 3, 3
 
 
@@ -25,19 +26,20 @@ class Net(nn.Module):
 
     The first and the last layer rearrange squares of 2 x 2 pixels into four times the channels
     (pixel unshuffle and shuffle), so that all layers work at half the resolution or less.
+    `channels` are those at 1/2, 1/4 … of the resolution of the input.
     """
 
-    def __init__(self):
+    def __init__(self, channels: Sequence[int]):
         super().__init__()
-        ins = (4 * INPUTS, *CHANNELS)
-        pairs = list(zip(ins, CHANNELS, strict=False))
+        ins = (4 * INPUTS, *channels)
+        pairs = list(zip(ins, channels, strict=False))
         self.enc = nn.ModuleList(nn.Sequential(block(i, o), block(o, o)) for i, o in pairs)
         self.lat = nn.ModuleList(nn.Conv2d(o, i, 1) for i, o in pairs[1:])
-        self.dec = nn.ModuleList(block(i, i) for i in CHANNELS[:-1])
-        self.out = nn.Conv2d(CHANNELS[0], 4 * OUTPUTS, 1)
+        self.dec = nn.ModuleList(block(i, i) for i in channels[:-1])
+        self.out = nn.Conv2d(channels[0], 4 * OUTPUTS, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 3, h, w) features to (N, 3, h, w) outputs; h and w are multiples of 16."""
+        """(N, 3, h, w) features to (N, 3, h, w) outputs; h and w are multiples of 2^levels."""
         x = functional.pixel_unshuffle(x, 2)
         seen = []
         for level, encode in enumerate(self.enc):

@@ -11,6 +11,8 @@ import yaml
 from fovea.errors import FoveaError
 from stills import Example, Still, as_example, as_still, read_image, read_stills
 
+#: Of the network at 1/2, 1/4 … 1/32 of the resolution of its input.
+CHANNELS = (16, 32, 72, 112, 128)
 _KEYS = {"frames", "labels", "cell_diameter", "share", "inverted", "pasted"}
 
 
@@ -32,13 +34,14 @@ class Recording:
 
 @dataclass(frozen=True)
 class Plan:
-    """Recordings, and the number, share and steps of a training."""
+    """What a network is trained on, its size, and for how long."""
 
     recordings: list[Recording]
     pictures: int  # number of drawn ones
     picture_seed: int
     drawn_share: float  # of the crops, beside the recordings' shares
     steps: int
+    channels: tuple[int, ...] = CHANNELS
 
 
 def of_folder(folder: str | Path, cell_diameter: float) -> Plan:
@@ -61,8 +64,10 @@ def of_file(path: str | Path, folder: str | Path) -> Plan:
         recordings = [
             _recording(name, entry, Path(folder)) for name, entry in given["recordings"].items()
         ]
-        return Plan(recordings, drawn["count"], drawn["seed"], drawn["share"], given["steps"])
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        pictures = drawn["count"], drawn["seed"], drawn["share"]
+        channels = tuple(map(int, given["channels"]))
+        return Plan(recordings, *pictures, given["steps"], channels)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise FoveaError(f"{path} is no plan like training/general.yaml: {error}") from error
 
 

@@ -40,20 +40,25 @@ _REPORT = 200  # steps
 
 
 def train(
-    sources: list, steps: int, seed: int, report: Callable[[str], None]
-) -> dict[str, np.ndarray]:
+    sources: list, channels: Sequence[int], steps: int, seed: int, report: Callable[[str], None],
+    half: bool = False,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Train a network from scratch.
 
     Parameters
     ----------
     sources : list of augment.Source
         Frames whose cells are known.
+    channels : sequence of int
+        Of the network at a half, a quarter … of the resolution.
     steps : int
         Number of steps, of six varied crops each.
     seed : int
         Of the initial weights and of the variations.
     report : callable
         Called with the mean loss at regular intervals.
+    half : bool
+        Whether to convolve in bfloat16, which is twice as fast on processors that have it.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def train(
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = Net()
+    net = Net(channels)
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY)
     net.train()
@@ -82,7 +87,10 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         seen, wanted = zip(*[sample(rng, sources) for _ in range(_BATCH)], strict=True)
-        lost = loss(net(torch.from_numpy(np.stack(seen))), torch.from_numpy(np.stack(wanted)))
+        seen = torch.from_numpy(np.stack(seen)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            outputs = net(seen)
+        lost = loss(outputs.float(), torch.from_numpy(np.stack(wanted)))
         optimizer.zero_grad()
         lost.backward()
         optimizer.step()
@@ -160,6 +168,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, help="default: the plan's, or 6000")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
+        "--half", action="store_true", help="convolve in bfloat16, for processors that have it"
+    )
+    parser.add_argument(
         "--leave-out", metavar="NAME", nargs="+", default=[],
         help="train without these frames or recordings, and score on them",
     )  # fmt: skip
@@ -179,8 +190,8 @@ def _run(options: argparse.Namespace) -> None:
         plan = of_folder(options.folder, options.cell_diameter)
     kept, left_out = divided(plan, options.leave_out)
     arrays = train(
-        _sources(replace(plan, recordings=kept)),
-        options.steps or plan.steps, options.seed, lambda line: print(line, flush=True),
+        _sources(replace(plan, recordings=kept)), plan.channels, options.steps or plan.steps,
+        options.seed, lambda line: print(line, flush=True), options.half,
     )  # fmt: skip
     # numpy adds a suffix to names, not to open files
     with whole_file(options.out) as temporary, open(temporary, "wb") as file:

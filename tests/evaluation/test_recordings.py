@@ -153,10 +153,10 @@ def test_preview(tmp_path, monkeypatch, capsys):
     shown = re.search(r"shown: method: phase, cell_diameter: 30, mode: (\w+), ", printed)
     first = re.search(r"suggested: segmentation: {method: phase, mode: (\w+),", printed)
     assert shown[1] == first[1]  # the config leaves the mode open
-    assert main([*options, "--mode", "network", "--contrast", "bright"]) == 0
+    assert main([*options, "--mode", "general", "--contrast", "bright"]) == 0
     printed = capsys.readouterr().out
-    assert "suggested: segmentation: {method: phase, mode: network, contrast: bright, " in printed
-    assert "mode: network" in re.search("shown: .*", printed)[0]
+    assert "suggested: segmentation: {method: phase, mode: general, contrast: bright, " in printed
+    assert "mode: general" in re.search("shown: .*", printed)[0]
     assert "contrast: bright" in re.search("shown: .*", printed)[0]
     assert main([*options, "--mode", "network", "--cell-diameter", "5"]) == 1
     assert "mode network needs a cell diameter of 6 pixels at least" in capsys.readouterr().err

@@ -17,7 +17,8 @@ ENTRY = {"cell_diameter": 20, "share": 0.5, "inverted": 0.1, "pasted": 0.5}
 
 
 def write(folder, recordings, **keys):
-    plan = {"steps": 5, "pictures": {"count": 2, "seed": 1, "share": 0.4}}
+    plan = {"channels": [8, 16], "steps": 5}
+    plan["pictures"] = {"count": 2, "seed": 1, "share": 0.4}
     (folder / "plan.yaml").write_text(yaml.safe_dump(plan | {"recordings": recordings} | keys))
     return folder / "plan.yaml"
 
@@ -53,6 +54,7 @@ def test_a_plan(tmp_path):
     np.testing.assert_array_equal(movie.stills[1].frame, first[1])
     assert [still.name for still in stills.stills] == ["a", "b"]
     assert (plan.steps, plan.pictures, plan.drawn_share) == (5, 2, 0.4)
+    assert plan.channels == (8, 16)
     assert [one.flat.shape for one in movie.examples()] == [(72, 90)] * 2
     assert len(of_folder(tmp_path, 20).recordings[0].stills) == 2
 
