@@ -87,7 +87,7 @@ class Network:
     """Textured cells, found by a network that was trained on such cells."""
 
     #: Part of the cells' diameter that the network is shown as that of its own cells.
-    scale: ClassVar[float] = 0.65
+    scale: ClassVar[float] = 0.7
 
     level: float = 0.4  # threshold of the probability of being inside a cell
     contact_weight: float = 0.1  # of the probability of a contact, subtracted from the depth

@@ -36,10 +36,11 @@ def numbers() -> Numbers:
     return Numbers(**yaml.safe_load(NUMBERS.read_text("utf-8")))
 
 
-def terms(measures: Measures, cell_diameter: float, ratio: float) -> dict[str, float]:
+def terms(measures: Measures, cell_diameter: float, ratio: float, mode: str) -> dict[str, float]:
     """Return what the weights are multiplied with.
 
-    `ratio` is the usual one of the objects' diameter to `cell_diameter` in this mode.
+    `ratio` is the usual one of the objects' diameter to `cell_diameter` in this mode. Mode network
+    has a term of its own: where it finds cells they are those that it was trained on.
     """
     off = abs(np.log(measures.found / cell_diameter / ratio)) if measures.found > 0 else 1.0
     return {
@@ -51,6 +52,7 @@ def terms(measures: Measures, cell_diameter: float, ratio: float) -> dict[str, f
         "spread": min(measures.spread, 0.6),
         "missed": measures.missed,
         "off": float(min(off, 0.7)),
+        "network": float(mode == "network"),
     }
 
 
@@ -59,7 +61,7 @@ def expected(measures: Measures, cell_diameter: float, mode: str) -> float:
     if measures.count < FEWEST:
         return 0.0
     known = numbers()
-    found = terms(measures, cell_diameter, known.ratio[mode])
+    found = terms(measures, cell_diameter, known.ratio[mode], mode)
     total = known.weights["constant"] + sum(known.weights[k] * v for k, v in found.items())
     return float(1 / (1 + np.exp(-total)))
 
