@@ -11,7 +11,6 @@ from fovea.segmentation.phase.network import PIXELS_PER_DIAMETER, as_seen
 from stills import DIAMETER, Example
 from targets import contacts
 
-CROP = 160  # side of a crop in pixels of the network's input, a multiple of 32
 STEP = DIAMETER // PIXELS_PER_DIAMETER
 _PASTED = 0.7  # fraction of the crops into which cells of another one are pasted
 _TRIES = 4  # positions tried for each of them
@@ -22,12 +21,12 @@ _AT_CELLS = 0.6  # fraction of the crops that are taken near a cell
 
 @dataclass(frozen=True)
 class Crop:
-    """A varied part of an example; `flat` in full size, the others at that of the network."""
+    """A varied part of an example, (n, n) pixels of the network's input."""
 
-    flat: np.ndarray  # (STEP * CROP, STEP * CROP) float32
-    labels: np.ndarray  # (CROP, CROP) float32
-    depth: np.ndarray  # (CROP, CROP) float32
-    valid: np.ndarray  # (CROP, CROP) float32, 0 beyond the frame's edge, 1 elsewhere
+    flat: np.ndarray  # (STEP * n, STEP * n) float32, in full size
+    labels: np.ndarray  # (n, n) float32
+    depth: np.ndarray  # (n, n) float32
+    valid: np.ndarray  # (n, n) float32, 0 beyond the frame's edge, 1 elsewhere
 
 
 @dataclass(frozen=True)
@@ -40,31 +39,33 @@ class Source:
     pasted: float = _PASTED  # share of the crops into which cells of another one are pasted
 
 
-def sample(rng: np.random.Generator, sources: list[Source]) -> tuple[np.ndarray, np.ndarray]:
+def sample(
+    rng: np.random.Generator, sources: list[Source], side: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the input and the target of the network for a random crop.
 
     Returns
     -------
-    seen : (3, CROP, CROP) float32
+    seen : (3, side, side) float32
         Features.
-    wanted : (4, CROP, CROP) float32
+    wanted : (4, side, side) float32
         1 inside cells; 1 where two touch; depth; 1 where these are known.
     """
     shares = np.array([source.share for source in sources])
     source = sources[int(rng.choice(len(sources), p=shares / shares.sum()))]
     examples = source.examples
-    crop = warp(rng, examples[int(rng.integers(len(examples)))])
+    crop = warp(rng, examples[int(rng.integers(len(examples)))], side)
     if rng.random() < source.pasted:
-        crop = paste(rng, crop, warp(rng, examples[int(rng.integers(len(examples)))]))
+        crop = paste(rng, crop, warp(rng, examples[int(rng.integers(len(examples)))], side))
     seen = as_seen(relit(rng, crop.flat, source.inverted), DIAMETER)
     inside = (crop.labels > 0).astype(np.float32)
     return seen, np.stack([inside, contacts(crop.labels), crop.depth * inside, crop.valid])
 
 
-def warp(rng: np.random.Generator, example: Example) -> Crop:
+def warp(rng: np.random.Generator, example: Example, side: int) -> Crop:
     """Return a part of an example, turned, mirrored, scaled by 0.75 to 1.35, stretched and bent."""
     height, width = example.flat.shape
-    size = STEP * CROP
+    size = STEP * side
     scale = np.exp(rng.uniform(np.log(0.75), np.log(1.35)))
     angle = rng.uniform(0, 2 * np.pi)
     centre_y, centre_x = rng.uniform(0.15, 0.85) * height, rng.uniform(0.15, 0.85) * width
@@ -109,12 +110,12 @@ def paste(rng: np.random.Generator, crop: Crop, other: Crop) -> Crop:
         cell = (other.labels == name).astype(np.uint8)
         x, y, width, height = cv2.boundingRect(cell)
         halo = cv2.dilate(cell, disk)
-        at_edge = min(x, y) < 1 or x + width >= CROP or y + height >= CROP
+        at_edge = min(x, y) < 1 or x + width >= size[0] or y + height >= size[1]
         if cell.sum() < _LEAST_PASTED or at_edge or (other.valid[halo > 0] == 0).any():
             continue
         for _ in range(_TRIES):
-            dy = rng.integers(-y, CROP - y - height + 1)
-            dx = rng.integers(-x, CROP - x - width + 1)
+            dy = rng.integers(-y, size[1] - y - height + 1)
+            dx = rng.integers(-x, size[0] - x - width + 1)
             move = np.float32([[1, 0, dx], [0, 1, dy]])
             moved, around = (
                 cv2.warpAffine(mask, move, size, flags=cv2.INTER_NEAREST) > 0

@@ -12,7 +12,7 @@ from fovea.errors import FoveaError
 from stills import Example, Still, as_example, as_still, read_image, read_stills
 
 #: Of the network at 1/2, 1/4 … 1/32 of the resolution of its input.
-CHANNELS = (16, 32, 72, 112, 128)
+CHANNELS = (24, 48, 72, 112, 128)
 _KEYS = {"frames", "labels", "cell_diameter", "share", "inverted", "pasted"}
 
 

@@ -32,6 +32,7 @@ from plan import Plan, Recording, of_file, of_folder
 from stills import Still
 
 _BATCH = 6
+_CROP = 144  # least side of a crop in pixels of the network's input
 _RATE = 4e-3  # of learning, at its highest
 _WARM_UP = 30  # steps
 _DECAY = 1e-3
@@ -77,6 +78,8 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = Net(channels)
+    multiple = 2 ** len(channels)  # which the network halves to one pixel
+    side = -(-_CROP // multiple) * multiple
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY)
     net.train()
@@ -86,8 +89,10 @@ def train(
         rate = _RATE * warmth * (0.51 + 0.5 * np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        seen, wanted = zip(*[sample(rng, sources) for _ in range(_BATCH)], strict=True)
-        seen = torch.from_numpy(np.stack(seen)).contiguous(memory_format=torch.channels_last)
+        seen, wanted = zip(*[sample(rng, sources, side) for _ in range(_BATCH)], strict=True)
+        seen = torch.from_numpy(np.stack(seen))
+        if half:
+            seen = seen.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             outputs = net(seen)
         lost = loss(outputs.float(), torch.from_numpy(np.stack(wanted)))
