@@ -83,7 +83,7 @@ def _usable(rows: pd.DataFrame) -> pd.DataFrame:
 def _terms(rows: pd.DataFrame, ratio: dict[str, float]) -> pd.DataFrame:
     names = list(Measures.__dataclass_fields__)
     return pd.DataFrame([
-        terms(Measures(**dict(zip(names, row[:-2], strict=True))), row[-2], ratio[row[-1]], row[-1])
+        terms(Measures(**dict(zip(names, row[:-2], strict=True))), row[-2], row[-1], ratio)
         for row in rows[[*names, "d", "mode"]].itertuples(index=False, name=None)
     ])  # fmt: skip
 

@@ -11,8 +11,6 @@ import yaml
 from fovea.errors import FoveaError
 from stills import Example, Still, as_example, as_still, read_image, read_stills
 
-#: Of the network at 1/2, 1/4 … 1/32 of the resolution of its input.
-CHANNELS = (24, 48, 72, 112, 128)
 _KEYS = {"frames", "labels", "cell_diameter", "share", "inverted", "pasted"}
 
 
@@ -41,13 +39,14 @@ class Plan:
     picture_seed: int
     drawn_share: float  # of the crops, beside the recordings' shares
     steps: int
-    channels: tuple[int, ...] = CHANNELS
+    channels: tuple[int, ...]  # of the network at 1/2, 1/4 … of the resolution of its input
 
 
 def of_folder(folder: str | Path, cell_diameter: float) -> Plan:
     """Return a plan for the annotated frames of a folder, which are half of the crops."""
     one = Recording("", read_stills(folder), cell_diameter)
-    return Plan([one], pictures=400, picture_seed=2, drawn_share=1.0, steps=6000)
+    return Plan([one], pictures=400, picture_seed=2, drawn_share=1.0, steps=6000,
+                channels=(24, 48, 72, 112, 128))  # fmt: skip
 
 
 def of_file(path: str | Path, folder: str | Path) -> Plan:

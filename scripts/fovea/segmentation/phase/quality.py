@@ -36,13 +36,15 @@ def numbers() -> Numbers:
     return Numbers(**yaml.safe_load(NUMBERS.read_text("utf-8")))
 
 
-def terms(measures: Measures, cell_diameter: float, ratio: float, mode: str) -> dict[str, float]:
+def terms(
+    measures: Measures, cell_diameter: float, mode: str, ratio: dict[str, float]
+) -> dict[str, float]:
     """Return what the weights are multiplied with.
 
-    `ratio` is the usual one of the objects' diameter to `cell_diameter` in this mode. Mode network
-    has a term of its own: where it finds cells they are those that it was trained on.
+    `ratio` is the usual one of the objects' diameter to `cell_diameter`, by mode. Mode network has
+    a term of its own: where it finds cells they are those that it was trained on.
     """
-    off = abs(np.log(measures.found / cell_diameter / ratio)) if measures.found > 0 else 1.0
+    off = abs(np.log(measures.found / cell_diameter / ratio[mode])) if measures.found > 0 else 1.0
     return {
         "agreement": float(np.log(max(measures.agreement, 0.05))),
         "consensus": float(np.log(max(measures.consensus, 0.05))),
@@ -61,7 +63,7 @@ def expected(measures: Measures, cell_diameter: float, mode: str) -> float:
     if measures.count < FEWEST:
         return 0.0
     known = numbers()
-    found = terms(measures, cell_diameter, known.ratio[mode], mode)
+    found = terms(measures, cell_diameter, mode, known.ratio)
     total = known.weights["constant"] + sum(known.weights[k] * v for k, v in found.items())
     return float(1 / (1 + np.exp(-total)))
 
