@@ -65,6 +65,8 @@ def of_file(path: str | Path, folder: str | Path) -> Plan:
         ]
         pictures = drawn["count"], drawn["seed"], drawn["share"]
         channels = tuple(map(int, given["channels"]))
+        if not channels or min(channels) < 1:
+            raise ValueError(f"channels are numbers above 0, at least one, got {list(channels)}")
         return Plan(recordings, *pictures, given["steps"], channels)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise FoveaError(f"{path} is no plan like training/general.yaml: {error}") from error

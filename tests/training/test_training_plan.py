@@ -88,6 +88,14 @@ def test_files_that_are_no_plan(tmp_path, text):
         of_file(tmp_path / "absent.yaml", tmp_path)
 
 
+@pytest.mark.parametrize("channels", [[], [0], [16, -1]])
+def test_channels_that_make_no_network(tmp_path, channels):
+    images(tmp_path)
+    entry = ENTRY | {"frames": "movie.tif", "labels": "movie_ids.tif"}
+    with pytest.raises(FoveaError, match="channels are numbers above 0"):
+        of_file(write(tmp_path, {"movie": entry}, channels=channels), tmp_path)
+
+
 def test_what_is_left_out(tmp_path, capsys, monkeypatch):
     images(tmp_path)
     path = write(tmp_path, {

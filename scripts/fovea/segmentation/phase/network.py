@@ -18,7 +18,7 @@ import numpy as np
 from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
 from fovea.kernels import basins, fields, regions, resample, winograd
-from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, predict
+from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, levels, predict
 
 _FOLDER = Path(__file__).parent / "weights"
 #: The files of the modes' own networks.
@@ -169,7 +169,7 @@ def prepared(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _of_a_network(arrays: dict[str, np.ndarray]) -> bool:
     """Whether there is every array that `predict` needs, each of a shape that fits the others."""
-    depth = sum(name.startswith("enc") and name.endswith(".0.0.b") for name in arrays)
+    depth = levels(arrays)
     channels = [arrays.get(f"enc.{level}.0.0.b", np.empty(0)).size for level in range(depth)]
     if not channels:
         return False

@@ -101,6 +101,11 @@ class _Convolved(_Image):
             self.rows(stop, whole + 1)[:] = self.rows(stop - 1, stop)
 
 
+def levels(arrays: dict[str, np.ndarray]) -> int:
+    """Return at how many resolutions a network of these arrays works: at 1/2, 1/4 …"""
+    return sum(name.startswith("enc.") and name.endswith(".0.0.b") for name in arrays)
+
+
 def predict(
     seen: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int], arrays: dict[str, np.ndarray]
 ) -> Iterator[np.ndarray]:
@@ -111,7 +116,7 @@ def predict(
     (3, n, w) float32 for one part of the rows after the other, is logits of being inside a cell and
     of touching another one, and the depth inside the cell, 0..1. The next part overwrites it.
     """
-    depth = sum(name.startswith("enc") and name.endswith(".0.0.w") for name in arrays)
+    depth = levels(arrays)
     multiple = 2**depth  # each level halves the one before, and the first one the frame
     height, width = (-(-n // multiple) * multiple // 2 for n in shape)
     first = image = _Convolved(4 * FEATURES, height, width)
