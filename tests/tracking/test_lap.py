@@ -48,8 +48,12 @@ def test_links_of_two_frames_are_those_of_the_plain_version(labels):
     before, here = labels[0], labels[-1]
     if not before.any() or not here.any():
         return
-    plain = LapTracker(max_gap=0, max_merge=0, drift=False)
-    links = plain.link([before, here])
+    same_as_plain(before, here)
+
+
+def same_as_plain(before, here):
+    """The links of two frames have the largest sum of gains that the plain version knows."""
+    links = LapTracker(max_gap=0, max_merge=0, drift=False).link([before, here])
     found = {(c[0][1], c[1][1]) for c in links.chains if len(c) == 2}
     gain = track_lap.gains(before, here)
     best = track_lap.assign({pair: value for pair, value in gain.items() if value > 0})
@@ -77,6 +81,39 @@ def test_an_object_that_is_split_for_one_frame(tracker):
     halves = disk(80, 100, 14) & (X < 104), disk(80, 100, 14) & (X > 105)
     stack[4] = frame(*halves, *others(4))
     assert lives(tracker.link(stack)).count((0, 8, 0)) == 4
+
+
+def with_sixteen(rng, *masks):
+    """Objects of one frame: `masks`, and sixteen cells in two rows that move and grow a little."""
+    places = (np.stack(np.divmod(np.arange(16), 8), 1) * (132, 24) + 14).astype(float)
+    places += rng.normal(0, 1.5, places.shape)
+    radii = 8 * np.exp(rng.normal(0, 0.06, 16))
+    return frame(*masks, *(disk(*p, r) for p, r in zip(places, radii, strict=True)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@BOTH
+def test_the_part_of_a_cell_that_stays_in_its_place_keeps_the_name(tracker, seed):
+    """Another part has the cell's area and shape, as a daughter that spreads beside it may."""
+    rng = np.random.default_rng(seed)
+    whole, part = disk(80, 100, 14), disk(80, 95, 8)
+    beside = disk(88, 116, 14) & ~disk(80, 95, 9)
+    stack = [with_sixteen(rng, whole) for _ in range(3)]
+    stack += [with_sixteen(rng, part, beside) for _ in range(3)]
+    ids = list(replace(tracker, divisions=False, max_merge=0).link(stack).render(stack))
+    assert {i[80, 95] for i in ids} == {ids[0][80, 100]}
+    assert ids[3][88, 120] not in (0, ids[0][80, 100])
+
+
+@given(seeds)
+@examples(40)
+def test_links_of_many_objects_are_those_of_the_plain_version(seed):
+    """So many that their first links say how rarely no object lies in the other."""
+    rng = np.random.default_rng(seed)
+    left, radius = rng.uniform(3, 7), rng.uniform(7, 10)
+    beside = disk(80 + rng.uniform(4, 10), 116, rng.uniform(11, 15)) & ~disk(80, 100 - left, radius)
+    before = with_sixteen(rng, disk(80, 100, 14))
+    same_as_plain(before, with_sixteen(rng, disk(80, 100 - left, radius), beside))
 
 
 @BOTH

@@ -38,7 +38,8 @@ class LapTracker(TwoPassTracker):
     whose masks cover each other, is measured apart from the rest. An object is expected where it
     was, moved with the stage and by the share of its last displacement that displacements usually
     repeat. The costs of the four, minus the logarithms of distributions with heavy tails, are added
-    up, and the links of two frames have the least sum of costs.
+    up, and the links of two frames have the least sum of costs. Where nearly all links are those of
+    objects of which one lies in the other, a link of others costs more.
 
     Links that cross are then exchanged where the areas and shapes of some frames before and after
     say so, see `fovea.tracking.exchange`.
@@ -89,7 +90,7 @@ class LapTracker(TwoPassTracker):
                 square, before.areas[left], here.areas[right],
                 before.shapes[left], here.shapes[right], usual, shape_wider=wider,
             )  # fmt: skip
-            costs += ray(1 - iou, usual[3])
+            costs += ray(1 - iou, usual[3]) + scales.outside * ~inside
             # a wider distribution is lower; way and shape are distributed in the plane
             costs += pressed * (np.log(both[1] / both[0]) @ [2, 1, 2, 1])
             # masks that merge or part are unlike all that is usual; they overlap all the same
@@ -98,8 +99,9 @@ class LapTracker(TwoPassTracker):
             i, j = assign(left[fits], right[fits], gain[fits])
             chosen = np.isin(left * len(here.areas) + right, i * len(here.areas) + j)
             scales, rough = self._seen(
-                before, here, left[chosen], right[chosen], iou[chosen], moves, pressed[chosen]
-            )
+                before, here, left[chosen], right[chosen], iou[chosen], moves, pressed[chosen],
+                np.array([np.count_nonzero(inside & chosen), len(i)]),
+            )  # fmt: skip
         self._scales, self._pressed = scales, rough
         here.steps[j] = here.centroids[j] - before.centroids[i] - here.shift
         self._note_rivals(left, right, costs, i, j)
@@ -134,8 +136,11 @@ class LapTracker(TwoPassTracker):
         merged |= _merged(right, left, others, areas, both)
         return left, right, both / (areas + others - both), inside, merged
 
-    def _seen(self, before, here, i, j, iou, moves, pressed) -> tuple[Scales, Scales]:
-        """Return the scales of objects in the open and of pressed ones, with these links."""
+    def _seen(self, before, here, i, j, iou, moves, pressed, inside) -> tuple[Scales, Scales]:
+        """Return the scales of objects in the open and of pressed ones, with these links.
+
+        `inside`, (2,), is in how many links one object lies in the other, and how many there are.
+        """
         way = here.centroids[j] - before.centroids[i] - moves[i]
         then, now = before.steps[i], here.centroids[j] - before.centroids[i] - here.shift
         known = ~np.isnan(then[:, 0])
@@ -148,7 +153,7 @@ class LapTracker(TwoPassTracker):
         )  # fmt: skip
         steps, ends = np.stack([then, now], axis=1), np.array([total - linked, total])
         return tuple(
-            scales.with_links(*(v[of] for v in values), steps[of & known], ends)
+            scales.with_links(*(v[of] for v in values), steps[of & known], ends, inside)
             for scales, of in ((self._scales, ~pressed), (self._pressed, pressed))
         )
 

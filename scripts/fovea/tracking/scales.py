@@ -14,6 +14,7 @@ _MEMORY = 600  # links that are remembered
 _GUESSED = 12  # links that the first guess counts for
 _OBJECTS = 1000.0  # objects that are remembered of those with a link or without
 _FREEDOM = 3.0  # degrees of freedom of all distributions: masks are now and then quite wrong
+_TOLD = 2.5  # logarithm of odds, of one in the other, that their overlap tells of as well
 _RAYLEIGH, _NORMAL, _EXPONENTIAL = 1.1774, 0.6745, np.log(2)  # medians at a scale of 1
 
 
@@ -35,6 +36,8 @@ class Scales:
         Of objects that were linked before, too: the displacement then, and the one now.
     ends : (2,) float64
         Objects in the midst of frames that were not linked, and all of these objects.
+    inside : (2,) float64
+        Links between objects of which one lies in the other, and all links.
     """
 
     way: np.ndarray
@@ -43,6 +46,7 @@ class Scales:
     apart: np.ndarray
     steps: np.ndarray
     ends: np.ndarray
+    inside: np.ndarray
 
     @classmethod
     def guess(cls, diameter: float) -> Scales:
@@ -52,20 +56,30 @@ class Scales:
             *(np.full(_GUESSED, value) for value in usual),
             np.zeros((0, 2, 2)),
             np.array([2.0, 100.0]),
+            np.zeros(2),
         )
 
-    def with_links(self, way, area, shape, apart, steps, ends) -> Scales:
+    def with_links(self, way, area, shape, apart, steps, ends, inside) -> Scales:
         """Return what is known once more links have been made."""
         old = (self.way, self.area, self.shape, self.apart, self.steps)
         new = (way, area, shape, apart, steps)
         joined = (np.concatenate(both)[-_MEMORY:] for both in zip(old, new, strict=True))
-        known = self.ends * min(1.0, _OBJECTS / self.ends[1])
-        return Scales(*joined, known + ends)
+        ends, inside = (
+            known * min(1.0, _OBJECTS / max(known[1], 1.0)) + added
+            for known, added in ((self.ends, ends), (self.inside, inside))
+        )
+        return Scales(*joined, ends, inside)
 
     @property
     def end(self) -> float:
         """Minus the logarithm of how often an object in the midst of a frame has no link."""
         return float(-np.log(self.ends[0] / self.ends[1]))
+
+    @property
+    def outside(self) -> float:
+        """What a link costs if none of the two objects lies in the other, beyond the overlap."""
+        inside, total = self.inside
+        return max(0.0, float(np.log((inside + 0.5) / (total - inside + 0.5))) - _TOLD)
 
     @property
     def persistence(self) -> float:

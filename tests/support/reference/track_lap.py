@@ -76,6 +76,7 @@ def gains(before, here):
     back = {(b, a): pixels for (a, b), pixels in shared.items()}
     came = {b for b, _ in merged_pairs(new, old, back, others, areas)}
     seen = [[[value] * 12 for value in (0.25 * diameter, 0.1, 0.1, 0.3)] for _ in range(2)]
+    outside = 0.0
     for second in (False, True):
         scales = [
             [max(np.median(values) / unit, floor) for values, unit, floor in
@@ -89,10 +90,14 @@ def gains(before, here):
             )
             limit = 16 - 2 * np.log(0.02) - (16 if other and (a, b) not in inside else 0)
             value = limit - costs((old[a], new[b], iou[a, b]), scales)
+            value -= 0 if (a, b) in inside else outside
             gain[a, b] = max(value, iou[a, b] if (a, b) in inside else 0)
         if second:
             return gain
-        for a, b in assign(gain):
+        links = assign(gain)
+        within = sum(pair in inside for pair in links)
+        outside = max(0.0, np.log((within + 0.5) / (len(links) - within + 0.5)) - 2.5)
+        for a, b in links:
             one, two = old[a], new[b]
             known = seen[bool(one["pressed"] or two["pressed"])]
             known[0].append(np.hypot(*(two["centre"] - one["centre"])))
