@@ -90,11 +90,12 @@ class LapTracker(TwoPassTracker):
                 square, before.areas[left], here.areas[right],
                 before.shapes[left], here.shapes[right], usual, shape_wider=wider,
             )  # fmt: skip
-            costs += ray(1 - iou, usual[3]) + scales.outside * ~inside
+            costs += ray(1 - iou, usual[3])
             # a wider distribution is lower; way and shape are distributed in the plane
             costs += pressed * (np.log(both[1] / both[0]) @ [2, 1, 2, 1])
             # masks that merge or part are unlike all that is usual; they overlap all the same
-            gain = np.maximum(limits - costs, np.where(inside, iou, 0))
+            gain = limits - costs - scales.outside * ~inside
+            gain = np.maximum(gain, np.where(inside, iou, 0))
             fits = gain > 0
             i, j = assign(left[fits], right[fits], gain[fits])
             chosen = np.isin(left * len(here.areas) + right, i * len(here.areas) + j)

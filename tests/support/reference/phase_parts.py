@@ -81,8 +81,9 @@ def merge(labels, depth, ridge, saddle, ridge_weight, small, size_weight=0.0, ce
     labels = labels.copy()
     while True:
         best = None
-        peak = {n: float(depth[labels == n].max()) for n in np.unique(labels) if n}
-        size = {n: int((labels == n).sum()) for n in peak}
+        names = np.unique(labels[labels > 0])
+        peak = dict(zip(names, ndimage.maximum(depth, labels, names).tolist(), strict=True))
+        size = dict(zip(names, ndimage.sum_labels(labels > 0, labels, names), strict=True))
         for (a, b), (top, crossed, length) in sorted(_borders(labels, depth, ridge).items()):
             score = float(top) / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
             score -= size_weight * math.log((size[a] + size[b]) / cell_area)
@@ -95,17 +96,21 @@ def merge(labels, depth, ridge, saddle, ridge_weight, small, size_weight=0.0, ce
 
 
 def _borders(labels, depth, ridge):
-    found = {}
+    """Highest depth, number of pairs of pixels on a ridge, and of all pairs, by pair of labels."""
+    pairs = []
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         a, b = labels[one], labels[other]
-        low, on = np.minimum(depth[one], depth[other]), np.maximum(ridge[one], ridge[other])
         where = (a != b) & (a > 0) & (b > 0)
-        for i, j, height, crossed in zip(a[where], b[where], low[where], on[where], strict=True):
-            known = found.get((min(i, j), max(i, j)), (-1, 0, 0))
-            found[min(i, j), max(i, j)] = (
-                max(height, known[0]), known[1] + int(crossed), known[2] + 1,
-            )  # fmt: skip
-    return found
+        low, on = np.minimum(depth[one], depth[other]), np.maximum(ridge[one], ridge[other])
+        pairs.append(np.stack([v[where] for v in (np.minimum(a, b), np.maximum(a, b), low, on)]))
+    a, b, low, on = np.concatenate(pairs, axis=1)
+    names, which = np.unique(np.stack([a, b]), axis=1, return_inverse=True)
+    which, length = which.ravel(), np.bincount(which.ravel())
+    top = np.full(len(length), -1.0)
+    np.maximum.at(top, which, low)
+    crossed = np.bincount(which, on)
+    keys = map(tuple, names.T.astype(int).tolist())
+    return dict(zip(keys, zip(top, crossed, length, strict=True), strict=True))
 
 
 def grow(labels, mask, steps):
