@@ -103,6 +103,35 @@ def test_bright_cells_with_dark_rims():
     np.testing.assert_array_equal(inverted, segment_phase(frame, **options))
 
 
+@pytest.mark.parametrize("kind", ["dense colony", "dense colony of small rods", "packed yeast"])
+def test_cells_that_touch_are_as_wide_as_free_ones(kind):
+    frame, labels, diameter = drawn(kind)
+    options = {"cell_diameter": diameter, "mode": "dark"}
+    narrow, _ = scores(labels, segment_phase(frame, tuning={"gap": 0.0}, **options))
+    filled, _ = scores(labels, segment_phase(frame, **options))
+    assert filled > narrow + 0.02
+
+
+@pytest.mark.parametrize(("sigma", "gap", "filled"), [
+    (0.6, 2, True), (0.6, 4, False), (0.6, 10, False), (3, 2, True), (3, 4, True), (3, 8, False),
+])  # fmt: skip
+def test_only_gaps_that_are_not_seen_clearly_are_filled(sigma, gap, filled):
+    """Two rods, 14 pixels wide, lie side by side in an image blurred by `sigma`."""
+    body = np.zeros((120, 120))
+    body[40:54, 30:90] = body[54 + gap : 68 + gap, 30:90] = 1
+    noise = np.random.default_rng(0).normal(0, 20, body.shape)
+    frame = 5000 - 2000 * ndimage.gaussian_filter(body, sigma) + noise
+    options = {"frame": frame.astype(np.uint16), "cell_diameter": 32.0, "mode": "dark"}
+    found, narrow = segment_phase(**options), segment_phase(tuning={"gap": 0.0}, **options)
+    assert found.max() == narrow.max() == 2
+    between = slice(54, 54 + gap), slice(40, 80)
+    assert not narrow[between].any()
+    share = (found[between] > 0).mean()
+    assert share > 0.9 if filled else share < 0.05
+    beside = np.r_[:50, 58 + gap : 120]  # what lies free stays as it is
+    np.testing.assert_array_equal(found[beside], narrow[beside])
+
+
 @pytest.mark.parametrize("sigma", [0, 1, 2])
 @pytest.mark.parametrize("diameter", [12, 20, 40])
 def test_noise_and_uneven_light_hold_no_cells(sigma, diameter):

@@ -78,6 +78,8 @@ class Dark:
     edge_sigma: float = 0.1  # of the window whose mean is the brightness of an edge
     edge_level: float = 0.55  # brightest level of an edge, from the object (0) to its ring (1)
     reach: float = 0.05  # largest distance by which an edge is moved
+    gap: float = 0.16  # half the width of gaps between objects that may be filled
+    gap_level: float = 0.55  # brightest level of what is filled, from objects (0) to around (1)
     expand: float = 0.0  # distance of a further growth into free pixels, whatever their level
     min_area: float = 0.06  # smaller objects are removed
 

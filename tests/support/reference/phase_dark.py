@@ -175,6 +175,23 @@ def clear_objects(labels, image, d, p, valid=None):
     }
 
 
+def fill_gaps(labels, image, d, p, valid=None):
+    """Labels with narrow gaps between them, where these are darker than what lies free."""
+    steps = round(p.gap * d)
+    if not steps:
+        return labels
+    mask = labels > 0
+    near = ndimage.binary_dilation(mask, iterations=steps)
+    closed = mask | ndimage.binary_erosion(near, iterations=steps, border_value=1)
+    free = near & ~closed if valid is None else near & ~closed & valid
+    free, inside = sample(image)[sample(free)], sample(image)[sample(mask)]
+    if not len(free) or not len(inside):
+        return labels
+    dark, bright = np.median(inside), np.percentile(free, 75)
+    filled = closed & (mask | (image < F(dark + p.gap_level * (bright - dark))))
+    return grow(labels, filled, steps)
+
+
 def segment_dark(frame, d, p):
     """Mode `dark`; p holds the values of `fovea.config.phase_tuning.Dark`."""
     nothing = np.zeros(frame.shape, np.uint16)
@@ -193,6 +210,6 @@ def segment_dark(frame, d, p):
     limits = np.full(int(labels.max()) + 1, np.inf, F)
     for n, level in edges.items():
         limits[n] = level
-    labels = recede(labels, image < limits[labels], steps)
+    labels = fill_gaps(recede(labels, image < limits[labels], steps), image, d, p)
     labels = grow(labels, np.ones(labels.shape, bool), round(p.expand * d))
     return numbered(labels, p.min_area * d * d)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fovea.config.phase_tuning import Dark
 from fovea.kernels import bits, contrast, flood, labelling, morphology, regions
-from fovea.segmentation.phase.dark_objects import clear_objects, lower, trace
+from fovea.segmentation.phase.dark_objects import clear_objects, fill_gaps, lower, trace
 from fovea.segmentation.phase.parts import at_least, blurred, depths, half_widths, merge, watershed
 
 _BLOCKS = 9  # along the side of the window in which the envelopes are computed
@@ -35,6 +35,7 @@ def label_dark(
         return np.zeros(flat.shape, np.int32)
     labels, levels = chosen
     lower(labels, levels, image, cell_diameter, p)
+    fill_gaps(labels, image, cell_diameter, p, valid)
     if steps := round(p.expand * cell_diameter):
         regions.grow(labels, np.ones(labels.shape, bool), steps)
     return labels
