@@ -26,9 +26,9 @@ SIDE = 220  # pixels of each picture
 #: Picture: file, frame, first row and column, side in the frame, parameters of method phase.
 PICTURES = {
     "t98g": ("t98g_annotated/set45.ome.tiff", 0, 400, 300, 220,
-             {"mode": "network", "cell_diameter": 58}),
+             {"mode": "network", "cell_diameter": 60}),
     "ecoli": ("ecoli_colony.ome.tiff", 19, 85, 60, 275,
-              {"mode": "dark", "cell_diameter": 39}),
+              {"mode": "dark", "cell_diameter": 40}),
     "c2c12": ("c2c12_phase.ome.tiff", 0, 90, 90, 110,
               {"mode": "general", "cell_diameter": 13.1}),
     "yeast": ("yeast_brightfield.ome.tiff", 9, 475, 465, 110,
