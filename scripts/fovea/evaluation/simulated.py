@@ -1,7 +1,8 @@
 """Recordings that Fovea draws itself, with known cells, for rows of a suite; seeds are fixed.
 
 They stand for kinds of cells of which no annotated recording is at hand. No method was tuned on
-them, and the code that draws pictures for the training of the network is another.
+them but for the gaps that mode `dark` fills, and the code that draws pictures for the training of
+the network is another.
 """
 
 from __future__ import annotations
