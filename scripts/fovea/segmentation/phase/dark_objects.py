@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fovea.config.phase_tuning import Dark
-from fovea.kernels import boxes, contrast, regions
+from fovea.kernels import bits, boxes, contrast, morphology, regions
 from fovea.segmentation.guards import note
 from fovea.segmentation.phase.parts import blurred, sample
 
@@ -127,17 +127,17 @@ def fill_gaps(
     steps = round(p.gap * cell_diameter)
     if not steps:
         return
-    near = labels.copy()
-    regions.grow(near, np.ones(labels.shape, bool), steps)
-    mask, closed = labels > 0, (near > 0).astype(np.int32)
-    regions.recede(closed, mask, steps)
-    free = (near > 0) & (closed == 0)
+    mask, width = labels > 0, labels.shape[1]
+    element = steps - np.abs(np.arange(-steps, steps + 1))  # as many steps of 4 neighbours
+    near = morphology.dilate(bits.pack_above(mask, False), width, element)
+    closed = morphology.erode(near, width, element)
+    free = bits.unpack(near & ~closed, width)
     if valid is not None:
         free &= valid
     outside, inside = sample(image)[sample(free)], sample(image)[sample(mask)]
     if not outside.size or not inside.size:
         return
     dark, bright = np.median(inside), np.percentile(outside, _FREE)
-    filled = image < np.float32(dark + p.gap_level * (bright - dark))
-    filled &= closed > 0
+    filled = bits.unpack(closed, width)
+    filled &= image < np.float32(dark + p.gap_level * (bright - dark))
     regions.grow(labels, filled, steps)
