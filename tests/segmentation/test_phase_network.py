@@ -12,8 +12,16 @@ from skimage.morphology import h_maxima
 from fovea.config.phase_tuning import NETWORKS
 from fovea.errors import FoveaError
 from fovea.kernels import basins, resample
+from fovea.segmentation.guards import collected
 from fovea.segmentation.phase import unet
-from fovea.segmentation.phase.network import WEIGHTS, as_seen, prepared, read_weights, scaled
+from fovea.segmentation.phase.network import (
+    WEIGHTS,
+    as_seen,
+    prepared,
+    read_weights,
+    scaled,
+    without_faint,
+)
 from fovea.segmentation.phase.segment_phase import flatten, segment_phase, tuned
 from fovea.simulation.field import Field
 from support.reference import phase as plain_phase
@@ -146,6 +154,56 @@ def test_a_simulated_frame(diameter):
     present, first = np.unique(found, return_index=True)
     assert present.tolist() == list(range(found.max() + 1))
     assert (np.diff(first[1:]) > 0).all()
+
+
+def scene(bodies, shape=(60, 120)):
+    """Labels 1..N and the brightness of disks: (y, x, radius, darkness) each."""
+    y, x = np.indices(shape)
+    labels, bright = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+    for name, (cy, cx, radius, darkness) in enumerate(bodies, 1):
+        inside = (y - cy) ** 2 + (x - cx) ** 2 <= radius**2
+        labels[inside], bright[inside] = name, -darkness
+    return labels, bright
+
+
+def test_faint_objects_are_left_out():
+    cells = [(20, 20 + 30 * i, 8, 2.0) for i in range(3)]
+    faint = [(45, 15 + 20 * i, 6, 0.3) for i in range(5)]
+    labels, bright = scene(cells + faint)
+    assert np.unique(without_faint(labels, bright, 0.45)).tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(without_faint(labels, bright, 0), labels)
+    # alone, they are what there is
+    labels, bright = scene(faint)
+    np.testing.assert_array_equal(without_faint(labels, bright, 0.45), labels)
+
+
+def test_a_faint_object_beside_a_clear_one_remains():
+    # the rings of the first two meet, that of the third one meets no other
+    cells = [(20, 2.0), (40, 0.3), (70, 0.3), (100, 2.0)]
+    labels, bright = scene([(30, x, 8, darkness) for x, darkness in cells])
+    expected = np.where(labels == 3, 0, labels)
+    np.testing.assert_array_equal(without_faint(labels, bright, 0.45), expected)
+
+
+@given(seeds, st.integers(1, 40), st.integers(1, 40), st.floats(0.1, 2))
+@examples(60)
+def test_faint_objects(seed, height, width, least):
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, 80, (height, width)).astype(np.uint16)
+    mask = rng.random((height, width)) < rng.choice([0.3, 0.8])
+    labels = basins.basins(levels, mask, 20, 0)
+    bright = rng.choice([1, 1e-3, 100]) * rng.normal(0, 1, (height, width)).astype(np.float32)
+    bright = (bright * (1 + levels // 40)).astype(np.float32)
+    found = without_faint(labels, bright, least)
+    np.testing.assert_array_equal(found, plain.without_faint(labels, bright, least))
+
+
+def test_the_log_says_that_all_objects_were_faint():
+    labels, bright = scene([(20, 20, 8, 2.0), (20, 60, 8, 1.0)])
+    with collected() as removals:
+        assert not without_faint(labels, bright, 1.5).any()
+    assert [(one.guard, one.needed) for one in removals] == [("least_contrast", 1.5)]
+    assert removals[0].found == pytest.approx(1.0)
 
 
 def test_weights_of_ones_own(tmp_path):

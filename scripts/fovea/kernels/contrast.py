@@ -198,6 +198,30 @@ def rings(labels, grown, image, count):
 
 
 @kernel
+def spreads(labels, image, count):
+    """Standard deviation of the image in each of the labels 1..count, (count + 1,) float64.
+
+    Labels are (H, W) int32; it is 0 for one that does not occur. Sums are taken in raster order.
+    """
+    numbers = np.zeros(count + 1, np.int64)
+    sums = np.zeros(count + 1, np.float64)
+    squares = np.zeros(count + 1, np.float64)
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            i = labels[y, x]
+            if i > 0:
+                value = np.float64(image[y, x])
+                numbers[i] += 1
+                sums[i] += value
+                squares[i] += value * value
+    for i in range(1, count + 1):
+        if numbers[i] > 0:
+            mean = sums[i] / numbers[i]
+            squares[i] = np.sqrt(max(squares[i] / numbers[i] - mean * mean, 0.0))
+    return squares
+
+
+@kernel
 def darker(image, other):
     """Pixels in which an image is below another one, (H, W) bool."""
     height, width = image.shape

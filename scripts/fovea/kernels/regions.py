@@ -61,6 +61,30 @@ def peaks_and_areas(labels, values, count):
 
 
 @kernel
+def highest_of_neighbours(labels, values):
+    """Largest value of each label and of those that it touches, (N + 1,) float64.
+
+    Labels are (H, W) int32, 0..N, values (N + 1,) float64. Labels touch where two of their pixels
+    are neighbours (of 4).
+    """
+    height, width = labels.shape
+    highest = values.copy()
+    for y in range(height):
+        for x in range(width):
+            a = labels[y, x]
+            if a == 0:
+                continue
+            for k in range(2):
+                yy, xx = y + k, x + 1 - k
+                if yy < height and xx < width:
+                    b = labels[yy, xx]
+                    if b != a and b > 0:
+                        highest[a] = max(highest[a], values[b])
+                        highest[b] = max(highest[b], values[a])
+    return highest
+
+
+@kernel
 def grow(labels, mask, steps):
     """Grow int32 labels into a mask, one pixel (of 4 neighbours) per step, in place.
 

@@ -57,10 +57,9 @@ def nearest(labels, shape):
 
 def features(flat, diameter):
     """Brightness, texture, and brightness relative to what is near, at 18 pixels per diameter."""
-    spread = flat[::2, ::2].astype(np.float64).std()
-    if spread == 0:
+    flat = in_spreads(flat)
+    if flat is None:
         return None
-    flat = flat * F(1 / spread)
     shape = tuple(max(1, round(n * 18 / diameter)) for n in flat.shape)
     mean = phase.gaussian(flat, max(0.019 * diameter, 0.6))
     variance = phase.gaussian(flat * flat, max(0.019 * diameter, 0.6)) - mean * mean
@@ -69,6 +68,16 @@ def features(flat, diameter):
     near, around = relative(bright)
     texture = 0.5 * np.log(texture / around**2 + 1e-3) + 1
     return np.stack([np.arcsinh(bright.astype(np.float64)), texture, near]).astype(F)
+
+
+def in_spreads(flat):
+    spread = flat[::2, ::2].astype(np.float64).std()
+    return flat * F(1 / spread) if spread > 0 else None
+
+
+def magnified(flat, diameter):
+    """Brightness at 18 pixels per diameter, in units of the frame's spread."""
+    return resample(in_spreads(flat), tuple(max(1, round(n * 18 / diameter)) for n in flat.shape))
 
 
 def relative(bright):
@@ -210,6 +219,30 @@ def basins(levels, mask, least_rise, least_peak):
     return out
 
 
+def without_faint(labels, bright, least):
+    """Labels without those that differ too little from what is around them, by their spread."""
+    around = phase_parts.grow(labels, np.ones(labels.shape, bool), 2)
+    spreads = {}
+    for name in np.unique(labels[labels > 0]).tolist():
+        values = bright[around == name].astype(np.float64)
+        mean, square = (np.cumsum(v)[-1] / len(values) for v in (values, values * values))
+        spreads[name] = np.sqrt(max(square - mean * mean, 0.0))
+    best = dict(spreads)
+    for a, b in ((around[1:], around[:-1]), (around[:, 1:], around[:, :-1])):
+        for one, other in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
+            if one and other:
+                best[one] = max(best[one], spreads[other])
+                best[other] = max(best[other], spreads[one])
+    usual = 0.0
+    sums = np.cumsum(sorted(spreads.values()))
+    for spread, total in zip(sorted(spreads.values()), sums, strict=True):
+        usual = spread
+        if total >= sums[-1] / 2:
+            break
+    kept = [name for name in best if best[name] >= least * usual]
+    return np.where(np.isin(labels, kept), labels, 0)
+
+
 def logistic(values):
     return (1 / (1 + np.exp(-np.clip(values, -80, 80).astype(np.float64)))).astype(F)
 
@@ -226,6 +259,8 @@ def segment_network(frame, diameter, p, arrays):
     levels = ((np.clip(depth, F(-1), F(60)) + F(1)) * F(LEVELS)).astype(np.uint16)
     small = basins(levels, inside > F(p.level), round(p.least_rise * LEVELS),
                    round((p.least_depth + 1) * LEVELS))  # fmt: skip
+    if p.least_contrast:
+        small = without_faint(small, magnified(flat, p.scale * diameter), p.least_contrast)
     mask = resample(inside, frame.shape) > F(p.level)
     labels = np.where(mask, nearest(small, frame.shape), 0).astype(np.int32)
     labels = phase_parts.grow(labels, mask, max(1, round(p.reach * diameter)))

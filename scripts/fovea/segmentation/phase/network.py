@@ -17,7 +17,8 @@ import numpy as np
 
 from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
-from fovea.kernels import basins, fields, regions, resample, winograd
+from fovea.kernels import basins, boxes, contrast, fields, regions, resample, winograd
+from fovea.segmentation.guards import note
 from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, levels, predict
 
 _FOLDER = Path(__file__).parent / "weights"
@@ -32,6 +33,7 @@ _AROUND = fields.gaussian_taps(PIXELS_PER_DIAMETER / _BLOCK)
 _FAINT = 0.3  # of the frame's spread, which is added to that of the surroundings
 _FAR = 8.0  # spreads to which brightness is limited
 _ROWS = 32  # of the frame, for which the outline is computed at a time
+_RING = 2  # pixels of its input around an object
 _LEVELS = 1024  # levels of the flood per unit of depth
 _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
@@ -51,7 +53,8 @@ def label_network(
     bright = scaled(flat, valid)
     if bright is None:
         return found if len(rises) > 1 else found[0]
-    inside, depth = _predicted(Seen(bright, p.scale * cell_diameter), arrays, p.contact_weight)
+    seen = Seen(bright, p.scale * cell_diameter)
+    inside, depth = _predicted(seen, arrays, p.contact_weight)
     depth = fields.smooth(depth, fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER))
     np.clip(depth, _LOWEST, _HIGHEST, out=depth)
     depth -= np.float32(_LOWEST)
@@ -66,9 +69,37 @@ def label_network(
     for labels, (rise, least) in zip(found, rises, strict=True):
         limits = rise * p.least_rise, least * p.least_depth - _LOWEST
         small = basins.basins(levels, certain, *(round(limit * _LEVELS) for limit in limits))
+        small = without_faint(small, seen.bright, p.least_contrast)
         np.multiply(resample.nearest(small, flat.shape), mask, out=labels)
         regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
     return found if len(rises) > 1 else found[0]
+
+
+def without_faint(labels: np.ndarray, bright: np.ndarray, least: float) -> np.ndarray:
+    """Return labels without objects that stand out far less than most: dust, stains, blurred ones.
+
+    How much an object stands out is the standard deviation of the brightness, (H, W) float32, in it
+    and in a ring around it, or that of a neighbour whose ring meets its own: crowded cells differ
+    less from what is around them. Usual is the value at which half of the sum over all objects is
+    reached, so that many faint things do not count as usual. Labels are 1..N, (H, W) int32.
+    """
+    count = int(labels.max(initial=0))
+    if not count or not least:
+        return labels
+    around = labels.copy()
+    regions.grow(around, np.ones(labels.shape, bool), _RING)
+    spreads = contrast.spreads(around, bright, count)
+    ordered = np.sort(spreads[1:])
+    total = np.cumsum(ordered)
+    usual = ordered[np.searchsorted(total, total[-1] / 2)]
+    best = regions.highest_of_neighbours(around, spreads)
+    kept = np.where(best >= least * usual, np.arange(count + 1), 0).astype(np.int32)
+    if not kept.any():
+        measure = "the spread of brightness in and around the clearest object, of the usual one,"
+        note("least_contrast", best.max() / usual, least, measure)
+    clear = np.empty_like(labels)
+    boxes.relabel(labels, kept, clear)
+    return clear
 
 
 def _predicted(
@@ -116,16 +147,16 @@ class Seen:
         taps = fields.gaussian_taps(max(_TEXTURE * cell_diameter, _SHARPEST))
         self._variance = fields.local_variance(flat, taps)
         np.maximum(self._variance, 0, out=self._variance)
-        self._bright = resample.resample(flat, self.shape)
+        self.bright = resample.resample(flat, self.shape)
         means, squares = (
-            fields.smooth(a, _AROUND) for a in fields.means_and_squares(self._bright, _BLOCK)
+            fields.smooth(a, _AROUND) for a in fields.means_and_squares(self.bright, _BLOCK)
         )
         self._means = means
         self._spreads = np.sqrt(np.maximum(squares - means * means, 0) + np.float32(_FAINT**2))
 
     def rows(self, places: np.ndarray) -> np.ndarray:
         """Return the rows at `places`, (n,) integers, in this order: (3, n, w) float32."""
-        width, bright = self.shape[1], self._bright[places]
+        width, bright = self.shape[1], self.bright[places]
         texture = resample.resample(self._variance, self.shape, places)
         padded = tuple(n * _BLOCK for n in self._means.shape)
         mean, spread = (
