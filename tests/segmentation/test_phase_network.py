@@ -11,12 +11,14 @@ from skimage.morphology import h_maxima
 
 from fovea.config.phase_tuning import NETWORKS
 from fovea.errors import FoveaError
+from fovea.evaluation.scores import match_frame
 from fovea.kernels import basins, resample
 from fovea.segmentation.guards import collected
 from fovea.segmentation.phase import unet
 from fovea.segmentation.phase.network import (
     WEIGHTS,
     as_seen,
+    label_network,
     prepared,
     read_weights,
     scaled,
@@ -144,8 +146,10 @@ def test_hostile_frames(frame, diameter, mode):
 
 
 @pytest.mark.parametrize("diameter", [20, 30, 47.3])
-def test_a_simulated_frame(diameter):
+@pytest.mark.parametrize("twice_from", [30, 60])
+def test_a_simulated_frame(diameter, twice_from):
     changed = {"level": 0.3, "least_depth": 0.1, "least_rise": 0.05, "min_area": 0.02}
+    changed["twice_from"] = twice_from
     frame = cells()
     found = segment_phase(frame, cell_diameter=diameter, mode="general", tuning=changed)
     assert found.max() > 2
@@ -154,6 +158,19 @@ def test_a_simulated_frame(diameter):
     present, first = np.unique(found, return_index=True)
     assert present.tolist() == list(range(found.max() + 1))
     assert (np.diff(first[1:]) > 0).all()
+
+
+def test_a_frame_seen_twice_does_not_depend_on_how_it_is_turned():
+    # a frame without background, so that only the network could tell
+    flat = scaled(flatten(cells(size=144), 24))
+    options = {"weights": WEIGHTS["general"]}
+    found = {}
+    for times in (1, 2):
+        p = tuned("general", {"twice_from": 24 if times == 2 else 25})
+        turned = np.ascontiguousarray(flat[::-1, ::-1])
+        first, second = (label_network(a, 24, p, **options) for a in (flat, turned))
+        found[times] = match_frame(first, np.ascontiguousarray(second[::-1, ::-1])).iou
+    assert found[2].mean() > max(0.97, found[1].mean())
 
 
 def scene(bodies, shape=(60, 120)):

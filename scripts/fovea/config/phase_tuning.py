@@ -91,6 +91,9 @@ class Network:
     #: Part of the cells' diameter that the network is shown as that of its own cells.
     scale: ClassVar[float] = 0.7
 
+    #: Pixels, of the cell's diameter: frames of larger cells are seen turned, too. The network sees
+    #: few pixels of them, so that this takes no longer than smaller cells do.
+    twice_from: float = 56.0
     level: float = 0.4  # threshold of the probability of being inside a cell
     contact_weight: float = 0.1  # of the probability of a contact, subtracted from the depth
     smoothing: float = 0.06  # sigma, of the depth
@@ -107,6 +110,7 @@ class General(Network):
 
     scale: ClassVar[float] = 1.0
 
+    twice_from: float = 36.0
     contact_weight: float = 0.4
     smoothing: float = 0.025
     least_depth: float = 0.5

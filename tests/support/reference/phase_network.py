@@ -253,9 +253,12 @@ def segment_network(frame, diameter, p, arrays):
     seen = features(flat, p.scale * diameter)
     if seen is None:
         return np.zeros(frame.shape, np.uint16)
-    inside, contact, depth = predict(seen, arrays)
-    inside = logistic(inside)
-    depth = phase.gaussian(depth - F(p.contact_weight) * logistic(contact), p.smoothing * 18)
+    looks = []
+    for step in (1, -1)[: 1 + (diameter >= p.twice_from)]:
+        inside, contact, depth = predict(seen[:, ::step, ::step], arrays)[:, ::step, ::step]
+        looks.append((logistic(inside), depth - F(p.contact_weight) * logistic(contact)))
+    inside, depth = (sum(parts) / F(len(looks)) for parts in zip(*looks, strict=True))
+    depth = phase.gaussian(depth, p.smoothing * 18)
     levels = ((np.clip(depth, F(-1), F(60)) + F(1)) * F(LEVELS)).astype(np.uint16)
     small = basins(levels, inside > F(p.level), round(p.least_rise * LEVELS),
                    round((p.least_depth + 1) * LEVELS))  # fmt: skip

@@ -9,7 +9,7 @@ docs/network.md describes the training, also on frames of one's own.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def label_network(
     if bright is None:
         return found if len(rises) > 1 else found[0]
     seen = Seen(bright, p.scale * cell_diameter)
-    inside, depth = _predicted(seen, arrays, p.contact_weight)
+    twice = cell_diameter >= p.twice_from
+    inside, depth = _predicted(seen, arrays, p.contact_weight, twice)
     depth = fields.smooth(depth, fields.gaussian_taps(p.smoothing * PIXELS_PER_DIAMETER))
     np.clip(depth, _LOWEST, _HIGHEST, out=depth)
     depth -= np.float32(_LOWEST)
@@ -103,12 +104,33 @@ def without_faint(labels: np.ndarray, bright: np.ndarray, least: float) -> np.nd
 
 
 def _predicted(
-    seen: Seen, arrays: dict[str, np.ndarray], contact_weight: float
+    seen: Seen, arrays: dict[str, np.ndarray], contact_weight: float, twice: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability of being inside a cell, and the depth less the weighted contact."""
-    inside, depth = np.empty(seen.shape, np.float32), np.empty(seen.shape, np.float32)
+    """Return the probability of being inside a cell, and the depth less the weighted contact.
+
+    Seen `twice`, they are means of those of the frame and of the frame turned by 180 degrees.
+    """
+    inside, depth = _applied(seen.rows, seen.shape, arrays, contact_weight)
+    if twice:
+        last = seen.shape[0] - 1
+
+        def turned(places: np.ndarray) -> np.ndarray:
+            return np.ascontiguousarray(seen.rows(last - places)[:, :, ::-1])
+
+        others = _applied(turned, seen.shape, arrays, contact_weight)
+        for values, other in zip((inside, depth), others, strict=True):
+            values += other[::-1, ::-1]
+            values *= np.float32(0.5)
+    return inside, depth
+
+
+def _applied(
+    rows: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int],
+    arrays: dict[str, np.ndarray], contact_weight: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    inside, depth = np.empty(shape, np.float32), np.empty(shape, np.float32)
     done = 0
-    for part in predict(seen.rows, seen.shape, arrays):
+    for part in predict(rows, shape, arrays):
         here = slice(done, done + part.shape[1])
         inside[here] = probability(part[0])
         depth[here] = part[2] - np.float32(contact_weight) * probability(part[1])
