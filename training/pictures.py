@@ -20,7 +20,7 @@ from stills import DIAMETER, Example
 from targets import depth_map, without_specks
 
 _SIDE = 12 * DIAMETER
-_SHARES = (0.36, 0.24, 0.18, 0.22)  # of the kinds of arrangements
+_SHARES = (0.44, 0.22, 0.15, 0.19)  # of the kinds of arrangements
 _SPECK = 0.02  # squared cell diameters
 
 
@@ -74,9 +74,9 @@ def render(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     share = inside / np.maximum(widest[labels], 1e-3)
     sign = -1.0 if rng.random() < 0.65 else 1.0
     look = rng.random()
-    if look < 0.3:
+    if look < 0.42:
         image = _phase(rng, inside, share, own, sign)
-    elif look < 0.42:
+    elif look < 0.52:
         image = _defocused(rng, mask, own, sign)
     else:
         image = _profiles(rng, mask, inside, outside, share, own, sign)
@@ -100,10 +100,22 @@ def render(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
         * rng.uniform(0, 1.2)
         * smooth_noise(rng, labels.shape, rng.uniform(3, 12) * DIAMETER)
     )
+    return _stored(rng, image)
+
+
+def _stored(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Return an image as cameras and files leave it, uint16: also clipped, compressed or coarse."""
     low, high = float(image.min()), float(image.max())
-    levels = 230 if rng.random() < 0.2 else 20000
-    frame = np.round((image - low) / max(high - low, 1e-6) * levels) + 10
-    return frame.astype(np.uint16)
+    if rng.random() < 0.25:
+        ends = rng.uniform(0, 4), rng.uniform(95, 100)
+        low, high = (float(v) for v in np.percentile(image, ends))
+    share = np.clip((image - low) / max(high - low, 1e-6), 0, 1)
+    if rng.random() < 0.12:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(40, 95))]
+        coded = cv2.imencode(".jpg", np.round(share * 255).astype(np.uint8), quality)[1]
+        return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.uint16) + 10
+    levels = int(np.exp(rng.uniform(np.log(40), np.log(250)))) if rng.random() < 0.2 else 20000
+    return (np.round(share * levels) + 10).astype(np.uint16)
 
 
 def _phase(rng: np.random.Generator, inside, share, own, sign: float) -> np.ndarray:
