@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from fovea.config.limits import half_cell, least_frames, run_extraction
 from fovea.evaluation.scores import match_frame, segmentation_scores
 from fovea.segmentation.phase import advice
-from fovea.segmentation.phase.choose import Choice, Trial, choose, ways
+from fovea.segmentation.phase.choose import Choice, Trial, _ranked, choose, ways
 from fovea.segmentation.phase.measures import Measures
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.simulation.field import simulate_fov
@@ -64,6 +64,16 @@ def test_what_is_given_is_kept(movie):
 def test_nothing_to_be_found():
     assert choose([]) is None
     assert choose([np.full((60, 60), 7, np.uint16)]) is None
+
+
+def test_traced_outlines_come_first_where_modes_are_alike():
+    measures = Measures(20, 9.0, 21.0, 0.9, 0.5, 1.0, 0.9, 0.9, 0.1, 0.0)
+    network = Trial("general", "dark", 20.0, measures, 0.77)
+    alike, worse, far = (replace(network, mode="dark", score=v) for v in (0.755, 0.74, 0.3))
+    assert _ranked([network, alike]) == (alike, network)
+    assert _ranked([worse, network]) == (network, worse)
+    assert _ranked([far, network]) == (network,)
+    assert _ranked([]) == ()
 
 
 def test_what_is_not_sure_is_told():

@@ -20,6 +20,9 @@ from fovea.segmentation.phase.trials import STEP, Way, labelled, look, measures_
 _SMALLEST, _LARGEST = 6.4, 250.0  # pixels
 _FRAMES = 4  # that are looked at
 _CLOSE = 0.08  # of expected SEG, by which another mode may be worse and still be named
+#: Of expected SEG, by which mode dark may be worse than the best: it traces outlines in the frame
+#: itself, in less time.
+_TRACED = 0.02
 _SIZES, _OTHER = 2, 0.5  # candidates of a mode, and how far apart their log diameters are
 _SHARE = 0.4  # of the best expected SEG, from which a trial is a candidate
 _UNSTEADY = 0.4  # agreement below which even the best trial is doubtful
@@ -137,9 +140,15 @@ def choose(
         trials = [Trial(mode, kind, d, measures, expected(measures, d, mode))
                   for d, measures in measured]  # fmt: skip
         chosen += _best(trials, cell_diameter)
-    chosen.sort(key=lambda t: -t.score)
-    kept = tuple(t for t in chosen if t.score > _SHARE * chosen[0].score)
-    return Choice(kept) if kept else None
+    ranked = _ranked(chosen)
+    return Choice(ranked) if ranked else None
+
+
+def _ranked(trials: list[Trial]) -> tuple[Trial, ...]:
+    """Return the trials that are not far worse than the best, the one to be believed most first."""
+    least = _SHARE * max((t.score for t in trials), default=0.0)
+    kept = (t for t in trials if t.score > least)
+    return tuple(sorted(kept, key=lambda t: -t.score - _TRACED * (t.mode == "dark")))
 
 
 def ways(modes: Sequence[str], contrast: str = "auto") -> list[Way]:
