@@ -82,7 +82,8 @@ class Laptrack:
         nodes = {name: sorted(part.index) for name, part in tracks.groupby("track_id")}
         for chain in nodes.values():
             yield from pairwise([(int(t), int(label)) for t, label in chain])
-        for parent, child in splits[["parent_track_id", "child_track_id"]].to_numpy():
+        splits = splits.reindex(columns=["parent_track_id", "child_track_id"])  # none without any
+        for parent, child in splits.to_numpy():
             yield tuple((int(t), int(label)) for t, label in (nodes[parent][-1], nodes[child][0]))
 
 

@@ -66,7 +66,7 @@ def real(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict[int, 
     known = read_labels(folder / "t98g_long_reference_ids.ome.tiff")
     frames = read_labels(folder / "t98g_long.ome.tiff").astype(np.uint16)
     network, agreeing = (
-        segment(frames, cell_diameter=61, mode="network", consistency=agree)
+        segment(frames, cell_diameter=62, mode="network", consistency=agree)
         for agree in (False, True)
     )
     cells = read_labels(folder / "ecoli_reference_ids.ome.tiff")
