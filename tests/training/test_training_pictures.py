@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 import pictures
-from pictures import distances, render
+from pictures import _stored, distances, render
 from shapes import KINDS, arrangement, paint, relax
 from stills import DIAMETER
 
@@ -88,3 +88,15 @@ def test_pictures_depend_on_their_numbers_only():
     assert depth.astype(float)[labels > 0].mean() > 0.4
     drawn = pictures.pictures(2, 3)
     np.testing.assert_array_equal(drawn[1].flat, flat.astype(np.float32))
+
+
+def test_some_pictures_are_clipped_and_some_have_few_levels():
+    y, x = np.indices((80, 90), np.float32)
+    image = np.sin(y / 9) + np.cos(x / 11) + 0.1 * np.sin(x * y / 50)
+    frames = [_stored(np.random.default_rng(seed), image) for seed in range(80)]
+    assert {(frame.dtype, frame.shape) for frame in frames} == {(np.dtype(np.uint16), image.shape)}
+    assert all(np.corrcoef(frame.ravel(), image.ravel())[0, 1] > 0.9 for frame in frames)
+    clipped = sum((frame == frame.max()).mean() > 0.004 for frame in frames)
+    few = sum(len(np.unique(frame)) < 260 for frame in frames)
+    assert 8 < clipped < 40
+    assert 10 < few < 45
