@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
-import math
-
 import numpy as np
 
-from fovea.kernels import boxes, distance, fields, flood, regions
+from fovea.kernels import boxes, distance, fields, flood, mergers, regions
 
 _SAMPLE = 1 << 18  # pixels that suffice for percentiles and histograms
 #: Heights of the watershed per cell diameter, and the depth, in diameters, of height 0.
@@ -80,62 +77,11 @@ def merge(
     `watershed`, and labels in the result have gaps.
     """
     count = int(labels.max(initial=0))
-    edges = _edges(labels, depth, ridge, count)
-    highest, areas = regions.peaks_and_areas(labels, depth, count)
-    peak, area = highest.astype(float).tolist(), areas.tolist()
-    parent = list(range(count + 1))
-
-    def score(a: int, b: int) -> float:
-        top, crossed, length = edges[a][b]
-        found = top / max(min(peak[a], peak[b]), 1e-6) - ridge_weight * crossed / length
-        return found - size_weight * math.log((area[a] + area[b]) / cell_area)
-
-    current = {(a, b): score(a, b) for a in edges for b in edges[a] if a < b}
-    heap = [(-value, a, b) for (a, b), value in current.items()]
-    heapq.heapify(heap)
-    while heap:
-        value, a, b = heapq.heappop(heap)
-        if current.get((a, b)) != -value:
-            continue  # outdated: merged or scored again in the meantime
-        if -value <= saddle and min(area[a], area[b]) >= small:
-            continue
-        parent[b] = a
-        area[a] += area[b]
-        peak[a] = max(peak[a], peak[b])
-        for other, (top, crossed, length) in edges.pop(b).items():
-            current.pop((min(b, other), max(b, other)))
-            del edges[other][b]
-            if other != a:
-                known = edges[a].get(other, (-1.0, 0, 0))
-                both = max(top, known[0]), crossed + known[1], length + known[2]
-                edges[a][other] = edges[other][a] = both
-        for other in edges[a]:
-            pair = min(a, other), max(a, other)
-            current[pair] = score(*pair)
-            heapq.heappush(heap, (-current[pair], *pair))
-    merged = np.empty_like(labels)
-    boxes.relabel(labels, _roots(parent), merged)
-    return merged
-
-
-def _edges(labels, depth, ridge, count: int) -> dict[int, dict[int, tuple]]:
-    """Return, for each part and neighbour, the border's depth, sum of the ridge, and pixels."""
     keys, heights, crossed = regions.borders(labels, depth, ridge)
-    pairs, inverse = np.unique(keys, return_inverse=True)
-    top = np.full(len(pairs), -1, np.float32)
-    np.maximum.at(top, inverse, heights)
-    lengths = np.bincount(inverse, minlength=len(pairs))
-    on_ridge = np.bincount(inverse, weights=crossed, minlength=len(pairs))
-    edges: dict[int, dict[int, tuple]] = {}
-    columns = (pairs >> 32, pairs & 0xFFFFFFFF, top.astype(float), on_ridge, lengths)
-    for a, b, *border in zip(*(column.tolist() for column in columns), strict=True):
-        edges.setdefault(a, {})[b] = edges.setdefault(b, {})[a] = tuple(border)
-    return edges
-
-
-def _roots(parent: list[int]) -> np.ndarray:
-    """Return the root of each part, (N,) int32; a parent is always smaller than its child."""
-    table = np.array(parent, np.int32)
-    for i in range(len(table)):
-        table[i] = table[table[i]]
-    return table
+    table = mergers.merged(
+        keys, heights, crossed, *regions.peaks_and_areas(labels, depth, count), float(saddle),
+        float(ridge_weight), float(small), float(size_weight), float(cell_area),
+    )  # fmt: skip
+    merged = np.empty_like(labels)
+    boxes.relabel(labels, table, merged)
+    return merged
