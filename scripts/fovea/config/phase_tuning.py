@@ -49,8 +49,8 @@ class Dark:
     """Objects darker than their surroundings."""
 
     smoothing: float = 0.045  # sigma
-    window: float = 0.9  # side of the square in which the brightest and darkest level are taken
-    dark_level: float = 0.45  # threshold, from the brightest (0) to the darkest level around (1)
+    window: float = 0.8  # side of the square in which the brightest and darkest level are taken
+    dark_level: float = 0.35  # threshold, from the brightest (0) to the darkest level around (1)
     core_level: float = 0.7  # the same for pixels that are certainly dark
     core_area: float = 0.02  # least area of such pixels in an object, before it is divided
     floor: float = 0.5  # least difference of the two, of what is usual at cells
@@ -75,11 +75,9 @@ class Dark:
     least_contrast: float = 0.3  # of an object, of what is usual
     noise_level: float = 2.2  # the same, in robust standard deviations of the background
     faint: float = 2.6  # robust standard deviations by which the usual contrast must exceed
-    edge_sigma: float = 0.1  # of the window whose mean is the brightness of an edge
-    edge_level: float = 0.55  # brightest level of an edge, from the object (0) to its ring (1)
-    reach: float = 0.05  # largest distance by which an edge is moved
-    gap: float = 0.16  # half the width of gaps between objects that may be filled
-    gap_level: float = 0.55  # brightest level of what is filled, from objects (0) to around (1)
+    edge_level: float = 0.5  # of edges, as dark_level, except at narrow gaps between objects
+    reach: float = 0.1  # largest distance by which an edge is moved to that level
+    gap: float = 0.08  # half the width of such gaps
     expand: float = 0.0  # distance of a further growth into free pixels, whatever their level
     min_area: float = 0.06  # smaller objects are removed
 

@@ -1,8 +1,8 @@
 """Recordings that Fovea draws itself, with known cells, for rows of a suite; seeds are fixed.
 
-They stand for kinds of cells of which no annotated recording is at hand. No method was tuned on
-them but for the gaps that mode `dark` fills, and the code that draws pictures for the training of
-the network is another.
+They stand for kinds of cells of which no annotated recording is at hand. Levels of mode `dark` were
+tuned on them, among others; the code that draws pictures for the training of the network is
+another.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def dark_and_lines(image, coarse, block, levels, straight, oblique, lowest, high
 
     `coarse` (2, rows, columns) holds the bright envelope and the span from the dark envelope to it,
     which is above 0, in blocks of `block` pixels; both are interpolated linearly between the
-    centres of the blocks. The darkness of a pixel says how many of the `levels`, (2,) float32, its
-    distance below the bright envelope exceeds, in spans.
+    centres of the blocks. The darkness of a pixel has one bit for each of the `levels`,
+    (3,) float32, that its distance below the bright envelope exceeds, in spans.
 
     The height of a line is how much brighter the pixel is than those on both of its sides, in
     spans: the pixels `straight` rows or columns, or `oblique` rows and columns, away, in that of
@@ -136,18 +136,23 @@ def dark_and_lines(image, coarse, block, levels, straight, oblique, lowest, high
             around[1, edge:], around[2, edge:],
             around[3, edge - oblique :], around[4, edge + oblique :],
             around[3, edge + oblique :], around[4, edge - oblique :],
-            bright, span, levels[0], levels[1], lowest, highest, steps, dark[y], lines[y],
+            bright, span, levels[0], levels[1], levels[2], lowest, highest, steps, dark[y],
+            lines[y],
         )  # fmt: skip
     return dark, lines
 
 
 @kernel
-def _row(here, a0, a1, b0, b1, c0, c1, d0, d1, bright, span, level, certain, lowest, highest, steps,
-         dark, lines):  # fmt: skip
+def _row(here, a0, a1, b0, b1, c0, c1, d0, d1, bright, span, level, inner, certain, lowest,
+         highest, steps, dark, lines):  # fmt: skip
     """One row of `dark_and_lines`; a to d are the pixels on both sides in the four directions."""
     for x in range(len(dark)):
         below = bright[x] - here[x]
-        dark[x] = np.uint8(below > level * span[x]) + np.uint8(below > certain * span[x])
+        dark[x] = (
+            np.uint8(below > level * span[x])
+            + np.uint8(2) * np.uint8(below > inner * span[x])
+            + np.uint8(4) * np.uint8(below > certain * span[x])
+        )
         one = min(max(a0[x], a1[x]), max(b0[x], b1[x]))
         other = min(max(c0[x], c1[x]), max(d0[x], d1[x]))
         height = (here[x] - min(one, other)) / span[x]
@@ -219,30 +224,3 @@ def spreads(labels, image, count):
             mean = sums[i] / numbers[i]
             squares[i] = np.sqrt(max(squares[i] / numbers[i] - mean * mean, 0.0))
     return squares
-
-
-@kernel
-def darker(image, other):
-    """Pixels in which an image is below another one, (H, W) bool."""
-    height, width = image.shape
-    out = np.empty((height, width), np.bool_)
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = image[y, x] < other[y, x]
-    return out
-
-
-@kernel
-def below_level(image, labels, levels):
-    """Pixels darker than the level of their label: levels are (count + 1,) float32.
-
-    Labels are (H, W) int32. Returns (H, W) bool, True where there is no label.
-    """
-    height, width = image.shape
-    out = np.ones((height, width), np.bool_)
-    for y in range(height):
-        for x in range(width):
-            i = labels[y, x]
-            if i > 0:
-                out[y, x] = image[y, x] < levels[i]
-    return out

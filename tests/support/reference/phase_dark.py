@@ -82,7 +82,7 @@ def line_heights(image, span, straight, oblique, highest):
 
 
 def dark_pixels(image, d, p, valid=None):
-    """Mask of dark pixels, and heights of lines; None without contrast."""
+    """Mask of dark pixels, those inside edges, and heights of lines; None without contrast."""
     side, area = p.window * d, d * d
     block = max(2, round(side / 9))
     radius = max(1, round((side / block - 1) / 2))
@@ -103,7 +103,8 @@ def dark_pixels(image, d, p, valid=None):
     mask = fill_holes(remove_small(np.isin(labels, held), p.min_area * area), p.max_hole * area)
     reach = p.line_reach * d
     straight, oblique = max(1, round(reach)), max(1, round(reach / np.sqrt(2)))
-    return mask, line_heights(image, span, straight, oblique, p.line_height)
+    inner = below > F(p.edge_level) * span
+    return mask, inner, line_heights(image, span, straight, oblique, p.line_height)
 
 
 def split(mask, lines, d, p):
@@ -145,17 +146,17 @@ def compactness(mask):
 
 
 def clear_objects(labels, image, d, p, valid=None):
-    """Objects that stand out, and the level of the edge of each, by label; None without any."""
+    """Labels of objects that stand out; None without any."""
     around = grow(labels, np.ones(labels.shape, bool), max(2, round(p.ring * d)))
-    contrast, inside, shape = {}, {}, {}
+    contrast, shape = {}, {}
     for n in np.unique(labels[labels > 0]).tolist():
         body, ring = labels == n, (around == n) & (labels == 0)
         fits = p.min_area * d * d <= body.sum() <= p.max_area * d * d and ring.any()
         # sums one after another: numpy's own are pairwise
-        inside[n] = np.cumsum(image[body], dtype=float)[-1] / body.sum()
+        inside = np.cumsum(image[body], dtype=float)[-1] / body.sum()
         if fits and compactness(body) >= p.bent:
             shape[n] = compactness(body)
-            contrast[n] = np.cumsum(image[ring], dtype=float)[-1] / ring.sum() - inside[n]
+            contrast[n] = np.cumsum(image[ring], dtype=float)[-1] / ring.sum() - inside
     if not contrast:
         return None
     compact = [n for n in contrast if shape[n] >= p.compactness]
@@ -163,33 +164,22 @@ def clear_objects(labels, image, d, p, valid=None):
     clear = [n for n, c in contrast.items() if n in compact or c >= p.bent_contrast * usual]
     kept = [n for n in clear if contrast[n] > p.least_contrast * usual]
     free = ~np.isin(around, kept)
-    background = sample(image)[sample(free if valid is None else free & valid)]
-    if len(background) < 100:
-        background = sample(image)
-    spread = 1.4826 * float(np.median(np.abs(background - np.median(background))))
+    counted = np.ones(image.shape, bool) if valid is None else valid
+    places = sample(counted), sample(free & counted)
+    background = [sample(image)[at] for at in places[: 1 + (places[1].sum() >= 100)]]
+    spread = min(1.4826 * float(np.median(np.abs(b - np.median(b)))) for b in background)
     kept = [n for n in kept if contrast[n] > p.noise_level * spread]
     if not usual > p.faint * spread or not kept:
         return None
-    return np.where(np.isin(labels, kept), labels, 0), {
-        n: F(inside[n] + p.edge_level * contrast[n]) for n in kept
-    }
+    return kept
 
 
-def fill_gaps(labels, image, d, p, valid=None):
-    """Labels with narrow gaps between them, where these are darker than what lies free."""
-    steps = round(p.gap * d)
+def closed(mask, steps):
+    """Mask with its gaps closed by steps of 4 neighbours; the image's border is no edge."""
     if not steps:
-        return labels
-    mask = labels > 0
+        return mask
     near = ndimage.binary_dilation(mask, iterations=steps)
-    closed = mask | ndimage.binary_erosion(near, iterations=steps, border_value=1)
-    free = near & ~closed if valid is None else near & ~closed & valid
-    free, inside = sample(image)[sample(free)], sample(image)[sample(mask)]
-    if not len(free) or not len(inside):
-        return labels
-    dark, bright = np.median(inside), np.percentile(free, 75)
-    filled = closed & (mask | (image < F(dark + p.gap_level * (bright - dark))))
-    return grow(labels, filled, steps)
+    return mask | ndimage.binary_erosion(near, iterations=steps, border_value=1)
 
 
 def segment_dark(frame, d, p):
@@ -199,17 +189,13 @@ def segment_dark(frame, d, p):
     found = dark_pixels(image, d, p)
     if found is None:
         return nothing
-    labels = split(*found, d, p)
-    inner = image < gaussian(image, p.edge_sigma * d)
-    steps = max(1, round(p.reach * d))
-    labels = grow(recede(labels, inner, steps), inner, steps)
-    chosen = clear_objects(labels, image, d, p)
-    if chosen is None:
+    mask, inner, lines = found
+    labels = split(mask, lines, d, p)
+    cores = recede(labels, inner, max(1, round(p.reach * d)))
+    kept = clear_objects(cores, image, d, p)
+    if kept is None:
         return nothing
-    labels, edges = chosen
-    limits = np.full(int(labels.max()) + 1, np.inf, F)
-    for n, level in edges.items():
-        limits[n] = level
-    labels = fill_gaps(recede(labels, image < limits[labels], steps), image, d, p)
+    within = closed(np.isin(cores, kept), max(2, round(p.gap * d)) if p.gap else 0)
+    labels = np.where(within & np.isin(labels, kept), labels, 0)
     labels = grow(labels, np.ones(labels.shape, bool), round(p.expand * d))
     return numbered(labels, p.min_area * d * d)

@@ -1,33 +1,31 @@
-"""Objects of mode `dark` that stand out from the noise and from dust, and their edges."""
+"""Objects of mode `dark` that stand out from the noise and from dust."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fovea.config.phase_tuning import Dark
-from fovea.kernels import bits, boxes, contrast, morphology, regions
+from fovea.kernels import bits, contrast, morphology, regions
 from fovea.segmentation.guards import note
-from fovea.segmentation.phase.parts import blurred, sample
+from fovea.segmentation.phase.parts import sample
 
-_FREE = 75  # percentile of the brightness of free surroundings
 _FEW = 100  # pixels; fewer do not tell the background's spread
 
 
 def clear_objects(
-    labels: np.ndarray, image: np.ndarray, cell_diameter: float, p: Dark,
+    labels: np.ndarray, count: int, image: np.ndarray, cell_diameter: float, p: Dark,
     valid: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
-    """Keep the objects whose contrast, shape and size are those of cells.
+) -> np.ndarray | None:  # fmt: skip
+    """Tell which of the labels 1..count have the contrast, shape and size of cells.
 
     The contrast of an object is the mean of the image (H, W) float32 in a ring around it, without
     other objects, minus the mean inside. Otsu's threshold divides the contrasts of compact objects
     into two classes; the median of the upper one stands for cells. Bent cells, and cells with a
     stalk, are as dark as others but not compact; ragged pieces of background are neither.
 
-    Returns the labels that are kept, (H, W) int32, and the level of the edge of each label, (labels
-    + 1,) float32. None if no object stands out from the background's spread.
+    Returns the labels that are kept, and 0 for others, by label, (count + 1,) int32. None if no
+    object stands out from the background's spread.
     """
-    count = int(labels.max(initial=0))
     area = cell_diameter**2
     around = labels.copy()
     everywhere = np.ones(labels.shape, bool)
@@ -54,20 +52,21 @@ def clear_objects(
     free = ~kept[sample(around)]
     if valid is not None:
         free &= sample(valid)
-    background = sample(image)[free]
-    if len(background) < _FEW:
-        background = sample(image).ravel()
-    spread = 1.4826 * float(np.median(np.abs(background - np.median(background))))
+    spread = _spread(sample(image, valid))
+    if np.count_nonzero(free) >= _FEW:  # in a packed frame, gaps are less alike than all pixels
+        spread = min(spread, _spread(sample(image)[free]))
     kept &= contrasts > p.noise_level * spread
     if not usual > p.faint * spread or not kept.any():
         guard = "noise_level" if usual > p.faint * spread else "faint"
         measure = "the contrast of objects, in robust standard deviations of the background,"
         note(guard, usual / max(spread, 1e-9), getattr(p, guard), measure)
         return None
-    levels = (inside + p.edge_level * contrasts).astype(np.float32)
-    chosen = np.empty_like(labels)
-    boxes.relabel(labels, np.where(kept, np.arange(count + 1), 0).astype(np.int32), chosen)
-    return chosen, levels
+    return np.where(kept, np.arange(count + 1), 0).astype(np.int32)
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation of normal values, from their median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
 def usual_contrast(contrasts: np.ndarray) -> float:
@@ -95,49 +94,15 @@ def compactness(sizes: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return sizes / (4 * np.pi * np.sqrt(np.maximum(determinant, 1e-9)))
 
 
-def trace(labels: np.ndarray, image: np.ndarray, cell_diameter: float, p: Dark) -> None:
-    """Move the edges of labels, in place, to where the image is steepest, at most by `reach`.
-
-    There the image equals its mean over a wider window. Pale lines between objects become free.
-    """
-    inner = contrast.darker(image, blurred(image, p.edge_sigma * cell_diameter))
-    steps = max(1, round(p.reach * cell_diameter))
-    regions.recede(labels, inner, steps)
-    regions.grow(labels, inner, steps)
-
-
-def lower(
-    labels: np.ndarray, levels: np.ndarray, image: np.ndarray, cell_diameter: float, p: Dark
-) -> None:
-    """Take pixels brighter than the level of their label from the edges of labels, in place."""
-    inner = contrast.below_level(image, labels, levels)
-    regions.recede(labels, inner, max(1, round(p.reach * cell_diameter)))
-
-
-def fill_gaps(
-    labels: np.ndarray, image: np.ndarray, cell_diameter: float, p: Dark,
-    valid: np.ndarray | None = None,
-) -> None:  # fmt: skip
-    """Give narrow gaps between labels to the labels, where they are dark enough, in place.
+def closed(mask: np.ndarray, steps: int) -> np.ndarray:
+    """Return a mask, (H, W) bool, with gaps closed that are at most 2 `steps` pixels wide.
 
     A gap about as narrow as the optics resolves is never as bright as what lies free, so that the
-    level half-way to its brightest pixel lies inside the cells. Here the level is told from free
-    surroundings instead: the pixels near to labels, outside the closing of all labels.
+    level half-way to its brightest pixel lies inside the cells.
     """
-    steps = round(p.gap * cell_diameter)
     if not steps:
-        return
-    mask, width = labels > 0, labels.shape[1]
+        return mask
+    width = mask.shape[1]
     element = steps - np.abs(np.arange(-steps, steps + 1))  # as many steps of 4 neighbours
     near = morphology.dilate(bits.pack_above(mask, False), width, element)
-    closed = morphology.erode(near, width, element)
-    free = bits.unpack(near & ~closed, width)
-    if valid is not None:
-        free &= valid
-    outside, inside = sample(image)[sample(free)], sample(image)[sample(mask)]
-    if not outside.size or not inside.size:
-        return
-    dark, bright = np.median(inside), np.percentile(outside, _FREE)
-    filled = bits.unpack(closed, width)
-    filled &= image < np.float32(dark + p.gap_level * (bright - dark))
-    regions.grow(labels, filled, steps)
+    return bits.unpack(morphology.erode(near, width, element), width)
