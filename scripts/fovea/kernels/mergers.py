@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -30,19 +31,17 @@ def merged(
     stamp = np.zeros(len(ends), np.int64)  # how often an edge was scored; older scores are outdated
     shared = np.full(count + 1, -1, np.int64)  # by neighbour, the edge that leads to it
     parent = np.arange(count + 1).astype(np.int32)
-    scores = np.empty(max(2 * len(ends), 1024))
-    entries = np.empty((len(scores), 3), np.int64)  # key of both labels, edge, its stamp
-    n = 0
-    for e in range(len(ends)):
-        found = _score(e, ends, top, sums, length, peak, area, ridge_weight, size_weight, cell_area)
-        scores, entries, n = _push(scores, entries, n, found, ends, e, stamp[e])
-    while n:
-        score, e, age = scores[0], entries[0, 1], entries[0, 2]
-        n = _pop(scores, entries, n)
+    heap = [
+        _entry(e, ends, top, sums, length, peak, area, stamp, ridge_weight, size_weight, cell_area)
+        for e in range(len(ends))
+    ]
+    heapify(heap)
+    while len(heap):
+        minus_score, _, e, age = heappop(heap)
         if not alive[e] or age != stamp[e]:
             continue
         a, b = min(ends[e, 0], ends[e, 1]), max(ends[e, 0], ends[e, 1])
-        if score <= saddle and min(area[a], area[b]) >= small:
+        if -minus_score <= saddle and min(area[a], area[b]) >= small:
             continue
         parent[b] = a
         area[a] += area[b]
@@ -54,10 +53,11 @@ def merged(
             if alive[e]:
                 shared[_other(ends, e, a)] = -1
                 stamp[e] += 1
-                found = _score(
-                    e, ends, top, sums, length, peak, area, ridge_weight, size_weight, cell_area
-                )
-                scores, entries, n = _push(scores, entries, n, found, ends, e, stamp[e])
+                entry = _entry(
+                    e, ends, top, sums, length, peak, area, stamp,
+                    ridge_weight, size_weight, cell_area,
+                )  # fmt: skip
+                heappush(heap, entry)
                 before = half
             elif before < 0:
                 first[a] = after[half]
@@ -125,10 +125,15 @@ def _other(ends, e, label):
 
 
 @kernel
-def _score(e, ends, top, sums, length, peak, area, ridge_weight, size_weight, cell_area):
-    a, b = ends[e, 0], ends[e, 1]
-    found = top[e] / max(min(peak[a], peak[b]), _LEAST_PEAK) - ridge_weight * sums[e] / length[e]
-    return found - size_weight * math.log((area[a] + area[b]) / cell_area)
+def _entry(e, ends, top, sums, length, peak, area, stamp, ridge_weight, size_weight, cell_area):
+    """Return an edge's entry in the heap: the highest score comes first, then the smallest labels.
+
+    It has the negative score, both labels as in `borders`, the edge, and how often that was scored.
+    """
+    a, b = min(ends[e, 0], ends[e, 1]), max(ends[e, 0], ends[e, 1])
+    score = top[e] / max(min(peak[a], peak[b]), _LEAST_PEAK) - ridge_weight * sums[e] / length[e]
+    score -= size_weight * math.log((area[a] + area[b]) / cell_area)
+    return -score, (a << 32) | b, e, stamp[e]
 
 
 @kernel
@@ -161,51 +166,3 @@ def _join(a, b, ends, top, sums, length, first, after, alive, shared):
                 first[a] = half
         half = following
     shared[b] = -1
-
-
-@kernel
-def _push(scores, entries, n, score, ends, e, age):
-    """Add an edge to the heap, whose n entries have the highest score, then smallest key, first."""
-    if n == len(scores):
-        scores = np.concatenate((scores, np.empty_like(scores)))
-        entries = np.concatenate((entries, np.empty_like(entries)))
-    key = (min(ends[e, 0], ends[e, 1]) << 32) | max(ends[e, 0], ends[e, 1])
-    i = n
-    while i:
-        up = (i - 1) >> 1
-        if not _before(score, key, scores[up], entries[up, 0]):
-            break
-        scores[i] = scores[up]
-        entries[i] = entries[up]
-        i = up
-    scores[i] = score
-    entries[i, 0], entries[i, 1], entries[i, 2] = key, e, age
-    return scores, entries, n + 1
-
-
-@kernel
-def _pop(scores, entries, n):
-    """Take the first entry from the heap; returns the number of those that are left."""
-    n -= 1
-    score, key, e, age = scores[n], entries[n, 0], entries[n, 1], entries[n, 2]
-    i = 0
-    while 2 * i + 1 < n:
-        down = 2 * i + 1
-        if down + 1 < n and _before(
-            scores[down + 1], entries[down + 1, 0], scores[down], entries[down, 0]
-        ):
-            down += 1
-        if not _before(scores[down], entries[down, 0], score, key):
-            break
-        scores[i] = scores[down]
-        entries[i] = entries[down]
-        i = down
-    scores[i] = score
-    entries[i, 0], entries[i, 1], entries[i, 2] = key, e, age
-    return n
-
-
-@kernel
-def _before(score, key, other, other_key):
-    """Tell whether an entry of the heap comes before another one."""
-    return score > other or (score == other and key < other_key)

@@ -104,5 +104,4 @@ def closed(mask: np.ndarray, steps: int) -> np.ndarray:
         return mask
     width = mask.shape[1]
     element = steps - np.abs(np.arange(-steps, steps + 1))  # as many steps of 4 neighbours
-    near = morphology.dilate(bits.pack_above(mask, False), width, element)
-    return bits.unpack(morphology.erode(near, width, element), width)
+    return bits.unpack(morphology.close(bits.pack_above(mask, False), width, element), width)
