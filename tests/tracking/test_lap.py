@@ -194,6 +194,45 @@ def test_links_that_were_made_crosswise(confused):
     assert sorted(chains.chains.values()) == [[(t, n) for t in range(16)] for n in (1, 2)]
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_object_that_was_given_to_a_cell_that_was_missed(taken):
+    """One of two cells is missed; where it was given the object of the other, both go back."""
+    stack = [frame(disk(60, 60 + t, 10), disk(60, 84 + t, 12)) for t in range(16)]
+    stack[6] = frame(disk(60, 66, 10))
+    objects, links = parts(stack)
+    links[5] = np.array([2 if taken else 1]), np.array([1])
+    links[6] = np.array([1]), np.array([1])
+    chains = Chains(objects, links)
+    others = sorted(c for c, nodes in chains.chains.items() if nodes[0][0] == 7)
+    chains.append(0 if taken else 1, *others)
+    missed, kept = (1, 2) if taken else (2, 1)
+    rivals = [(6, missed, kept, 0, 1, -1.0 if taken else 4.0)]
+    scales = Scales.guess(20.0)
+    exchange(chains, rivals, Evidence(chains, scales, scales), lambda one, two: 3.0)
+    assert sorted(chains.chains.values()) == [
+        [(t, 1) for t in range(16)], [(t, 2) for t in range(16) if t != 6]
+    ]  # fmt: skip
+    assert all(chains.owner[node] == c for c, nodes in chains.chains.items() for node in nodes)
+
+
+@pytest.mark.parametrize(("one", "two", "apart", "moved"), [
+    (10, 12, 18, 12), (12, 10, 18, 16), (12, 9, 18, 20), (12, 14, 22, 16),
+])  # fmt: skip
+def test_a_cell_that_is_missed_where_another_takes_its_place(one, two, apart, moved):
+    """Of two cells that touch, one is missed in the frame in which the other is in its place."""
+    stack = []
+    for t in range(16):
+        x = 80 - moved * (t == 7)
+        left = (x + apart - X) * one >= (X - x) * two
+        pair = disk(80, x, one) & left, disk(80, x + apart, two) & ~left
+        stack.append(frame(*pair[t == 7 :], *others(t)))
+    links = LapTracker(**FULL).link(stack)
+    assert lives(links) == [(0, 15, 0)] * 5
+    ids = list(links.render(stack))
+    places = [80 + apart - moved * (t == 7) for t in range(16)]
+    assert {i[80, x] for i, x in zip(ids, places, strict=True)} == {ids[0][80, 80 + apart]}
+
+
 def test_a_cell_passes_over_where_another_is_expected():
     """An object that holds two others must be larger than the larger one by most of the other."""
     big, small = disk(80, 80, 14), disk(80, 104, 8)

@@ -7,7 +7,7 @@ they were like some frames before and are like some frames after, and by where t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -21,8 +21,10 @@ _LEAST = 2  # frames of such a window
 _NARROWEST = 0.005  # scale of areas and shapes
 
 #: Frame, two labels of the frame before, their two labels in this frame, and what it costs to
-#: exchange the latter.
+#: exchange the latter. Where a cell was missed, the third label is 0, and the first the cell's.
 Rival = tuple[int, int, int, int, int, float]
+#: Returns what a link of two objects costs between which a cell was missed.
+Across = Callable[[Node, Node], float]
 
 
 class Evidence:
@@ -102,17 +104,20 @@ class Evidence:
         return float(plane((way**2).sum(), scale))
 
 
-def exchange(chains: Chains, rivals: list[Rival], evidence: Evidence) -> None:
+def exchange(
+    chains: Chains, rivals: list[Rival], evidence: Evidence, across: Across | None = None
+) -> None:
     """Exchange the rest of two chains wherever that is more likely, first where it is the most.
 
-    `rivals` are the places where two links could also be made crosswise. Each of them is exchanged
-    once at most.
+    `rivals` are the places where two links could also be made crosswise, or where a cell was missed
+    and its neighbour may have its object. Each of them is exchanged once at most; the latter ones
+    where the gap is closed, with the costs that `across` returns.
     """
     at: dict[Node, list[int]] = {}
     for k, (t, a, b, *_) in enumerate(rivals):
         at.setdefault((t - 1, a), []).append(k)
         at.setdefault((t - 1, b), []).append(k)
-    gains = np.array([_gain(chains, rival, evidence) for rival in rivals])
+    gains = np.array([_gain(chains, rival, evidence, across) for rival in rivals])
     while len(gains) and gains.max() > 0:
         best = int(gains.argmax())
         t, a, b, *_ = rivals[best]
@@ -124,21 +129,27 @@ def exchange(chains: Chains, rivals: list[Rival], evidence: Evidence) -> None:
         changed = {k for x in (one, two) for node in chains.chains[x] for k in at.get(node, ())}
         for k in changed:
             if gains[k] > -np.inf:
-                gains[k] = _gain(chains, rivals[k], evidence)
+                gains[k] = _gain(chains, rivals[k], evidence, across)
 
 
-def _gain(chains: Chains, rival: Rival, evidence: Evidence) -> float:
+def _gain(chains: Chains, rival: Rival, evidence: Evidence, across: Across | None) -> float:
     """Return by how much an exchange is more likely, 0 where it is none."""
     t, a, b, c, d, extra = rival
     one, two = chains.owner[t - 1, a], chains.owner[t - 1, b]
-    if {chains.owner[t, c], chains.owner[t, d]} != {one, two} or one == two:
+    if one == two or {one, two} & chains.absorbed:
         return 0.0
     (first, rest), (second, other) = (
         (nodes[:k], nodes[k:]) for nodes in (chains.chains[one], chains.chains[two])
         for k in [bisect_left(nodes, (t, 0))]
     )  # fmt: skip
-    stay, swap = (
-        sum(evidence.cost(*pair) + evidence.turn(pair[0][-1], pair[1]) for pair in pairs)
-        for pairs in (((first, rest), (second, other)), ((first, other), (second, rest)))
-    )
+    heads = {nodes[0] for nodes in (rest, other) if nodes}
+    if len(heads) < 2 or {h for h in heads if h[0] == t} != {(t, n) for n in (c, d) if n}:
+        return 0.0
+
+    def cost(before: list[Node], after: list[Node]) -> float:
+        gap = across(before[-1], after[0]) if after[0][0] > t else 0.0
+        return evidence.cost(before, after) + evidence.turn(before[-1], after) + gap
+
+    stay = cost(first, rest) + cost(second, other)
+    swap = cost(first, other) + cost(second, rest)
     return stay - swap - (-extra if rest[0] == (t, d) else extra)

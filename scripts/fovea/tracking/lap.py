@@ -7,6 +7,7 @@ what tells cells apart: where a cell is expected, the overlap there, area and sh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -57,11 +58,12 @@ class LapTracker(TwoPassTracker):
     _scales: Scales | None = field(default=None, init=False, repr=False)
     _pressed: Scales | None = field(default=None, init=False, repr=False)
     _rivals: list[Rival] = field(default_factory=list, init=False, repr=False)
+    _missed: list[Rival] = field(default_factory=list, init=False, repr=False)
     _evidence: Evidence | None = field(default=None, init=False, repr=False)
     _frame: int = field(default=0, init=False, repr=False)
 
     def link(self, frames):
-        self._scales, self._rivals, self._frame = None, [], 0
+        self._scales, self._rivals, self._missed, self._frame = None, [], [], 0
         return super().link(frames)
 
     def look(self, here: Objects, labels: np.ndarray) -> None:
@@ -168,6 +170,10 @@ class LapTracker(TwoPassTracker):
         of = {b: a for a, b in partner.items()}
         for (a, d), cost in known.items():
             b, c = of.get(d), partner.get(a)
+            if b is not None and c is None:
+                extra = cost - known[b, d]
+                if extra < _EXTRA:
+                    self._missed.append((self._frame, a + 1, b + 1, 0, d + 1, extra))
             if b is None or c is None or a >= b or (b, c) not in known:
                 continue
             extra = cost + known[b, c] - known[a, c] - known[b, d]
@@ -178,6 +184,14 @@ class LapTracker(TwoPassTracker):
         if self._scales is not None:
             self._evidence = Evidence(chains, self._scales, self._pressed)
             exchange(chains, self._rivals, self._evidence)
+
+    def revise_gaps(self, chains: Chains) -> None:
+        if self._scales is not None:
+            exchange(chains, self._missed, self._evidence, partial(self._across, chains))
+
+    def _across(self, chains: Chains, one: Node, two: Node) -> float:
+        """Return the cost of a link over a gap."""
+        return float(self._gap_costs(chains, [one], [two], two[0] - one[0])[0][0])
 
     def swapped(self, chains: Chains, before: list[int], after: list[Node], t: int) -> bool:
         parts = [[n for n in chains.chains[c] if n[0] < t] for c in before]
@@ -212,6 +226,15 @@ class LapTracker(TwoPassTracker):
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         left, right = np.array(pairs, np.int64).T
         before, after = [tails[i] for i in left], [heads[j] for j in right]
+        costs, square, reach = self._gap_costs(chains, before, after, frames)
+        fits = (costs < _COSTLIEST_GAP) & (square <= reach**2 * frames)
+        return left[fits], right[fits], _COSTLIEST_GAP - costs[fits]
+
+    def _gap_costs(self, chains: Chains, before: list[Node], after: list[Node], frames: int):
+        """Return the costs and the squared ways of links over a gap, (P,) each, and the reach.
+
+        That is how far a cell may go from frame to frame, in pixels.
+        """
         way = self._expected(chains, before, after)
         areas, others = (np.array([chains.area(n) for n in nodes]) for nodes in (before, after))
         shapes, theirs = (np.array([chains.objects[t].shapes[n - 1] for t, n in nodes])
@@ -219,8 +242,7 @@ class LapTracker(TwoPassTracker):
         square = (way**2).sum(axis=1)
         costs = _costs(square, areas, others, shapes, theirs, self._scales.usual(), np.sqrt(frames))
         reach = self.max_distance or _REACH * _diameter(np.concatenate([areas, others]))
-        fits = (costs < _COSTLIEST_GAP) & (square <= reach**2 * frames)
-        return left[fits], right[fits], _COSTLIEST_GAP - costs[fits]
+        return costs, square, reach
 
 
 def _costs(

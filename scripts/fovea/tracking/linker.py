@@ -67,6 +67,7 @@ class TwoPassTracker(ABC):
         if self.max_gap:  # a cell is not missed where another has absorbed it
             set_apart(chains, find_merges(chains, self.max_gap, keep_names=True))
             chains.close_gaps(self.max_gap, self.bridge)
+            self.revise_gaps(chains)
         set_apart(chains, find_merges(chains, self.max_gap, keep_names=not self.max_merge))
         if self.divisions:
             find_divisions(chains, self.max_gap)
@@ -98,6 +99,9 @@ class TwoPassTracker(ABC):
 
     def revise(self, chains: Chains) -> None:  # noqa: B027
         """Change chains once the links of all frames are known."""
+
+    def revise_gaps(self, chains: Chains) -> None:  # noqa: B027
+        """Change chains once gaps are closed."""
 
     def swapped(self, chains: Chains, before: list[int], after: list[Node], t: int) -> bool:
         """Whether, after two cells were merged, they come out crosswise.
