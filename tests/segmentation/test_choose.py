@@ -8,8 +8,16 @@ from scipy.ndimage import gaussian_filter
 
 from fovea.config.limits import half_cell, least_frames, run_extraction
 from fovea.evaluation.scores import match_frame, segmentation_scores
+from fovea.evaluation.simulated import SIMULATED
 from fovea.segmentation.phase import advice
-from fovea.segmentation.phase.choose import Choice, Trial, _ranked, choose, ways
+from fovea.segmentation.phase.choose import (
+    Choice,
+    Trial,
+    _of_one_contrast,
+    _ranked,
+    choose,
+    ways,
+)
 from fovea.segmentation.phase.measures import Measures
 from fovea.segmentation.phase.segment_phase import segment_phase
 from fovea.simulation.field import simulate_fov
@@ -166,9 +174,30 @@ def test_where_there_are_no_cells_none_fits(kind):
     assert choice is None or not choice.fits
 
 
+def test_mode_general_is_named_with_the_better_contrast_only():
+    measures = Measures(20, 9.0, 21.0, 0.9, 0.5, 1.0, 0.9, 0.9, 0.1, 0.0)
+    dark = Trial("general", "dark", 20.0, measures, 0.7)
+    bright, other = replace(dark, contrast="bright", score=0.72), replace(dark, mode="dark")
+    both = {("general", "dark"): [dark, replace(dark, cell_diameter=40.0)],
+            ("general", "bright"): [bright], ("dark", "dark"): [other],
+            ("dark", "bright"): [replace(other, contrast="bright")]}  # fmt: skip
+    assert _of_one_contrast(both) == [bright, other, replace(other, contrast="bright")]
+    both["general", "bright"] = []
+    assert _of_one_contrast(both)[:2] == both["general", "dark"]
+    assert _of_one_contrast({}) == []
+
+
+def test_bright_cells_with_soft_outlines_are_found_by_mode_general():
+    positions = SIMULATED["bright"]().positions
+    best = choose([p.frames[0] for p in positions]).best
+    assert (best.mode, best.contrast) == ("general", "bright")
+    frame, labels = positions[0].frames[0], positions[0].labels[0]
+    assert seg([labels], segmented([frame], best)) > 0.6
+
+
 def test_both_contrasts_are_tried_unless_one_is_given():
     assert ("dark", "bright") in ways(("dark", "network"))
-    assert len(ways(("dark",))) == 2
+    assert len(ways(("dark",))) == len(ways(("general",))) == 2
     assert ways(("adherent",)) == [("adherent", "dark")]
     assert ways(("adherent", "dark"), "bright") == [("adherent", "bright"), ("dark", "bright")]
     frame, _ = ellipses(side=200, count=12)

@@ -130,7 +130,7 @@ NETWORKS = tuple(mode for mode, kind in MODES.items() if issubclass(kind, Networ
 def leaves_open(parameters: Mapping[str, Any]) -> bool:
     """Whether parameters of method `phase` leave something to be found in the recording.
 
-    Contrast matters in mode dark only; the other modes take frames as they are.
+    Contrast alone is found in mode dark only, which finds nothing with the wrong one.
     """
     if parameters["mode"] == "auto" or parameters["cell_diameter"] is None:
         return True

@@ -1,8 +1,9 @@
 """Find the mode, contrast and cell diameter of segmentation `phase` that suit a recording.
 
 Each mode is tried with diameters from 6.4 pixels to a quarter of the frame, in steps of a quarter,
-mode `dark` for dark and for bright cells. `measures` says what each trial's labels are like, and
-`quality` how good they are expected to be, as a SEG. The trial with the highest one is chosen.
+modes `dark` and `general` for dark and for bright cells. `measures` says what each trial's labels
+are like, and `quality` how good they are expected to be, as a SEG. The trial with the highest one
+is chosen.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ _SIZES, _OTHER = 2, 0.5  # candidates of a mode, and how far apart their log dia
 _SHARE = 0.4  # of the best expected SEG, from which a trial is a candidate
 _UNSTEADY = 0.4  # agreement below which even the best trial is doubtful
 _POWER = 6  # of the score, where diameters are averaged
-#: What is tried: cells darker and brighter than their surroundings, in mode dark. The other modes
-#: look for texture, or know both.
+#: What is tried: cells darker and brighter than their surroundings, in modes dark and general. The
+#: other modes look for texture.
 WAYS: tuple[Way, ...] = tuple(
     (mode, contrast)
     for mode in MODES
-    for contrast in (("dark", "bright") if mode == "dark" else ("dark",))
+    for contrast in (("dark", "bright") if mode in ("general", "dark") else ("dark",))
 )
 
 
@@ -133,15 +134,24 @@ def choose(
     # The others are tried, too: what several modes find is more likely to be there.
     tried = tuple(dict.fromkeys([*WAYS, *allowed]))
     series = labelled(seen, tried, _diameters(side, cell_diameter), threads)
-    chosen: list[Trial] = []
+    found: dict[Way, list[Trial]] = {}
     for (mode, kind), measured in measures_of(seen, series).items():
-        if (mode, kind) not in allowed:
-            continue
-        trials = [Trial(mode, kind, d, measures, expected(measures, d, mode))
-                  for d, measures in measured]  # fmt: skip
-        chosen += _best(trials, cell_diameter)
-    ranked = _ranked(chosen)
+        if (mode, kind) in allowed:
+            trials = [Trial(mode, kind, d, measures, expected(measures, d, mode))
+                      for d, measures in measured]  # fmt: skip
+            found[mode, kind] = _best(trials, cell_diameter)
+    ranked = _ranked(_of_one_contrast(found))
     return Choice(ranked) if ranked else None
+
+
+def _of_one_contrast(found: dict[Way, list[Trial]]) -> list[Trial]:
+    """Return the trials of all modes, of mode general those of the contrast with the best.
+
+    This mode finds much the same cells with both, other than mode dark.
+    """
+    both = [way for way in found if way[0] == "general" and found[way]]
+    best = max(both, key=lambda way: max(t.score for t in found[way]), default=None)
+    return [t for way, trials in found.items() if way not in both or way == best for t in trials]
 
 
 def _ranked(trials: list[Trial]) -> tuple[Trial, ...]:
@@ -152,7 +162,7 @@ def _ranked(trials: list[Trial]) -> tuple[Trial, ...]:
 
 
 def ways(modes: Sequence[str], contrast: str = "auto") -> list[Way]:
-    """Return the modes and contrasts to choose from: both in mode dark, unless one is given."""
+    """Return the modes and contrasts to choose from; see `WAYS`, unless a contrast is given."""
     if contrast == "auto":
         return [way for way in WAYS if way[0] in modes]
     return [(mode, contrast) for mode in modes]

@@ -106,7 +106,7 @@ def resolved(parameters: Mapping[str, Any], found: str | Path | None) -> dict[st
     """Return parameters of segmentation in which nothing is left open.
 
     `found` is the file that `find_cells` wrote, None where it had nothing to find. A contrast that
-    is still open then is ``dark``: modes other than dark take frames as they are.
+    is still open then is ``dark``: frames are taken as they are.
     """
     used = dict(parameters)
     if found is not None:

@@ -29,7 +29,7 @@ class Measures:
     objects: float  # mean number per window, of all objects
     found: float  # median diameter of the objects that do not touch the border; NaN without any
     agreement: float  # with the results of neighbouring diameters, 0 to 1
-    consensus: float  # with the most alike of the other modes and contrasts, 0 to 1
+    consensus: float  # with the most alike of the other modes, 0 to 1
     edge: float  # logarithm of the steps across outlines over those across moved outlines
     clean: float  # share of the steps along an outline that have its usual sign: -1 to 1
     solid: float  # median share of the convex hull that an object fills

@@ -78,6 +78,7 @@ def measures_of(
         shared = {
             (a, b): agreement(found.labels[a], found.labels[b], found.diameter)
             for a, b in combinations(found.labels, 2)
+            if a[0] != b[0]  # a mode's two contrasts often find the same
         }
         for way, labels in found.labels.items():
             if before is not None and way in before.labels:
