@@ -188,11 +188,10 @@ def test_mode_general_is_named_with_the_better_contrast_only():
 
 
 def test_bright_cells_with_soft_outlines_are_found_by_mode_general():
-    positions = SIMULATED["bright"]().positions
-    best = choose([p.frames[0] for p in positions]).best
+    position = SIMULATED["bright"]().positions[0]
+    best = choose(position.frames[:1]).best
     assert (best.mode, best.contrast) == ("general", "bright")
-    frame, labels = positions[0].frames[0], positions[0].labels[0]
-    assert seg([labels], segmented([frame], best)) > 0.6
+    assert seg(position.labels[:1], segmented(position.frames[:1], best)) > 0.6
 
 
 def test_both_contrasts_are_tried_unless_one_is_given():

@@ -153,8 +153,8 @@ def test_random_frames(mode, seed, height, width, diameter):
 
 
 @pytest.mark.parametrize("mode", PLAIN)
-@given(frames(), st.floats(4, 12))
-@examples(80)
+@given(frames(), st.floats(5, 14))
+@examples(50)
 def test_hostile_frames(mode, frame, diameter):
     found = segment_phase(frame, cell_diameter=diameter, mode=mode)
     np.testing.assert_array_equal(found, PLAIN[mode](frame, diameter, tuned(mode, {})))
