@@ -1,6 +1,8 @@
-"""Trackers on whole stacks."""
+"""Trackers on whole stacks, and frames of disks for them."""
 
 import numpy as np
+
+Y, X = np.mgrid[:160, :200]
 
 
 def track_stack(labels, tracker):
@@ -10,3 +12,16 @@ def track_stack(labels, tracker):
     for _ in links.render(labels, out):
         pass
     return out
+
+
+def disk(y, x, radius=10.0):
+    """Mask of a disk, (160, 200) bool."""
+    return (Y - y) ** 2 + (X - x) ** 2 <= radius**2
+
+
+def frame(*masks):
+    """Labels 1.. of masks, the first on top."""
+    labels = np.zeros(Y.shape, np.uint16)
+    for number, mask in reversed(list(enumerate(masks, 1))):
+        labels[mask] = number
+    return labels

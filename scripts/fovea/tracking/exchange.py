@@ -142,6 +142,8 @@ def _gain(chains: Chains, rival: Rival, evidence: Evidence, across: Across | Non
         (nodes[:k], nodes[k:]) for nodes in (chains.chains[one], chains.chains[two])
         for k in [bisect_left(nodes, (t, 0))]
     )  # fmt: skip
+    if any(chains.owner[n] != name for name, nodes in ((one, rest), (two, other)) for n in nodes):
+        return 0.0  # an object that was divided among cells is in both of their chains
     heads = {nodes[0] for nodes in (rest, other) if nodes}
     if len(heads) < 2 or {h for h in heads if h[0] == t} != {(t, n) for n in (c, d) if n}:
         return 0.0

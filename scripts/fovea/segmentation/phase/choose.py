@@ -147,7 +147,7 @@ def choose(
 def _of_one_contrast(found: dict[Way, list[Trial]]) -> list[Trial]:
     """Return the trials of all modes, of mode general those of the contrast with the best.
 
-    This mode finds much the same cells with both, other than mode dark.
+    Unlike mode dark, this mode finds much the same cells with both.
     """
     both = [way for way in found if way[0] == "general" and found[way]]
     best = max(both, key=lambda way: max(t.score for t in found[way]), default=None)
