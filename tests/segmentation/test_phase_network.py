@@ -202,17 +202,37 @@ def test_a_faint_object_beside_a_clear_one_remains():
     np.testing.assert_array_equal(without_faint(labels, bright, 0.45), expected)
 
 
-@given(seeds, st.integers(1, 40), st.integers(1, 40), st.floats(0.1, 2))
-@examples(60)
-def test_faint_objects(seed, height, width, least):
+def test_pieces_of_noise_are_left_out():
+    """However many there are, and whether or not a cell is among them."""
+    rng = np.random.default_rng(0)
+    cells = [(15, 30, 8, 2.0)]
+    pieces = [(15 + 30 * (i // 9), 12 + 24 * (i % 9), 5, 0.0) for i in range(9, 36)]
+    for bodies, expected in ((cells + pieces, [0, 1]), (pieces, [0])):
+        labels, bright = scene(bodies, (140, 230))
+        bright += rng.normal(0, 0.4, bright.shape).astype(np.float32)
+        assert np.unique(without_faint(labels, bright, 0.45)).size > 20
+        with collected() as removals:
+            assert np.unique(without_faint(labels, bright, 0.45, 1.6)).tolist() == expected
+        assert [one.guard for one in removals] == ["noise_level"] * (expected == [0])
+
+
+@given(
+    seeds,
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0, 0.1, 0.5, 1, 2]),
+    st.sampled_from([0, 0.5, 1, 1.5, 3]),
+)
+@examples(80)
+def test_faint_objects(seed, height, width, least, noise):
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, 80, (height, width)).astype(np.uint16)
     mask = rng.random((height, width)) < rng.choice([0.3, 0.8])
     labels = basins.basins(levels, mask, 20, 0)
     bright = rng.choice([1, 1e-3, 100]) * rng.normal(0, 1, (height, width)).astype(np.float32)
     bright = (bright * (1 + levels // 40)).astype(np.float32)
-    found = without_faint(labels, bright, least)
-    np.testing.assert_array_equal(found, plain.without_faint(labels, bright, least))
+    found = without_faint(labels, bright, least, noise)
+    np.testing.assert_array_equal(found, plain.without_faint(labels, bright, least, noise))
 
 
 def test_the_log_says_that_all_objects_were_faint():

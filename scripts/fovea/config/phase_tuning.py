@@ -97,7 +97,8 @@ class Network:
     smoothing: float = 0.06  # sigma, of the depth
     least_depth: float = 0.6  # of the innermost pixel of a cell
     least_rise: float = 0.2  # of that pixel above the border to the next cell
-    least_contrast: float = 0.0  # of an object or its neighbour, of what is usual
+    noise_level: float = 0.0  # spread of an object or its neighbour, of the ground's
+    least_contrast: float = 0.0  # the same, of what is usual
     reach: float = 0.04  # largest growth of outlines when they are scaled to full size
     min_area: float = 0.12  # smaller objects are removed
 
@@ -113,6 +114,7 @@ class General(Network):
     smoothing: float = 0.025
     least_depth: float = 0.5
     least_rise: float = 0.25
+    noise_level: float = 1.6
     least_contrast: float = 0.45
     min_area: float = 0.15
 

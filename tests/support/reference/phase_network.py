@@ -219,28 +219,46 @@ def basins(levels, mask, least_rise, least_peak):
     return out
 
 
-def without_faint(labels, bright, least):
+def without_faint(labels, bright, least, noise=0.0):
     """Labels without those that differ too little from what is around them, by their spread."""
     around = phase_parts.grow(labels, np.ones(labels.shape, bool), 2)
+    names = np.unique(labels[labels > 0]).tolist()
+    if noise and names:
+        calm = phase.gaussian(bright, 1.0)
+        best = best_of_neighbours(around, spreads_of(around, calm, names))
+        values, free = phase.sample(calm), phase.sample(around) == 0
+        seen = [values, values[free]] if free.sum() >= 100 else [values]
+        ground = min(1.4826 * float(np.median(np.abs(v - np.median(v)))) for v in seen)
+        names = [name for name in names if best[name] >= noise * ground]
+    if least and names:
+        spreads = spreads_of(around, bright, np.unique(labels[labels > 0]).tolist())
+        ordered = sorted(spreads[name] for name in names)
+        sums = np.cumsum(ordered)
+        usual = next(s for s, total in zip(ordered, sums, strict=True) if total >= sums[-1] / 2)
+        best = best_of_neighbours(around, spreads)
+        names = [name for name in names if best[name] >= least * usual]
+    return np.where(np.isin(labels, names), labels, 0)
+
+
+def spreads_of(around, bright, names):
+    """Standard deviation of the brightness in each object and around it, by name."""
     spreads = {}
-    for name in np.unique(labels[labels > 0]).tolist():
+    for name in names:
         values = bright[around == name].astype(np.float64)
         mean, square = (np.cumsum(v)[-1] / len(values) for v in (values, values * values))
         spreads[name] = np.sqrt(max(square - mean * mean, 0.0))
+    return spreads
+
+
+def best_of_neighbours(around, spreads):
+    """The largest spread of each object and of those that it touches."""
     best = dict(spreads)
     for a, b in ((around[1:], around[:-1]), (around[:, 1:], around[:, :-1])):
         for one, other in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
             if one and other:
                 best[one] = max(best[one], spreads[other])
                 best[other] = max(best[other], spreads[one])
-    usual = 0.0
-    sums = np.cumsum(sorted(spreads.values()))
-    for spread, total in zip(sorted(spreads.values()), sums, strict=True):
-        usual = spread
-        if total >= sums[-1] / 2:
-            break
-    kept = [name for name in best if best[name] >= least * usual]
-    return np.where(np.isin(labels, kept), labels, 0)
+    return best
 
 
 def logistic(values):
@@ -262,8 +280,9 @@ def segment_network(frame, diameter, p, arrays):
     levels = ((np.clip(depth, F(-1), F(60)) + F(1)) * F(LEVELS)).astype(np.uint16)
     small = basins(levels, inside > F(p.level), round(p.least_rise * LEVELS),
                    round((p.least_depth + 1) * LEVELS))  # fmt: skip
-    if p.least_contrast:
-        small = without_faint(small, magnified(flat, p.scale * diameter), p.least_contrast)
+    if p.least_contrast or p.noise_level:
+        bright = magnified(flat, p.scale * diameter)
+        small = without_faint(small, bright, p.least_contrast, p.noise_level)
     mask = resample(inside, frame.shape) > F(p.level)
     labels = np.where(mask, nearest(small, frame.shape), 0).astype(np.int32)
     labels = phase_parts.grow(labels, mask, max(1, round(p.reach * diameter)))

@@ -19,6 +19,7 @@ from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
 from fovea.kernels import basins, boxes, contrast, fields, regions, resample, winograd
 from fovea.segmentation.guards import note
+from fovea.segmentation.phase.parts import sample
 from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, levels, predict
 
 _FOLDER = Path(__file__).parent / "weights"
@@ -34,6 +35,8 @@ _FAINT = 0.3  # of the frame's spread, which is added to that of the surrounding
 _FAR = 8.0  # spreads to which brightness is limited
 _ROWS = 32  # of the frame, for which the outline is computed at a time
 _RING = 2  # pixels of its input around an object
+_CALM = fields.gaussian_taps(1.0)  # a pixel's noise counts less than what is larger
+_FEW = 100  # pixels; fewer do not tell the ground's spread
 _LEVELS = 1024  # levels of the flood per unit of depth
 _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
@@ -70,37 +73,64 @@ def label_network(
     for labels, (rise, least) in zip(found, rises, strict=True):
         limits = rise * p.least_rise, least * p.least_depth - _LOWEST
         small = basins.basins(levels, certain, *(round(limit * _LEVELS) for limit in limits))
-        small = without_faint(small, seen.bright, p.least_contrast)
+        small = without_faint(small, seen.bright, p.least_contrast, p.noise_level)
         np.multiply(resample.nearest(small, flat.shape), mask, out=labels)
         regions.grow(labels, mask, max(1, round(p.reach * cell_diameter)))
     return found if len(rises) > 1 else found[0]
 
 
-def without_faint(labels: np.ndarray, bright: np.ndarray, least: float) -> np.ndarray:
-    """Return labels without objects that stand out far less than most: dust, stains, blurred ones.
+def without_faint(
+    labels: np.ndarray, bright: np.ndarray, least: float, noise: float = 0.0
+) -> np.ndarray:
+    """Return labels without objects that do not stand out, or far less than most.
 
     How much an object stands out is the standard deviation of the brightness, (H, W) float32, in it
     and in a ring around it, or that of a neighbour whose ring meets its own: crowded cells differ
-    less from what is around them. Usual is the value at which half of the sum over all objects is
-    reached, so that many faint things do not count as usual. Labels are 1..N, (H, W) int32.
+    less from what is around them. Of slightly blurred brightness it must be at least `noise` times
+    that of the ground, which leaves out pieces of noise, and then at least `least` of what is
+    usual: dust, stains, blurred ones. Usual is the value at which half of the sum over all
+    remaining objects is reached, so that many faint things do not count as usual. Labels are 1..N,
+    (H, W) int32.
     """
     count = int(labels.max(initial=0))
-    if not count or not least:
+    if not count or not (least or noise):
         return labels
     around = labels.copy()
     regions.grow(around, np.ones(labels.shape, bool), _RING)
-    spreads = contrast.spreads(around, bright, count)
-    ordered = np.sort(spreads[1:])
-    total = np.cumsum(ordered)
-    usual = ordered[np.searchsorted(total, total[-1] / 2)]
-    best = regions.highest_of_neighbours(around, spreads)
-    kept = np.where(best >= least * usual, np.arange(count + 1), 0).astype(np.int32)
-    if not kept.any():
-        measure = "the spread of brightness in and around the clearest object, of the usual one,"
-        note("least_contrast", best.max() / usual, least, measure)
+    kept = np.arange(count + 1, dtype=np.int32)
+    if noise:
+        calm = fields.smooth(bright, _CALM)
+        best = regions.highest_of_neighbours(around, contrast.spreads(around, calm, count))
+        ground = _ground(calm, around)
+        kept[best < noise * ground] = 0
+        if not kept.any():
+            measure = "the spread of brightness in and around the clearest object, of the ground's,"
+            note("noise_level", best.max() / ground, noise, measure)
+    if least and kept.any():
+        spreads = contrast.spreads(around, bright, count)
+        ordered = np.sort(spreads[kept > 0])
+        total = np.cumsum(ordered)
+        usual = ordered[np.searchsorted(total, total[-1] / 2)]
+        best = regions.highest_of_neighbours(around, spreads)
+        kept[best < least * usual] = 0
+        if not kept.any():
+            measure = (
+                "the spread of brightness in and around the clearest object, of the usual one,"
+            )
+            note("least_contrast", best.max() / usual, least, measure)
     clear = np.empty_like(labels)
     boxes.relabel(labels, kept, clear)
     return clear
+
+
+def _ground(bright: np.ndarray, around: np.ndarray) -> float:
+    """Return the robust standard deviation of what is no object, or of everything, if that is less.
+
+    Few pixels of a packed frame are no object, and these lie between cells.
+    """
+    values, free = sample(bright), sample(around) == 0
+    seen = [values, values[free]] if np.count_nonzero(free) >= _FEW else [values]
+    return min(1.4826 * float(np.median(np.abs(v - np.median(v)))) for v in seen)
 
 
 def _predicted(
