@@ -32,7 +32,7 @@ PICTURES = {
     "c2c12": ("c2c12_phase.ome.tiff", 0, 90, 90, 110,
               {"mode": "general", "cell_diameter": 13.1}),
     "yeast": ("yeast_brightfield.ome.tiff", 9, 475, 465, 110,
-              {"mode": "general", "contrast": "bright", "cell_diameter": 9.7}),
+              {"mode": "general", "contrast": "bright", "cell_diameter": 9.4}),
     "demo": ("demo.ome.tiff", 24, 150, 150, 220,
              {"mode": "dark", "cell_diameter": 36, "tuning": {"expand": 0.05}}),
 }  # fmt: skip
