@@ -1,5 +1,7 @@
 """Trackers on whole stacks, and frames of disks for them."""
 
+from functools import partial
+
 import numpy as np
 
 Y, X = np.mgrid[:160, :200]
@@ -19,9 +21,12 @@ def disk(y, x, radius=10.0):
     return (Y - y) ** 2 + (X - x) ** 2 <= radius**2
 
 
-def frame(*masks):
+def labelled(shape, *masks):
     """Labels 1.. of masks, the first on top."""
-    labels = np.zeros(Y.shape, np.uint16)
+    labels = np.zeros(shape, np.uint16)
     for number, mask in reversed(list(enumerate(masks, 1))):
         labels[mask] = number
     return labels
+
+
+frame = partial(labelled, Y.shape)

@@ -21,7 +21,7 @@ from fovea.tracking.statistics import track_statistics
 from fovea.tracking.track import track
 from support.channels import write_channel
 from support.strategies import label_stacks
-from support.tracking import track_stack
+from support.tracking import labelled, track_stack
 
 #: All that trackers can do beyond linking consecutive frames, which is off by default.
 FULL = {"max_gap": 2, "max_merge": 5, "divisions": True, "drift": True}
@@ -33,12 +33,7 @@ def disk(y, x, radius=8.0):
     return (Y - y) ** 2 + (X - x) ** 2 <= radius**2
 
 
-def frame(*masks):
-    """Labels 1.. of masks, the first on top."""
-    labels = np.zeros(Y.shape, np.uint16)
-    for number, mask in reversed(list(enumerate(masks, 1))):
-        labels[mask] = number
-    return labels
+frame = partial(labelled, Y.shape)
 
 
 @pytest.fixture(params=TRACKERS)

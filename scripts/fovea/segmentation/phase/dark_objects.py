@@ -7,9 +7,7 @@ import numpy as np
 from fovea.config.phase_tuning import Dark
 from fovea.kernels import bits, contrast, morphology, regions
 from fovea.segmentation.guards import note
-from fovea.segmentation.phase.parts import sample
-
-_FEW = 100  # pixels; fewer do not tell the background's spread
+from fovea.segmentation.phase.parts import ground_spread, sample
 
 
 def clear_objects(
@@ -49,12 +47,7 @@ def clear_objects(
     usual = usual_contrast(contrasts[compact if compact.any() else bent])
     plausible = compact | (bent & (contrasts >= p.bent_contrast * usual))
     kept = plausible & (contrasts > p.least_contrast * usual)
-    free = ~kept[sample(around)]
-    if valid is not None:
-        free &= sample(valid)
-    spread = _spread(sample(image, valid))
-    if np.count_nonzero(free) >= _FEW:  # in a packed frame, gaps are less alike than all pixels
-        spread = min(spread, _spread(sample(image)[free]))
+    spread = ground_spread(image, ~kept[sample(around)], valid)
     kept &= contrasts > p.noise_level * spread
     if not usual > p.faint * spread or not kept.any():
         guard = "noise_level" if usual > p.faint * spread else "faint"
@@ -62,11 +55,6 @@ def clear_objects(
         note(guard, usual / max(spread, 1e-9), getattr(p, guard), measure)
         return None
     return np.where(kept, np.arange(count + 1), 0).astype(np.int32)
-
-
-def _spread(values: np.ndarray) -> float:
-    """Return the standard deviation of normal values, from their median absolute deviation."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
 def usual_contrast(contrasts: np.ndarray) -> float:

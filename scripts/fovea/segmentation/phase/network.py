@@ -19,7 +19,7 @@ from fovea.config.phase_tuning import NETWORKS, Network
 from fovea.errors import FoveaError
 from fovea.kernels import basins, boxes, contrast, fields, regions, resample, winograd
 from fovea.segmentation.guards import note
-from fovea.segmentation.phase.parts import sample
+from fovea.segmentation.phase.parts import ground_spread, sample
 from fovea.segmentation.phase.unet import FEATURES, OUTPUTS, levels, predict
 
 _FOLDER = Path(__file__).parent / "weights"
@@ -36,7 +36,6 @@ _FAR = 8.0  # spreads to which brightness is limited
 _ROWS = 32  # of the frame, for which the outline is computed at a time
 _RING = 2  # pixels of its input around an object
 _CALM = fields.gaussian_taps(1.0)  # a pixel's noise counts less than what is larger
-_FEW = 100  # pixels; fewer do not tell the ground's spread
 _LEVELS = 1024  # levels of the flood per unit of depth
 _LOWEST, _HIGHEST = -1.0, 60.0  # depths are clipped to this range
 
@@ -101,7 +100,7 @@ def without_faint(
     if noise:
         calm = fields.smooth(bright, _CALM)
         best = regions.highest_of_neighbours(around, contrast.spreads(around, calm, count))
-        ground = _ground(calm, around)
+        ground = ground_spread(calm, sample(around) == 0)
         kept[best < noise * ground] = 0
         if not kept.any():
             measure = "the spread of brightness in and around the clearest object, of the ground's,"
@@ -121,16 +120,6 @@ def without_faint(
     clear = np.empty_like(labels)
     boxes.relabel(labels, kept, clear)
     return clear
-
-
-def _ground(bright: np.ndarray, around: np.ndarray) -> float:
-    """Return the robust standard deviation of what is no object, or of everything, if that is less.
-
-    Few pixels of a packed frame are no object, and these lie between cells.
-    """
-    values, free = sample(bright), sample(around) == 0
-    seen = [values, values[free]] if np.count_nonzero(free) >= _FEW else [values]
-    return min(1.4826 * float(np.median(np.abs(v - np.median(v)))) for v in seen)
 
 
 def _predicted(

@@ -7,6 +7,7 @@ import numpy as np
 from fovea.kernels import boxes, distance, fields, flood, mergers, regions
 
 _SAMPLE = 1 << 18  # pixels that suffice for percentiles and histograms
+_FEW = 100  # pixels; fewer do not tell the ground's spread
 #: Heights of the watershed per cell diameter, and the depth, in diameters, of height 0.
 _STEPS, _TOP = np.float32(1024), np.float32(2)
 
@@ -21,6 +22,23 @@ def sample(image: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
     if valid is None or not (chosen := valid[::step, ::step]).any():
         return values
     return values[chosen]
+
+
+def spread(values: np.ndarray) -> float:
+    """Return the standard deviation of normal values, from their median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def ground_spread(image: np.ndarray, free: np.ndarray, valid: np.ndarray | None = None) -> float:
+    """Return the `spread` of what is no object, or of everything, if that is less.
+
+    Of the image, (H, W), and of `valid` (H, W) bool, the `sample` is taken, of which `free` says
+    where no object is. Few pixels of a packed frame are free, and these are less alike than all.
+    """
+    found = spread(sample(image, valid))
+    if valid is not None:
+        free = free & sample(valid)
+    return min(found, spread(sample(image)[free])) if np.count_nonzero(free) >= _FEW else found
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
